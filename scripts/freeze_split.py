@@ -1,0 +1,32 @@
+"""Draw the frozen train/validation list of MiraBest and write it into the package.
+
+python scripts/freeze_split.py [--data-dir DIR]
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+from equiradio.data.mirabest import read_mirabest, sky_positions
+from equiradio.data.sources import HYBRID
+from equiradio.data.splits import draw_split
+
+LIST = Path(__file__).parents[1] / "src" / "equiradio" / "data" / "frozen" / "mirabest_split.csv"
+
+
+def main() -> None:
+    """Write one row per training source of class FRI or FRII, in the order of the archive."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", help="folder that holds mirabest/ (default: EQUIRADIO_DATA, else the user's cache)")
+    everything = read_mirabest(parser.parse_args().data_dir)
+    training = everything.choose((everything.split == "train") & (everything.labels != HYBRID))
+    split = draw_split(training.source_ids, training.labels, training.confidence, *sky_positions(training.source_ids))
+    with LIST.open("w", encoding="utf-8", newline="") as table:
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["source_id", "split"])
+        writer.writerows(split.items())
+    print(f"{LIST}: {len(split)} sources, {sum(side == 'validation' for side in split.values())} for validation")
+
+
+if __name__ == "__main__":
+    main()

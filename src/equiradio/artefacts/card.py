@@ -1,0 +1,79 @@
+"""Model card: what a run is, where it comes from and how far it got."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from equiradio.artefacts.files import write_json
+from equiradio.errors import RunRefusal
+
+STATES = ("training", "interrupted", "failed", "finished")
+
+
+@dataclass(frozen=True)
+class Card:
+    """Model card of a run.
+
+    Attributes
+    ----------
+    model, group, order : name, group ("C4", or "none" for free filters) and |G|.
+    weights : number of trainable weights.
+    classes : names of the logits, in order.
+    preprocessing : pixel_mean, pixel_std, mask_radius (pixels or null).
+    data, data_md5, sources : the data set, its checksum, and how many sources of it were trained on and validated with.
+    seed, preset, precision, device : of the training.
+    state : training, interrupted, failed or finished; ``reason`` says why where it failed.
+    epochs, best_epoch, best_validation_loss : done so far; the weights are those of the best epoch (counted from 0).
+    images_seen, seconds : augmented training images, wall-clock seconds of training and validation.
+    versions, licence, citation : of software, weights and paper.
+    """
+
+    model: str
+    group: str
+    order: int
+    weights: int
+    preprocessing: dict[str, float | None]
+    data: str
+    data_md5: str
+    sources: dict[str, int]
+    seed: int
+    preset: str
+    precision: str
+    device: str
+    versions: dict[str, str]
+    state: str = "training"
+    reason: str = ""
+    epochs: int = 0
+    best_epoch: int = -1
+    best_validation_loss: float | None = None
+    images_seen: int = 0
+    seconds: float = 0.0
+    classes: list[str] = field(default_factory=lambda: ["FRI", "FRII"])
+    licence: str = "BSD-3-Clause (weights); training images: MiraBest, CC BY 4.0, where data is mirabest"
+    citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
+
+    def write(self, path: Path) -> None:
+        write_json(path, asdict(self))
+
+    def with_changes(self, **changes: Any) -> "Card":
+        return replace(self, **changes)
+
+
+def read_card(path: Path) -> Card:
+    """The card in a JSON file.
+
+    Raises
+    ------
+    RunRefusal : missing, not JSON, or fields missing.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        known = {spec.name for spec in fields(Card)}
+        return Card(**{key: value for key, value in content.items() if key in known})
+    except FileNotFoundError:
+        raise RunRefusal(path, "no such file", "a model card", "Give the folder of a training, such as runs/NAME.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
+        raise RunRefusal(
+            path, f"cannot be read ({error})", "a model card in JSON", "The run is damaged; train anew into another folder."
+        ) from None

@@ -1,0 +1,85 @@
+"""A training's folder: where each of its files lies, and nothing about what made them."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equiradio.artefacts.card import Card, read_card
+from equiradio.artefacts.files import write_text
+from equiradio.errors import RunRefusal
+from equiradio.settings import Settings, from_toml, to_toml
+
+HISTORY = ("epoch", "train_loss", "validation_loss", "validation_accuracy", "learning_rate", "seconds", "images_per_second")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training."""
+
+    folder: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.folder / "settings.toml"
+
+    @property
+    def card_file(self) -> Path:
+        return self.folder / "card.json"
+
+    @property
+    def weights_file(self) -> Path:
+        """Weights at the lowest validation loss."""
+        return self.folder / "weights.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Everything needed to go on training."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def history_file(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def maps_file(self) -> Path:
+        return self.folder / "maps.npz"
+
+    def predictions_file(self, data: str, split: str) -> Path:
+        return self.folder / "predictions" / f"{data}-{split}.parquet"
+
+    def metrics_file(self, data: str, split: str) -> Path:
+        return self.folder / "metrics" / f"{data}-{split}.json"
+
+    def figure_file(self, name: str) -> Path:
+        return self.folder / "figures" / f"{name}.png"
+
+    def settings(self) -> Settings:
+        """The settings that the run was trained with."""
+        if not self.settings_file.is_file():
+            raise RunRefusal(
+                self.folder, "no settings.toml in it", "the folder of a training", "Give a folder that 'equiradio train' wrote."
+            )
+        return from_toml(self.settings_file)
+
+    def card(self) -> Card:
+        return read_card(self.card_file)
+
+    def write_settings(self, settings: Settings) -> None:
+        write_text(self.settings_file, to_toml(settings))
+
+    def write_history(self, rows: list[dict[str, Any]]) -> None:
+        """One row per epoch, columns of `HISTORY`."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.history_file, text.getvalue())
+
+    def history(self) -> list[dict[str, float]]:
+        """The rows of the history, as numbers."""
+        if not self.history_file.is_file():
+            raise RunRefusal(self.history_file, "no such file", "a history of at least one epoch", "Train for an epoch first.")
+        with self.history_file.open(encoding="utf-8", newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

@@ -1,0 +1,28 @@
+"""The verb ``demo``."""
+
+from pathlib import Path
+
+import typer
+
+from equiradio.cli.options import DEVICE
+
+
+def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the run and the page."), device: str = DEVICE) -> None:
+    """The main job on simulated sources, small: train, evaluate, figures, page.
+
+    Example: equiradio demo --out demo
+    """
+    from equiradio.cli.progress import bars, print_table
+    from equiradio.cli.train import epoch_line
+    from equiradio.report.table import COLUMNS, metrics_rows
+    from equiradio.studies.demo import demo as run_demo
+    from equiradio.studies.demo import demo_settings
+
+    epochs = demo_settings().training.epochs
+    with bars() as step:
+        try:
+            page, metrics = run_demo(out, device=device, report=lambda row: typer.echo(epoch_line(row, epochs), err=True), step=step)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"Interrupted. Finished epochs are kept in {out}; run the same command to go on.") from None
+    print_table(COLUMNS, metrics_rows(metrics), "simulated, test, 95 % intervals over sources")
+    typer.echo(f"Test accuracy per source {100 * metrics['per_source']['accuracy']:.1f} %. Look at {page}")

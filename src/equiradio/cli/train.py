@@ -1,0 +1,87 @@
+"""The verb ``train``."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from equiradio.cli.options import DATA_DIR, DEVICE
+
+
+def train(
+    model: str = typer.Option(
+        None, "--model", help="lenet, attention, c4-attention ... d16-attention; default c4-attention.", show_default=False
+    ),
+    data: str = typer.Option(None, "--data", help="A data set or a folder; default mirabest.", show_default=False),
+    preset: str = typer.Option(None, "--preset", help="paper, fast or quick; default fast, or what --config says.", show_default=False),
+    config: Path = typer.Option(None, "--config", help="Settings in TOML, on top of the preset.", show_default=False),
+    assign: list[str] = typer.Option([], "--set", help="One setting, as key=value; may be repeated.", show_default=False),
+    seed: int = typer.Option(None, "--seed", help="Of weights, order and augmentation; default 0.", show_default=False),
+    epochs: int = typer.Option(None, "--epochs", help="Instead of the preset's.", show_default=False),
+    out: Path = typer.Option(None, "--out", help="Run folder; default runs/MODEL-DATA-PRESET-seedS.", show_default=False),
+    resume: bool = typer.Option(False, "--resume", help="Go on with the training in the run folder."),
+    device: str = DEVICE,
+    precision: str = typer.Option(None, "--precision", help="auto, float32 or bf16, instead of the preset's.", show_default=False),
+    compat: str = typer.Option("", "--compat", help="Habits of the published code, comma-separated.", show_default=False),
+    max_minutes: float = typer.Option(
+        None, "--max-minutes", help="Stop cleanly after the epoch in which this time runs out.", show_default=False
+    ),
+    data_dir: Path = DATA_DIR,
+) -> None:
+    """Train a network and leave it in a run folder.
+
+    Example: equiradio train --model c4-attention --data mirabest --preset fast --seed 0
+    """
+    settings = gather(model, data, preset, config, assign, seed, epochs, precision, compat)
+    out = out or default_folder(settings)
+
+    from equiradio.cli.progress import bars
+    from equiradio.training.fit import train as fit  # lightning takes seconds to import
+
+    with bars() as step:
+
+        def report(row: dict[str, Any]) -> None:
+            step("epochs", row["epoch"] + 1, settings.training.epochs)
+            typer.echo(epoch_line(row, settings.training.epochs), err=True)
+
+        try:
+            run = fit(settings, out, data_dir=data_dir, resume=resume, device=device, report=report, step=step, max_minutes=max_minutes)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"Interrupted. Finished epochs are kept in {out}; add --resume to go on.") from None
+    typer.echo(run.folder)
+
+
+def epoch_line(row: dict[str, Any], epochs: int) -> str:
+    """One epoch of the history in a line."""
+    return (
+        f"epoch {row['epoch'] + 1:3d} of {epochs}   training loss {row['train_loss']:.4f}   validation loss {row['validation_loss']:.4f}   "
+        f"validation accuracy {100 * row['validation_accuracy']:.1f} %   {row['images_per_second']:.0f} images/s"
+    )
+
+
+def gather(
+    model: str | None,
+    data: str | None,
+    preset: str | None,
+    config: Path | None,
+    assign: list[str],
+    seed: int | None,
+    epochs: int | None,
+    precision: str | None,
+    compat: str,
+) -> Any:
+    """Settings from the command line: the preset, then the file, then the options, then --set, then the habits."""
+    from equiradio import settings as s
+
+    base = s.preset(preset or "fast")
+    settings = s.from_toml(config, base if preset else None) if config else base
+    options = {"model.name": model, "data.name": data, "training.seed": seed, "training.epochs": epochs, "training.precision": precision}
+    settings = s.change(settings, {key: value for key, value in options.items() if value is not None}, where="command line")
+    settings = s.change(settings, dict(map(s.parse_assignment, assign)))
+    return s.with_habits(settings, [habit.strip() for habit in compat.split(",")]) if compat else settings
+
+
+def default_folder(settings: Any) -> Path:
+    """``runs/<model>-<data>-<preset>-seed<k>``."""
+    data = Path(settings.data.name).name
+    return Path("runs") / f"{settings.model.name}-{data}-{settings.training.preset}-seed{settings.training.seed}"

@@ -1,0 +1,51 @@
+"""From raw pixels to what a network sees. Frozen at training and stored in the card, so that training and inference cannot differ."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from equiradio.settings import DataSettings
+
+SIDE = 150  # pixels of a MiraBest image
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Masking and normalising of images.
+
+    Attributes
+    ----------
+    pixel_mean, pixel_std : of pixel / 255, as published for MiraBest.
+    mask_radius : pixels from the centre beyond which the sky is raw zero; None for no mask.
+    """
+
+    pixel_mean: float
+    pixel_std: float
+    mask_radius: float | None
+
+    @property
+    def blank(self) -> float:
+        """Value of an empty pixel after normalisation."""
+        return -self.pixel_mean / self.pixel_std
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        """Raw pixels 0..255 (batch, 1, height, width), any type -> normalised, float32 or better."""
+        sky = raw.to(torch.promote_types(raw.dtype, torch.float32)) / 255
+        if self.mask_radius is not None:
+            sky = sky * circle(sky.shape[-1], self.mask_radius, sky.device)
+        return (sky - self.pixel_mean) / self.pixel_std
+
+
+def circle(side: int, radius: float, device: torch.device | None = None) -> Tensor:
+    """True inside the circle of ``radius`` pixels around the image's centre (side, side)."""
+    offset = torch.arange(side, device=device) - (side - 1) / 2
+    return torch.hypot(offset[:, None], offset[None, :]) <= radius
+
+
+def preprocessing(data: DataSettings, model: str) -> Preprocessing:
+    """The preprocessing that the settings ask for. ``published``: a circle of margin 0 for equivariant networks, 1 for LeNet, none for ``attention``."""
+    radius: float | None = None
+    if data.mask == "circle" or (data.mask == "published" and not model.startswith("attention")):
+        radius = SIDE / 2 - (data.mask == "published" and model == "lenet")
+    return Preprocessing(data.pixel_mean, data.pixel_std, radius)

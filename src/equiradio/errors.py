@@ -1,0 +1,60 @@
+"""Every refusal: one line that says what was found, what was expected and what to do."""
+
+from difflib import get_close_matches
+
+
+class Refusal(Exception):
+    """Input that cannot be used, told in one line: ``where: found; expected. do``.
+
+    Parameters
+    ----------
+    where : the user's own name for the thing refused (a file, a setting, an option).
+    found : what was there, with numbers.
+    expected : what would have been accepted.
+    do : what the user can do now.
+    """
+
+    kind = "refused"
+
+    def __init__(self, where: object, found: str, expected: str, do: str) -> None:
+        self.where, self.found, self.expected, self.do = str(where), found, expected, do
+        super().__init__(f"{self.where}: {found}; expected {expected}. {do}")
+
+    def __reduce__(self):
+        return type(self), (self.where, self.found, self.expected, self.do)
+
+
+class DataRefusal(Refusal):
+    """A data set that is missing, damaged, unsafe to read or of the wrong shape."""
+
+    kind = "data"
+
+
+class SettingRefusal(Refusal):
+    """A setting that does not exist or a value it cannot take."""
+
+    kind = "setting"
+
+
+class ModelRefusal(Refusal):
+    """A model or group that is not built here."""
+
+    kind = "model"
+
+
+class RunRefusal(Refusal):
+    """A run folder that is missing, half-written or made with other settings."""
+
+    kind = "run"
+
+
+class TrainingRefusal(Refusal):
+    """A training that went wrong: a loss that is not finite, a head that died."""
+
+    kind = "training"
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """'Did you mean ...?' for the closest known word, or a list of all of them."""
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(known)}."

@@ -1,0 +1,1 @@
+"""Arithmetic on tables: scores, intervals and calibration; never torch."""

@@ -1,0 +1,92 @@
+"""Bootstrap over sources: 95 % percentile intervals of every score.
+
+A source is drawn with all its passes, because a hundred views of one galaxy are still one galaxy; drawing predictions instead makes the
+interval too narrow, by up to the square root of the number of passes. Scores of all resamples come from matrix products with the draws.
+Source: Efron & Tibshirani 1993, ch. 13 (percentile interval), with clusters (sources) as the sampling unit.
+"""
+
+import numpy as np
+
+from equiradio.data.sources import CLASSES
+from equiradio.errors import SettingRefusal
+from equiradio.evaluation.calibration import THRESHOLD
+
+TAILS = (2.5, 97.5)  # percent
+
+
+def draw(sources: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each source is in each resample: float64 (resamples, sources), rows sum to `sources`; the same seed draws the same."""
+    if resamples < 1:
+        raise SettingRefusal("resamples", f"{resamples} resamples", "at least 1", "Use 2000 for an interval to two digits.")
+    counts = np.random.default_rng(seed).multinomial(sources, np.full(sources, 1 / sources), size=resamples)
+    return counts.astype(np.float64)  # matrix products of integers are slow; these counts are exact as floats
+
+
+def pair_shares(fri: np.ndarray, frii: np.ndarray) -> np.ndarray:
+    """Share of pass pairs in which an FRII source gets the higher p_frii; a tie counts half.
+
+    Parameters
+    ----------
+    fri, frii : float64 (count_fri, passes) and (count_frii, passes), p_frii of the sources of each class.
+
+    Returns
+    -------
+    float64 (count_fri, count_frii), 0..1; its mean is the pooled AUC (Mann-Whitney).
+    """
+    wins = np.empty((len(fri), len(frii)))
+    for one, below in zip(wins, np.sort(fri, axis=1), strict=True):
+        lower_or_half = np.searchsorted(below, frii, side="left") + np.searchsorted(below, frii, side="right")
+        one[:] = lower_or_half.mean(axis=1) / (2 * len(below))
+    return wins
+
+
+def auc(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Area under the curve of every resample, (resamples,); nan where it lacks a class. Parameters as in `statistics`."""
+    fri, frii = labels == 0, labels == 1
+    drawn_fri, drawn_frii = counts[:, fri], counts[:, frii]
+    pairs = drawn_fri.sum(axis=1) * drawn_frii.sum(axis=1)
+    won = ((drawn_fri @ pair_shares(p_frii[fri], p_frii[frii])) * drawn_frii).sum(axis=1)
+    return won / np.where(pairs > 0, pairs, np.nan)
+
+
+def statistics(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> dict:
+    """Every score of every resample, in the shape of `scores`.
+
+    Parameters
+    ----------
+    labels : int64 (sources,), 0 FRI, 1 FRII.
+    p_frii : float64 (sources, passes), 0..1.
+    counts : float64 (resamples, sources), from `draw`; a row of ones gives the point estimates.
+
+    Returns
+    -------
+    Leaves are float64 (resamples,). AUC is nan in a resample that lacks a class, and so are the scores of the class it lacks. A class that
+    is there but never said has precision 0, as in scikit-learn with ``zero_division=0``.
+    """
+    passes = p_frii.shape[1]
+    says_frii = (p_frii >= THRESHOLD).sum(axis=1).astype(np.float64)
+    table: dict = {"accuracy": 0.0, "auc": auc(labels, p_frii, counts), "f1": {}, "precision": {}, "recall": {}}
+    for index, name in enumerate(CLASSES):
+        says = says_frii if index else passes - says_frii
+        hits, said = counts @ (says * (labels == index)), counts @ says
+        present = passes * (counts @ (labels == index))
+        present = np.where(present > 0, present, np.nan)
+        table["recall"][name] = hits / present
+        table["precision"][name] = np.where(
+            np.isnan(present), np.nan, hits / np.maximum(said, 1)
+        )  # said counts predictions: 0 or at least 1
+        table["f1"][name] = 2 * hits / (said + present)
+        table["accuracy"] = table["accuracy"] + hits / (passes * counts.sum(axis=1))
+    return table
+
+
+def interval(values: np.ndarray) -> list[float] | None:
+    """95 % percentile interval [low, high] of resampled values, nan left out; None where nothing is left."""
+    known = values[~np.isnan(values)]
+    return [float(edge) for edge in np.percentile(known, TAILS)] if len(known) else None
+
+
+def intervals(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> dict:
+    """The interval of every score, in the shape of `scores`. Parameters as in `statistics`."""
+    table = statistics(labels, p_frii, counts)
+    return {key: {name: interval(leaf) for name, leaf in of.items()} if isinstance(of, dict) else interval(of) for key, of in table.items()}

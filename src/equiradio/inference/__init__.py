@@ -1,0 +1,1 @@
+"""Open trained networks and ask them."""

@@ -1,0 +1,22 @@
+"""Which device and precision to compute with."""
+
+import torch
+
+from equiradio.errors import SettingRefusal
+
+
+def choose_device(device: str) -> str:
+    """``cpu`` or ``cuda``; ``auto`` takes cuda where there is one."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise SettingRefusal("--device", f"'{device}'", "auto, cpu or cuda", "Choose one of these.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingRefusal("--device", "cuda, but PyTorch sees no CUDA device", "a device that is there", "Use --device cpu or auto.")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def choose_precision(precision: str, device: str) -> str:
+    """``float32`` or ``bf16``; ``auto`` takes bf16 where the hardware multiplies it natively."""
+    if precision != "auto":
+        return precision
+    native = torch.cuda.is_bf16_supported(including_emulation=False) if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    return "bf16" if native else "float32"

@@ -1,0 +1,146 @@
+"""Convolutions of the sky and of regular fields, in dense form: one ordinary convolution with a filter that a group has shaped.
+
+Regular fields are tensors (batch, field, |G|, height, width), laid out in memory group-major with channels last, so that flattening the
+(element, field) axes into channels and taking them apart again costs nothing.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from equiradio.layers.initialisation import weight_scale
+from equiradio.symmetry.groups import Group
+from equiradio.symmetry.harmonics import moved_filters
+
+
+def to_channels(fields: Tensor) -> Tensor:
+    """(batch, field, |G|, height, width) -> (batch, |G| * field, height, width); channel = element * fields + field. A view if channels are last."""
+    return fields.transpose(1, 2).flatten(1, 2)
+
+
+def to_fields(channels: Tensor, order: int) -> Tensor:
+    """Inverse of `to_channels`."""
+    return channels.unflatten(1, (order, -1)).transpose(1, 2)
+
+
+@lru_cache
+def _harmonics(group: Group, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Filters moved by each element, (|G|, B, size, size). No buffers: a module cast to float32 and back would round them."""
+    with torch.inference_mode(False):
+        return torch.from_numpy(moved_filters(group, size)).to(device, dtype)
+
+
+@lru_cache
+def _tables(group: Group, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The group's ``relative`` and ``product`` tables on a device."""
+    with torch.inference_mode(False):
+        return torch.from_numpy(group.relative).to(device), torch.from_numpy(group.product).to(device)
+
+
+class _GatherRelative(torch.autograd.Function):
+    """weight (d, ...) -> (g, h, ...) with d = g^-1 h. Backward gathers too (h = g d) instead of scattering: fast, and the same numbers every time."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, relative: Tensor, product: Tensor) -> Tensor:
+        ctx.save_for_backward(product)
+        return weight[relative]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (product,) = ctx.saved_tensors
+        return grad[torch.arange(len(product), device=product.device)[:, None], product].sum(0), None, None
+
+
+class SteeredConvolution(nn.Module, ABC):
+    """What lifting and regular convolutions share: an ordinary filter made from weights, kept while the weights stay as they are."""
+
+    def __init__(self, fields_in: int, fields_out: int, group: Group, size: int, weight_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.fields_in, self.fields_out, self.group, self.size = fields_in, fields_out, group, size
+        scale = torch.from_numpy(weight_scale(size)).float()
+        self.weight = nn.Parameter(torch.randn(*weight_shape, len(scale)) * scale / math.sqrt(math.prod(weight_shape[1:])))
+        self._kept: tuple[tuple, Tensor] | None = None
+
+    @abstractmethod
+    def filters(self) -> Tensor:
+        """The ordinary convolution filter (channels out, channels in, size, size)."""
+
+    def current_filters(self) -> Tensor:
+        """`filters`, made anew where a gradient is wanted and kept in evaluation for as long as the weights don't change."""
+        if self.training or torch.is_grad_enabled():
+            return self.filters()
+        key = (self.weight.data_ptr(), self.weight._version, self.weight.dtype, self.weight.device)
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self.filters()
+        return self._kept[1]
+
+    def train(self, mode: bool = True) -> "SteeredConvolution":
+        self._kept = None
+        return super().train(mode)
+
+    def export(self) -> nn.Conv2d:
+        """An ordinary convolution with the same numbers, on channels as `to_channels` orders them."""
+        filters = self.filters().detach()
+        plain = nn.Conv2d(filters.shape[1], filters.shape[0], self.size, padding=self.size // 2, bias=False)
+        plain.weight = nn.Parameter(filters.clone(memory_format=torch.contiguous_format))
+        return plain.train(self.training)
+
+    def extra_repr(self) -> str:
+        return f"{self.fields_in} -> {self.fields_out} fields, {self.group.name}, {self.size}x{self.size}"
+
+
+class LiftingConvolution(SteeredConvolution):
+    """From the sky to regular fields: K[o, g, i](p) = sum_b W[o, i, b] psi_b(g^-1 p).
+
+    forward(images (batch, fields_in, height, width)) -> (batch, fields_out, |G|, height, width). ``weight`` is (fields_out, fields_in, B).
+    Source: Weiler & Cesa 2019, trivial to regular representation.
+    """
+
+    def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
+        super().__init__(fields_in, fields_out, group, size, (fields_out, fields_in))
+
+    def filters(self) -> Tensor:
+        harmonics = _harmonics(self.group, self.size, self.weight.dtype, self.weight.device)
+        return torch.einsum("oib,gbyx->goiyx", self.weight, harmonics).flatten(0, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        lifted = F.conv2d(images, self.current_filters(), padding=self.size // 2)
+        return to_fields(lifted.contiguous(memory_format=torch.channels_last), self.group.order)
+
+
+class SteerableConvolution(SteeredConvolution):
+    """From regular fields to regular fields: K[o, g, i, h](p) = sum_b W[o, i, g^-1 h, b] psi_b(g^-1 p).
+
+    forward(fields (batch, fields_in, |G|, height, width)) -> (batch, fields_out, |G|, height, width). ``weight`` is (fields_out, fields_in, |G|, B):
+    11 |G| numbers per pair of fields at 5x5. Source: Weiler & Cesa 2019, regular to regular representation.
+    """
+
+    def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
+        super().__init__(fields_in, fields_out, group, size, (fields_out, fields_in, group.order))
+
+    def filters(self) -> Tensor:
+        harmonics = _harmonics(self.group, self.size, self.weight.dtype, self.weight.device)
+        relative, product = _tables(self.group, self.weight.device)
+        weight = _GatherRelative.apply(self.weight.permute(2, 0, 1, 3), relative, product)  # (g, h, o, i, b)
+        columns = weight.permute(0, 2, 1, 3, 4).flatten(1, 3)  # (g, o h i, b)
+        shape = (self.group.order * self.fields_out, self.group.order * self.fields_in, self.size, self.size)
+        return torch.bmm(columns, harmonics.flatten(2)).view(shape)
+
+    def forward(self, fields: Tensor) -> Tensor:
+        return to_fields(F.conv2d(to_channels(fields), self.current_filters(), padding=self.size // 2), self.group.order)
+
+
+class PlainConvolution(nn.Conv2d):
+    """An ordinary "same" convolution with bias between fields of one element (batch, channel, 1, height, width): no symmetry beyond translation."""
+
+    def __init__(self, fields_in: int, fields_out: int, size: int = 5) -> None:
+        super().__init__(fields_in, fields_out, size, padding=size // 2)
+
+    def forward(self, fields: Tensor) -> Tensor:
+        channels = fields if fields.dim() == 4 else to_channels(fields)
+        return to_fields(super().forward(channels).contiguous(memory_format=torch.channels_last), 1)

@@ -1,0 +1,19 @@
+"""Keep large activations in the process's heap instead of handing their pages back after every layer."""
+
+import ctypes
+import platform
+from functools import lru_cache
+
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # parameters of glibc's mallopt
+
+
+@lru_cache
+def keep_large_blocks() -> bool:
+    """Raise glibc's thresholds for mapping and trimming; True if that was done.
+
+    On a CPU most of a step is otherwise spent in page faults (measured: docs/performance.md). Does nothing where the C library is not glibc.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(MMAP_THRESHOLD, 1 << 30)) and bool(mallopt(TRIM_THRESHOLD, -1))

@@ -1,0 +1,66 @@
+"""Pooling of regular fields over pixels and over the group."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from equiradio.layers.convolution import to_channels, to_fields
+
+
+def max_pool(fields: Tensor) -> Tensor:
+    """Largest of each 2x2 pixels: (batch, field, |G|, height, width) -> half the height and width (rounded down).
+
+    Turns with the sky exactly where height and width are even.
+    """
+    return to_fields(F.max_pool2d(to_channels(fields), 2), fields.shape[2])
+
+
+class _GroupMax(torch.autograd.Function):
+    """Largest over axis 3 of (batch, height, width, |G|, field); the gradient is shared among equals, as by torch.amax but without its integer copies."""
+
+    @staticmethod
+    def forward(ctx: Any, columns: Tensor) -> Tensor:
+        largest = columns.amax(3)
+        ctx.save_for_backward(columns, largest)
+        return largest
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        columns, largest = ctx.saved_tensors
+        shares = torch.eq(columns, largest.unsqueeze(3), out=torch.empty_like(columns))
+        return shares.mul_((grad / shares.sum(3)).unsqueeze(3))
+
+
+def group_pool(fields: Tensor) -> Tensor:
+    """Largest over the group: (batch, field, |G|, height, width) -> (batch, field, height, width), channels that stay put when the sky turns."""
+    columns = fields.permute(0, 3, 4, 2, 1)  # contiguous where channels are last: the pooled map then is channels-last too
+    return (columns.squeeze(3) if fields.shape[2] == 1 else _GroupMax.apply(columns)).permute(0, 3, 1, 2)
+
+
+class AntialiasedPool(nn.Module):
+    """Blur with a Gaussian, then keep every second pixel; samples lie symmetrically, so that quarter turns stay exact at any side.
+
+    forward(fields (batch, field, |G|, n, n)) -> side ceil(n / 2). The kernel has 6 pixels for an even side and 5 for an odd one. ``sigma`` in pixels.
+    Source: Zhang 2019; used by Scaife & Porter 2021 with sigma 0.66.
+    """
+
+    def __init__(self, sigma: float = 0.66) -> None:
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, fields: Tensor) -> Tensor:
+        channels = to_channels(fields)
+        size = 5 + (channels.shape[-1] % 2 == 0)
+        offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+        profile = torch.exp(-(offsets**2) / (2 * self.sigma**2))
+        kernel = torch.outer(profile, profile) / profile.sum() ** 2
+        count = channels.shape[1]
+        bank = kernel.to(channels).expand(count, 1, size, size)
+        return to_fields(F.conv2d(channels, bank, stride=2, padding=2, groups=count), fields.shape[2])
+
+    def pooled_side(self, side: int) -> int:
+        """Side of the output for a square input of ``side`` pixels."""
+        return math.ceil(side / 2)

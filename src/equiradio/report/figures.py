@@ -1,0 +1,126 @@
+"""Figures: data in, matplotlib Figure out. Colours are safe for colour-blind eyes."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from equiradio.artefacts.files import write_atomically
+from equiradio.data.sources import CLASSES, HYBRID, Sources
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")  # Okabe & Ito 2008
+SMOOTH = 5  # epochs, Bowles et al. 2021, figure 1
+SHORT = 40  # characters of a name that fit above a panel
+
+
+def save(figure: Figure, path: Path, dpi: int = 150) -> Path:
+    """Write a figure as PNG or PDF (by suffix), whole or not at all."""
+    FigureCanvasAgg(figure)
+    write_atomically(path, lambda part: figure.savefig(part, dpi=dpi))
+    return path
+
+
+def running_mean(values: np.ndarray, window: int = SMOOTH) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over the last ``window`` values at each place (fewer at the start)."""
+    parts = [values[max(0, stop - window) : stop] for stop in range(1, len(values) + 1)]
+    return np.array([part.mean() for part in parts]), np.array([part.std() for part in parts])
+
+
+def loss_curves(histories: dict[str, list[dict[str, float]]], smooth: bool = False) -> Figure:
+    """Training (dashed) and validation (solid) loss against epoch; an arrow at each lowest validation loss.
+
+    Source: Bowles et al. 2021, figure 1. ``smooth`` draws running means over 5 epochs with the standard deviation shaded, for long trainings.
+    """
+    figure = Figure(figsize=(6.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for colour, (name, rows) in zip(COLOURS, histories.items(), strict=False):
+        epochs = np.array([row["epoch"] for row in rows]) + 1
+        for key, line in (("train_loss", "--"), ("validation_loss", "-")):
+            values = np.array([row[key] for row in rows])
+            mean, spread = running_mean(values) if smooth else (values, np.zeros_like(values))
+            axes.plot(epochs, mean, line, color=colour, label=f"{name}, {'training' if key == 'train_loss' else 'validation'}")
+            if smooth:
+                axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+        losses = np.array([row["validation_loss"] for row in rows])
+        best = int(losses.argmin())
+        arrow = {"arrowstyle": "-|>", "color": colour}
+        axes.annotate(
+            "kept", (epochs[best], losses[best]), (0, -26), textcoords="offset points", ha="center", color=colour, arrowprops=arrow
+        )
+    axes.axhline(np.log(2), color="0.6", linewidth=0.8, linestyle=":")
+    axes.annotate(
+        "chance",
+        (1, np.log(2)),
+        (0, 3),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8,
+        color="0.4",
+    )
+    axes.set(xlabel="Epoch", ylabel="Cross-entropy (nats per image)")
+    axes.set_ylim(0, min(axes.get_ylim()[1], 1.5))
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def attention_grid(sources: Sources, maps: np.ndarray, p_frii: np.ndarray, model: str) -> Figure:
+    """Pairs of panels, a source and its attention map, four pairs to a row; the source's outline on the map, dashed where the class is wrong.
+
+    Parameters
+    ----------
+    sources : what is shown.
+    maps : (count, height, width), combined attention 0..1.
+    p_frii : (count,) probability of FRII.
+    """
+    pairs = 3
+    rows = -(-len(sources) // pairs)
+    figure = Figure(figsize=(3.3 * pairs, 1.95 * rows + 0.7), layout="constrained")
+    panels = figure.subplots(rows, 2 * pairs, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    shades = None
+    for k in range(len(sources)):
+        left, right = panels[k // pairs, 2 * (k % pairs) : 2 * (k % pairs) + 2]
+        truth, said = sources.labels[k], int(p_frii[k] >= 0.5)
+        wrong = truth not in (said, HYBRID)
+        left.imshow(np.sqrt(sources.images[k] / 255.0), cmap="gray", vmin=0, vmax=1)
+        shades = right.imshow(maps[k], cmap="viridis", vmin=0, vmax=1)
+        right.contour(sources.images[k] > 0, levels=[0.5], colors="white", linewidths=0.6, linestyles="dashed" if wrong else "solid")
+        left.set_title(f"{_label(truth)} ({sources.confidence[k]})", fontsize=8, loc="left", pad=3)
+        right.set_title(
+            f"says {CLASSES[said]}, p = {max(p_frii[k], 1 - p_frii[k]):.2f}",
+            fontsize=8,
+            loc="left",
+            pad=3,
+            color=COLOURS[1] if wrong else "black",
+        )
+        left.text(0.02, 0.02, str(sources.source_ids[k])[:SHORT], transform=left.transAxes, fontsize=5, color="white", va="bottom")
+    if shades is not None:
+        figure.colorbar(shades, ax=panels, shrink=0.5, pad=0.01, label="Attention (mean of the gates)")
+    figure.suptitle(
+        f"{model}: image (square root of brightness) and attention; sources evenly spaced through the split; dashed outline: wrong class",
+        fontsize=9,
+    )
+    return figure
+
+
+def sources_montage(sources: Sources, columns: int = 8) -> Figure:
+    """Evenly spaced sources of a data set: two rows of FRI above two rows of FRII, square root of brightness."""
+    rows = 2
+    figure = Figure(figsize=(columns, 2 * rows + 0.3), layout="constrained")
+    panels = figure.subplots(len(CLASSES) * rows, columns)
+    for label, block in enumerate(np.split(panels, len(CLASSES))):
+        chosen = np.flatnonzero(sources.labels == label)
+        chosen = chosen[np.linspace(0, len(chosen) - 1, block.size).round().astype(int)]
+        for axes, row in zip(block.flat, chosen, strict=True):
+            axes.imshow(np.sqrt(sources.images[row] / 255.0), cmap="gray", vmin=0, vmax=1)
+            axes.set(xticks=[], yticks=[])
+        block[0, 0].set_ylabel(CLASSES[label])
+    figure.suptitle(sources.name, fontsize=10)
+    return figure
+
+
+def _label(label: int) -> str:
+    return "hybrid" if label == HYBRID else CLASSES[label]

@@ -1,0 +1,210 @@
+"""Typed settings of a run, their presets, and TOML in and out. Unknown keys are refused with the nearest known one."""
+
+import json
+import tomllib
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from equiradio.errors import SettingRefusal, nearest
+
+HABITS = ("batch-range", "floor-150", "sixteen-passes", "raw-figure2")  # of the published code; see docs/reproduction.md
+
+
+def _setting(default: Any, *, choices: tuple = (), low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"choices": choices, "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What is built. ``name`` is a key of the registry, such as ``c4-attention``."""
+
+    name: str = _setting("c4-attention")
+    gates: int = _setting(3, choices=(0, 1, 2, 3))
+    normalisation: str = _setting("range", choices=("range", "sigmoid", "softmax", "std-mean", "tanh", "batch-range"))
+    aggregation: str = _setting("fine-tuned", choices=("fine-tuned", "mean", "concat", "deep-supervision"))
+    kernel_size: int = _setting(5, choices=(3, 5, 7, 9))
+    dropout: float = _setting(0.5, low=0.0, high=0.95)
+    pooling: str = _setting("sum", choices=("sum", "mean"))
+    head_relu: bool = _setting(True)
+    side: int = _setting(152, choices=(150, 152))
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What it is trained on. ``mask``: circle = the inscribed circle; published = what the paper's code did for the model at hand."""
+
+    name: str = _setting("mirabest")
+    mask: str = _setting("published", choices=("none", "circle", "published"))
+    pixel_mean: float = _setting(0.0031)
+    pixel_std: float = _setting(0.0350, low=1e-6)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How it is trained. One epoch shows every training image ``passes`` times, each time turned, mirrored and scaled anew."""
+
+    preset: str = _setting("paper", choices=("paper", "fast", "quick"))
+    seed: int = _setting(0, low=0)
+    epochs: int = _setting(1000, low=1)
+    passes: int = _setting(8, low=1)
+    validation_passes: int = _setting(8, low=1)
+    batch_size: int = _setting(16, low=1)
+    optimiser: str = _setting("adam", choices=("adam", "adamw"))
+    learning_rate: float = _setting(1e-5, low=0.0)
+    weight_decay: float = _setting(1e-6, low=0.0)
+    schedule: str = _setting("constant", choices=("constant", "one-cycle"))
+    gradient_clip: float = _setting(0.0, low=0.0)
+    patience: int = _setting(50, low=0)
+    precision: str = _setting("float32", choices=("auto", "float32", "bf16"))
+    compat: tuple[str, ...] = _setting((), choices=HABITS)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything needed to repeat a training."""
+
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+
+_FAST = Settings(
+    ModelSettings(pooling="mean", head_relu=False),
+    DataSettings(mask="none"),
+    TrainingSettings(
+        preset="fast",
+        epochs=32,
+        passes=2,
+        validation_passes=2,
+        batch_size=32,
+        optimiser="adamw",
+        learning_rate=2e-3,
+        weight_decay=1e-2,
+        schedule="one-cycle",
+        gradient_clip=1.0,
+        patience=0,
+        precision="auto",
+    ),
+)
+PRESETS = {
+    "paper": Settings(),
+    "fast": _FAST,
+    "quick": replace(_FAST, training=replace(_FAST.training, preset="quick", epochs=6, passes=1, validation_passes=1)),
+}
+
+
+def preset(name: str) -> Settings:
+    """The settings of a preset: ``paper`` (the paper's text), ``fast`` (ours) or ``quick`` (demo and tests)."""
+    if name not in PRESETS:
+        raise SettingRefusal("preset", f"'{name}' is not a preset", ", ".join(PRESETS), nearest(name, list(PRESETS)))
+    return PRESETS[name]
+
+
+def _check(where: str, key: str, spec: Field, value: Any) -> Any:
+    """The value as its field's type, or a refusal."""
+    wanted = type(spec.default)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if wanted is tuple and isinstance(value, list):
+        value = tuple(value)
+    if type(value) is not wanted:
+        words = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of text"}
+        raise SettingRefusal(where, f"{key} is {json.dumps(value, default=str)}", words[wanted], "Correct the value.")
+    choices, low, high = (spec.metadata[name] for name in ("choices", "low", "high"))
+    for item in value if wanted is tuple else (value,):
+        if choices and item not in choices:
+            words = [str(choice) for choice in choices]
+            raise SettingRefusal(where, f"{key} is {json.dumps(item)}", f"one of {', '.join(words)}", nearest(str(item), words))
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        bounds = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+        raise SettingRefusal(where, f"{key} is {value}", bounds, "Correct the value.")
+    return value
+
+
+SECTIONS = {"model": ModelSettings, "data": DataSettings, "training": TrainingSettings}
+
+
+def keys() -> dict[str, Field]:
+    """Every setting by its full name, such as ``training.learning_rate``."""
+    return {f"{section}.{spec.name}": spec for section, kind in SECTIONS.items() for spec in fields(kind)}
+
+
+def change(settings: Settings, changes: dict[str, Any], where: str = "--set") -> Settings:
+    """Settings with some values changed; a key may leave out its section where that is clear.
+
+    Raises
+    ------
+    SettingRefusal : a key that is no setting, or a value that it cannot take.
+    """
+    known = keys()
+    for key, value in changes.items():
+        full = [name for name in known if key in (name, name.split(".")[1])]
+        if len(full) != 1:
+            section = key.split(".")[0] if "." in key else ""
+            siblings = [name.split(".")[1] for name in known if name.startswith(f"{section}.")] if section in SECTIONS else list(known)
+            problem = "is not a setting" if not full else f"could be {' or '.join(full)}"
+            raise SettingRefusal(
+                where, f"{key} {problem}", ", ".join(siblings), nearest(key.split(".")[-1] if section in SECTIONS else key, siblings)
+            )
+        section, name = full[0].split(".")
+        value = _check(where, full[0], known[full[0]], value)
+        settings = replace(settings, **{section: replace(getattr(settings, section), **{name: value})})
+    return settings
+
+
+def with_habits(settings: Settings, habits: list[str]) -> Settings:
+    """Settings with habits of the published code switched on, and recorded in ``training.compat``."""
+    settings = change(settings, {"training.compat": tuple(habits)}, where="--compat")
+    effects: dict[str, dict[str, Any]] = {
+        "batch-range": {"model.normalisation": "batch-range"},
+        "floor-150": {"model.side": 150},
+        "sixteen-passes": {"training.passes": 16, "training.validation_passes": 16},
+        "raw-figure2": {},  # acts where maps are drawn
+    }
+    for habit in habits:
+        settings = change(settings, effects[habit], where="--compat")
+    return settings
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """``key=value`` from the command line; the value is read as TOML, or as plain text where that fails."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise SettingRefusal("--set", f"'{text}' has no '='", "key=value", "For example --set training.epochs=20.")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def to_toml(settings: Settings) -> str:
+    """The settings as TOML text; strings, numbers, booleans and lists of strings read the same in JSON."""
+    lines = []
+    for section, values in asdict(settings).items():
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]
+    return "\n".join(lines)
+
+
+def from_toml(path: Path, base: Settings | None = None) -> Settings:
+    """Settings from a TOML file on top of ``base`` (or of the preset that the file names, or of the defaults).
+
+    Raises
+    ------
+    SettingRefusal : not a TOML file, or a key or value that is none of ours.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingRefusal(path, "no such file", "a TOML file", "Check the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingRefusal(path.name, f"not TOML ({error})", "sections [model], [data], [training]", "Correct the file.") from None
+    changes = {}
+    for section, values in tables.items():
+        if section not in SECTIONS or not isinstance(values, dict):
+            raise SettingRefusal(path.name, f"{section} is not a section", ", ".join(SECTIONS), nearest(section, list(SECTIONS)))
+        changes |= {f"{section}.{key}": value for key, value in values.items()}
+    if base is None:
+        named = changes.get("training.preset", MISSING)
+        base = preset(named) if isinstance(named, str) else Settings()
+    return change(base, changes, where=path.name)

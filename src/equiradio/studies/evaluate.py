@@ -1,0 +1,134 @@
+"""Evaluate a run on one split: predictions, scores, attention maps and a picture to look at."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from equiradio.artefacts.files import write_atomically, write_json
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.tables import PREDICTIONS, write_table
+from equiradio.data.augment import TEST, Poses, draw_poses
+from equiradio.data.datasets import chosen_split, open_data
+from equiradio.data.sources import Sources
+from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.evaluation.scores import metrics
+from equiradio.explain.attention import ANGLES, maps, rotation_means
+from equiradio.inference.classifier import Classifier, load
+from equiradio.report.figures import attention_grid, loss_curves, save
+
+BATCH = 64
+ORDERS = ("sorted", "shuffled", "single")
+SHOWN = 12  # sources in the picture
+
+Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, how much there is
+
+
+def evaluate(
+    folder: Path,
+    *,
+    data: str | None = None,
+    split: str = "test",
+    passes: int = 100,
+    batches: str = "sorted",
+    data_dir: Path | None = None,
+    device: str = "cpu",
+    progress: Progress = lambda what, done, total: None,
+) -> dict[str, Any]:
+    """Evaluate the trained network in a run folder and write what is learned into it.
+
+    Parameters
+    ----------
+    folder : the run.
+    data : a data set, by default the one it was trained on.
+    passes : augmented passes over every source, besides the plain one.
+    batches : sorted, shuffled or single: company that each image keeps. Matters only for networks with the habit ``batch-range``.
+
+    Returns
+    -------
+    The metrics, as written to ``RUN/metrics/<data>-<split>.json``.
+    """
+    if batches not in ORDERS:
+        raise SettingRefusal("--batches", f"'{batches}'", ", ".join(ORDERS), "Choose one of these.")
+    if passes < 0:
+        raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
+    run, classifier = Run(folder), load(folder, device)
+    settings = run.settings()
+    sources = chosen_split(open_data(data or settings.data.name, data_dir), split)
+    if data is None and sources.md5 != classifier.card.data_md5:
+        found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {classifier.card.data_md5}"
+        raise RunRefusal(folder, found, "the same data", f"Name it with --data {sources.name} if that is meant.")
+    columns = predict(classifier, sources, settings.training.seed, passes, batches, progress)
+    if not np.isfinite(columns["logit_frii"]).all():
+        raise RunRefusal(folder, "the network's answers are not finite numbers", "finite logits", "The weights are damaged; train anew.")
+    write_table(pa.table(columns, schema=PREDICTIONS), run.predictions_file(sources.name, split))
+    scored = metrics(columns, data=sources.name, split=split, seed=settings.training.seed)
+    write_json(run.metrics_file(sources.name, split), scored)
+    _draw(run, classifier, sources, columns, "raw-figure2" in settings.training.compat, progress)
+    return scored
+
+
+def predict(
+    classifier: Classifier, sources: Sources, seed: int, passes: int, batches: str = "sorted", progress: Progress = lambda *_: None
+) -> dict[str, np.ndarray]:
+    """The columns of a predictions table: pass 0 plain, then ``passes`` augmented ones, source by source within a pass."""
+    count = len(sources)
+    order = np.argsort(sources.labels, kind="stable") if batches != "shuffled" else np.random.default_rng(seed).permutation(count)
+    size = 1 if batches == "single" else BATCH
+    logits = np.empty((passes + 1, count, 2))
+    for number in range(passes + 1):
+        poses = draw_poses(seed, TEST, order, np.full(count, number)) if number else None
+        for rows, pose in _pieces(order, poses, size):
+            logits[number, rows] = classifier.look(sources.images[rows], pose).logits.double().cpu().numpy()
+        progress("passes", number + 1, passes + 1)
+    probabilities = torch.from_numpy(logits).softmax(-1).numpy()
+    return {
+        "source_id": np.tile(sources.source_ids, passes + 1),
+        "label": np.tile(sources.labels, passes + 1).astype(np.int8),
+        "confidence": np.tile(sources.confidence, passes + 1),
+        "pass": np.repeat(np.arange(passes + 1, dtype=np.int32), count),
+        "logit_fri": logits[..., 0].ravel(),
+        "logit_frii": logits[..., 1].ravel(),
+        "p_fri": probabilities[..., 0].ravel(),
+        "p_frii": probabilities[..., 1].ravel(),
+    }
+
+
+def _pieces(order: np.ndarray, poses: Poses | None, size: int) -> Iterator[tuple[np.ndarray, Poses | None]]:
+    for start in range(0, len(order), size):
+        piece = slice(start, start + size)
+        pose = poses and Poses(poses.rotation_deg[piece], poses.mirrored[piece], poses.scale[piece])
+        yield order[piece], pose
+
+
+def _draw(run: Run, classifier: Classifier, sources: Sources, columns: dict[str, np.ndarray], raw: bool, progress: Progress) -> None:
+    if run.history_file.is_file():
+        save(loss_curves({classifier.card.model: run.history()}), run.figure_file("loss"))
+    if not len(getattr(classifier.network, "gates", ())):
+        return  # LeNet and networks without gates attend to nothing
+    plain = maps(classifier, sources.images, raw=raw)
+    known = sources.choose(sources.labels >= 0)
+    step = lambda done, total: progress("maps", done, total)
+    mean_maps, mean_images = rotation_means(classifier, known.images, known.labels, raw=raw, progress=step)
+    arrays = {
+        "source_id": sources.source_ids.astype(str),
+        "label": sources.labels,
+        "maps": np.round(255 * np.clip(plain, 0, 1)).astype(np.uint8),
+        "mean_maps": mean_maps,
+        "mean_images": mean_images,
+        "rotations": np.array(ANGLES),
+    }
+    write_atomically(run.maps_file, lambda part: np.savez_compressed(part, **arrays))  # type: ignore[arg-type]
+    rows = shown_sources(sources)
+    p_frii = columns["p_frii"][: len(sources)][rows]
+    save(attention_grid(sources.choose(rows), plain[rows], p_frii, classifier.card.model), run.figure_file("attention"))
+
+
+def shown_sources(sources: Sources, count: int = SHOWN) -> np.ndarray:
+    """Rows of the sources that are drawn: of each class as many, evenly spaced through the split, so that nobody picked them."""
+    classes = [np.flatnonzero(sources.labels == label) for label in np.unique(sources.labels)]
+    share = -(-count // len(classes))
+    return np.concatenate([rows[np.linspace(0, len(rows) - 1, min(share, len(rows))).round().astype(int)] for rows in classes])[:count]

@@ -1,0 +1,198 @@
+"""From settings to a run folder."""
+
+import logging
+import platform
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+
+import equiradio
+from equiradio.artefacts.card import Card
+from equiradio.artefacts.run import Run
+from equiradio.data.datasets import open_data
+from equiradio.data.module import SourcesModule
+from equiradio.data.preprocess import preprocessing
+from equiradio.data.sources import Sources
+from equiradio.errors import Refusal, RunRefusal
+from equiradio.inference.device import choose_device, choose_precision
+from equiradio.layers.memory import keep_large_blocks
+from equiradio.models.registry import build, check_name, group_of
+from equiradio.settings import Settings, keys
+from equiradio.training.keeper import RunKeeper
+from equiradio.training.task import ClassificationTask
+
+
+def train(
+    settings: Settings,
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    report: Callable[[dict[str, Any]], None] | None = None,
+    step: Callable[[str, int, int], None] | None = None,
+    max_minutes: float | None = None,
+) -> Run:
+    """Train a network and leave everything about it in a folder.
+
+    Parameters
+    ----------
+    settings : what to train, on what, how.
+    out : the run folder; must not hold another training.
+    resume : go on where a training in ``out`` stopped (settings must agree); starts anew if it hasn't finished an epoch.
+    device : auto, cpu or cuda.
+    report : called with each epoch's row of the history.
+    step : called with ("images", done in this epoch, images of an epoch) after every batch.
+    max_minutes : stop cleanly at the end of the first epoch that ends later than this.
+
+    Raises
+    ------
+    Refusal : settings, data or folder that cannot be used, or a training that went wrong.
+    KeyboardInterrupt : interrupted; finished epochs are kept.
+    """
+    check_name(settings.model.name)
+    accelerator = choose_device(device)
+    run = Run(out)
+    checkpoint = _prepare(run, settings, resume)
+    sources = open_data(settings.data.name, data_dir)
+    preprocess = preprocessing(settings.data, settings.model.name)
+    module = SourcesModule(sources, settings.training, preprocess)
+    keep_large_blocks()
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
+    lightning.seed_everything(settings.training.seed, verbose=False)
+    network = build(settings.model, blank=preprocess.blank)
+    run.write_settings(settings)
+    card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
+    keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, report)
+    with quiet():
+        trainer = _trainer(settings, accelerator, [_Watcher(step, max_minutes), keeper])
+    task = ClassificationTask(network, settings)
+    try:
+        with quiet():
+            trainer.fit(task, module, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        keeper.write_card("interrupted")
+        raise KeyboardInterrupt from None
+    except KeyboardInterrupt:
+        keeper.write_card("interrupted")
+        raise
+    except Refusal as refusal:
+        keeper.write_card("failed", reason=str(refusal))
+        raise
+    done = len(keeper.rows) >= settings.training.epochs or keeper.out_of_patience(settings.training.patience)
+    keeper.write_card("finished" if done else "interrupted")
+    return run
+
+
+def _prepare(run: Run, settings: Settings, resume: bool) -> Path | None:
+    """The checkpoint to go on from, if any; refuses a folder in use for something else."""
+    if not run.settings_file.is_file():
+        if run.folder.exists() and any(run.folder.iterdir()):
+            raise RunRefusal(
+                run.folder, "a folder with other files and no settings.toml", "an empty or new folder, or a run", "Choose another --out."
+            )
+        return None
+    theirs = run.settings()
+    if theirs != settings:
+        values = [(key, *(getattr(getattr(s, key.split(".")[0]), key.split(".")[1]) for s in (theirs, settings))) for key in keys()]
+        differing = ", ".join(f"{key} {old!r} there, {new!r} asked" for key, old, new in values if old != new)
+        raise RunRefusal(run.folder, f"holds a training with other settings ({differing})", "the same settings", "Choose another --out.")
+    if not resume:
+        epochs = len(run.history()) if run.history_file.is_file() else 0
+        found = f"holds a training already ({epochs} of {settings.training.epochs} epochs done)"
+        raise RunRefusal(run.folder, found, "a new folder", "Add --resume to go on with it, or choose another --out.")
+    if not run.checkpoint.is_file():
+        return None
+    try:
+        torch.load(run.checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:
+        found = f"{run.checkpoint.stat().st_size:,} bytes that cannot be read as a checkpoint ({type(error).__name__})"
+        raise RunRefusal(
+            run.checkpoint, found, "a whole checkpoint", "Delete it and --resume to train anew, or choose another --out."
+        ) from None
+    return run.checkpoint
+
+
+def _card(settings: Settings, sources: Sources, module: SourcesModule, network: Any, device: str, preprocess: dict) -> Card:
+    group = group_of(settings.model.name)
+    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    return Card(
+        model=settings.model.name,
+        group=group.name if group else "none",
+        order=group.order if group else 1,
+        weights=sum(weight.numel() for weight in network.parameters()),
+        preprocessing=preprocess,
+        data=sources.name,
+        data_md5=sources.md5,
+        sources={split: len(part) for split, part in module.splits.items()},
+        seed=settings.training.seed,
+        preset=settings.training.preset,
+        precision=choose_precision(settings.training.precision, device),
+        device=name,
+        versions={
+            "equiradio": equiradio.__version__,
+            "torch": torch.__version__,
+            "lightning": lightning.__version__,
+            "python": platform.python_version(),
+        },
+    )
+
+
+class _Watcher(Callback):
+    """Tell how far the epoch is; stop at the end of the epoch in which the time runs out."""
+
+    def __init__(self, step: Callable[[str, int, int], None] | None, minutes: float | None) -> None:
+        self.step = step
+        self.end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, task: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.step and trainer.train_dataloader is not None:
+            total = len(trainer.train_dataloader.dataset)
+            self.step("images of this epoch", min((batch_idx + 1) * trainer.train_dataloader.batch_size, total), total)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, task: Any) -> None:
+        trainer.should_stop |= time.monotonic() > self.end
+
+
+def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback]) -> lightning.Trainer:
+    training = settings.training
+    return lightning.Trainer(
+        accelerator="gpu" if accelerator == "cuda" else "cpu",
+        devices=1,
+        precision="bf16-mixed" if choose_precision(training.precision, accelerator) == "bf16" else "32-true",
+        max_epochs=training.epochs,
+        gradient_clip_val=training.gradient_clip or None,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the data module's samplers know the rank
+        deterministic=True,
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what Lightning says of hardware, of its own products, and of things that are meant to be as they are."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*LeafSpec.*")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -1,0 +1,91 @@
+"""What a training leaves on disk after every epoch, so that it can be killed at any moment and go on."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+from equiradio.artefacts.card import Card
+from equiradio.artefacts.files import write_atomically
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.weights import write_weights
+from equiradio.errors import TrainingRefusal
+from equiradio.training.task import ClassificationTask
+
+
+class RunKeeper(Callback):
+    """Write history, best weights, card and checkpoint after each epoch, the checkpoint last: it alone says how far the run is.
+
+    The history lives in the checkpoint too; resuming rewrites what else was written after it.
+    ``report(row)`` is called with each epoch's row of the history.
+    """
+
+    def __init__(self, run: Run, card: Card, images_per_epoch: int, report: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.run, self.card, self.images_per_epoch, self.report = run, card, images_per_epoch, report
+        self.rows: list[dict[str, Any]] = []
+        self._started = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rows = list(state["rows"])
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, task: Any) -> None:
+        self._started = time.perf_counter()
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, task: Any) -> None:
+        assert isinstance(task, ClassificationTask)
+        means, seconds = task.epoch_means(), time.perf_counter() - self._started
+        epoch = trainer.current_epoch
+        self._refuse_hopeless(epoch, means, task.dead_heads())
+        row = {
+            "epoch": epoch,
+            "train_loss": means["train"],
+            "validation_loss": means["validation"],
+            "validation_accuracy": means["correct"],
+            "learning_rate": self._rate,
+            "seconds": round(seconds, 3),
+            "images_per_second": round(self.images_per_epoch / seconds, 2),
+        }
+        best = min((kept["validation_loss"] for kept in self.rows), default=math.inf)
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            if row["validation_loss"] < best:
+                write_weights(self.run.weights_file, task.network.state_dict(), model=self.card.model, group=self.card.group)
+            self.run.write_history(self.rows)
+            self.write_card("training")
+        trainer.should_stop |= self.out_of_patience(task.settings.training.patience)
+        write_atomically(self.run.checkpoint, trainer.save_checkpoint)
+        if self.report:
+            self.report(row)
+
+    def out_of_patience(self, patience: int) -> bool:
+        """Has the validation loss not fallen for ``patience`` epochs? Never, if that is 0."""
+        losses = [row["validation_loss"] for row in self.rows]
+        return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+
+    def write_card(self, state: str, reason: str = "") -> None:
+        """Bring the card up to date with the history."""
+        changes: dict[str, Any] = {"state": state, "reason": reason, "epochs": len(self.rows)}
+        if self.rows:
+            best = min(self.rows, key=lambda row: row["validation_loss"])
+            changes |= {"best_epoch": best["epoch"], "best_validation_loss": best["validation_loss"]}
+            seconds = sum(row["seconds"] for row in self.rows)
+            changes |= {"seconds": round(seconds, 1), "images_seen": self.images_per_epoch * len(self.rows)}
+        self.card = self.card.with_changes(**changes)
+        self.card.write(self.run.card_file)
+
+    def _refuse_hopeless(self, epoch: int, means: dict[str, float], dead: list[int]) -> None:
+        for name in ("train", "validation"):
+            if not math.isfinite(means[name]):
+                found = f"{'training' if name == 'train' else name} loss is {means[name]} in epoch {epoch}"
+                raise TrainingRefusal(self.run.folder, found, "a finite loss", "Lower training.learning_rate or use --precision float32.")
+        if dead:
+            found = f"head{'s' if len(dead) > 1 else ''} {', '.join(f'of gate {number}' for number in dead)} said the same of every image in epoch {epoch}"
+            do = "Set model.head_relu=false, lower training.learning_rate, or take another seed."
+            raise TrainingRefusal(self.run.folder, f"{found} (dead)", "outputs that differ between images", do)

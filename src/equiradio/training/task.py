@@ -1,0 +1,88 @@
+"""Lightning module: the loss, the optimiser and what is watched while a network trains."""
+
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from equiradio.models.gated import Output
+from equiradio.settings import Settings
+
+
+class ClassificationTask(lightning.LightningModule):
+    """Train a network on (images, labels) batches with cross-entropy.
+
+    Sums stay on the device and are read once an epoch, so that nothing waits for the host in between.
+    ``heads`` are watched for their spread over all images of an epoch: one that says the same of every image is dead.
+    """
+
+    def __init__(self, network: nn.Module, settings: Settings) -> None:
+        super().__init__()
+        self.network, self.settings = network, settings
+        self._sums: dict[str, Tensor] = {}
+        self._ranges: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Output:
+        return self.network(images)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+        loss, output = self._loss(batch)
+        self._add("train", loss, len(batch[1]))
+        self._watch(output.heads)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
+        output = self(batch[0])
+        logits, labels = output.logits.float(), batch[1]
+        self._add("validation", F.cross_entropy(logits, labels), len(labels))
+        self._add("correct", (logits.argmax(1) == labels).float().mean(), len(labels))
+
+    def on_train_epoch_start(self) -> None:
+        # dropout depends on (seed, epoch) alone, so that a resumed run draws what an uninterrupted one would
+        state = np.random.SeedSequence([self.settings.training.seed, self.current_epoch, self.global_rank])
+        torch.manual_seed(int(state.generate_state(1)[0]))
+        self._sums, self._ranges = {}, []
+
+    def configure_optimizers(self) -> Any:
+        training = self.settings.training
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[training.optimiser]
+        optimiser = kind(self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+        if training.schedule == "constant":
+            return optimiser
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.learning_rate, total_steps=steps)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def epoch_means(self) -> dict[str, float]:
+        """Mean training loss, validation loss and validation accuracy of the epoch, over all devices."""
+        names = sorted(self._sums)
+        sums = torch.stack([self._sums[name] for name in names])
+        totals = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        return {name: float(total / count) for name, (total, count) in zip(names, totals, strict=True)}
+
+    def dead_heads(self) -> list[int]:
+        """Numbers (from 1, shallow to deep) of the heads that said the same of every training image of the epoch."""
+        return [number for number, (low, high) in enumerate(self._ranges, 1) if bool((high - low <= 1e-12 * high.abs()).all())]
+
+    def _loss(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Output]:
+        images, labels = batch
+        output = self(images)
+        loss = F.cross_entropy(output.logits.float(), labels)
+        if self.settings.model.aggregation == "deep-supervision" and output.heads:
+            loss = torch.stack([loss, *(F.cross_entropy(head.float(), labels) for head in output.heads)]).mean()
+        return loss, output
+
+    def _add(self, name: str, mean: Tensor, count: int) -> None:
+        entry = torch.stack([mean.detach() * count, torch.full_like(mean, count)]).detach()
+        self._sums[name] = self._sums[name] + entry if name in self._sums else entry
+
+    def _watch(self, heads: list[Tensor]) -> None:
+        ranges = [torch.stack([head.detach().amin(0), head.detach().amax(0)]) for head in heads]
+        if self._ranges:
+            ranges = [
+                torch.stack([torch.minimum(a[0], b[0]), torch.maximum(a[1], b[1])]) for a, b in zip(ranges, self._ranges, strict=True)
+            ]
+        self._ranges = ranges
