@@ -39,7 +39,7 @@ def do(model: str, seed: int, data: str, preset: str, folder: Path, device: str,
         if card.state != "finished" or time.time() > end - SLACK:
             return state
         if not run.metrics_file(data, "test").is_file():
-            evaluate(run.folder, device=device)
+            evaluate(run.folder, device=device, precision="bf16")
         return f"{state}, evaluated"
     except Exception:  # one failed run must not stop the others; its card says why
         return f"{run.folder.name}: {traceback.format_exc()}"
@@ -58,7 +58,7 @@ def main() -> None:
     end = time.time() + 60 * asked.minutes
     jobs = [(item.split(":")[0], int(seed)) for item in asked.items for seed in item.split(":")[1].split(",")]
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    with ProcessPoolExecutor(asked.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(asked.workers, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
         futures = [pool.submit(do, model, seed, asked.data, asked.preset, asked.runs, asked.device, end) for model, seed in jobs]
         for future in as_completed(futures):
             print(future.result(), flush=True)

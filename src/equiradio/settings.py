@@ -74,7 +74,7 @@ _FAST = Settings(
     DataSettings(mask="none"),
     TrainingSettings(
         preset="fast",
-        epochs=32,
+        epochs=16,
         passes=2,
         validation_passes=2,
         batch_size=32,
@@ -109,10 +109,11 @@ def _check(where: str, key: str, spec: Field, value: Any) -> Any:
     if wanted is tuple and isinstance(value, list):
         value = tuple(value)
     if type(value) is not wanted:
-        words = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of text"}
-        raise SettingRefusal(where, f"{key} is {json.dumps(value, default=str)}", words[wanted], "Correct the value.")
+        kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of text"}
+        raise SettingRefusal(where, f"{key} is {json.dumps(value, default=str)}", kinds[wanted], "Correct the value.")
     choices, low, high = (spec.metadata[name] for name in ("choices", "low", "high"))
-    for item in value if wanted is tuple else (value,):
+    items: list[Any] = list(value) if wanted is tuple else [value]
+    for item in items:
         if choices and item not in choices:
             words = [str(choice) for choice in choices]
             raise SettingRefusal(where, f"{key} is {json.dumps(item)}", f"one of {', '.join(words)}", nearest(str(item), words))
@@ -199,7 +200,7 @@ def from_toml(path: Path, base: Settings | None = None) -> Settings:
         raise SettingRefusal(path, "no such file", "a TOML file", "Check the path.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingRefusal(path.name, f"not TOML ({error})", "sections [model], [data], [training]", "Correct the file.") from None
-    changes = {}
+    changes: dict[str, Any] = {}
     for section, values in tables.items():
         if section not in SECTIONS or not isinstance(values, dict):
             raise SettingRefusal(path.name, f"{section} is not a section", ", ".join(SECTIONS), nearest(section, list(SECTIONS)))

@@ -15,6 +15,7 @@ def evaluate(
     passes: int = typer.Option(100, "--passes", help="Augmented passes over every source, besides the plain one."),
     batches: str = typer.Option("sorted", "--batches", help="sorted, shuffled or single; matters only with the habit batch-range."),
     device: str = DEVICE,
+    precision: str = typer.Option("float32", "--precision", help="float32, or bf16 for speed (docs/performance.md says what it costs)."),
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
@@ -31,7 +32,15 @@ def evaluate(
     for run in runs:
         with bars() as step:
             answers[str(run)] = run_evaluation(
-                run, data=data, split=split, passes=passes, batches=batches, data_dir=data_dir, device=where, progress=step
+                run,
+                data=data,
+                split=split,
+                passes=passes,
+                batches=batches,
+                data_dir=data_dir,
+                device=where,
+                precision=precision,
+                progress=step,
             )
         if not as_json:
             metrics = answers[str(run)]

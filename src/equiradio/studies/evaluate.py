@@ -22,6 +22,7 @@ from equiradio.report.figures import attention_grid, loss_curves, save
 
 BATCH = 64
 ORDERS = ("sorted", "shuffled", "single")
+PRECISIONS = ("float32", "bf16")
 SHOWN = 12  # sources in the picture
 
 Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, how much there is
@@ -36,6 +37,7 @@ def evaluate(
     batches: str = "sorted",
     data_dir: Path | None = None,
     device: str = "cpu",
+    precision: str = "float32",
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:
     """Evaluate the trained network in a run folder and write what is learned into it.
@@ -53,9 +55,11 @@ def evaluate(
     """
     if batches not in ORDERS:
         raise SettingRefusal("--batches", f"'{batches}'", ", ".join(ORDERS), "Choose one of these.")
+    if precision not in PRECISIONS:
+        raise SettingRefusal("--precision", f"'{precision}'", " or ".join(PRECISIONS), "Choose one of these.")
     if passes < 0:
         raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
-    run, classifier = Run(folder), load(folder, device)
+    run, classifier = Run(folder), load(folder, device, precision)
     settings = run.settings()
     sources = chosen_split(open_data(data or settings.data.name, data_dir), split)
     if data is None and sources.md5 != classifier.card.data_md5:
@@ -121,7 +125,7 @@ def _draw(run: Run, classifier: Classifier, sources: Sources, columns: dict[str,
         "mean_images": mean_images,
         "rotations": np.array(ANGLES),
     }
-    write_atomically(run.maps_file, lambda part: np.savez_compressed(part, **arrays))  # type: ignore[arg-type]
+    write_atomically(run.maps_file, lambda part: np.savez_compressed(part, **arrays))
     rows = shown_sources(sources)
     p_frii = columns["p_frii"][: len(sources)][rows]
     save(attention_grid(sources.choose(rows), plain[rows], p_frii, classifier.card.model), run.figure_file("attention"))
