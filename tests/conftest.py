@@ -1,11 +1,15 @@
-"""What tests in several rooms share."""
+"""What tests in several rooms share: real images where they are, and small trained runs."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from equiradio.data.location import data_folder
 from equiradio.data.mirabest import find_mirabest
+from equiradio.settings import Settings, change, preset
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,44 @@ def mirabest_folder() -> Path:
     if find_mirabest(folder) is None:
         pytest.skip(f"no MiraBest in {folder / 'mirabest'}: set EQUIRADIO_DATA, or run 'equiradio data fetch mirabest'")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sky(tmp_path_factory) -> Path:
+    """A data folder of 36 simulated sources: 24 train, 6 validation, 6 test."""
+    from equiradio.data.simulated import write_simulated
+
+    return write_simulated(36, 0, tmp_path_factory.mktemp("data") / "sky")
+
+
+@pytest.fixture(scope="session")
+def tiny(sky) -> Callable[..., Settings]:
+    """Settings of a training of a second, with changes: ``tiny("lenet", epochs=3)``."""
+
+    def settings(model: str = "lenet", **changes: Any) -> Settings:
+        small = {"model.name": model, "data.name": str(sky), "epochs": 2, "batch_size": 8, "precision": "float32"}
+        return change(preset("quick"), small | changes)
+
+    return settings
+
+
+@pytest.fixture(scope="session")
+def trained(tiny, tmp_path_factory) -> Callable[..., Path]:
+    """The run folder of a model trained once per session; tests may add to it, and must take a `copy_of` it to change or damage it."""
+    from equiradio.training.fit import train
+
+    runs: dict[str, Path] = {}
+
+    def run(model: str) -> Path:
+        if model not in runs:
+            settings = tiny(model, epochs=2 if model == "lenet" else 1)
+            runs[model] = train(settings, tmp_path_factory.mktemp("runs") / model, device="cpu").folder
+        return runs[model]
+
+    return run
+
+
+@pytest.fixture
+def copy_of(trained, tmp_path) -> Callable[..., Path]:
+    """A copy of a trained run, to be damaged."""
+    return lambda model: Path(shutil.copytree(trained(model), tmp_path / "run"))

@@ -1,6 +1,7 @@
 """Typed settings of a run, their presets, and TOML in and out. Unknown keys are refused with the nearest known one."""
 
 import json
+import math
 import tomllib
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -101,7 +102,7 @@ def preset(name: str) -> Settings:
     return PRESETS[name]
 
 
-def _check(where: str, key: str, spec: Field, value: Any) -> Any:
+def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
     """The value as its field's type, or a refusal."""
     wanted = type(spec.default)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
@@ -111,12 +112,16 @@ def _check(where: str, key: str, spec: Field, value: Any) -> Any:
     if type(value) is not wanted:
         kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of text"}
         raise SettingRefusal(where, f"{key} is {json.dumps(value, default=str)}", kinds[wanted], "Correct the value.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingRefusal(where, f"{key} is {value}", "a finite number", "Correct the value.")
     choices, low, high = (spec.metadata[name] for name in ("choices", "low", "high"))
-    items: list[Any] = list(value) if wanted is tuple else [value]
+    items: Any = value if wanted is tuple else [value]
     for item in items:
         if choices and item not in choices:
             words = [str(choice) for choice in choices]
-            raise SettingRefusal(where, f"{key} is {json.dumps(item)}", f"one of {', '.join(words)}", nearest(str(item), words))
+            raise SettingRefusal(
+                where, f"{key} is {json.dumps(item, default=str)}", f"one of {', '.join(words)}", nearest(str(item), words)
+            )
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         bounds = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
         raise SettingRefusal(where, f"{key} is {value}", bounds, "Correct the value.")
@@ -141,12 +146,13 @@ def change(settings: Settings, changes: dict[str, Any], where: str = "--set") ->
     known = keys()
     for key, value in changes.items():
         full = [name for name in known if key in (name, name.split(".")[1])]
-        if len(full) != 1:
+        if len(full) > 1:
+            raise SettingRefusal(where, f"{key} is a setting of several sections", " or ".join(full), "Name the section too.")
+        if not full:
             section = key.split(".")[0] if "." in key else ""
             siblings = [name.split(".")[1] for name in known if name.startswith(f"{section}.")] if section in SECTIONS else list(known)
-            problem = "is not a setting" if not full else f"could be {' or '.join(full)}"
             raise SettingRefusal(
-                where, f"{key} {problem}", ", ".join(siblings), nearest(key.split(".")[-1] if section in SECTIONS else key, siblings)
+                where, f"{key} is not a setting", ", ".join(siblings), nearest(key.split(".")[-1] if section in SECTIONS else key, siblings)
             )
         section, name = full[0].split(".")
         value = _check(where, full[0], known[full[0]], value)
@@ -180,15 +186,20 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def to_toml(settings: Settings) -> str:
-    """The settings as TOML text; strings, numbers, booleans and lists of strings read the same in JSON."""
+    """The settings as TOML text; strings, numbers, booleans and lists of strings read the same in JSON, but for two escapes."""
     lines = []
     for section, values in asdict(settings).items():
-        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]
+        lines += [f"[{section}]", *(f"{key} = {_toml_value(value)}" for key, value in values.items()), ""]
     return "\n".join(lines)
 
 
+def _toml_value(value: Any) -> str:
+    # TOML knows no surrogate pairs, and wants delete escaped
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def from_toml(path: Path, base: Settings | None = None) -> Settings:
-    """Settings from a TOML file on top of ``base`` (or of the preset that the file names, or of the defaults).
+    """Settings from a TOML file on top of ``base`` (or of the preset that the file names, or of ``fast``).
 
     Raises
     ------
@@ -198,6 +209,8 @@ def from_toml(path: Path, base: Settings | None = None) -> Settings:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingRefusal(path, "no such file", "a TOML file", "Check the path.") from None
+    except OSError as error:
+        raise SettingRefusal(path, f"cannot be read ({error.strerror})", "a TOML file", "Check the path.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingRefusal(path.name, f"not TOML ({error})", "sections [model], [data], [training]", "Correct the file.") from None
     changes: dict[str, Any] = {}
@@ -207,5 +220,5 @@ def from_toml(path: Path, base: Settings | None = None) -> Settings:
         changes |= {f"{section}.{key}": value for key, value in values.items()}
     if base is None:
         named = changes.get("training.preset", MISSING)
-        base = preset(named) if isinstance(named, str) else Settings()
+        base = preset(named) if isinstance(named, str) else preset("fast")
     return change(base, changes, where=path.name)

@@ -14,8 +14,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
     try:
-        os.chmod(name, 0o644)
         write(Path(name))
+        os.chmod(name, 0o644)  # after the writer, which may have put a private file of its own in place
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)

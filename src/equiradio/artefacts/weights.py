@@ -47,7 +47,8 @@ def load_into(network: torch.nn.Module, state: dict[str, Tensor], where: Path) -
     missing, surplus = own.keys() - state.keys(), state.keys() - own.keys()
     odd = [name for name in own.keys() & state.keys() if own[name].shape != state[name].shape]
     if missing or surplus or odd:
-        found = f"{len(missing)} tensors missing, {len(surplus)} unknown, {len(odd)} of another shape ({sorted([*missing, *surplus, *odd])[0]} first)"
+        first = min([*missing, *surplus, *odd])
+        found = f"{len(missing)} tensors missing, {len(surplus)} unknown, {len(odd)} of another shape ({first} first)"
         raise RunRefusal(
             where, found, "the weights of the network that the settings describe", "Use the settings that it was trained with."
         )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from equiradio.cli.interruption import Interrupted
 from equiradio.cli.options import DEVICE
 
 
@@ -23,6 +24,6 @@ def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the 
         try:
             page, metrics = run_demo(out, device=device, report=lambda row: typer.echo(epoch_line(row, epochs), err=True), step=step)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"Interrupted. Finished epochs are kept in {out}; run the same command to go on.") from None
+            raise Interrupted(f"Interrupted. Finished epochs are kept in {out}; run the same command to go on.") from None
     print_table(COLUMNS, metrics_rows(metrics), "simulated, test, 95 % intervals over sources")
     typer.echo(f"Test accuracy per source {100 * metrics['per_source']['accuracy']:.1f} %. Look at {page}")

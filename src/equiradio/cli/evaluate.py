@@ -44,7 +44,8 @@ def evaluate(
             )
         if not as_json:
             metrics = answers[str(run)]
-            print_table(COLUMNS, metrics_rows(metrics), f"{run}: {metrics['data']}, {metrics['split']}, 95 % intervals over sources")
+            if metrics["calibration"]:
+                print_table(COLUMNS, metrics_rows(metrics), f"{run}: {metrics['data']}, {metrics['split']}, 95 % intervals over sources")
             _print_calibration(metrics, run)
     if as_json:
         typer.echo(json.dumps(answers, indent=2))

@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 import equiradio
 from equiradio.cli import data, demo, evaluate, train
+from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
+
+INTERRUPTED = 130
+USAGE_PROBLEM: type[Exception] = typer.BadParameter.__mro__[2]  # click's ClickException, of which newer typers carry a copy of their own
 
 app = typer.Typer(
     name="equiradio",
@@ -45,12 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, click.Abort) as interruption:
-        print(next(iter(interruption.args), "Interrupted."), file=sys.stderr)
-        return 130
-    except click.ClickException as problem:
-        problem.show()
+    except Interrupted as interruption:
+        print(interruption, file=sys.stderr)
+        return INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except USAGE_PROBLEM as problem:
+        message = problem.format_message()  # type: ignore[attr-defined]
+        if message:  # else it was the help, which is printed already
+            print(f"command line: {message.rstrip('.')}. See --help.", file=sys.stderr)
         return 2
+    if code == INTERRUPTED:
+        print("Interrupted; run the same command again.", file=sys.stderr)
     return int(code or 0)
 
 

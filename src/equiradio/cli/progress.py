@@ -14,7 +14,8 @@ from rich.table import Table
 def bars() -> Iterator[Any]:
     """A function ``step(what, done, total)`` that draws one bar per kind of work."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         tasks: dict[str, Any] = {}
 
         def step(what: str, done: int, total: int) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import typer
 
+from equiradio.cli.interruption import Interrupted
 from equiradio.cli.options import DATA_DIR, DEVICE
+from equiradio.errors import SettingRefusal
 
 
 def train(
@@ -47,7 +49,7 @@ def train(
         try:
             run = fit(settings, out, data_dir=data_dir, resume=resume, device=device, report=report, step=step, max_minutes=max_minutes)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"Interrupted. Finished epochs are kept in {out}; add --resume to go on.") from None
+            raise Interrupted(f"Interrupted. Finished epochs are kept in {out}; add --resume to go on.") from None
     typer.echo(run.folder)
 
 
@@ -77,7 +79,15 @@ def gather(
     settings = s.from_toml(config, base if preset else None) if config else base
     options = {"model.name": model, "data.name": data, "training.seed": seed, "training.epochs": epochs, "training.precision": precision}
     settings = s.change(settings, {key: value for key, value in options.items() if value is not None}, where="command line")
-    settings = s.change(settings, dict(map(s.parse_assignment, assign)))
+    assigned = dict(map(s.parse_assignment, assign))
+    for key in assigned:
+        if key.split(".")[-1] in ("preset", "compat"):
+            raise SettingRefusal(
+                "--set", f"{key} names other settings and would change none of them", "another setting", f"Use --{key.split('.')[-1]}."
+            )
+    settings = s.change(settings, assigned)
+    if preset:
+        settings = s.change(settings, {"training.preset": preset})  # also where the file names another
     return s.with_habits(settings, [habit.strip() for habit in compat.split(",")]) if compat else settings
 
 

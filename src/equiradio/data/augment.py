@@ -1,6 +1,7 @@
 """Turn, mirror and scale images in batches on their device: one interpolation, straight from uint8.
 
-What is drawn depends on nothing but (seed, purpose, source, pass), so that an interrupted run, another batch size or another machine sees the same images.
+What is drawn depends on nothing but (seed, purpose, source, pass), so that an interrupted run, another batch size or another machine sees
+the same images.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Poses:
     scale: np.ndarray
 
     def matrices(self) -> Tensor:
-        """From pixels of the result to pixels of the image, in the coordinates of `torch.nn.functional.affine_grid`: float32 (count, 2, 3)."""
+        """From pixels of the result to those of the image, in the coordinates of `torch.nn.functional.affine_grid`, (count, 2, 3)."""
         angle = np.deg2rad(self.rotation_deg)
         cosine, sine, zero = np.cos(angle) / self.scale, np.sin(angle) / self.scale, np.zeros_like(angle)
         hand = np.where(self.mirrored, -1.0, 1.0)

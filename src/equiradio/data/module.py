@@ -19,7 +19,8 @@ from equiradio.settings import TrainingSettings
 class SourcesModule(lightning.LightningDataModule):
     """Training and validation batches of labelled sources.
 
-    A batch is (images (batch, 1, 150, 150) normalised, labels (batch,)). Training poses are drawn anew every epoch; validation poses are the same every epoch.
+    A batch is (images (batch, 1, 150, 150) normalised, labels (batch,)). Training poses are drawn anew every epoch; validation poses are
+    the same every epoch.
     """
 
     def __init__(self, sources: Sources, settings: TrainingSettings, preprocess: Preprocessing) -> None:
@@ -41,7 +42,8 @@ class SourcesModule(lightning.LightningDataModule):
         count = len(self.splits[split]) * self._passes(split)
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         sampler = DistributedSampler(range(count), world, rank, shuffle=shuffle, seed=self.settings.seed)  # type: ignore[arg-type, var-annotated]
-        return DataLoader(range(count), self.settings.batch_size, sampler=sampler)  # type: ignore[arg-type]
+        # a generator of its own: starting a loader draws a number, which would shift dropout in the first epoch after a resume
+        return DataLoader(range(count), self.settings.batch_size, sampler=sampler, generator=torch.Generator())  # type: ignore[arg-type]
 
     def train_dataloader(self) -> DataLoader:
         return self._loader("train", shuffle=True)

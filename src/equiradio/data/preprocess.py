@@ -44,7 +44,7 @@ def circle(side: int, radius: float, device: torch.device | None = None) -> Tens
 
 
 def preprocessing(data: DataSettings, model: str) -> Preprocessing:
-    """The preprocessing that the settings ask for. ``published``: a circle of margin 0 for equivariant networks, 1 for LeNet, none for ``attention``."""
+    """The preprocessing that the settings ask for; ``published``: a circle of margin 0 for equivariant networks, 1 for LeNet, else none."""
     radius: float | None = None
     if data.mask == "circle" or (data.mask == "published" and not model.startswith("attention")):
         radius = SIDE / 2 - (data.mask == "published" and model == "lenet")

@@ -28,7 +28,7 @@ def normalise_range(score: Tensor) -> Tensor:
 
 
 def normalise_batch_range(score: Tensor) -> Tensor:
-    """Range normalisation across the whole batch, the published code's habit: an image's map depends on its neighbours. Only for ``batch-range``."""
+    """Range over the whole batch, the published code's habit (``batch-range``): an image's map depends on its neighbours."""
     return _stretch(score, COMPANY)
 
 
@@ -63,14 +63,16 @@ def _interpolation(side: int, wanted: int, dtype: torch.dtype, device: torch.dev
 
 
 class _Score(torch.autograd.Function):
-    """W relu(W_x x + up(c)) with nothing of the size (pixels, hidden) kept: it is made again in the backward pass, piece by piece of the batch.
+    """W relu(W_x x + up(c)) with nothing of the size (pixels, hidden) kept: it is made again, piece by piece of the batch, going backward.
 
     features (batch, pixels, c), context (batch, h, w, hidden), weights (hidden, c) and (hidden,), interpolation (height, h) and (width, w)
     -> score (batch, pixels). On a CPU a piece is one image, which stays in the cache; on a GPU it is the batch.
     """
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, context: Tensor, from_features: Tensor, to_score: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, features: Tensor, context: Tensor, from_features: Tensor, to_score: Tensor, rows: Tensor, columns: Tensor
+    ) -> Tensor:
         ctx.save_for_backward(features, context, from_features, to_score, rows, columns)
         scores = [_hidden(features[piece], context[piece], from_features, rows, columns) @ to_score for piece in _pieces(features)]
         return torch.cat(scores).view(features.shape[:2])
@@ -107,7 +109,7 @@ def _hidden(features: Tensor, context: Tensor, from_features: Tensor, rows: Tens
 class AttentionGate(nn.Module):
     """Additive gate: alpha = normalise(W relu(W_x x + up(W_g g))). Source: Bowles et al. 2021, eq. 1.
 
-    forward(features (batch, c, h, w), context (batch, k, h', w')) -> attention (batch, 1, h, w), float32 or better whatever the precision around it.
+    forward(features (batch, c, h, w), context (batch, k, h', w')) -> attention (batch, 1, h, w), in float32 or better under any autocast.
     Both inputs must be group-pooled, so that their channels stay put when the sky turns. Equation 2, y = alpha x, is `attend`.
     ``up`` is bilinear, as matrix products: torch's interpolation is slow backward, or adds up in random order, on a GPU.
     """
@@ -132,6 +134,9 @@ class AttentionGate(nn.Module):
 
 
 def attend(features: Tensor, attention: Tensor) -> Tensor:
-    """Sum over pixels of alpha x: (batch, c, h, w), (batch, 1, h, w) -> (batch, c). Source: Bowles et al. 2021, eq. 2, and the sum of the published code."""
+    """Sum over pixels of alpha x: (batch, c, h, w), (batch, 1, h, w) -> (batch, c).
+
+    Source: Bowles et al. 2021, eq. 2; the sum is the published code's.
+    """
     with torch.autocast(features.device.type, enabled=False):
         return torch.einsum("bcyx,byx->bc", features.to(attention.dtype), attention[:, 0])

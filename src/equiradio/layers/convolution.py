@@ -19,7 +19,7 @@ from equiradio.symmetry.harmonics import moved_filters
 
 
 def to_channels(fields: Tensor) -> Tensor:
-    """(batch, field, |G|, height, width) -> (batch, |G| * field, height, width); channel = element * fields + field. A view if channels are last."""
+    """(batch, field, |G|, height, width) -> (batch, |G| * field, height, width): element-major, a view if memory is channels-last."""
     return fields.transpose(1, 2).flatten(1, 2)
 
 
@@ -43,7 +43,7 @@ def _tables(group: Group, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 class _GatherRelative(torch.autograd.Function):
-    """weight (d, ...) -> (g, h, ...) with d = g^-1 h. Backward gathers too (h = g d) instead of scattering: fast, and the same numbers every time."""
+    """weight (d, ...) -> (g, h, ...) with d = g^-1 h. Backward gathers too (h = g d), no scatter: fast, and the same numbers every time."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, relative: Tensor, product: Tensor) -> Tensor:
@@ -71,7 +71,10 @@ class SteeredConvolution(nn.Module, ABC):
         """The ordinary convolution filter (channels out, channels in, size, size)."""
 
     def current_filters(self) -> Tensor:
-        """`filters`, made anew where a gradient is wanted and kept in evaluation for as long as the weights don't change."""
+        """`filters`, made anew where a gradient is wanted and kept in evaluation for as long as the weights don't change.
+
+        A change through ``weight.data`` in place is invisible to torch: call `train` or `eval` after it.
+        """
         if self.training or torch.is_grad_enabled():
             return self.filters()
         key = (self.weight.data_ptr(), self.weight._version, self.weight.dtype, self.weight.device)
@@ -116,8 +119,8 @@ class LiftingConvolution(SteeredConvolution):
 class SteerableConvolution(SteeredConvolution):
     """From regular fields to regular fields: K[o, g, i, h](p) = sum_b W[o, i, g^-1 h, b] psi_b(g^-1 p).
 
-    forward(fields (batch, fields_in, |G|, height, width)) -> (batch, fields_out, |G|, height, width). ``weight`` is (fields_out, fields_in, |G|, B):
-    11 |G| numbers per pair of fields at 5x5. Source: Weiler & Cesa 2019, regular to regular representation.
+    forward(fields (batch, fields_in, |G|, height, width)) -> (batch, fields_out, |G|, height, width). ``weight`` is (fields_out, fields_in,
+    |G|, B): 11 |G| numbers per pair of fields at 5x5. Source: Weiler & Cesa 2019, regular to regular representation.
     """
 
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
@@ -136,7 +139,7 @@ class SteerableConvolution(SteeredConvolution):
 
 
 class PlainConvolution(nn.Conv2d):
-    """An ordinary "same" convolution with bias between fields of one element (batch, channel, 1, height, width): no symmetry beyond translation."""
+    """An ordinary "same" convolution with bias, fields of one element (batch, channel, 1, height, width): no symmetry but translation."""
 
     def __init__(self, fields_in: int, fields_out: int, size: int = 5) -> None:
         super().__init__(fields_in, fields_out, size, padding=size // 2)

@@ -2,10 +2,10 @@
 
 With independent weights of variance v_b, a layer multiplies the power of its input at spatial frequency k by G(k) = sum_b v_b |psi_b(k)|^2
 (summed over fields and group elements). He et al. 2015 ask for a mean gain of 2 over all k, the ReLU halving the power, which is enough for
-free filters, whose gain is the same at every k. Ring-shaped harmonics of frequency 0 pass the sky's mean up to 26 times better than noise, and a ReLU
-makes a mean: with equal variances a 5x5 network grows 500-fold in 11 layers (measured). So the rings' share is set such that a constant
-passes like white noise; what growth remains is found by carrying the spectrum of a wide network through `DEPTH` layers (the ReLU acts on a
-correlation rho as [sqrt(1 - rho^2) + rho (pi - arccos rho)] / pi: Cho & Saul 2009) and is divided out.
+free filters, whose gain is the same at every k. Ring-shaped harmonics of frequency 0 pass the sky's mean up to 26 times better than noise,
+and a ReLU makes a mean: with equal variances a 5x5 network grows 500-fold in 11 layers (measured). So the rings' share is set such that a
+constant passes like white noise; what growth remains is found by carrying the spectrum of a wide network through `DEPTH` layers (the ReLU
+acts on a correlation rho as [sqrt(1 - rho^2) + rho (pi - arccos rho)] / pi: Cho & Saul 2009) and is divided out.
 """
 
 from functools import lru_cache
@@ -31,9 +31,8 @@ def _shares(size: int) -> np.ndarray:
 def _growth(size: int, share: np.ndarray) -> float:
     """Gain in power per layer, geometric mean over `DEPTH` layers of convolution and ReLU on white noise."""
     spectra = np.abs(np.fft.fft2(harmonic_basis(size).planes, (TORUS, TORUS))) ** 2
-    mirrored = np.roll(
-        spectra[:, ::-1, ::-1], 1, (1, 2)
-    )  # a cosine and a sine of equal variance: |psi(k)|^2 and |psi(-k)|^2 in equal parts
+    # a cosine and a sine of equal variance: |psi(k)|^2 and |psi(-k)|^2 in equal parts
+    mirrored = np.roll(spectra[:, ::-1, ::-1], 1, (1, 2))
     gain = np.tensordot(share, (spectra + mirrored) / 2, 1)
     spectrum, growth = np.ones_like(gain), 0.0
     for _ in range(DEPTH):

@@ -1,6 +1,44 @@
 """Batch normalisation of regular fields: one mean, variance, scale and shift per field, shared by all group elements."""
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
+
+
+class _BatchNorm(torch.autograd.Function):
+    """torch's batch norm in training on the CPU, with a backward pass that is quick for few channels.
+
+    x is (batch, field, height, wide), channels last. torch's own backward walks the fields of each pixel one by one; here whole rows of
+    ``wide`` x fields are added and scaled at once, which halves a training step of c4-attention. In bf16 the shift is computed from the
+    rounded factors, so that the gradient keeps its mean of zero.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, momentum: float, eps: float) -> Tensor:
+        normal, batch_mean, inverse_std = torch.native_batch_norm(x, weight, bias, mean, variance, True, momentum, eps)
+        ctx.save_for_backward(x, weight, batch_mean, inverse_std)
+        return normal
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, mean, inverse_std = ctx.saved_tensors
+        fields, wide = x.shape[1], x.shape[3]
+        rows, grads = (tensor.permute(0, 2, 3, 1).reshape(-1, wide * fields) for tensor in (x, grad))
+
+        def per_field(sums: Tensor) -> Tensor:
+            return sums.to(weight.dtype).view(wide, fields).sum(0)
+
+        product = grads * rows
+        count = x.numel() // fields
+        d_bias = per_field(grads.sum(0))
+        d_weight = (per_field(product.sum(0)) - mean * d_bias) * inverse_std
+        scale = (weight * inverse_std).to(x.dtype)
+        slope = (-weight * inverse_std.square() * d_weight / count).to(x.dtype)
+        shift = -(scale.to(weight.dtype) * d_bias / count + slope.to(weight.dtype) * mean).to(x.dtype)
+        torch.addcmul(shift.repeat(wide), rows, slope.repeat(wide), out=product)
+        product.addcmul_(grads, scale.repeat(wide))
+        return product.view(x.shape[0], x.shape[2], wide, fields).permute(0, 3, 1, 2), d_weight, d_bias, None, None, None, None
 
 
 class FieldBatchNorm(nn.BatchNorm2d):
@@ -12,8 +50,18 @@ class FieldBatchNorm(nn.BatchNorm2d):
     def forward(self, fields: Tensor) -> Tensor:
         batch, count, order, height, width = fields.shape
         columns = fields.permute(0, 3, 4, 2, 1).reshape(batch, height, width * order, count)  # a view where channels are last
-        normal = super().forward(columns.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        normal = self._normalise(columns.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return normal.reshape(batch, height, width, order, count).permute(0, 4, 3, 1, 2)
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        if not (self.training and torch.is_grad_enabled() and x.device.type == "cpu"):
+            return super().forward(x)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        self.num_batches_tracked.add_(1)
+        return _BatchNorm.apply(x, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps)
 
     def export(self, order: int) -> nn.BatchNorm2d:
         """An ordinary batch norm with the same numbers, on channels as `to_channels` orders them."""

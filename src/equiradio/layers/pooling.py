@@ -19,7 +19,7 @@ def max_pool(fields: Tensor) -> Tensor:
 
 
 class _GroupMax(torch.autograd.Function):
-    """Largest over axis 3 of (batch, height, width, |G|, field); the gradient is shared among equals, as by torch.amax but without its integer copies."""
+    """Largest over axis 3 of (batch, height, width, |G|, field); equals share the gradient, as in torch.amax but without integer copies."""
 
     @staticmethod
     def forward(ctx: Any, columns: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class _GroupMax(torch.autograd.Function):
 
 
 def group_pool(fields: Tensor) -> Tensor:
-    """Largest over the group: (batch, field, |G|, height, width) -> (batch, field, height, width), channels that stay put when the sky turns."""
+    """Largest over the group: (batch, field, |G|, height, width) -> (batch, field, height, width); channels stay put as the sky turns."""
     columns = fields.permute(0, 3, 4, 2, 1)  # contiguous where channels are last: the pooled map then is channels-last too
     return (columns.squeeze(3) if fields.shape[2] == 1 else _GroupMax.apply(columns)).permute(0, 3, 1, 2)
 
@@ -43,7 +43,7 @@ def group_pool(fields: Tensor) -> Tensor:
 class AntialiasedPool(nn.Module):
     """Blur with a Gaussian, then keep every second pixel; samples lie symmetrically, so that quarter turns stay exact at any side.
 
-    forward(fields (batch, field, |G|, n, n)) -> side ceil(n / 2). The kernel has 6 pixels for an even side and 5 for an odd one. ``sigma`` in pixels.
+    forward(fields (batch, field, |G|, n, n)) -> side ceil(n / 2). The kernel has 6 pixels for an even side, else 5. ``sigma`` in pixels.
     Source: Zhang 2019; used by Scaife & Porter 2021 with sigma 0.66.
     """
 

@@ -51,12 +51,14 @@ class Block(nn.Module):
 class GatedNet(nn.Module):
     """Attention-gated classifier of Bowles et al. 2021, for any group; ``group`` None gives the paper's plain network with free filters.
 
-    forward(images (batch, 1, 150, 150), normalised) -> `Output`. The sky is padded with ``blank`` (raw zero, normalised) to ``settings.side`` pixels: at 152 the three
-    poolings halve it evenly, which keeps quarter turns exact; 150 with rounding down is the published code's habit.
+    forward(images (batch, 1, 150, 150), normalised) -> `Output`. The sky is padded with ``blank`` (raw zero, normalised) to
+    ``settings.side`` pixels: at 152 the three poolings halve it evenly, which keeps quarter turns exact; 150 with rounding down is the
+    published code's habit.
 
     Parameters
     ----------
-    settings : gates (from the deepest up: 1 gate attends to block 3, 3 gates to blocks 1-3), normalisation, aggregation, kernel size, dropout, pooling.
+    settings : gates (from the deepest up: 1 gate attends to block 3, 3 gates to blocks 1-3), normalisation, aggregation, kernel size,
+        dropout, pooling.
     group : the symmetry, or None.
     blank : value of an empty pixel after normalisation.
     widths : fields of each block.
@@ -98,14 +100,15 @@ class GatedNet(nn.Module):
 
     def _pool(self, features: Tensor, attention: Tensor) -> Tensor:
         total = attend(features, attention)
-        return total if self.settings.pooling == "sum" else total * (MEAN_SCALE / attention[0].numel())
+        summed = self.settings.pooling == "sum" and len(self.gates) > 0  # without gates the paper's code takes the mean
+        return total if summed else total * (MEAN_SCALE / attention[0].numel())
 
     def export(self) -> "GatedNet":
-        """The same network with ordinary convolutions and batch norms: the same numbers, no group left in it."""
+        """The same network with ordinary convolutions: the same numbers, no filter left to be made."""
         plain = copy.deepcopy(self)
         for block in plain.blocks:
             assert isinstance(block, Block)
-            block.convolutions = nn.ModuleList(map(_exported, block.convolutions))
+            block.convolutions = nn.ModuleList(map(exported, block.convolutions))
         return plain
 
 
@@ -121,7 +124,8 @@ class ExportedConvolution(nn.Module):
         return to_fields(self.convolution(channels).contiguous(memory_format=torch.channels_last), self.order)
 
 
-def _exported(convolution: nn.Module) -> nn.Module:
+def exported(convolution: nn.Module) -> nn.Module:
+    """The ordinary convolution in the place of a steerable one; any other as it is."""
     if isinstance(convolution, LiftingConvolution | SteerableConvolution):
         return ExportedConvolution(convolution.export(), convolution.group.order)
     return convolution
@@ -131,7 +135,8 @@ class Aggregation(nn.Module):
     """From attended features, one vector per gate, to logits. Source: Bowles et al. 2021a, section 3; Schlemper et al. 2018.
 
     fine-tuned : a linear layer per gate (ReLU behind it where ``head_relu``), joined, and a linear layer on top. The paper's choice.
-    mean : the gates' linear layers, averaged. deep-supervision : the same answer, but each gate's is trained too. concat : all features joined, one linear layer.
+    mean : the gates' linear layers, averaged. deep-supervision : the same answer, but each gate's is trained too. concat : all features
+    joined, one linear layer.
     """
 
     def __init__(self, widths: tuple[int, ...], settings: ModelSettings) -> None:

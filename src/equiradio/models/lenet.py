@@ -1,12 +1,14 @@
 """LeNet, plain and group-equivariant: the comparisons that the paper takes from Scaife & Porter 2021."""
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equiradio.layers.convolution import LiftingConvolution, SteerableConvolution
 from equiradio.layers.pooling import AntialiasedPool, group_pool
-from equiradio.models.gated import Output
+from equiradio.models.gated import Output, exported
 from equiradio.symmetry.groups import Group
 
 SIDE = 150  # pixels; the dense layers take images of this side only
@@ -47,7 +49,8 @@ class EquivariantLeNet(nn.Module):
     def __init__(self, group: Group, dropout: float = 0.5, size: int = 5) -> None:
         super().__init__()
         self.group = group
-        self.first, self.second = LiftingConvolution(1, 6, group, size), SteerableConvolution(6, 16, group, size)
+        self.first: nn.Module = LiftingConvolution(1, 6, group, size)
+        self.second: nn.Module = SteerableConvolution(6, 16, group, size)
         self.pool = AntialiasedPool()
         side = self.pool.pooled_side(self.pool.pooled_side(SIDE))
         self.dense = _dense(16 * side**2, dropout)
@@ -60,3 +63,9 @@ class EquivariantLeNet(nn.Module):
     def forward(self, images: Tensor) -> Output:
         features = self.features(images).contiguous(memory_format=torch.contiguous_format)
         return Output(self.dense(features.flatten(1)), [], [])
+
+    def export(self) -> "EquivariantLeNet":
+        """The same network with ordinary convolutions: the same numbers, no filter left to be made."""
+        plain = copy.deepcopy(self)
+        plain.first, plain.second = exported(plain.first), exported(plain.second)
+        return plain

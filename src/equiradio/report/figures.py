@@ -1,4 +1,7 @@
-"""Figures: data in, matplotlib Figure out. Colours are safe for colour-blind eyes."""
+"""Figures: data in, matplotlib Figure out.
+
+Colours are safe for colour-blind eyes. Rows run upward, so that on FIRST cutouts north is up and east left.
+"""
 
 from pathlib import Path
 
@@ -30,7 +33,8 @@ def running_mean(values: np.ndarray, window: int = SMOOTH) -> tuple[np.ndarray, 
 def loss_curves(histories: dict[str, list[dict[str, float]]], smooth: bool = False) -> Figure:
     """Training (dashed) and validation (solid) loss against epoch; an arrow at each lowest validation loss.
 
-    Source: Bowles et al. 2021, figure 1. ``smooth`` draws running means over 5 epochs with the standard deviation shaded, for long trainings.
+    Source: Bowles et al. 2021, figure 1. ``smooth`` draws running means over 5 epochs with the standard deviation shaded, for long
+    trainings.
     """
     figure = Figure(figsize=(6.2, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -66,7 +70,7 @@ def loss_curves(histories: dict[str, list[dict[str, float]]], smooth: bool = Fal
 
 
 def attention_grid(sources: Sources, maps: np.ndarray, p_frii: np.ndarray, model: str) -> Figure:
-    """Pairs of panels, a source and its attention map, four pairs to a row; the source's outline on the map, dashed where the class is wrong.
+    """Pairs of panels, a source and its attention map, three pairs to a row; the outline of the source is dashed where the class is wrong.
 
     Parameters
     ----------
@@ -76,7 +80,7 @@ def attention_grid(sources: Sources, maps: np.ndarray, p_frii: np.ndarray, model
     """
     pairs = 3
     rows = -(-len(sources) // pairs)
-    figure = Figure(figsize=(3.3 * pairs, 1.95 * rows + 0.7), layout="constrained")
+    figure = Figure(figsize=(3.3 * pairs, 1.78 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, 2 * pairs, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
@@ -85,8 +89,8 @@ def attention_grid(sources: Sources, maps: np.ndarray, p_frii: np.ndarray, model
         left, right = panels[k // pairs, 2 * (k % pairs) : 2 * (k % pairs) + 2]
         truth, said = sources.labels[k], int(p_frii[k] >= 0.5)
         wrong = truth not in (said, HYBRID)
-        left.imshow(np.sqrt(sources.images[k] / 255.0), cmap="gray", vmin=0, vmax=1)
-        shades = right.imshow(maps[k], cmap="viridis", vmin=0, vmax=1)
+        left.imshow(np.sqrt(sources.images[k] / 255.0), cmap="gray", vmin=0, vmax=1, origin="lower")
+        shades = right.imshow(maps[k], cmap="viridis", vmin=0, vmax=1, origin="lower")
         right.contour(sources.images[k] > 0, levels=[0.5], colors="white", linewidths=0.6, linestyles="dashed" if wrong else "solid")
         left.set_title(f"{_label(truth)} ({sources.confidence[k]})", fontsize=8, loc="left", pad=3)
         right.set_title(
@@ -115,7 +119,7 @@ def sources_montage(sources: Sources, columns: int = 8) -> Figure:
         chosen = np.flatnonzero(sources.labels == label)
         chosen = chosen[np.linspace(0, len(chosen) - 1, block.size).round().astype(int)]
         for axes, row in zip(block.flat, chosen, strict=True):
-            axes.imshow(np.sqrt(sources.images[row] / 255.0), cmap="gray", vmin=0, vmax=1)
+            axes.imshow(np.sqrt(sources.images[row] / 255.0), cmap="gray", vmin=0, vmax=1, origin="lower")
             axes.set(xticks=[], yticks=[])
         block[0, 0].set_ylabel(CLASSES[label])
     figure.suptitle(sources.name, fontsize=10)

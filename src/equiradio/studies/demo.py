@@ -42,7 +42,7 @@ def demo(
     where = choose_device(device)
     if not (run.card_file.is_file() and run.card().state == "finished" and run.settings() == settings):
         train(settings, run.folder, resume=run.settings_file.is_file(), device=where, report=report, step=step)
-    metrics = evaluate(run.folder, passes=PASSES, device=where, progress=step or (lambda *_: None))
+    metrics = evaluate(run.folder, passes=PASSES, device=where, precision=run.card().precision, progress=step or (lambda *_: None))
     sky = save(sources_montage(open_data("simulated").of_split("test")), out / "sources.png")
     page = out / "index.html"
     write_text(page, _page(run, metrics, sky))
@@ -53,8 +53,9 @@ def _page(run: Run, metrics: dict[str, Any], sky: Path) -> str:
     card = run.card()
     page = Page("equiradio: the main job on simulated radio galaxies")
     page.text(
-        f"{card.model} ({card.weights:,} weights) saw {card.images_seen:,} augmented images of {card.sources['train']} simulated sources "
-        f"in {card.seconds / 60:.1f} minutes ({card.device}, {card.precision}). It is then asked about {metrics['sources']} sources it has not seen."
+        f"{card.model} ({card.weights:,} weights) saw {card.images_seen:,} augmented images of {card.sources['train']} simulated "
+        f"sources in {card.seconds / 60:.1f} minutes ({card.device}, {card.precision}). It is then asked about "
+        f"{metrics['sources']} sources that it has not seen."
     )
     page.heading("The sources")
     page.picture(sky, "Simulated test sources at FIRST's beam, noise and clipping: FRI above, FRII below.")
@@ -71,7 +72,6 @@ def _page(run: Run, metrics: dict[str, Any], sky: Path) -> str:
     )
     page.heading("How it was trained")
     page.picture(run.figure_file("loss"), "Loss against epoch; the weights of the lowest validation loss are kept.")
-    page.text(
-        f"All files: {run.folder}. The same on real data: equiradio train --model {card.model} --data mirabest, then equiradio evaluate RUN."
-    )
+    page.text(f"All files: {run.folder}.")
+    page.text(f"The same on real data: equiradio train --model {card.model} --data mirabest, then equiradio evaluate RUN.")
     return page.render()

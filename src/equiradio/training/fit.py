@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback
 import equiradio
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.weights import read_weights
 from equiradio.data.datasets import open_data
 from equiradio.data.module import SourcesModule
 from equiradio.data.preprocess import preprocessing
@@ -40,6 +41,7 @@ def train(
     report: Callable[[dict[str, Any]], None] | None = None,
     step: Callable[[str, int, int], None] | None = None,
     max_minutes: float | None = None,
+    trainer_options: dict[str, Any] | None = None,
 ) -> Run:
     """Train a network and leave everything about it in a folder.
 
@@ -52,6 +54,7 @@ def train(
     report : called with each epoch's row of the history.
     step : called with ("images", done in this epoch, images of an epoch) after every batch.
     max_minutes : stop cleanly at the end of the first epoch that ends later than this.
+    trainer_options : more arguments for Lightning's Trainer, such as ``{"devices": 4, "strategy": "ddp", "num_nodes": 2}``.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def train(
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
     keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, report)
     with quiet():
-        trainer = _trainer(settings, accelerator, [_Watcher(step, max_minutes), keeper])
+        trainer = _trainer(settings, accelerator, [_Watcher(step, max_minutes), keeper], trainer_options or {})
     task = ClassificationTask(network, settings)
     try:
         with quiet():
@@ -95,10 +98,9 @@ def train(
 def _prepare(run: Run, settings: Settings, resume: bool) -> Path | None:
     """The checkpoint to go on from, if any; refuses a folder in use for something else."""
     if not run.settings_file.is_file():
-        if run.folder.exists() and any(run.folder.iterdir()):
-            raise RunRefusal(
-                run.folder, "a folder with other files and no settings.toml", "an empty or new folder, or a run", "Choose another --out."
-            )
+        if run.folder.exists() and (not run.folder.is_dir() or any(run.folder.iterdir())):
+            found = "a folder with other files and no settings.toml" if run.folder.is_dir() else "a file"
+            raise RunRefusal(run.folder, found, "an empty or new folder, or a run", "Choose another --out.")
         return None
     theirs = run.settings()
     if theirs != settings:
@@ -118,6 +120,11 @@ def _prepare(run: Run, settings: Settings, resume: bool) -> Path | None:
         raise RunRefusal(
             run.checkpoint, found, "a whole checkpoint", "Delete it and --resume to train anew, or choose another --out."
         ) from None
+    group = group_of(settings.model.name)
+    if not run.weights_file.is_file():
+        do = "Put them back, or delete last.ckpt and --resume to train anew."
+        raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", do)
+    read_weights(run.weights_file, model=settings.model.name, group=group.name if group else "none")
     return run.checkpoint
 
 
@@ -162,11 +169,11 @@ class _Watcher(Callback):
         trainer.should_stop |= time.monotonic() > self.end
 
 
-def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback]) -> lightning.Trainer:
+def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback], options: dict[str, Any]) -> lightning.Trainer:
     training = settings.training
+    arguments: dict[str, Any] = {"devices": 1} | options
     return lightning.Trainer(
         accelerator="gpu" if accelerator == "cuda" else "cpu",
-        devices=1,
         precision="bf16-mixed" if choose_precision(training.precision, accelerator) == "bf16" else "32-true",
         max_epochs=training.epochs,
         gradient_clip_val=training.gradient_clip or None,
@@ -178,6 +185,7 @@ def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback]) ->
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the data module's samplers know the rank
         deterministic=True,
+        **arguments,
     )
 
 

@@ -1,6 +1,7 @@
 """What a training leaves on disk after every epoch, so that it can be killed at any moment and go on."""
 
 import math
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,6 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from equiradio.artefacts.card import Card
-from equiradio.artefacts.files import write_atomically
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import write_weights
 from equiradio.errors import TrainingRefusal
@@ -33,6 +33,9 @@ class RunKeeper(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = list(state["rows"])
+
+    def on_fit_start(self, trainer: lightning.Trainer, task: Any) -> None:
+        trainer.should_stop |= self.out_of_patience(task.settings.training.patience)  # resumed though it had finished
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, task: Any) -> None:
         self._started = time.perf_counter()
@@ -60,7 +63,10 @@ class RunKeeper(Callback):
             self.run.write_history(self.rows)
             self.write_card("training")
         trainer.should_stop |= self.out_of_patience(task.settings.training.patience)
-        write_atomically(self.run.checkpoint, trainer.save_checkpoint)
+        part = self.run.checkpoint.with_suffix(".part")
+        trainer.save_checkpoint(part)  # every process of a distributed training must call this; the first one writes
+        if trainer.is_global_zero:
+            os.replace(part, self.run.checkpoint)
         if self.report:
             self.report(row)
 
@@ -86,6 +92,7 @@ class RunKeeper(Callback):
                 found = f"{'training' if name == 'train' else name} loss is {means[name]} in epoch {epoch}"
                 raise TrainingRefusal(self.run.folder, found, "a finite loss", "Lower training.learning_rate or use --precision float32.")
         if dead:
-            found = f"head{'s' if len(dead) > 1 else ''} {', '.join(f'of gate {number}' for number in dead)} said the same of every image in epoch {epoch}"
+            heads = ", ".join(f"of gate {number}" for number in dead)
+            found = f"head{'s' if len(dead) > 1 else ''} {heads} said the same of every image in epoch {epoch}"
             do = "Set model.head_relu=false, lower training.learning_rate, or take another seed."
             raise TrainingRefusal(self.run.folder, f"{found} (dead)", "outputs that differ between images", do)

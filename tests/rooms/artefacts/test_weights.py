@@ -1,0 +1,74 @@
+"""Weights: they come back to the bit, and only into the network they were made for."""
+
+import pytest
+import torch
+from torch import nn
+
+from equiradio.artefacts.weights import load_into, read_weights, write_weights
+from equiradio.errors import RunRefusal
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    write_weights(path, nn.Linear(3, 2).state_dict() | {"steps": torch.tensor(7)}, model="d16-attention", group="D16")
+    return path
+
+
+def refused(path, model="d16-attention", group="D16"):
+    with pytest.raises(RunRefusal) as caught:
+        read_weights(path, model=model, group=group)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_weights_come_back_to_the_bit(file):
+    state = {"weight": torch.randn(3, 4, dtype=torch.float64)[:, ::2], "half": torch.randn(5).half(), "count": torch.tensor(3)}
+    write_weights(file, state, model="lenet", group="none")
+    back = read_weights(file, model="lenet", group="none")
+    assert back.keys() == state.keys()
+    for name, value in state.items():
+        assert back[name].dtype == value.dtype
+        assert torch.equal(back[name], value)
+
+
+def test_weights_of_another_group_are_refused(file):
+    assert refused(file, "c8-attention", "C8") == (
+        f"{file}: made for group D16, but the settings ask for C8; expected the same group. Ask for group D16, or train anew."
+    )
+
+
+def test_weights_of_another_model_are_refused(file):
+    assert refused(file, "d16-lenet") == (
+        f"{file}: made for model d16-attention, but the settings ask for d16-lenet; expected the same model. "
+        "Ask for d16-attention, or train anew."
+    )
+
+
+def test_weights_without_a_name_are_refused(file):
+    from safetensors.torch import save_file
+
+    save_file({"weight": torch.zeros(1)}, file)
+    assert "made for group None" in refused(file)
+
+
+@pytest.mark.parametrize("kept", [0, 7, 40, -1])
+def test_truncated_weights_are_refused(file, kept):
+    file.write_bytes(file.read_bytes()[:kept])
+    size = file.stat().st_size
+    line = refused(file)
+    assert line.startswith(f"{file}: {size:,} bytes that are no safetensors (")
+    assert line.endswith("expected whole weights. Train anew.")
+
+
+def test_absent_weights_are_refused(tmp_path):
+    assert "weights.safetensors: no such file; expected trained weights" in refused(tmp_path / "weights.safetensors")
+
+
+def test_a_state_of_another_shape_is_refused(tmp_path):
+    state = nn.Linear(3, 2).state_dict()
+    with pytest.raises(RunRefusal, match=r"0 tensors missing, 0 unknown, 1 of another shape \(weight first\)"):
+        load_into(nn.Linear(4, 2), state, tmp_path)
+    with pytest.raises(RunRefusal, match=r"1 tensors missing, 1 unknown, 0 of another shape \(bias first\)"):
+        load_into(nn.Linear(3, 2), {"weight": state["weight"], "extra": state["bias"]}, tmp_path)

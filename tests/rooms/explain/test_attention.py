@@ -1,0 +1,146 @@
+"""Attention at the scale of the image: on the input's pixels, averaged over gates, and free quarter turns that are as good as paid ones."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from equiradio.data.datasets import open_data
+from equiradio.explain import attention
+from equiradio.explain.attention import combined_map, exact_quarter_turns, gate_maps, maps, rotation_means
+from equiradio.inference.classifier import load
+from equiradio.models.registry import build
+
+
+def a_spot(side, row, column):
+    gate = torch.zeros(1, 1, side, side)
+    gate[0, 0, row, column] = 1
+    return gate
+
+
+def centre_of(plane):
+    weights = plane.numpy() / plane.sum().item()
+    rows, columns = np.indices(weights.shape)
+    return (rows * weights).sum(), (columns * weights).sum()
+
+
+@given(st.sampled_from([1, 2, 4]), st.integers(3, 34), st.integers(3, 34))
+def test_a_spot_lies_on_the_pixels_it_came_from(step, row, column):
+    """Pixel k of a gate that is `step` times coarser covers pixels step k ... step k + step - 1 of the padded sky, one more than the image's."""
+    deepest = a_spot(38, 20, 20)
+    gates = [torch.zeros(1, 1, 152, 152), torch.zeros(1, 1, 76, 76), deepest]
+    place = {1: 0, 2: 1, 4: 2}[step]
+    gates[place] = a_spot(152 // step, row, column)
+    found = gate_maps(gates)
+    assert found.shape == (1, 3, 150, 150)
+    expected = [step * k + (step - 1) / 2 - 1 for k in (row, column)]
+    np.testing.assert_allclose(centre_of(found[0, place]), expected, atol=1e-4)
+
+
+def test_the_place_law_catches_a_map_that_is_not_cropped(monkeypatch):
+    monkeypatch.setattr(attention, "SIDE", 152)
+    with pytest.raises(AssertionError):
+        test_a_spot_lies_on_the_pixels_it_came_from.hypothesis.inner_test(step=1, row=5, column=9)
+
+
+@pytest.mark.parametrize("side", [150, 152])
+@pytest.mark.parametrize("gates", [1, 2, 3])
+def test_every_network_gives_maps_of_the_image_s_size(side, gates):
+    network = build("attention", gates=gates, side=side).eval()
+    with torch.inference_mode():
+        output = network(torch.rand(2, 1, 150, 150))
+    assert gate_maps(output.attention).shape == (2, gates, 150, 150)
+    assert combined_map(output.attention).shape == (2, 150, 150)
+
+
+def test_the_finest_gate_is_only_cropped():
+    gate = torch.rand(2, 1, 152, 152)
+    assert torch.equal(gate_maps([gate])[:, 0], gate[:, 0, 1:-1, 1:-1])
+
+
+@given(st.integers(0, 3))
+def test_maps_turn_with_their_gates(turns):
+    gates = [torch.rand(1, 1, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(side)) for side in (152, 76, 38)]
+    turned = [torch.rot90(gate, turns, (-2, -1)) for gate in gates]
+    assert_close(combined_map(turned), torch.rot90(combined_map(gates), turns, (-2, -1)), rtol=0, atol=1e-12)
+
+
+def test_the_combined_map_is_the_mean_over_gates():
+    gates = [torch.full((1, 1, side, side), value) for side, value in ((152, 0.0), (76, 0.3), (38, 0.9))]
+    assert_close(combined_map(gates), torch.full((1, 150, 150), 0.4))
+
+
+@pytest.fixture(scope="module")
+def sources(sky):
+    return open_data(str(sky)).of_split("test")
+
+
+def test_maps_come_in_the_order_of_their_images(trained, sources):
+    classifier = load(trained("c4-attention"))
+    whole = maps(classifier, sources.images, batch=4)
+    assert (whole.shape, whole.dtype) == ((6, 150, 150), np.float32)
+    np.testing.assert_allclose(maps(classifier, sources.images[4:5])[0], whole[4], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("group", "side", "exact"),
+    [("C4", 152, True), ("D8", 152, True), ("C16", 152, True), ("C2", 152, False), ("D2", 152, False), ("C4", 150, False), (None, 152, False)],
+)
+def test_only_groups_with_quarter_turns_on_the_padded_sky_are_exact(group, side, exact):
+    from equiradio.symmetry.groups import parse_group
+
+    stand_in = SimpleNamespace(group=group and parse_group(group), network=SimpleNamespace(settings=SimpleNamespace(side=side)))
+    assert exact_quarter_turns(stand_in) == exact
+
+
+def test_exact_networks_are_asked_nine_times_and_answer_as_if_asked_thirty_six(trained, sources, monkeypatch):
+    few, labels = sources.images[:2], sources.labels[:2]
+    classifier = load(trained("c4-attention"))
+    told = []
+    short = rotation_means(classifier, few, labels, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (9 * 2, 9 * 2)
+    monkeypatch.setattr(attention, "exact_quarter_turns", lambda classifier: False)
+    told.clear()
+    full = rotation_means(classifier, few, labels, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (36 * 2, 36 * 2)
+    np.testing.assert_allclose(short[0], full[0], rtol=0, atol=1e-3)
+    np.testing.assert_allclose(short[1], full[1], rtol=0, atol=0.05)
+
+
+def test_the_saving_would_be_wrong_for_a_plain_network(trained, sources, monkeypatch):
+    few, labels = sources.images[:2], sources.labels[:2]
+    classifier = load(trained("attention"))
+    full = rotation_means(classifier, few, labels)
+    monkeypatch.setattr(attention, "exact_quarter_turns", lambda classifier: True)
+    assert abs(rotation_means(classifier, few, labels)[0] - full[0]).max() > 1e-3
+
+
+class Mirror:
+    """A stand-in whose attention is the image itself, so that means are known."""
+
+    group = None
+    network = SimpleNamespace(settings=SimpleNamespace(side=150))
+
+    @staticmethod
+    def look(images, poses=None, *, raw=False):
+        from equiradio.data.augment import show
+
+        return SimpleNamespace(attention=[show(torch.from_numpy(images), poses.matrices())])
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 1, 1, 1, 0], [0] * 6, [1] * 6])
+def test_class_means_are_means_over_sources_and_rotations(sources, labels):
+    labels = np.array(labels)
+    mean_maps, mean_images = rotation_means(Mirror, sources.images, labels, batch=2)
+    np.testing.assert_allclose(mean_maps, mean_images, atol=1e-3)
+    disc = np.hypot(*(np.indices((150, 150)) - 74.5)) < 60
+    for label in (0, 1):
+        of_class = sources.images[labels == label]
+        total = of_class[:, disc].sum() / max(len(of_class), 1)
+        assert mean_images[label][disc].sum() == pytest.approx(total, rel=0.05, abs=1e-6)
+        quarter = np.rot90(mean_images[label])
+        np.testing.assert_allclose(quarter, mean_images[label], atol=0.05)

@@ -1,0 +1,169 @@
+"""Opened again, a network answers as it did; damaged or foreign runs are refused in one line."""
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+import equiradio
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.weights import read_weights, write_weights
+from equiradio.data.augment import draw_poses, show
+from equiradio.data.datasets import open_data
+from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.inference.classifier import chunks, load
+from equiradio.inference.device import choose_device, choose_precision
+from equiradio.models.registry import build
+from equiradio.training import fit
+
+
+@pytest.fixture(scope="module")
+def images(sky):
+    return open_data(str(sky)).of_split("test").images
+
+
+def refused(run, kind=RunRefusal):
+    with pytest.raises(kind) as caught:
+        load(run)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_saved_and_reloaded_answers_the_same(tiny, tmp_path, monkeypatch, images):
+    built = []
+    monkeypatch.setattr(fit, "build", lambda *a, **k: built.append(build(*a, **k)) or built[-1])
+    run = fit.train(tiny("attention", epochs=1, batch_size=12), tmp_path / "run", device="cpu")
+    classifier = load(run.folder)
+    sky = classifier.preprocess(torch.from_numpy(images)[:, None])
+    with torch.inference_mode():
+        assert torch.equal(built[0].eval()(sky).logits, classifier.look(images).logits)
+
+
+def test_the_public_names_are_these(trained, images):
+    classifier = equiradio.load(trained("lenet"))
+    assert isinstance(classifier, equiradio.Classifier)
+    assert equiradio.train is fit.train
+    assert classifier.card.model == "lenet"
+    assert classifier.group is None
+    assert equiradio.load(str(trained("c4-attention"))).group.name == "C4"
+    assert not classifier.network.training
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = equiradio.nothing
+
+
+def test_a_pose_is_shown_before_it_is_normalised(trained, images):
+    classifier = load(trained("lenet"))
+    poses = draw_poses(0, 2, np.arange(len(images)), np.ones(len(images), int))
+    by_hand = classifier.preprocess(show(torch.from_numpy(images), poses.matrices()))
+    with torch.inference_mode():
+        assert torch.equal(classifier.network(by_hand).logits, classifier.look(images, poses).logits)
+
+
+def test_raw_pixels_are_fed_only_where_asked(trained, images):
+    classifier = load(trained("lenet"))
+    with torch.inference_mode():
+        raw = classifier.network(torch.from_numpy(images)[:, None].float()).logits
+    assert torch.equal(classifier.look(images, raw=True).logits, raw)
+    assert not torch.allclose(classifier.look(images).logits, raw)
+
+
+@pytest.mark.parametrize("model", ["attention", "c4-attention"])
+def test_an_image_alone_answers_as_in_company(trained, images, model):
+    classifier = load(trained(model))
+    together = classifier.look(images)
+    alone = classifier.look(images[2:3])
+    assert_close(alone.logits, together.logits[2:3], rtol=0, atol=1e-4)
+    for one, many in zip(alone.attention, together.attention, strict=True):
+        assert_close(one, many[2:3], rtol=0, atol=1e-3)
+
+
+def test_a_trained_c4_network_turns_with_the_sky(trained, images):
+    classifier = load(trained("c4-attention"))
+    plain, turned = classifier.look(images), classifier.look(np.rot90(images, 1, (1, 2)))
+    assert_close(turned.logits, plain.logits, rtol=0, atol=1e-4)
+    for after, before in zip(turned.attention, plain.attention, strict=True):
+        assert_close(after, torch.rot90(before, 1, (-2, -1)), rtol=0, atol=1e-3)
+
+
+def test_half_precision_weights_open_as_single(copy_of, images):
+    run = Run(copy_of("lenet"))
+    before = load(run.folder).look(images).logits
+    state = {name: value.half() for name, value in read_weights(run.weights_file, model="lenet", group="none").items()}
+    write_weights(run.weights_file, state, model="lenet", group="none")
+    after = load(run.folder)
+    assert {weight.dtype for weight in after.network.parameters()} == {torch.float32}
+    assert_close(after.look(images).logits, before, rtol=0, atol=1e-2)
+
+
+def damaged(run, name, damage):
+    damage(run / name)
+    return refused(run)
+
+
+SHORT = lambda file: file.write_bytes(file.read_bytes()[:-9])
+GONE = lambda file: file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "says"),
+    [
+        ("weights.safetensors", GONE, "weights.safetensors: no such file; expected trained weights. Finish the training"),
+        ("weights.safetensors", SHORT, "bytes that are no safetensors"),
+        ("card.json", GONE, "card.json: no such file; expected a model card"),
+        ("card.json", SHORT, "card.json: cannot be read ("),
+        ("settings.toml", GONE, "no settings.toml in it; expected the folder of a training"),
+    ],
+)
+def test_a_half_written_run_is_refused(copy_of, name, damage, says):
+    assert says in damaged(copy_of("lenet"), name, damage)
+
+
+@pytest.mark.parametrize("preprocessing", ['"none"', "{}", '{"pixel_mean": 0.0, "pixel_std": 1.0}', '{"mean": 0.0}', "[1]"])
+def test_a_card_with_another_preprocessing_is_refused(copy_of, preprocessing):
+    run = copy_of("lenet")
+    text = (run / "card.json").read_text()
+    start, end = text.index('"preprocessing": ') + len('"preprocessing": '), text.index(',\n  "data":')
+    (run / "card.json").write_text(text[:start] + preprocessing + text[end:])
+    assert "card.json: preprocessing cannot be read (" in refused(run)
+
+
+def test_weights_of_another_group_or_model_are_refused(copy_of):
+    run = copy_of("c4-attention")
+    settings = (run / "settings.toml").read_text()
+    (run / "settings.toml").write_text(settings.replace('"c4-attention"', '"c8-attention"'))
+    assert refused(run) == (
+        f"{run / 'weights.safetensors'}: made for group C4, but the settings ask for C8; expected the same group. "
+        "Ask for group C4, or train anew."
+    )
+    (run / "settings.toml").write_text(settings.replace('"c4-attention"', '"c4-lenet"'))
+    assert "made for model c4-attention, but the settings ask for c4-lenet" in refused(run)
+    (run / "settings.toml").write_text(settings.replace("kernel_size = 5", "kernel_size = 3"))
+    assert "of another shape (blocks." in refused(run)
+    (run / "settings.toml").write_text(settings.replace("gates = 3", "gates = 2"))
+    assert "expected the weights of the network that the settings describe" in refused(run)
+    (run / "settings.toml").write_text(settings.replace("kernel_size", "kernelsize"))
+    assert "Did you mean kernel_size?" in refused(run, SettingRefusal)
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    assert refused(tmp_path / "none") == (
+        f"{tmp_path / 'none'}: no such folder; expected the folder of a training. Train first, or correct the path."
+    )
+    assert "no settings.toml in it" in refused(tmp_path)
+
+
+def test_devices_and_precisions(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == "cpu"
+    with pytest.raises(SettingRefusal, match=r"^--device: cuda, but PyTorch sees no CUDA device; expected a device that is there"):
+        choose_device("cuda")
+    for native, name in ((True, "bf16"), (False, "float32")):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        assert choose_precision("auto", "cpu") == name
+    assert choose_precision("float32", "cpu") == "float32"
+
+
+def test_chunks_cover_every_row_once():
+    assert [tuple(piece) for piece in chunks(7, 3)] == [(0, 3), (3, 6), (6, 7)]
+    assert list(chunks(0, 3)) == []

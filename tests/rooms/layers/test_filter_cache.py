@@ -1,0 +1,107 @@
+"""Filters kept in evaluation always belong to the weights of the moment."""
+
+import copy
+
+import pytest
+import torch
+from layer_cases import as_if_trained, some_fields
+from torch import nn
+from torch.testing import assert_close
+
+from equiradio.layers import SteerableConvolution
+from equiradio.layers.convolution import SteeredConvolution
+from equiradio.symmetry import Dihedral
+
+GROUP = Dihedral(4)
+
+
+def a_layer(seed: int) -> SteerableConvolution:
+    return as_if_trained(SteerableConvolution(1, 2, GROUP), seed).eval()
+
+
+@torch.no_grad()
+def in_place(layer: SteerableConvolution) -> SteerableConvolution:
+    layer.weight.mul_(2)
+    return layer
+
+
+def loaded(layer: SteerableConvolution) -> SteerableConvolution:
+    layer.load_state_dict(a_layer(seed=1).state_dict())
+    return layer
+
+
+def assigned(layer: SteerableConvolution) -> SteerableConvolution:
+    layer.load_state_dict(a_layer(seed=1).state_dict(), assign=True)
+    return layer
+
+
+def a_step(layer: SteerableConvolution) -> SteerableConvolution:
+    optimiser = torch.optim.SGD(layer.parameters(), lr=0.1)
+    layer(some_fields(GROUP, 5, fields=1)).square().sum().backward()
+    optimiser.step()
+    return layer
+
+
+def through_data(layer: SteerableConvolution) -> SteerableConvolution:
+    layer.weight.data.mul_(2)  # unseen by autograd's version counter: switching modes forgets the filters
+    return layer.eval()
+
+
+def copied(layer: SteerableConvolution) -> SteerableConvolution:
+    return in_place(copy.deepcopy(layer))
+
+
+CHANGES = {
+    "in place": in_place,
+    "state loaded": loaded,
+    "state assigned": assigned,
+    "optimiser's step": a_step,
+    "through .data": through_data,
+    "a copy": copied,
+    "float32": lambda layer: layer.float(),
+    "train and eval": lambda layer: layer.train().eval(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_filters_follow_the_weights(change):
+    layer = a_layer(seed=0)
+    with torch.no_grad():
+        layer.current_filters()
+    layer = change(layer)
+    fields = some_fields(GROUP, 5, fields=1).to(layer.weight.dtype)
+    with torch.no_grad():
+        answer = layer(fields)
+        fresh = layer.filters()
+    assert layer.current_filters().dtype == layer.weight.dtype
+    expected = nn.functional.conv2d(fields.transpose(1, 2).flatten(1, 2), fresh, padding=2)
+    assert_close(answer.transpose(1, 2).flatten(1, 2), expected, rtol=0, atol=0)
+
+
+def test_the_law_catches_filters_that_never_change(monkeypatch):
+    def first_ever(self):
+        self._kept = self._kept or (None, self.filters())
+        return self._kept[1]
+
+    monkeypatch.setattr(SteeredConvolution, "current_filters", first_ever)
+    with pytest.raises(AssertionError):
+        test_filters_follow_the_weights(in_place)
+
+
+def test_filters_are_made_once_while_nothing_changes():
+    layer = a_layer(seed=0)
+    with torch.no_grad():
+        assert layer.current_filters() is layer.current_filters()
+    with torch.inference_mode():
+        kept = layer.current_filters()
+        assert kept is layer.current_filters()
+
+
+def test_filters_are_made_anew_where_a_gradient_is_wanted():
+    layer = a_layer(seed=0)
+    with torch.no_grad():
+        layer.current_filters()
+    assert layer.current_filters().requires_grad
+    layer.train()
+    with torch.no_grad():
+        assert layer.current_filters() is not layer.current_filters()

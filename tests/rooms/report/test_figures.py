@@ -1,0 +1,99 @@
+"""Figures: the arrays handed to matplotlib, and what a reader is told of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from equiradio.data.datasets import open_data
+from equiradio.data.sources import HYBRID
+from equiradio.report.figures import COLOURS, attention_grid, loss_curves, running_mean, save, sources_montage
+
+
+@pytest.fixture(scope="module")
+def sources(sky):
+    return open_data(str(sky)).of_split("test")
+
+
+def test_the_running_mean_of_known_numbers():
+    mean, spread = running_mean(np.array([2.0, 4.0, 6.0, 8.0]), window=2)
+    assert mean.tolist() == [2.0, 3.0, 5.0, 7.0]
+    assert spread.tolist() == [0.0, 1.0, 1.0, 1.0]
+    assert running_mean(np.arange(9.0))[0].tolist() == [0, 0.5, 1, 1.5, 2, 3, 4, 5, 6]
+
+
+HISTORY = [{"epoch": k, "train_loss": 0.7 - 0.1 * k, "validation_loss": loss} for k, loss in enumerate([0.6, 0.3, 0.5])]
+
+
+def test_loss_curves_draw_the_history_and_point_at_the_lowest_loss():
+    axes = loss_curves({"lenet": HISTORY}).axes[0]
+    curves = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+    assert curves.keys() == {"lenet, training", "lenet, validation"}
+    assert curves["lenet, validation"].get_xdata().tolist() == [1, 2, 3]
+    assert curves["lenet, validation"].get_ydata().tolist() == [0.6, 0.3, 0.5]
+    np.testing.assert_allclose(curves["lenet, training"].get_ydata(), [0.7, 0.6, 0.5])
+    assert [note.xy for note in axes.texts if note.get_text() == "kept"] == [(2, 0.3)]
+    assert axes.get_xlabel() == "Epoch"
+    assert "nats" in axes.get_ylabel()
+
+
+def test_smooth_curves_shade_the_spread():
+    axes = loss_curves({"lenet": HISTORY}, smooth=True).axes[0]
+    assert len(axes.collections) == 2
+    line = next(line for line in axes.lines if line.get_label() == "lenet, validation")
+    np.testing.assert_allclose(line.get_ydata(), running_mean(np.array([0.6, 0.3, 0.5]))[0])
+
+
+def a_grid(sources, p_frii):
+    maps = np.random.default_rng(0).random((len(sources), 150, 150))
+    figure = attention_grid(sources, maps, np.asarray(p_frii, float), "c4-attention")
+    panels = [axes for axes in figure.axes if axes.images]
+    return maps, list(zip(panels[::2], panels[1::2], strict=True))
+
+
+def dashed(axes):
+    return axes.collections[0].get_linestyles()[0][1] is not None
+
+
+def test_a_wrong_class_is_outlined_in_dashes(sources):
+    p_frii = np.where(sources.labels == 1, 0.9, 0.2)
+    p_frii[[1, 2]] = 1 - p_frii[[1, 2]]
+    maps, pairs = a_grid(sources, p_frii)
+    assert [dashed(right) for _, right in pairs] == [False, True, True, False, False, False]
+    for k, (left, right) in enumerate(pairs):
+        np.testing.assert_allclose(left.images[0].get_array(), np.sqrt(sources.images[k] / 255))
+        np.testing.assert_array_equal(right.images[0].get_array(), maps[k])
+        assert right.images[0].get_clim() == (0, 1)
+        said = "FRII" if p_frii[k] >= 0.5 else "FRI"
+        assert right.get_title(loc="left") == f"says {said}, p = {max(p_frii[k], 1 - p_frii[k]):.2f}"
+        assert right.title.get_color() in ("black", COLOURS[1])
+        assert left.get_title(loc="left") == f"{('FRI', 'FRII')[sources.labels[k]]} (confident)"
+        assert left.texts[0].get_text() == sources.source_ids[k]
+
+
+def test_nothing_is_wrong_about_a_hybrid(sources):
+    _, pairs = a_grid(replace(sources, labels=np.full(6, HYBRID)), np.linspace(0, 1, 6))
+    assert not any(dashed(right) for _, right in pairs)
+    assert pairs[0][0].get_title(loc="left").startswith("hybrid")
+
+
+def test_the_outline_is_that_of_the_lit_pixels(sources):
+    _, pairs = a_grid(sources, np.zeros(6))
+    lit = np.argwhere(sources.images[0] > 0)
+    outline = np.concatenate([path.vertices for path in pairs[0][1].collections[0].get_paths()])
+    np.testing.assert_allclose(outline.min(0)[::-1], lit.min(0) - 0.5, atol=0.5)
+    np.testing.assert_allclose(outline.max(0)[::-1], lit.max(0) + 0.5, atol=0.5)
+
+
+def test_the_montage_shows_fri_above_frii(sky):
+    sources = open_data(str(sky)).of_split("train")
+    shown = [axes.images[0].get_array() for axes in sources_montage(sources, columns=3).axes]
+    known = {np.sqrt(image / 255).tobytes(): label for image, label in zip(sources.images, sources.labels, strict=True)}
+    assert [known[np.asarray(image).tobytes()] for image in shown] == [0] * 6 + [1] * 6
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_figures_are_written_whole(tmp_path, suffix, magic):
+    path = save(loss_curves({"lenet": HISTORY}), tmp_path / f"figures/loss.{suffix}", dpi=50)
+    assert path.read_bytes().startswith(magic)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]

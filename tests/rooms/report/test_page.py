@@ -1,0 +1,76 @@
+"""Tables and pages: numbers as text, and text that stays text."""
+
+import base64
+from html.parser import HTMLParser
+
+import pytest
+
+from equiradio.report.page import Page
+from equiradio.report.table import COLUMNS, metrics_rows
+
+HOSTILE = '<script>alert("x")</script> & \'quotes\''
+
+
+class Reader(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text, self.pictures = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag == "img":
+            self.pictures.append(dict(attributes))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_text_stays_text(tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG pixels")
+    page = Page(HOSTILE)
+    page.heading(HOSTILE)
+    page.text(HOSTILE)
+    page.table((HOSTILE, "b"), [[HOSTILE, "2"]])
+    page.picture(tmp_path / "picture.png", HOSTILE)
+    reader = Reader()
+    reader.feed(page.render())
+    assert "script" not in reader.tags
+    assert reader.text.count(HOSTILE) == 7  # twice as title, and once in each part but the picture's alternative text
+    assert reader.pictures[0]["alt"] == HOSTILE
+    assert base64.b64decode(reader.pictures[0]["src"].partition(",")[2]) == b"\x89PNG pixels"
+
+
+def test_a_page_needs_nothing_else():
+    page = Page("title")
+    page.text("text")
+    assert page.render().startswith("<!doctype html>")
+    assert "http" not in page.render()
+
+
+def a_block(**changes):
+    by_class = {"FRI": 0.8, "FRII": 0.9}
+    block = {"accuracy": 0.8366, "auc": 0.9, "f1": by_class, "precision": by_class, "recall": by_class}
+    return block | {"interval95": {"accuracy": [0.77, 0.894], "auc": [0.85, 0.951]}} | changes
+
+
+def metrics(**changes):
+    block = a_block()
+    return {"sources": 153, "pooled": block, "per_source": block, "plain": block, "confident": None, "uncertain": None} | changes
+
+
+def test_rows_are_formatted():
+    rows = metrics_rows(metrics(uncertain=a_block(sources=49)))
+    assert [row[:2] for row in rows] == [["pooled passes", "153"], ["per source", "153"], ["plain image", "153"], ["Uncertain", "49"]]
+    assert rows[0][2:] == ["83.7 [77.0, 89.4]", "0.900 [0.850, 0.951]", "0.800", "0.900", "0.800", "0.900", "0.800", "0.900"]
+    assert all(len(row) == len(COLUMNS) for row in rows)
+
+
+@pytest.mark.parametrize(("auc", "interval", "text"), [(None, None, "-"), (0.5, None, "0.500")])
+def test_what_is_not_defined_is_not_invented(auc, interval, text):
+    block = a_block(auc=auc, interval95={"accuracy": None, "auc": interval})
+    row = metrics_rows(metrics(pooled=block))[0]
+    assert row[2:4] == ["83.7", text]
+
+
+def test_hybrids_make_no_row():
+    assert metrics_rows(dict.fromkeys(metrics()) | {"sources": 0}) == []

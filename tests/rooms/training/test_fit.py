@@ -1,0 +1,177 @@
+"""What a training leaves behind: its files, the best weights, and a reason where it went wrong."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from equiradio.artefacts.run import HISTORY, Run
+from equiradio.artefacts.weights import read_weights
+from equiradio.data.augment import VALIDATION, draw_poses
+from equiradio.data.datasets import open_data
+from equiradio.errors import ModelRefusal, SettingRefusal, TrainingRefusal
+from equiradio.inference.classifier import load
+from equiradio.models.registry import build
+from equiradio.training import fit
+from equiradio.training.fit import train
+from equiradio.training.keeper import RunKeeper
+from equiradio.training.task import ClassificationTask
+
+
+def weights(run):
+    return read_weights(run.weights_file, model="lenet", group="none")
+
+
+def test_a_run_holds_the_files_of_the_contract(trained):
+    folder = trained("lenet")
+    own = {path.name for path in folder.iterdir() if path.is_file()}
+    assert own == {"settings.toml", "card.json", "weights.safetensors", "last.ckpt", "history.csv"}
+    with open(folder / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == HISTORY
+    assert [int(row["epoch"]) for row in rows] == [0, 1]
+    assert all(math.isfinite(float(row[name])) for row in rows for name in HISTORY)
+
+
+def test_the_card_says_what_was_done(trained, tiny, sky):
+    run = Run(trained("c4-attention"))
+    card = run.card()
+    assert (card.model, card.group, card.order, card.weights) == ("c4-attention", "C4", 4, 429_606)
+    assert (card.data, card.data_md5, card.sources) == ("simulated", open_data(str(sky)).md5, {"train": 24, "validation": 6})
+    assert (card.state, card.epochs, card.best_epoch, card.images_seen, card.reason) == ("finished", 1, 0, 24, "")
+    assert card.best_validation_loss == run.history()[0]["validation_loss"]
+    assert card.preprocessing == {"pixel_mean": 0.0031, "pixel_std": 0.035, "mask_radius": None}
+    assert card.classes == ["FRI", "FRII"]
+    assert {"equiradio", "torch", "lightning", "python"} == card.versions.keys()
+    assert run.settings() == tiny("c4-attention", epochs=1)
+
+
+def test_the_weights_are_those_of_the_lowest_validation_loss(tiny, tmp_path):
+    kept = {}
+
+    def report(row):
+        last = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["state_dict"]
+        kept[row["epoch"]] = {name.removeprefix("network."): value for name, value in last.items()}
+
+    run = train(tiny(epochs=4, schedule="constant", learning_rate=3e-3), tmp_path / "run", device="cpu", report=report)
+    losses = [row["validation_loss"] for row in run.history()]
+    best = int(np.argmin(losses))
+    assert 0 < len(set(losses))
+    assert run.card().best_epoch == best
+    assert best != len(losses) - 1, "choose a learning rate at which the last epoch is not the best"
+    for epoch, state in kept.items():
+        same = all(torch.equal(weights(run)[name], value) for name, value in state.items())
+        assert same == (epoch == best)
+
+
+def test_the_history_holds_the_loss_of_the_kept_weights(trained, sky):
+    """The validation loss in the history is that of the weights on disk, on the fixed poses, computed by hand."""
+    run, classifier = Run(trained("lenet")), load(trained("lenet"))
+    part = open_data(str(sky)).of_split("validation")
+    poses = draw_poses(0, VALIDATION, np.arange(6), np.zeros(6, int))
+    logits = classifier.look(part.images, poses).logits
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(part.labels)).item()
+    assert loss == pytest.approx(run.card().best_validation_loss, rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_by_name(tiny, tmp_path):
+    with pytest.raises(TrainingRefusal) as caught:
+        train(tiny(learning_rate=1e30, schedule="constant", epochs=5), tmp_path / "run", device="cpu")
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(f"{tmp_path / 'run'}: training loss is nan in epoch ")
+    assert line.endswith("expected a finite loss. Lower training.learning_rate or use --precision float32.")
+    card = Run(tmp_path / "run").card()
+    assert card.state == "failed"
+    assert card.reason == line
+    json.loads((tmp_path / "run" / "card.json").read_text(), parse_constant=lambda word: pytest.fail(word))
+
+
+def test_a_validation_loss_that_is_not_finite_is_named(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(ClassificationTask, "epoch_means", lambda task: {"train": 0.5, "validation": float("inf"), "correct": 0.5})
+    with pytest.raises(TrainingRefusal, match="validation loss is inf in epoch 0; expected a finite loss"):
+        train(tiny(), tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_a_dead_head_is_reported_by_the_number_of_its_gate(tiny, tmp_path, monkeypatch):
+    def stillborn(settings, blank):
+        network = build(settings, blank=blank)
+        torch.nn.init.constant_(network.aggregate.linears[1].bias, -1e6)
+        return network
+
+    monkeypatch.setattr(fit, "build", stillborn)
+    settings = tiny("attention", epochs=1, batch_size=12, head_relu=True, learning_rate=1e-6)
+    with pytest.raises(TrainingRefusal) as caught:
+        train(settings, tmp_path / "run", device="cpu")
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: head of gate 2 said the same of every image in epoch 0 (dead); expected outputs that differ between images. "
+        "Set model.head_relu=false, lower training.learning_rate, or take another seed."
+    )
+    assert Run(tmp_path / "run").card().state == "failed"
+
+
+def test_living_heads_are_not_called_dead(trained):
+    assert Run(trained("attention")).card().state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("heads", "dead"),
+    [([[0.0, 0.0], [0.0, 0.0]], [1]), ([[0.0, 1.0], [0.0, 2.0]], []), ([[3.0, -3.0], [3.0, -3.0]], [1]), ([[1e-9, 0.0], [0.0, 0.0]], [])],
+)
+def test_a_head_is_dead_when_it_says_the_same_of_every_image(tiny, heads, dead):
+    task = ClassificationTask(torch.nn.Linear(1, 1), tiny())
+    for row in heads:  # in two batches: the spread is that of the whole epoch
+        task._watch([torch.tensor([row])])
+    assert task.dead_heads() == dead
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "out"),
+    [([1, 2, 3], 2, True), ([1, 2, 3], 3, False), ([3, 2, 1], 1, False), ([1, 1], 1, True), ([1, 2, 3, 4], 0, False), ([], 1, False)],
+)
+def test_patience_counts_epochs_since_the_lowest_loss(trained, losses, patience, out):
+    run = Run(trained("lenet"))
+    keeper = RunKeeper(run, run.card(), 24)
+    keeper.rows = [{"validation_loss": loss} for loss in losses]
+    assert keeper.out_of_patience(patience) == out
+
+
+def test_patience_stops_the_training(tiny, tmp_path):
+    run = train(tiny(epochs=50, patience=2, learning_rate=0.0, schedule="constant"), tmp_path / "run", device="cpu")
+    assert len(run.history()) == 3
+    assert run.card().state == "finished"
+
+
+def test_the_learning_rate_goes_up_and_down_once(tiny, tmp_path):
+    run = train(tiny(epochs=4), tmp_path / "run", device="cpu")
+    rates = [row["learning_rate"] for row in run.history()]
+    assert rates[0] == pytest.approx(2e-3 / 25)
+    assert max(rates) <= 2e-3
+    assert rates[1] > rates[2] > rates[3] > rates[0] / 25
+
+
+def test_progress_is_told(tiny, tmp_path):
+    steps = []
+    train(tiny(epochs=1), tmp_path / "run", device="cpu", step=lambda *told: steps.append(told))
+    assert steps == [("images of this epoch", done, 24) for done in (8, 16, 24)]
+
+
+def test_interrupted_from_python_it_is_a_keyboard_interrupt_and_the_card_says_so(tiny, tmp_path):
+    def report(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), tmp_path / "run", device="cpu", report=report)
+    assert Run(tmp_path / "run").card().state == "interrupted"
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(tiny, tmp_path):
+    with pytest.raises(ModelRefusal, match="Did you mean lenet"):
+        train(tiny("lnet"), tmp_path / "run", device="cpu")
+    with pytest.raises(SettingRefusal, match=r"--device: 'gpu'; expected auto, cpu or cuda\. Choose one of these\."):
+        train(tiny(), tmp_path / "run", device="gpu")
+    assert not (tmp_path / "run").exists()
