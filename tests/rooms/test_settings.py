@@ -68,8 +68,8 @@ def test_toml_holds_every_setting_by_its_section():
 def test_an_unknown_key_is_refused_with_the_nearest(file):
     line = refused(from_toml, written(file, "[training]\nlearning_rte = 0.1\n"))
     assert line == (
-        "d16.toml: training.learning_rte is not a setting; expected preset, seed, epochs, passes, validation_passes, batch_size, optimiser, "
-        "learning_rate, weight_decay, schedule, gradient_clip, patience, precision, compat. Did you mean learning_rate?"
+        "d16.toml: training.learning_rte is not a setting; expected preset, seed, epochs, passes, validation_passes, batch_size, "
+        "optimiser, learning_rate, weight_decay, schedule, gradient_clip, patience, precision, compat. Did you mean learning_rate?"
     )
 
 
@@ -120,7 +120,10 @@ def test_a_whole_number_is_taken_where_a_number_is_wanted():
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [("[training\n", "d16.toml: not TOML ("), ("[training]\ncompat = [1979-05-27]\n", 'd16.toml: training.compat is "1979-05-27"; expected one')],
+    [
+        ("[training\n", "d16.toml: not TOML ("),
+        ("[training]\ncompat = [1979-05-27]\n", 'd16.toml: training.compat is "1979-05-27"; expected one'),
+    ],
 )
 def test_what_cannot_be_understood_is_refused(file, content, says):
     assert refused(from_toml, written(file, content)).startswith(says)
@@ -170,7 +173,12 @@ def test_the_paper_preset_says_what_the_audit_says():
 
 def test_the_fast_presets_are_ours():
     fast, quick = preset("fast"), preset("quick")
-    assert (fast.model.pooling, fast.model.head_relu, fast.training.schedule, fast.training.validation_passes) == ("mean", False, "one-cycle", 2)
+    assert (fast.model.pooling, fast.model.head_relu, fast.training.schedule, fast.training.validation_passes) == (
+        "mean",
+        False,
+        "one-cycle",
+        2,
+    )
     assert fast.training.learning_rate >= 100 * preset("paper").training.learning_rate
     assert quick.model == fast.model
     assert quick.training.epochs * quick.training.passes < fast.training.epochs * fast.training.passes

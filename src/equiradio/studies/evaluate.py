@@ -66,7 +66,7 @@ def evaluate(
         found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {classifier.card.data_md5}"
         raise RunRefusal(folder, found, "the same data", f"Name it with --data {sources.name} if that is meant.")
     columns = predict(classifier, sources, settings.training.seed, passes, batches, progress)
-    if not np.isfinite(columns["logit_frii"]).all():
+    if not all(np.isfinite(columns[name]).all() for name in ("logit_fri", "logit_frii")):
         raise RunRefusal(folder, "the network's answers are not finite numbers", "finite logits", "The weights are damaged; train anew.")
     write_table(pa.table(columns, schema=PREDICTIONS), run.predictions_file(sources.name, split))
     scored = metrics(columns, data=sources.name, split=split, seed=settings.training.seed)

@@ -60,7 +60,7 @@ def test_the_files_are_those_of_the_contract(tmp_path):
     assert {place.relative_to(tmp_path).as_posix() for place in places} == set(places.values())
 
 
-@given(st.lists(st.fixed_dictionaries({name: numbers for name in HISTORY}), max_size=4))
+@given(st.lists(st.fixed_dictionaries(dict.fromkeys(HISTORY, numbers)), max_size=4))
 def test_the_history_comes_back_to_the_last_digit(tmp_path_factory, rows):
     run = Run(tmp_path_factory.mktemp("run"))
     run.write_history(rows)
@@ -126,7 +126,9 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_the_atomic_law_catches_a_writer_in_place(tmp_path, monkeypatch):
     from equiradio.artefacts import files
 
-    monkeypatch.setattr(files.tempfile, "mkstemp", lambda dir, prefix, suffix: (os.open(dir / "file.txt", os.O_CREAT), str(dir / "file.txt")))
+    monkeypatch.setattr(
+        files.tempfile, "mkstemp", lambda dir, prefix, suffix: (os.open(dir / "file.txt", os.O_CREAT), str(dir / "file.txt"))
+    )
     with pytest.raises((AssertionError, FileNotFoundError)):
         test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path)
 

@@ -46,7 +46,9 @@ def test_the_turning_law_catches_the_other_sense(monkeypatch):
 def test_the_mirror_law_catches_the_other_order(monkeypatch):
     true = Poses.matrices
     # mirroring after a turn by t is mirroring before a turn by -t
-    monkeypatch.setattr(Poses, "matrices", lambda p: true(Poses(np.where(p.mirrored, -p.rotation_deg, p.rotation_deg), p.mirrored, p.scale)))
+    monkeypatch.setattr(
+        Poses, "matrices", lambda p: true(Poses(np.where(p.mirrored, -p.rotation_deg, p.rotation_deg), p.mirrored, p.scale))
+    )
     with pytest.raises(AssertionError):
         test_the_mirror_reverses_columns_before_the_turn.hypothesis.inner_test(turns=1, seed=0)
 

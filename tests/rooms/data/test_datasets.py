@@ -38,7 +38,11 @@ def _offline(*arguments, **named):
 
 def test_a_folder_opens_as_written(sky):
     sources = open_data(str(sky))
-    assert {name: int((sources.split == name).sum()) for name in ("train", "validation", "test")} == {"train": 24, "validation": 6, "test": 6}
+    assert {name: int((sources.split == name).sum()) for name in ("train", "validation", "test")} == {
+        "train": 24,
+        "validation": 6,
+        "test": 6,
+    }
     assert "has no" in refused(open_data, str(sky.parent))
 
 

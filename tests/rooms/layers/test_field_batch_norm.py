@@ -73,7 +73,7 @@ def test_gradients_are_torchs(group, training, channels_last):
 def test_the_gradient_law_catches_statistics_taken_as_constants(monkeypatch):
     @staticmethod
     def as_constants(ctx, grad):
-        x, weight, _, inverse_std = ctx.saved_tensors
+        _, weight, _, inverse_std = ctx.saved_tensors
         return grad * (weight * inverse_std)[:, None, None], torch.zeros_like(weight), grad.sum((0, 2, 3)), None, None, None, None
 
     monkeypatch.setattr(normalisation._BatchNorm, "backward", as_constants)

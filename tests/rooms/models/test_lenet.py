@@ -22,6 +22,7 @@ def test_logits_come_without_attention(name, size):
     assert (answer.attention, answer.heads) == ([], [])
 
 
+@torch.no_grad()
 def check_features_turn(net: EquivariantLeNet, side: int) -> None:
     sky = images(side, torch.float64)
     features = net.features(sky)

@@ -8,7 +8,7 @@ import pytest
 from equiradio.report.page import Page
 from equiradio.report.table import COLUMNS, metrics_rows
 
-HOSTILE = '<script>alert("x")</script> & \'quotes\''
+HOSTILE = "<script>alert(\"x\")</script> & 'quotes'"
 
 
 class Reader(HTMLParser):

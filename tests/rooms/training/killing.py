@@ -1,6 +1,6 @@
-"""Train in children that are killed at random moments, and resume until the training is finished. Run by test_resume.py in a process of its own.
+"""Train in children that are killed at random moments, and resume until the training is finished.
 
-Arguments: data folder, run folder, seed. Prints how often it killed.
+Run by test_resume.py in a process of its own. Arguments: data folder, run folder, seed. Prints how often it killed.
 """
 
 import os

@@ -110,7 +110,21 @@ def test_killed_at_random_moments_it_ends_the_same(tiny, straight, sky, tmp_path
 
 def test_ctrl_c_keeps_finished_epochs_and_says_how_to_go_on(tiny, sky, tmp_path):
     out = tmp_path / "run"
-    options = ["train", "--model", "lenet", "--data", str(sky), "--preset", "quick", "--epochs", "500", "--out", str(out), "--device", "cpu"]
+    options = [
+        "train",
+        "--model",
+        "lenet",
+        "--data",
+        str(sky),
+        "--preset",
+        "quick",
+        "--epochs",
+        "500",
+        "--out",
+        str(out),
+        "--device",
+        "cpu",
+    ]
     command = [sys.executable, "-c", "from equiradio.cli.main import run; run()", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
