@@ -1,11 +1,14 @@
 """What tests in several rooms share: real images where they are, and small trained runs."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported: two test processes share two cores
 
 from equiradio.data.location import data_folder
 from equiradio.data.mirabest import find_mirabest

@@ -14,6 +14,7 @@ from equiradio.data.augment import TEST, Poses, draw_poses
 from equiradio.data.datasets import open_data
 from equiradio.data.sources import HYBRID
 from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
+from equiradio.explain import attention
 from equiradio.explain.attention import maps
 from equiradio.inference.classifier import load
 from equiradio.settings import change
@@ -29,10 +30,16 @@ def sources(sky):
     return open_data(str(sky)).of_split("test")
 
 
+ROTATIONS = 8  # instead of 36, for speed
+
+
 @pytest.fixture(scope="module")
 def evaluated(trained):
     """A run with attention, and its metrics."""
-    return Run(trained("c4-attention")), evaluate(trained("c4-attention"), passes=PASSES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention, "ANGLES", ROTATIONS)
+        patch.setattr(study, "ANGLES", ROTATIONS)
+        return Run(trained("c4-attention")), evaluate(trained("c4-attention"), passes=PASSES)
 
 
 def refused(kind, *arguments, **named):
@@ -99,7 +106,7 @@ def test_maps_are_those_of_the_network(evaluated, sources):
     assert (content["maps"].dtype, content["maps"].shape) == (np.uint8, (6, 150, 150))
     np.testing.assert_allclose(content["maps"] / 255, maps(classifier, sources.images), atol=0.5 / 255 + 1e-3)
     assert content["mean_maps"].shape == content["mean_images"].shape == (2, 150, 150)
-    assert content["rotations"] == 36
+    assert content["rotations"] == ROTATIONS
     disc = np.hypot(*(np.indices((150, 150)) - 74.5)) < 60
     for label in (0, 1):
         total = sources.images[sources.labels == label][:, disc].mean(0).sum()
