@@ -36,7 +36,10 @@ def summary(by_model: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]) ->
 
 
 def details(by_model: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]) -> list[str]:
-    lines = ["| run | epoch kept | validation loss | accuracy per source, % [95 %] | NLL | ECE | trained on | minutes |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| run | epoch kept | validation loss | accuracy per source, % [95 %] | NLL | ECE | trained on | minutes |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for model, runs in by_model.items():
         for card, metrics in runs:
             low, high = metrics["per_source"]["interval95"]["accuracy"]
@@ -44,7 +47,9 @@ def details(by_model: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]) ->
             calibration = metrics["calibration"]
             kept = f"{card['best_epoch'] + 1} of {card['epochs']} | {card['best_validation_loss']:.4f}"
             machine = f"{card['device']}, {card['precision']} | {card['seconds'] / 60:.0f}"
-            lines.append(f"| {model}, seed {card['seed']} | {kept} | {accuracy} | {calibration['nll']:.3f} | {calibration['ece']:.3f} | {machine} |")
+            lines.append(
+                f"| {model}, seed {card['seed']} | {kept} | {accuracy} | {calibration['nll']:.3f} | {calibration['ece']:.3f} | {machine} |"
+            )
     return lines
 
 

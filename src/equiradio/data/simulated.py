@@ -8,6 +8,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,6 +229,8 @@ def read_folder(folder: Path) -> Sources:
     try:
         about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         name, count, md5, masks_md5 = str(about["name"]), int(about["count"]), str(about["md5"]), str(about["masks_md5"])
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):  # it becomes part of file names
+            raise ValueError(f"name is {name!r}, which holds more than letters, digits, '.', '_' and '-'")
     except (ValueError, KeyError, TypeError) as error:
         raise DataRefusal(
             folder / "dataset.json", f"cannot be understood ({error})", "name, count, md5 and masks_md5", "Write the folder anew."

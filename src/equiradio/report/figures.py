@@ -64,7 +64,7 @@ def loss_curves(histories: dict[str, list[dict[str, float]]], smooth: bool = Fal
         color="0.4",
     )
     axes.set(xlabel="Epoch", ylabel="Cross-entropy (nats per image)")
-    axes.set_ylim(0, min(axes.get_ylim()[1], 1.5))
+    axes.set_ylim(0, min(max(axes.get_ylim()[1], 0.8), 1.5))
     axes.legend(frameon=False, fontsize=8)
     return figure
 

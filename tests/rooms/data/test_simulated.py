@@ -194,7 +194,16 @@ def test_a_damaged_array_is_refused(folder, content):
         read_folder(folder)
 
 
-@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"name": "a", "count": null, "md5": "", "masks_md5": ""}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "{}",
+        "[]",
+        '{"name": "a", "count": null, "md5": "", "masks_md5": ""}',
+        '{"name": "../a", "count": 6, "md5": "", "masks_md5": ""}',
+    ],
+)
 def test_a_damaged_description_is_refused(folder, content):
     (folder / "dataset.json").write_text(content)
     with pytest.raises(DataRefusal, match=r"dataset.json: cannot be understood"):
