@@ -17,17 +17,17 @@ from lightning.pytorch.callbacks import Callback
 import equiradio
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.weights import read_weights
 from equiradio.data.datasets import open_data
 from equiradio.data.module import SourcesModule
 from equiradio.data.preprocess import preprocessing
 from equiradio.data.sources import Sources
-from equiradio.errors import Refusal, RunRefusal
+from equiradio.errors import Refusal
 from equiradio.inference.device import choose_device, choose_precision
 from equiradio.layers.memory import keep_large_blocks
 from equiradio.models.registry import build, check_name, group_of
-from equiradio.settings import Settings, keys
+from equiradio.settings import Settings
 from equiradio.training.keeper import RunKeeper
+from equiradio.training.resume import checkpoint_to_resume
 from equiradio.training.task import ClassificationTask
 
 
@@ -64,8 +64,8 @@ def train(
     check_name(settings.model.name)
     accelerator = choose_device(device)
     run = Run(out)
-    checkpoint = _prepare(run, settings, resume)
     sources = open_data(settings.data.name, data_dir)
+    checkpoint = checkpoint_to_resume(run, settings, resume, sources)
     preprocess = preprocessing(settings.data, settings.model.name)
     module = SourcesModule(sources, settings.training, preprocess)
     keep_large_blocks()
@@ -93,39 +93,6 @@ def train(
     done = len(keeper.rows) >= settings.training.epochs or keeper.out_of_patience(settings.training.patience)
     keeper.write_card("finished" if done else "interrupted")
     return run
-
-
-def _prepare(run: Run, settings: Settings, resume: bool) -> Path | None:
-    """The checkpoint to go on from, if any; refuses a folder in use for something else."""
-    if not run.settings_file.is_file():
-        if run.folder.exists() and (not run.folder.is_dir() or any(run.folder.iterdir())):
-            found = "a folder with other files and no settings.toml" if run.folder.is_dir() else "a file"
-            raise RunRefusal(run.folder, found, "an empty or new folder, or a run", "Choose another --out.")
-        return None
-    theirs = run.settings()
-    if theirs != settings:
-        values = [(key, *(getattr(getattr(s, key.split(".")[0]), key.split(".")[1]) for s in (theirs, settings))) for key in keys()]
-        differing = ", ".join(f"{key} {old!r} there, {new!r} asked" for key, old, new in values if old != new)
-        raise RunRefusal(run.folder, f"holds a training with other settings ({differing})", "the same settings", "Choose another --out.")
-    if not resume:
-        epochs = len(run.history()) if run.history_file.is_file() else 0
-        found = f"holds a training already ({epochs} of {settings.training.epochs} epochs done)"
-        raise RunRefusal(run.folder, found, "a new folder", "Add --resume to go on with it, or choose another --out.")
-    if not run.checkpoint.is_file():
-        return None
-    try:
-        torch.load(run.checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:
-        found = f"{run.checkpoint.stat().st_size:,} bytes that cannot be read as a checkpoint ({type(error).__name__})"
-        raise RunRefusal(
-            run.checkpoint, found, "a whole checkpoint", "Delete it and --resume to train anew, or choose another --out."
-        ) from None
-    group = group_of(settings.model.name)
-    if not run.weights_file.is_file():
-        do = "Put them back, or delete last.ckpt and --resume to train anew."
-        raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", do)
-    read_weights(run.weights_file, model=settings.model.name, group=group.name if group else "none")
-    return run.checkpoint
 
 
 def _card(settings: Settings, sources: Sources, module: SourcesModule, network: Any, device: str, preprocess: dict) -> Card:

@@ -29,7 +29,7 @@ class RunKeeper(Callback):
         self._started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        return {"rows": self.rows, "data_md5": self.card.data_md5}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = list(state["rows"])

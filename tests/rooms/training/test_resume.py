@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import torch
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import read_weights
+from equiradio.data.simulated import write_simulated
 from equiradio.errors import RunRefusal
 from equiradio.training.fit import train
 from equiradio.training.task import ClassificationTask
@@ -213,3 +215,14 @@ def test_a_run_that_has_not_finished_an_epoch_resumes_from_the_start(tiny, strai
     run = Run(tmp_path / "run")
     run.write_settings(tiny(epochs=EPOCHS))
     assert_the_same(train(tiny(epochs=EPOCHS), run.folder, device="cpu", resume=True), straight)
+
+
+def test_other_data_under_the_same_name_are_refused(tiny, sky, tmp_path):
+    data = Path(shutil.copytree(sky, tmp_path / "sky"))
+    settings = tiny(epochs=2, **{"data.name": str(data)})
+    run = train(settings, tmp_path / "run", device="cpu", max_minutes=0)
+    shutil.rmtree(data)
+    write_simulated(36, 1, data)
+    with pytest.raises(RunRefusal, match=r"trained so far on data of md5 \w{32}, but simulated now has \w{32}; expected the same data"):
+        train(settings, tmp_path / "run", device="cpu", resume=True)
+    assert run.card().state == "interrupted"

@@ -1,0 +1,63 @@
+"""May a training begin, or go on, in this folder?"""
+
+from pathlib import Path
+
+import torch
+
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.weights import read_weights
+from equiradio.data.sources import Sources
+from equiradio.errors import RunRefusal
+from equiradio.models.registry import group_of
+from equiradio.settings import Settings, keys
+from equiradio.training.keeper import RunKeeper
+
+
+def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: Sources) -> Path | None:
+    """The checkpoint to go on from; None for a training that begins.
+
+    Raises
+    ------
+    RunRefusal : the folder holds something else, a training not to be resumed, one of other settings or data, or a damaged one.
+    """
+    if not run.settings_file.is_file():
+        if run.folder.exists() and (not run.folder.is_dir() or any(run.folder.iterdir())):
+            found = "a folder with other files and no settings.toml" if run.folder.is_dir() else "a file"
+            raise RunRefusal(run.folder, found, "an empty or new folder, or a run", "Choose another --out.")
+        return None
+    _refuse_other_settings(run, settings)
+    if not resume:
+        epochs = len(run.history()) if run.history_file.is_file() else 0
+        found = f"holds a training already ({epochs} of {settings.training.epochs} epochs done)"
+        raise RunRefusal(run.folder, found, "a new folder", "Add --resume to go on with it, or choose another --out.")
+    if not run.checkpoint.is_file():
+        return None
+    trained_on = _data_of_checkpoint(run.checkpoint) or sources.md5
+    if trained_on != sources.md5:
+        found = f"trained so far on data of md5 {trained_on}, but {sources.name} now has {sources.md5}"
+        raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
+    group = group_of(settings.model.name)
+    if not run.weights_file.is_file():
+        do = "Put them back, or delete last.ckpt and --resume to train anew."
+        raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", do)
+    read_weights(run.weights_file, model=settings.model.name, group=group.name if group else "none")
+    return run.checkpoint
+
+
+def _refuse_other_settings(run: Run, settings: Settings) -> None:
+    theirs = run.settings()
+    if theirs != settings:
+        values = [(key, *(getattr(getattr(s, key.split(".")[0]), key.split(".")[1]) for s in (theirs, settings))) for key in keys()]
+        differing = ", ".join(f"{key} {old!r} there, {new!r} asked" for key, old, new in values if old != new)
+        raise RunRefusal(run.folder, f"holds a training with other settings ({differing})", "the same settings", "Choose another --out.")
+
+
+def _data_of_checkpoint(checkpoint: Path) -> str:
+    """Checksum of the data that a checkpoint was trained on; refuses one that cannot be read."""
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        return str(state["callbacks"][RunKeeper.__qualname__].get("data_md5", ""))
+    except Exception as error:
+        found = f"{checkpoint.stat().st_size:,} bytes that cannot be read as a checkpoint ({type(error).__name__})"
+        do = "Delete it and --resume to train anew, or choose another --out."
+        raise RunRefusal(checkpoint, found, "a whole checkpoint", do) from None
