@@ -1,0 +1,36 @@
+"""Keep the weights of finished runs in the package: float16 on disk, one card per model that names its members.
+
+Usage: python scripts/keep_weights.py c4-attention attention            (from the repository's root, runs in ./runs)
+"""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from equiradio.artefacts.files import write_json
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.weights import read_weights, write_weights
+
+PACKAGED = Path("src/equiradio/weights")
+
+
+def main(models: list[str]) -> None:
+    for model in models:
+        members = []
+        for folder in sorted(Path("runs").glob(f"{model}-mirabest-fast-seed*")):
+            run = Run(folder)
+            card = run.card()
+            if card.state != "finished":
+                continue
+            state = read_weights(run.weights_file, model=model, group=card.group)
+            halved = {name: value.half() if value.dtype == torch.float32 else value for name, value in state.items()}
+            write_weights(PACKAGED / model / f"seed{card.seed}.safetensors", halved, model=model, group=card.group)
+            members.append(asdict(card))
+        write_json(PACKAGED / model / "card.json", {"model": model, "members": members})
+        print(f"{model}: seeds {', '.join(str(member['seed']) for member in members)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
