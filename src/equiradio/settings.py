@@ -46,11 +46,11 @@ class TrainingSettings:
     """How it is trained. One epoch shows every training image ``passes`` times, each time turned, mirrored and scaled anew."""
 
     preset: str = _setting("paper", choices=("paper", "fast", "quick"))
-    seed: int = _setting(0, low=0)
-    epochs: int = _setting(1000, low=1)
-    passes: int = _setting(8, low=1)
-    validation_passes: int = _setting(8, low=1)
-    batch_size: int = _setting(16, low=1)
+    seed: int = _setting(0, low=0, high=2**32 - 1)
+    epochs: int = _setting(1000, low=1, high=1_000_000)
+    passes: int = _setting(8, low=1, high=10_000)
+    validation_passes: int = _setting(8, low=1, high=10_000)
+    batch_size: int = _setting(16, low=1, high=100_000)
     optimiser: str = _setting("adam", choices=("adam", "adamw"))
     learning_rate: float = _setting(1e-5, low=0.0)
     weight_decay: float = _setting(1e-6, low=0.0)
@@ -123,7 +123,7 @@ def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
                 where, f"{key} is {json.dumps(item, default=str)}", f"one of {', '.join(words)}", nearest(str(item), words)
             )
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        bounds = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+        bounds = f"at least {low:g}" if high is None else f"{low:.10g} to {high:.10g}"
         raise SettingRefusal(where, f"{key} is {value}", bounds, "Correct the value.")
     return value
 

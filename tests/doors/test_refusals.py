@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -62,8 +63,8 @@ REFUSED = {
     "half a setting": ((*TRAIN, "--set", "epochs"), "--set: 'epochs' has no '='; ", "key=value"),
     "unknown preset": ((*TRAIN, "--preset", "fats"), "preset: 'fats' is not a preset; ", "Did you mean fast?"),
     "unknown data set": (("train", "--data", "mirabset"), "data: 'mirabset' is not a data set nor a folder; ", "Did you mean mirabest?"),
-    "no epochs": ((*TRAIN, "--epochs", "0"), "command line: training.epochs is 0; expected at least 1.", ""),
-    "negative seed": ((*TRAIN, "--seed", "-1"), "command line: training.seed is -1; expected at least 0.", ""),
+    "no epochs": ((*TRAIN, "--epochs", "0"), "command line: training.epochs is 0; expected 1 to 1000000.", ""),
+    "negative seed": ((*TRAIN, "--seed", "-1"), "command line: training.seed is -1; expected 0 to 4294967295.", ""),
     "unknown precision": (
         (*TRAIN, "--precision", "fp8"),
         'command line: training.precision is "fp8"; expected one of auto, float32, bf16.',
@@ -272,3 +273,27 @@ train(change(preset("quick"), small), Path({str(tmp_path / "run")!r}), device="c
 """)
     assert answer.returncode == 0, answer.stderr
     assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [("history.csv", "epoch,train_loss\n0,abc\n"), ("card.json/x", ""), ("predictions", "a file")],
+    ids=["history of words", "a folder for a card", "a file for a folder"],
+)
+def test_odd_files_inside_a_run_are_refused_in_one_line(copy_of, capsys, path, content):
+    run = copy_of("lenet")
+    odd = run / path
+    if odd.parent != run:
+        odd.parent.unlink()
+        odd.parent.mkdir()
+    shutil.rmtree(run / "predictions", ignore_errors=True)
+    odd.write_text(content)
+    assert main(["evaluate", str(run), "--passes", "0"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_habit_in_a_file_has_its_effect(tmp_path):
+    file = tmp_path / "habit.toml"
+    file.write_text("[training]\ncompat = ['floor-150', 'floor-150']\n")
+    settings = gather(None, None, None, file, [], None, None, None, "")
+    assert (settings.model.side, settings.training.compat) == (150, ("floor-150",))

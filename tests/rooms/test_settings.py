@@ -23,7 +23,7 @@ def values(spec):
     if isinstance(spec.default, bool):
         return st.booleans()
     if isinstance(spec.default, int):
-        return st.integers(int(low), 10**9)
+        return st.integers(int(low), 10**9 if high is None else int(high))
     return st.floats(low, high, allow_nan=False, allow_infinity=False) if isinstance(spec.default, float) else words
 
 
@@ -97,7 +97,7 @@ def test_the_wording_of_a_wrong_value_is_pinned():
     says = lambda key, value: refused(change, Settings(), {key: value})
     assert says("epochs", "ten") == '--set: training.epochs is "ten"; expected a whole number. Correct the value.'
     assert says("epochs", True) == "--set: training.epochs is true; expected a whole number. Correct the value."
-    assert says("epochs", 0) == "--set: training.epochs is 0; expected at least 1. Correct the value."
+    assert says("epochs", 0) == "--set: training.epochs is 0; expected 1 to 1000000. Correct the value."
     assert says("dropout", 1) == "--set: model.dropout is 1.0; expected 0 to 0.95. Correct the value."
     assert says("gates", 4) == "--set: model.gates is 4; expected one of 0, 1, 2, 3. Choose one of 0, 1, 2, 3."
     assert says("optimiser", "adm") == '--set: training.optimiser is "adm"; expected one of adam, adamw. Did you mean adam?'

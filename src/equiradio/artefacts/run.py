@@ -81,5 +81,9 @@ class Run:
         """The rows of the history, as numbers."""
         if not self.history_file.is_file():
             raise RunRefusal(self.history_file, "no such file", "a history of at least one epoch", "Train for an epoch first.")
-        with self.history_file.open(encoding="utf-8", newline="") as file:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        try:
+            with self.history_file.open(encoding="utf-8", newline="") as file:
+                return [{key: float(row[key]) for key in HISTORY} for row in csv.DictReader(file)]
+        except (ValueError, KeyError, TypeError, csv.Error) as error:
+            do = "Take it away to go without, or train anew."
+            raise RunRefusal(self.history_file, f"cannot be read ({error})", f"columns {', '.join(HISTORY)}", do) from None

@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from equiradio.cli.options import DATA_DIR, JSON
+from equiradio.data.datasets import DATASETS
 from equiradio.errors import DataRefusal
 
 app = typer.Typer(help="List, fetch, verify and simulate data sets.", no_args_is_help=True)
@@ -18,7 +19,6 @@ def list_datasets(data_dir: Path = DATA_DIR, as_json: bool = JSON) -> None:
     Example: equiradio data list
     """
     from equiradio.cli.progress import print_table
-    from equiradio.data.datasets import DATASETS
     from equiradio.data.mirabest import find_mirabest
 
     place = find_mirabest(data_dir)
@@ -53,9 +53,10 @@ def verify(
     from equiradio.data.mirabest import verify_mirabest
     from equiradio.data.simulated import read_folder
 
-    if Path(name).is_dir():
+    if name not in DATASETS and Path(name).is_dir():
         sources = read_folder(Path(name))
-        typer.echo(f"{name}: {len(sources):,} sources, checksums agree")
+        about = {"folder": name, "sources": len(sources), "md5": sources.md5}
+        typer.echo(json.dumps(about, indent=2) if as_json else f"{name}: {len(sources):,} sources, checksums agree")
         return
     _only_mirabest(name)
     checks = verify_mirabest(data_dir)
@@ -86,5 +87,5 @@ def simulate(
 
 
 def _only_mirabest(name: str) -> None:
-    if not name.startswith("mirabest"):
+    if not (name.startswith("mirabest") and name in DATASETS):
         raise DataRefusal("data", f"'{name}' cannot be fetched or verified", "mirabest", "See equiradio data list.")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from equiradio.artefacts.run import Run
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON
 
 
@@ -57,4 +58,5 @@ def _print_calibration(metrics: dict, run: Path) -> None:
         typer.echo(f"per source: negative log-likelihood {nll:.3f}, Brier score {brier:.3f}, expected calibration error {ece:.3f}")
     else:
         typer.echo("Hybrid sources have no FRI or FRII label: predictions only, no scores.")
-    typer.echo(f"written to {run}: predictions, metrics, maps and figures")
+    maps = "maps, " if Run(run).maps_file.is_file() else ""
+    typer.echo(f"written to {run}: predictions, metrics, {maps}figures")

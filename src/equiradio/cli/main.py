@@ -48,6 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 2
+    except OSError as error:
+        where = error.filename or "files"
+        print(f"{where}: {error.strerror or error}; expected a path that can be read and written. Check the path.", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"memory: {error}; expected numbers that fit into it. Ask for less.", file=sys.stderr)
+        return 2
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
         return INTERRUPTED

@@ -88,7 +88,8 @@ def gather(
     settings = s.change(settings, assigned)
     if preset:
         settings = s.change(settings, {"training.preset": preset})  # also where the file names another
-    return s.with_habits(settings, [habit.strip() for habit in compat.split(",")]) if compat else settings
+    habits = [habit.strip() for habit in compat.split(",")] if compat else settings.training.compat
+    return s.with_habits(settings, list(dict.fromkeys(habits)))
 
 
 def default_folder(settings: Any) -> Path:

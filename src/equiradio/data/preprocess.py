@@ -1,5 +1,6 @@
 """From raw pixels to what a network sees. Frozen at training and stored in the card, so that training and inference cannot differ."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,13 @@ class Preprocessing:
     pixel_mean: float
     pixel_std: float
     mask_radius: float | None
+
+    def __post_init__(self) -> None:
+        numbers = [self.pixel_mean, self.pixel_std, *([] if self.mask_radius is None else [self.mask_radius])]
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+            raise ValueError(f"{numbers} are not all finite numbers")
+        if self.pixel_std <= 0 or (self.mask_radius is not None and self.mask_radius <= 0):
+            raise ValueError(f"pixel_std {self.pixel_std}, mask_radius {self.mask_radius}")
 
     @property
     def blank(self) -> float:

@@ -12,6 +12,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -229,9 +230,9 @@ def read_folder(folder: Path) -> Sources:
     try:
         about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         name, count, md5, masks_md5 = str(about["name"]), int(about["count"]), str(about["md5"]), str(about["masks_md5"])
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):  # it becomes part of file names
-            raise ValueError(f"name is {name!r}, which holds more than letters, digits, '.', '_' and '-'")
-    except (ValueError, KeyError, TypeError) as error:
+        if not re.fullmatch(r"(?!mirabest)[A-Za-z0-9][A-Za-z0-9._-]{,99}", name):  # it becomes part of file names
+            raise ValueError(f"name is {shorten(name, 60)!r}; up to 100 letters, digits, '.', '_' and '-', and not mirabest, would do")
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DataRefusal(
             folder / "dataset.json", f"cannot be understood ({error})", "name, count, md5 and masks_md5", "Write the folder anew."
         ) from error
@@ -248,6 +249,9 @@ def read_folder(folder: Path) -> Sources:
         raise DataRefusal(
             folder / "catalogue.csv", f"cannot be understood ({error})", f"columns {', '.join(COLUMNS)}", "Write the folder anew."
         ) from error
+    if len(set(columns["source_ids"].tolist())) != len(rows):
+        found = f"{len(rows) - len(set(columns['source_ids'].tolist())):,} source_ids occur twice"
+        raise DataRefusal(folder / "catalogue.csv", found, "unique names", "Write the folder anew.")
     if len(rows) != count:
         raise DataRefusal(folder / "catalogue.csv", f"has {len(rows):,} rows", f"{count:,} as dataset.json says", "Write the folder anew.")
     for attribute, known in (("labels", range(len(CLASSES))), ("split", SPLITS)):

@@ -81,13 +81,16 @@ def load(name_or_run: str | Path, device: str = "cpu", precision: str = "float32
     """
     run = Run(Path(name_or_run))
     if not run.folder.is_dir():
-        raise RunRefusal(run.folder, "no such folder", "the folder of a training", "Train first, or correct the path.")
+        found = "a file" if run.folder.exists() else "no such folder"
+        raise RunRefusal(run.folder, found, "the folder of a training", "Train first, or correct the path.")
     settings, card = run.settings(), run.card()
     group = group_of(settings.model.name)
     state = read_weights(run.weights_file, model=settings.model.name, group=group.name if group else "none")
+    if card.model != settings.model.name:
+        raise RunRefusal(run.card_file, f"a card of {card.model}", f"one of {settings.model.name}, as settings.toml says", "Train anew.")
     try:
         preprocess = Preprocessing(**card.preprocessing)  # type: ignore[arg-type]
-    except TypeError as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise RunRefusal(
             run.card_file, f"preprocessing cannot be read ({error})", "pixel_mean, pixel_std, mask_radius", "Train anew."
         ) from None

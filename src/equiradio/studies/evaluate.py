@@ -60,17 +60,20 @@ def evaluate(
     if passes < 0:
         raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
     run, classifier = Run(folder), load(folder, device, precision)
+    history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
     settings = run.settings()
     sources = chosen_split(open_data(data or settings.data.name, data_dir), split)
     if data is None and sources.md5 != classifier.card.data_md5:
         found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {classifier.card.data_md5}"
-        raise RunRefusal(folder, found, "the same data", f"Name it with --data {sources.name} if that is meant.")
+        raise RunRefusal(folder, found, "the same data", f"Say --data {settings.data.name} if that is meant.")
     columns = predict(classifier, sources, settings.training.seed, passes, batches, progress)
     if not all(np.isfinite(columns[name]).all() for name in ("logit_fri", "logit_frii")):
         raise RunRefusal(folder, "the network's answers are not finite numbers", "finite logits", "The weights are damaged; train anew.")
     write_table(pa.table(columns, schema=PREDICTIONS), run.predictions_file(sources.name, split))
     scored = metrics(columns, data=sources.name, split=split, seed=settings.training.seed)
     write_json(run.metrics_file(sources.name, split), scored)
+    if history:
+        save(loss_curves({classifier.card.model: history}), run.figure_file("loss"))
     _draw(run, classifier, sources, columns, "raw-figure2" in settings.training.compat, progress)
     return scored
 
@@ -109,8 +112,6 @@ def _pieces(order: np.ndarray, poses: Poses | None, size: int) -> Iterator[tuple
 
 
 def _draw(run: Run, classifier: Classifier, sources: Sources, columns: dict[str, np.ndarray], raw: bool, progress: Progress) -> None:
-    if run.history_file.is_file():
-        save(loss_curves({classifier.card.model: run.history()}), run.figure_file("loss"))
     if not len(getattr(classifier.network, "gates", ())):
         return  # LeNet and networks without gates attend to nothing
     plain = maps(classifier, sources.images, raw=raw)

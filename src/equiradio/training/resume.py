@@ -12,6 +12,8 @@ from equiradio.models.registry import group_of
 from equiradio.settings import Settings, keys
 from equiradio.training.keeper import RunKeeper
 
+PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch")  # of a Lightning checkpoint
+
 
 def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: Sources) -> Path | None:
     """The checkpoint to go on from; None for a training that begins.
@@ -32,7 +34,7 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
         raise RunRefusal(run.folder, found, "a new folder", "Add --resume to go on with it, or choose another --out.")
     if not run.checkpoint.is_file():
         return None
-    trained_on = _data_of_checkpoint(run.checkpoint) or sources.md5
+    trained_on = _data_of_checkpoint(run.checkpoint)
     if trained_on != sources.md5:
         found = f"trained so far on data of md5 {trained_on}, but {sources.name} now has {sources.md5}"
         raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
@@ -56,7 +58,10 @@ def _data_of_checkpoint(checkpoint: Path) -> str:
     """Checksum of the data that a checkpoint was trained on; refuses one that cannot be read."""
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        return str(state["callbacks"][RunKeeper.__qualname__].get("data_md5", ""))
+        lacking = [name for name in PARTS if name not in state]
+        if lacking or not isinstance(state["state_dict"], dict):
+            raise ValueError(f"lacks {', '.join(lacking) or 'weights'}")
+        return str(state["callbacks"][RunKeeper.__qualname__]["data_md5"])
     except Exception as error:
         found = f"{checkpoint.stat().st_size:,} bytes that cannot be read as a checkpoint ({type(error).__name__})"
         do = "Delete it and --resume to train anew, or choose another --out."
