@@ -11,7 +11,7 @@ from statistics import mean, stdev
 from typing import Any
 
 RUNS = Path("results/runs")
-TARGETS = ("README.md", "docs/reproduction.md")
+TARGETS = ("README.md", "docs/reproduction.md")  # the first takes the summary, the second every run
 MARKERS = re.compile(r"(<!-- runs: begin -->\n).*?(<!-- runs: end -->)", re.DOTALL)
 
 
@@ -62,12 +62,13 @@ def main() -> None:
             by_model[card["model"]].append((card, json.loads(metrics.read_text())))
         else:
             unfinished.append(f"`{folder.name}`: {card['state']} after {card['epochs']} epochs {card['reason']}".rstrip())
-    text = "\n".join(["", *summary(by_model), "", "± is the standard deviation over seeds.", "", *details(by_model), ""])
+    head = ["", *summary(by_model), "", "± is the standard deviation over seeds.", ""]
+    tail = [*details(by_model), "", "Minutes are wall-clock, on cores that were shared with other work.", ""]
     if unfinished:
-        text += "\nNot finished, and not evaluated: " + "; ".join(unfinished) + ".\n"
-    for target in TARGETS:
-        path = Path(target)
-        path.write_text(MARKERS.sub(lambda found: found[1] + text + "\n" + found[2], path.read_text()))
+        tail += ["Not finished, and not evaluated: " + "; ".join(unfinished) + ".", ""]
+    for target, lines in zip(TARGETS, (head, [*head, *tail]), strict=True):
+        path, text = Path(target), "\n".join(lines)
+        path.write_text(MARKERS.sub(lambda found, text=text: f"{found[1]}{text}\n{found[2]}", path.read_text()))
 
 
 if __name__ == "__main__":
