@@ -211,7 +211,7 @@ def from_toml(path: Path, base: Settings | None = None) -> Settings:
         raise SettingRefusal(path, "no such file", "a TOML file", "Check the path.") from None
     except OSError as error:
         raise SettingRefusal(path, f"cannot be read ({error.strerror})", "a TOML file", "Check the path.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, not text, or a number without end
         raise SettingRefusal(path.name, f"not TOML ({error})", "sections [model], [data], [training]", "Correct the file.") from None
     changes: dict[str, Any] = {}
     for section, values in tables.items():

@@ -73,7 +73,7 @@ def read_card(path: Path) -> Card:
         return Card(**{key: value for key, value in content.items() if key in known})
     except FileNotFoundError:
         raise RunRefusal(path, "no such file", "a model card", "Give the folder of a training, such as runs/NAME.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:  # ValueError: not JSON, not text, or a number without end
         raise RunRefusal(
             path, f"cannot be read ({error})", "a model card in JSON", "The run is damaged; train anew into another folder."
         ) from None

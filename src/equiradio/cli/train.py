@@ -26,7 +26,7 @@ def train(
     precision: str = typer.Option(None, "--precision", help="auto, float32 or bf16, instead of the preset's.", show_default=False),
     compat: str = typer.Option("", "--compat", help="Habits of the published code, comma-separated.", show_default=False),
     max_minutes: float = typer.Option(
-        None, "--max-minutes", help="Stop cleanly after the epoch in which this time runs out.", show_default=False
+        None, "--max-minutes", min=0, help="Stop cleanly after the epoch in which this time runs out.", show_default=False
     ),
     data_dir: Path = DATA_DIR,
 ) -> None:
