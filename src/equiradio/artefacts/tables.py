@@ -3,12 +3,12 @@
 pyarrow is imported here at the top: it takes 0.1 s, a seventh of what `equiradio --help` may take.
 """
 
-import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from equiradio.artefacts.files import write_atomically
 from equiradio.errors import RunRefusal
 
 
@@ -42,13 +42,7 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
     path : where to; missing folders are made.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sibling = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # the same file system, or the replacement is not atomic
-    try:
-        pq.write_table(table, sibling, write_page_checksum=True)
-        os.replace(sibling, path)
-    finally:
-        sibling.unlink(missing_ok=True)
+    write_atomically(path, lambda part: pq.write_table(table, part, write_page_checksum=True))
     return path
 
 

@@ -17,7 +17,7 @@ from equiradio.data.sources import Sources
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.scores import metrics
 from equiradio.explain.attention import ANGLES, maps, rotation_means
-from equiradio.inference.classifier import Classifier, load
+from equiradio.inference.classifier import Classifier, chunks, load
 from equiradio.report.figures import attention_grid, loss_curves, save
 
 BATCH = 64
@@ -105,8 +105,8 @@ def predict(
 
 
 def _pieces(order: np.ndarray, poses: Poses | None, size: int) -> Iterator[tuple[np.ndarray, Poses | None]]:
-    for start in range(0, len(order), size):
-        piece = slice(start, start + size)
+    for rows in chunks(len(order), size):
+        piece = slice(*rows)
         pose = poses and Poses(poses.rotation_deg[piece], poses.mirrored[piece], poses.scale[piece])
         yield order[piece], pose
 
