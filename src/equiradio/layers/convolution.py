@@ -1,4 +1,6 @@
-"""Convolutions of the sky and of regular fields, in dense form: one ordinary convolution with a filter that a group has shaped.
+"""Convolutions of the sky and of regular fields: in dense form, one ordinary convolution with a filter that a group has shaped.
+
+A layer between regular fields can also take the form of `fourier.py`, with the same weights and numbers; `plan.py` says which is quicker.
 
 Regular fields are tensors (batch, field, |G|, height, width), laid out in memory group-major with channels last, so that flattening the
 (element, field) axes into channels and taking them apart again costs nothing.
@@ -6,6 +8,7 @@ Regular fields are tensors (batch, field, |G|, height, width), laid out in memor
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equiradio.layers.fourier import fourier_convolution
 from equiradio.layers.initialisation import weight_scale
+from equiradio.layers.spectral import spectral_weight
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import moved_filters
 
@@ -71,15 +76,19 @@ class SteeredConvolution(nn.Module, ABC):
         """The ordinary convolution filter (channels out, channels in, size, size)."""
 
     def current_filters(self) -> Tensor:
-        """`filters`, made anew where a gradient is wanted and kept in evaluation for as long as the weights don't change.
+        """`filters`, or what the layer's form needs in their place: see `_current`."""
+        return self._current(self.filters)
+
+    def _current(self, make: Callable[[], Tensor]) -> Tensor:
+        """What is made of the weights: anew where a gradient is wanted, and kept in evaluation for as long as they don't change.
 
         A change through ``weight.data`` in place is invisible to torch: call `train` or `eval` after it.
         """
         if self.training or torch.is_grad_enabled():
-            return self.filters()
-        key = (self.weight.data_ptr(), self.weight._version, self.weight.dtype, self.weight.device)
+            return make()
+        key = (make.__name__, self.weight.data_ptr(), self.weight._version, self.weight.dtype, self.weight.device)
         if self._kept is None or self._kept[0] != key:
-            self._kept = key, self.filters()
+            self._kept = key, make()
         return self._kept[1]
 
     def train(self, mode: bool = True) -> "SteeredConvolution":
@@ -120,11 +129,13 @@ class SteerableConvolution(SteeredConvolution):
     """From regular fields to regular fields: K[o, g, i, h](p) = sum_b W[o, i, g^-1 h, b] psi_b(g^-1 p).
 
     forward(fields (batch, fields_in, |G|, height, width)) -> (batch, fields_out, |G|, height, width). ``weight`` is (fields_out, fields_in,
-    |G|, B): 11 |G| numbers per pair of fields at 5x5. Source: Weiler & Cesa 2019, regular to regular representation.
+    |G|, B): 11 |G| numbers per pair of fields at 5x5. ``form`` is dense or fourier: how it is computed, not what. Source: Weiler & Cesa
+    2019, regular to regular representation.
     """
 
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
         super().__init__(fields_in, fields_out, group, size, (fields_out, fields_in, group.order))
+        self.form = "dense"
 
     def filters(self) -> Tensor:
         harmonics = _harmonics(self.group, self.size, self.weight.dtype, self.weight.device)
@@ -134,7 +145,13 @@ class SteerableConvolution(SteeredConvolution):
         shape = (self.group.order * self.fields_out, self.group.order * self.fields_in, self.size, self.size)
         return torch.bmm(columns, harmonics.flatten(2)).view(shape)
 
+    def matrices(self) -> Tensor:
+        """What the Fourier form multiplies by, in place of `filters`."""
+        return spectral_weight(self.weight, self.group, self.size)
+
     def forward(self, fields: Tensor) -> Tensor:
+        if self.form == "fourier":
+            return fourier_convolution(fields, self._current(self.matrices), self.group, self.size)
         return to_fields(F.conv2d(to_channels(fields), self.current_filters(), padding=self.size // 2), self.group.order)
 
 

@@ -1,0 +1,63 @@
+"""A whole network in Fourier form is the network in dense form: outputs, gradients, symmetry, training step by step."""
+
+import pytest
+import torch
+from test_invariance import check_invariance
+from torch import nn
+from whole_networks import check_same, distance, narrow, some_images
+
+from equiradio.layers.plan import steerable_layers, take
+from equiradio.symmetry import BUILT, Dihedral, parse_group
+
+SMALL = {"side": 40}
+by_group = pytest.mark.parametrize("name", [name for name in BUILT if name != "C1"])
+
+
+def in_form(net: nn.Module, form: str) -> nn.Module:
+    take(net, dict.fromkeys(steerable_layers(net), form))
+    return net
+
+
+@by_group
+@torch.no_grad()
+def test_networks_answer_the_same_in_either_form(name):
+    net, images = narrow(parse_group(name), **SMALL), some_images(38, count=2)
+    dense = net(images)
+    assert len(steerable_layers(net)) == 10
+    check_same(in_form(net, "fourier")(images), dense, logits=1e-11, maps=1e-11)
+
+
+@by_group
+def test_a_network_in_fourier_form_is_as_exact(name):
+    group = parse_group(name)
+    check_invariance(in_form(narrow(group, **SMALL), "fourier"), group, some_images(38), logits=1e-9, maps=1e-9)
+
+
+def test_gradients_of_all_weights_are_the_same():
+    net, images = narrow(Dihedral(8), **SMALL), some_images(38, count=3)
+
+    def gradients(form: str) -> list[torch.Tensor]:
+        net.zero_grad()
+        in_form(net, form)(images).logits.square().sum().backward()
+        return [weight.grad.clone() for weight in net.parameters() if weight.grad is not None]
+
+    dense, quick = gradients("dense"), gradients("fourier")
+    assert len(dense) > 30
+    for ours, theirs in zip(quick, dense, strict=True):
+        assert distance(ours, theirs) < 1e-9 or float(theirs.norm()) < 1e-12
+
+
+def test_training_goes_the_same_way_in_either_form():
+    def weights_after(form: str) -> dict[str, torch.Tensor]:
+        net = in_form(narrow(Dihedral(4), **SMALL), form).train()
+        optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3)
+        for _ in range(3):
+            torch.manual_seed(0)  # dropout
+            optimiser.zero_grad()
+            net(some_images(38, count=2)).logits[:, 0].mean().backward()
+            optimiser.step()
+        return net.state_dict()
+
+    dense, quick = weights_after("dense"), weights_after("fourier")
+    for name, value in dense.items():
+        assert torch.allclose(value, quick[name], rtol=0, atol=1e-8), name
