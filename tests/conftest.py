@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first import
 from equiradio.data.location import data_folder
 from equiradio.data.mirabest import find_mirabest
 from equiradio.settings import Settings, change, preset
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_plans(tmp_path_factory) -> Iterator[Path]:
+    """What tests measure of layers is kept out of the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("equiradio.artefacts.plans.user_cache", lambda: folder)
+        yield folder
 
 
 @pytest.fixture(scope="session")

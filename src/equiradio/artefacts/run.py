@@ -43,6 +43,11 @@ class Run:
         return self.folder / "history.csv"
 
     @property
+    def plan_file(self) -> Path:
+        """Which form each steerable layer takes."""
+        return self.folder / "plan.json"
+
+    @property
     def maps_file(self) -> Path:
         return self.folder / "maps.npz"
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from equiradio.artefacts.cache import user_cache
+
 VARIABLE = "EQUIRADIO_DATA"
 
 
@@ -12,12 +14,4 @@ def data_folder(given: str | Path | None = None) -> Path:
     The folder need not exist yet. A variable that is set but empty counts as not set.
     """
     named = given or os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else _user_cache()
-
-
-def _user_cache() -> Path:
-    try:
-        from platformdirs import user_cache_path
-    except ImportError:  # machines with the PyTorch stack alone
-        return Path.home() / ".cache" / "equiradio"
-    return user_cache_path("equiradio", appauthor=False)
+    return Path(named).expanduser() if named else user_cache()

@@ -14,6 +14,7 @@ from equiradio.artefacts.weights import load_into, read_weights
 from equiradio.data.augment import Poses, show
 from equiradio.data.preprocess import Preprocessing
 from equiradio.errors import RunRefusal
+from equiradio.inference.forms import take_likely_forms
 from equiradio.layers.memory import keep_large_blocks
 from equiradio.models.gated import Output
 from equiradio.models.registry import build, group_of
@@ -96,6 +97,7 @@ def load(name_or_run: str | Path, device: str = "cpu", precision: str = "float32
         ) from None
     network = build(settings.model, blank=preprocess.blank)
     load_into(network, {name: _restored(value) for name, value in state.items()}, run.weights_file)
+    take_likely_forms(network, settings.training.layer_form)
     return Classifier(network, card, preprocess, device, precision)
 
 

@@ -1,29 +1,21 @@
 """Which form each steerable layer takes, dense or Fourier: by measurement, from what was measured before, or by a rule."""
 
+import copy
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from equiradio.artefacts.plans import FORMS, Choice
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.symmetry.groups import Group
 
-FORMS = ("dense", "fourier")
 LEAST_ORDER = 8  # below, the dense form wins everywhere (docs/performance.md): not measured
 SURE_ORDER, SURE_RUN = 16, 32  # from here on the Fourier form wins on every machine seen: the rule where nothing was measured
+SIDE = 150  # of the images that a network takes
 IMAGES = 2  # a layer is timed with on a CPU, where time grows with their number; on a GPU with a whole batch
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was measured of one case (milliseconds for all its images; None where it was not measured) and the form taken."""
-
-    case: str
-    form: str
-    dense_ms: float | None = None
-    fourier_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,37 +86,38 @@ def plan_forms(
     device: str = "cpu",
     pin: str | None = None,
     known: Mapping[str, Choice] | None = None,
-    side: int = 150,
+    progress: Callable[[str, int, int], object] = lambda what, done, total: None,
 ) -> dict[str, Choice]:
     """Give every steerable layer of a network the form that is quicker here, and tell why.
 
     Parameters
     ----------
-    network : shown one empty image (1, 1, side, side) to learn its layers' shapes.
+    network : any that takes images (batch, 1, 150, 150).
     batch : images that a step will hold.
     precision : float32 or bf16.
     training : are gradients wanted?
     device : cpu or cuda, where the layers are timed.
     pin : dense or fourier, to time nothing and take that form.
     known : choices made before, by case: taken as they are.
+    progress : called with ("layer shapes", measured, to measure).
 
     Returns
     -------
     The choice of each layer, by its name.
     """
-    layers = steerable_layers(network)
     if pin:
-        choices = {name: Choice("pinned", pin) for name in layers}
+        choices = {name: Choice("pinned", pin) for name in steerable_layers(network)}
     else:
-        images, found = (batch if device == "cuda" else min(batch, IMAGES)), dict(known or {})
-        choices = {}
-        for name, (height, width) in _sides(network, layers, side).items():
-            layer = layers[name]
-            case = Case(layer.group, layer.fields_in, layer.fields_out, layer.size, height, width, images, precision, device, training)
-            if str(case) not in found:
-                small = layer.group.order < LEAST_ORDER
-                found[str(case)] = Choice(str(case), "dense") if small else case.measure()
-            choices[name] = found[str(case)]
+        images = batch if device == "cuda" else min(batch, IMAGES)
+        cases = {name: Case(*shape, images, precision, device, training) for name, shape in _shapes(network).items()}
+        small = {str(case): Choice(str(case), "dense") for case in cases.values() if case.group.order < LEAST_ORDER}
+        found = small | dict(known or {})
+        unknown = {str(case): case for case in cases.values() if str(case) not in found}
+        for number, (words, case) in enumerate(unknown.items()):
+            progress("layer shapes", number, len(unknown))
+            found[words] = case.measure()
+            progress("layer shapes", number + 1, len(unknown))
+        choices = {name: found[str(case)] for name, case in cases.items()}
     take(network, {name: choice.form for name, choice in choices.items()})
     return choices
 
@@ -146,31 +139,28 @@ def _surely(layer: SteerableConvolution) -> bool:
     return layer.group.order >= SURE_ORDER and copies * layer.fields_in >= SURE_RUN
 
 
+class _Watcher(nn.Module):
+    """In a steerable layer's place: learns the height and width of what it is given, answers nought."""
+
+    def __init__(self, layer: SteerableConvolution) -> None:
+        super().__init__()
+        self.layer, self.side = layer, (0, 0)
+
+    def forward(self, fields: Tensor) -> Tensor:
+        self.side = fields.shape[-2], fields.shape[-1]
+        return fields.new_zeros(len(fields), self.layer.fields_out, *fields.shape[2:])
+
+
 @torch.no_grad()
-def _sides(network: nn.Module, layers: Mapping[str, SteerableConvolution], side: int) -> dict[str, tuple[int, int]]:
-    """Height and width of what every steerable layer is given."""
-    if all(layer.group.order < LEAST_ORDER for layer in layers.values()):
-        return dict.fromkeys(layers, (0, 0))
-    sides: dict[str, tuple[int, int]] = {}
-
-    def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def see(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-            sides[name] = (given[0].shape[-2], given[0].shape[-1])
-
-        return see
-
-    hooks = [layer.register_forward_pre_hook(watch(name)) for name, layer in layers.items()]
-    was_training = network.training
-    try:
-        weight = next(network.parameters())
-        network.eval()(torch.zeros(1, 1, side, side, dtype=weight.dtype, device=weight.device))
-    finally:
-        network.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return sides
-
-
-def to_rows(choices: Mapping[str, Choice]) -> dict[str, dict]:
-    """Choices as JSON has them."""
-    return {name: asdict(choice) for name, choice in choices.items()}
+def _shapes(network: nn.Module) -> dict[str, tuple[Group, int, int, int, int, int]]:
+    """Group, fields in and out, filter side, height and width of every steerable layer; nothing is convolved to find out."""
+    copied = copy.deepcopy(network).eval()
+    watchers = {name: _Watcher(layer) for name, layer in steerable_layers(copied).items()}
+    for name, watcher in watchers.items():
+        copied.set_submodule(name, watcher)
+    weight = next(copied.parameters())
+    copied(torch.zeros(1, 1, SIDE, SIDE, dtype=weight.dtype, device=weight.device))
+    return {
+        name: (seen.layer.group, seen.layer.fields_in, seen.layer.fields_out, seen.layer.size, *seen.side)
+        for name, seen in watchers.items()
+    }

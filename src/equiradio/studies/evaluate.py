@@ -18,6 +18,7 @@ from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.scores import metrics
 from equiradio.explain.attention import ANGLES, maps, rotation_means
 from equiradio.inference.classifier import Classifier, chunks, load
+from equiradio.inference.forms import settle_forms
 from equiradio.report.figures import attention_grid, loss_curves, save
 
 BATCH = 64
@@ -66,6 +67,16 @@ def evaluate(
     if data is None and sources.md5 != classifier.card.data_md5:
         found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {classifier.card.data_md5}"
         raise RunRefusal(folder, found, "the same data", f"Say --data {settings.data.name} if that is meant.")
+    settle_forms(
+        classifier.network,
+        run.plan_file,
+        batch=BATCH,
+        precision=precision,
+        training=False,
+        device=classifier.device.type,
+        form=settings.training.layer_form,
+        progress=progress,
+    )
     columns = predict(classifier, sources, settings.training.seed, passes, batches, progress)
     if not all(np.isfinite(columns[name]).all() for name in ("logit_fri", "logit_frii")):
         raise RunRefusal(folder, "the network's answers are not finite numbers", "finite logits", "The weights are damaged; train anew.")

@@ -23,6 +23,7 @@ from equiradio.data.preprocess import preprocessing
 from equiradio.data.sources import Sources
 from equiradio.errors import Refusal
 from equiradio.inference.device import choose_device, choose_precision
+from equiradio.inference.forms import settle_forms
 from equiradio.layers.memory import keep_large_blocks
 from equiradio.models.registry import build, check_name, group_of
 from equiradio.settings import Settings
@@ -73,6 +74,16 @@ def train(
     lightning.seed_everything(settings.training.seed, verbose=False)
     network = build(settings.model, blank=preprocess.blank)
     run.write_settings(settings)
+    settle_forms(
+        network.to(accelerator),
+        run.plan_file,
+        batch=settings.training.batch_size,
+        precision=choose_precision(settings.training.precision, accelerator),
+        training=True,
+        device=accelerator,
+        form=settings.training.layer_form,
+        progress=step or (lambda what, done, total: None),
+    )
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
     keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, report)
     with quiet():

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from small_mirabest import pack, refused, small_mirabest
 
-from equiradio.data import location, mirabest
+from equiradio.artefacts.cache import user_cache
+from equiradio.data import mirabest
 from equiradio.data.location import data_folder
 from equiradio.data.mirabest import ARCHIVE, fetch_mirabest, find_mirabest, load_mirabest, verify_mirabest
 from equiradio.errors import DataRefusal
@@ -25,7 +26,7 @@ def test_the_data_folder_is_the_one_given_then_the_variable_then_the_cache(tmp_p
     assert data_folder("~/given") == Path.home() / "given"
     assert data_folder() == tmp_path / "variable"
     monkeypatch.setenv("EQUIRADIO_DATA", "")
-    assert data_folder() == location._user_cache()
+    assert data_folder() == user_cache()
     assert data_folder().name == "equiradio"
 
 

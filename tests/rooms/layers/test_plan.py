@@ -1,0 +1,119 @@
+"""The plan takes the quicker form of each layer, measures a case once, and changes nothing else."""
+
+import pytest
+import torch
+
+from equiradio.artefacts.plans import Choice
+from equiradio.layers import plan
+from equiradio.layers.plan import Case, by_rule, plan_forms, steerable_layers, take
+from equiradio.models import GatedNet, build
+from equiradio.settings import ModelSettings
+from equiradio.symmetry import Cyclic, Dihedral, Group
+
+
+def small(group: Group) -> GatedNet:
+    return GatedNet(ModelSettings(side=40), group, -0.1, (2, 3, 4, 5))
+
+
+def forms(network: torch.nn.Module) -> list[str]:
+    return [layer.form for layer in steerable_layers(network).values()]
+
+
+def test_every_layer_takes_what_was_measured_of_its_case(timed):
+    net = small(Cyclic(8))
+    choices = plan_forms(net, 8, "bf16", training=True)
+    assert forms(net) == [choice.form for choice in choices.values()] == ["dense"] * 5 + ["fourier"] * 5
+    assert [(case.fields_in, case.fields_out, case.height, case.width) for case in timed] == [
+        (2, 2, 40, 40),
+        (2, 3, 20, 20),
+        (3, 3, 20, 20),
+        (3, 4, 10, 10),
+        (4, 4, 10, 10),
+        (4, 5, 5, 5),
+        (5, 5, 5, 5),
+    ]
+    assert str(timed[0]) == "C8 2->2 5x5 at 40x40, 2 images, bf16, cpu, training"
+
+
+def test_what_is_known_is_not_measured_again(timed):
+    net = small(Dihedral(4))
+    first = plan_forms(net, 8, "bf16", training=True)
+    count = len(timed)
+    again = plan_forms(small(Dihedral(4)), 8, "bf16", training=True, known={choice.case: choice for choice in first.values()})
+    assert again == first
+    assert len(timed) == count
+    for other in ({"precision": "float32"}, {"training": False}):
+        plan_forms(net, **({"batch": 8, "precision": "bf16", "training": True} | other), known={c.case: c for c in first.values()})
+        assert len(timed) == (count := count + 7)
+
+
+def test_a_known_choice_outweighs_what_would_be_measured(timed):
+    net = small(Cyclic(8))
+    known = {choice.case: Choice(choice.case, "fourier") for choice in plan_forms(net, 2, "float32", True).values()}
+    plan_forms(net, 2, "float32", training=True, known=known)
+    assert forms(net) == ["fourier"] * 10
+
+
+@pytest.mark.parametrize("form", ["dense", "fourier"])
+def test_a_pinned_form_is_taken_without_measuring(timed, form):
+    net = small(Cyclic(8))
+    plan_forms(net, 8, "float32", training=True, pin=form)
+    assert forms(net) == [form] * 10
+    assert timed == []
+
+
+def test_small_groups_and_plain_networks_are_not_measured(timed):
+    for name in ("lenet", "attention", "c4-lenet", "c4-attention"):
+        net = build(name)
+        choices = plan_forms(net, 16, "float32", training=True)
+        assert set(forms(net)) <= {"dense"}
+        assert {choice.dense_ms for choice in choices.values()} <= {None}
+    assert timed == []
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_measuring_times_both_forms_and_takes_the_lesser(training, precision):
+    choice = Case(Cyclic(8), 2, 3, 5, 9, 7, 2, precision, "cpu", training).measure()
+    assert choice.dense_ms is not None
+    assert choice.fourier_ms is not None
+    assert min(choice.dense_ms, choice.fourier_ms) > 0
+    assert choice.form == ("dense" if choice.dense_ms <= choice.fourier_ms else "fourier")
+
+
+def test_measuring_leaves_network_and_random_numbers_alone():
+    net = small(Cyclic(8)).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    state = torch.get_rng_state()
+    plan_forms(net, 2, "float32", training=True)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert net.training
+    assert all(weight.grad is None for weight in net.parameters())
+
+
+def test_it_tells_how_far_it_is(timed):
+    seen = []
+    plan_forms(small(Cyclic(8)), 2, "float32", training=True, progress=lambda *told: seen.append(told))
+    assert seen == [("layer shapes", done, 7) for number in range(7) for done in (number, number + 1)]
+    plan_forms(build("c4-lenet"), 2, "float32", training=True, progress=lambda *told: seen.append(told))
+    assert len(seen) == 14
+
+
+def test_the_rule_takes_fourier_for_large_groups_and_many_fields():
+    counts = {name: list(by_rule(build(name)).values()).count("fourier") for name in ("d4-attention", "c16-attention", "d8-attention")}
+    assert counts == {"d4-attention": 0, "c16-attention": 4, "d8-attention": 7}
+
+
+def test_forms_are_taken_by_name():
+    net = small(Cyclic(8))
+    take(net, {"blocks.1.convolutions.0": "fourier"})
+    assert forms(net).count("fourier") == 1
+    assert net.blocks[1].convolutions[0].form == "fourier"
+
+
+def test_the_clock_of_a_case_waits_for_the_work(monkeypatch):
+    """The least of the counted calls, the first not counted."""
+    ticks = iter([0, 9, 10, 13, 20, 22, 0])
+    monkeypatch.setattr(plan.time, "perf_counter", lambda: next(ticks))
+    assert plan._seconds(lambda: None, "cpu") == 2
