@@ -1,4 +1,4 @@
-"""Is one model better than another on the same test sources? Paired difference of accuracies, averaged over seeds, with a bootstrap over sources.
+"""Is one model better than another on the same sources? Paired difference of mean accuracies over seeds, bootstrap over sources.
 
 Usage: python scripts/compare_seeds.py c4-attention attention lenet            (from the repository's root; the first against each other)
 """

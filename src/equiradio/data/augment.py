@@ -58,5 +58,13 @@ def show(images: Tensor, matrices: Tensor) -> Tensor:
     Bilinear, zero outside the image.
     """
     planes = images[:, None].float()
-    grid = F.affine_grid(matrices, list(planes.shape), align_corners=False)
-    return F.grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(planes, _grid(matrices, *images.shape[1:]), mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
+    """`torch.nn.functional.affine_grid` without its product of large matrices: (batch, 2, 3) -> (batch, height, width, 2)."""
+    down, across = ((2 * torch.arange(side, device=matrices.device, dtype=matrices.dtype) + 1) / side - 1 for side in (height, width))
+    along_x, along_y, shift = matrices.unbind(-1)
+    rows = (along_y[..., None] * down + shift[..., None]).transpose(1, 2)
+    columns = (along_x[..., None] * across).transpose(1, 2)
+    return rows[:, :, None] + columns[:, None]

@@ -11,11 +11,16 @@ from equiradio.layers.convolution import to_channels, to_fields
 
 
 def max_pool(fields: Tensor) -> Tensor:
-    """Largest of each 2x2 pixels: (batch, field, |G|, height, width) -> half the height and width (rounded down).
+    """Largest of each 2x2 pixels: (..., height, width) -> half the height and width (rounded down), laid out in memory as before.
 
-    Turns with the sky exactly where height and width are even.
+    Turns with the sky exactly where height and width are even. torch's pooling remembers places, which makes its backward pass quick and its
+    forward pass slow; where no gradient is wanted rows and then columns are compared instead.
     """
-    return to_fields(F.max_pool2d(to_channels(fields), 2), fields.shape[2])
+    if fields.requires_grad and torch.is_grad_enabled():
+        return to_fields(F.max_pool2d(to_channels(fields), 2), fields.shape[2]) if fields.dim() == 5 else F.max_pool2d(fields, 2)
+    height, width = (side // 2 * 2 for side in fields.shape[-2:])
+    rows = torch.maximum(fields[..., 0:height:2, :width], fields[..., 1:height:2, :width])
+    return torch.maximum(rows[..., 0::2], rows[..., 1::2])
 
 
 class _GroupMax(torch.autograd.Function):

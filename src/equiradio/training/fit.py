@@ -154,7 +154,6 @@ def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback], op
         accelerator="gpu" if accelerator == "cuda" else "cpu",
         precision="bf16-mixed" if choose_precision(training.precision, accelerator) == "bf16" else "32-true",
         max_epochs=training.epochs,
-        gradient_clip_val=training.gradient_clip or None,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,

@@ -49,12 +49,17 @@ class ClassificationTask(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         training = self.settings.training
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[training.optimiser]
-        optimiser = kind(self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+        optimiser = kind(self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True)
         if training.schedule == "constant":
             return optimiser
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.learning_rate, total_steps=steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None) -> None:
+        """Clip by the norm of all gradients, here: Lightning won't for a fused optimiser, lest gradients be scaled; ours never are."""
+        if self.settings.training.gradient_clip:
+            nn.utils.clip_grad_norm_(self.parameters(), self.settings.training.gradient_clip)
 
     def epoch_means(self) -> dict[str, float]:
         """Mean training loss, validation loss and validation accuracy of the epoch, over all devices."""

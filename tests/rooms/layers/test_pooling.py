@@ -99,3 +99,13 @@ def test_pooled_maps_stay_channels_last():
     fields = to_fields(torch.randn(2, 16, 6, 6).contiguous(memory_format=torch.channels_last), Dihedral(4).order)
     assert to_channels(max_pool(fields)).is_contiguous(memory_format=torch.channels_last)
     assert group_pool(fields).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("sides", [(8, 8), (7, 9), (2, 3)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_max_pooling_without_a_gradient_gives_the_same_numbers_in_the_same_layout(sides, dtype):
+    channels_last = torch.randn(2, *sides, 4, 3, generator=torch.Generator().manual_seed(0)).to(dtype).permute(0, 4, 3, 1, 2)
+    with_gradient, without = max_pool(channels_last.clone().requires_grad_()), max_pool(channels_last)
+    assert torch.equal(with_gradient, without)
+    assert torch.equal(without, torch.nn.functional.max_pool2d(channels_last.flatten(1, 2), 2).unflatten(1, (3, 4)))
+    assert without.transpose(1, 2).flatten(1, 2).is_contiguous(memory_format=torch.channels_last)

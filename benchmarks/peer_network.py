@@ -1,12 +1,18 @@
-"""The paper's networks on e2cnn's own layers: the baseline that `versus_e2cnn.py` times.
+"""The paper's networks on the layers of e2cnn, or of its successor escnn: the peers that `peers.py` times.
 
-Runs in an environment of its own (README.md) and imports nothing from equiradio. Built from the text of Bowles et al. 2021.
+e2cnn runs in an environment of its own (README.md). Nothing is imported from equiradio. Built from the text of Bowles et al. 2021.
 """
 
 import argparse
+import ctypes
+import importlib
 import json
-import resource
+import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +23,8 @@ FIELDS = (6, 16, 32, 64)
 CONVOLUTIONS = (3, 3, 3, 2)
 HIDDEN = 64  # channels inside a gate
 CLASSES = 2
-WARM_UP = 2  # steps that fill allocator caches and pick convolution algorithms; never counted
+SLOW = 5.0  # seconds: after a first call that took longer no second one is made to warm up
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # of glibc's mallopt
 
 
 class PlainFeatures(nn.Module):
@@ -41,17 +48,14 @@ class PlainFeatures(nn.Module):
 
 
 class EquivariantFeatures(nn.Module):
-    """e2cnn's steerable convolutions on regular fields: image (batch, 1, 150, 150) -> the four blocks' outputs, group-max-pooled.
+    """Steerable convolutions on regular fields: image (batch, 1, 150, 150) -> the four blocks' outputs, group-max-pooled.
 
     Convolutions carry no bias: with it, the number of weights is not the paper's.
     """
 
-    def __init__(self, mirrors: bool, order: int) -> None:
+    def __init__(self, mirrors: bool, order: int, library: str) -> None:
         super().__init__()
-        from e2cnn import gspaces
-        from e2cnn import nn as e2
-
-        space = gspaces.FlipRot2dOnR2(order) if mirrors else gspaces.Rot2dOnR2(order)
+        space, e2, max_pool = plane(mirrors, order, library)
         self.image_type = e2.FieldType(space, [space.trivial_repr])
         self.wrap = e2.GeometricTensor
         self.mask = e2.MaskModule(self.image_type, SIDE, margin=0)
@@ -63,7 +67,7 @@ class EquivariantFeatures(nn.Module):
                 layers += [e2.R2Conv(before, after, 5, padding=2, bias=False), e2.ReLU(after, inplace=True), e2.InnerBatchNorm(after)]
                 before = after
             self.blocks.append(e2.SequentialModule(*layers))
-            self.pools.append(e2.PointwiseMaxPool(after, kernel_size=2))
+            self.pools.append(max_pool(after, kernel_size=2))
             self.group_pools.append(e2.GroupPooling(after))
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
@@ -72,6 +76,24 @@ class EquivariantFeatures(nn.Module):
             field = block(self.pools[depth - 1](field) if depth else field)
             features.append(self.group_pools[depth](field).tensor)
         return features
+
+
+def plane(mirrors: bool, order: int, library: str) -> tuple[Any, Any, Any]:
+    """The group acting on the plane, the library's layers, and its max pooling."""
+    if library == "escnn":
+        for name in (
+            "lie_learn",
+            "lie_learn.representations",
+            "lie_learn.representations.SO3",
+            "lie_learn.representations.SO3.wigner_d",
+            "py3nj",
+        ):
+            sys.modules.setdefault(name, ModuleType(name))  # rotations of space need compiled packages; those of the plane do not
+        vars(sys.modules["lie_learn.representations.SO3.wigner_d"]).setdefault("wigner_D_matrix", None)
+    spaces, layers = (importlib.import_module(f"{library}.{part}") for part in ("gspaces", "nn"))
+    if library == "escnn":
+        return (spaces.flipRot2dOnR2(order) if mirrors else spaces.rot2dOnR2(order)), layers, layers.PointwiseMaxPool2D
+    return (spaces.FlipRot2dOnR2(order) if mirrors else spaces.Rot2dOnR2(order)), layers, layers.PointwiseMaxPool
 
 
 class Gate(nn.Module):
@@ -117,61 +139,94 @@ def lenet() -> nn.Module:
     return nn.Sequential(*convolutions, nn.Flatten(), *dense)
 
 
-def build(name: str) -> nn.Module:
+def build(name: str, library: str) -> nn.Module:
     """`lenet`, `attention`, or `cN-attention` / `dN-attention` for a group order N."""
     if name == "lenet":
         return lenet()
     if name == "attention":
         return GatedNetwork(PlainFeatures())
     group = name.removesuffix("-attention")
-    return GatedNetwork(EquivariantFeatures(group[0] == "d", int(group[1:])))
+    return GatedNetwork(EquivariantFeatures(group[0] == "d", int(group[1:]), library))
 
 
-def time_training(name: str, batch: int, steps: int, threads: int) -> dict[str, object]:
-    """Milliseconds per image of whole float32 training steps (forward, cross-entropy, backward, Adam) on random images."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    network = build(name).train()
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-5, weight_decay=1e-6)
-    images, labels = torch.randn(batch, 1, SIDE, SIDE), torch.arange(batch) % CLASSES
+def training(network: nn.Module, images: torch.Tensor) -> Callable[[], object]:
+    """A float32 step on images that are augmented already: forward, cross-entropy, backward, Adam."""
+    optimiser = torch.optim.Adam(network.train().parameters(), lr=1e-5, weight_decay=1e-6)
+    labels = torch.arange(len(images)) % CLASSES
 
-    def step() -> None:
+    def step() -> float:
         optimiser.zero_grad()
         loss = functional.cross_entropy(network(images), labels)
         loss.backward()
         optimiser.step()
-        loss.item()
+        return loss.item()
 
-    for _ in range(WARM_UP):
-        step()
-    start, busy_before = time.perf_counter(), time.process_time()
+    return step
+
+
+def inference(network: nn.Module, images: torch.Tensor) -> Callable[[], object]:
+    """Logits of a network in evaluation, which expands its filters once."""
+    network.eval()
+
+    @torch.no_grad()  # e2cnn's layers cannot be switched to evaluation inside inference_mode
+    def call() -> list[float]:
+        return network(images).flatten().tolist()
+
+    return call
+
+
+def timed(call: Callable[[], object], batch: int, steps: int) -> dict[str, object]:
+    """Milliseconds per image over `steps` calls, after one or two that are not counted."""
+    start = time.perf_counter()
+    call()
+    first = time.perf_counter() - start
+    if first < SLOW:
+        call()
+    begun, busy = time.perf_counter(), time.process_time()
     for _ in range(steps):
-        step()
-    seconds, busy = time.perf_counter() - start, time.process_time() - busy_before
+        call()
     return {
-        "model": name,
-        "milliseconds_per_image": round(1000 * seconds / (steps * batch), 3),
-        "processor_milliseconds_per_image": round(1000 * busy / (steps * batch), 3),
+        "milliseconds_per_image": round(1000 * (time.perf_counter() - begun) / (steps * batch), 4),
+        "processor_milliseconds_per_image": round(1000 * (time.process_time() - busy) / (steps * batch), 4),
+        "first_seconds": round(first, 3),
         "steps": steps,
-        "batch": batch,
         "threads": torch.get_num_threads(),
-        "precision": "float32",
-        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "weights": sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
-        "torch": torch.__version__,
     }
 
 
+def peak_mib() -> int:
+    """Most memory that this process has held, MiB (Linux)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return round(int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024)
+
+
 def main() -> None:
-    """Print one line of JSON: the time of a training step here."""
+    """Print one line of JSON: the time of a training step or of an answer here."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--time", action="store_true", required=True, help="time training steps and print one line of JSON")
+    parser.add_argument("task", choices=["training", "inference"])
+    parser.add_argument("--library", choices=["e2cnn", "escnn"], default="e2cnn")
     parser.add_argument("--model", default="c4-attention")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--keep-blocks", action="store_true", help="with the malloc setting that equiradio makes")
     options = parser.parse_args()
-    print(json.dumps(time_training(options.model, options.batch, options.steps, options.threads)))
+    if options.keep_blocks:
+        mallopt = ctypes.CDLL(None).mallopt
+        assert mallopt(MMAP_THRESHOLD, 1 << 30)
+        assert mallopt(TRIM_THRESHOLD, -1)
+    torch.manual_seed(0)
+    start = time.perf_counter()
+    network = build(options.model, options.library)
+    built = time.perf_counter() - start
+    call = (training if options.task == "training" else inference)(network, torch.randn(options.batch, 1, SIDE, SIDE))
+    found = timed(call, options.batch, options.steps) | {
+        "build_seconds": round(built, 3),
+        "precision": "float32",
+        "peak_mib": peak_mib(),
+        "weights": sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
+        "torch": torch.__version__,
+    }
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

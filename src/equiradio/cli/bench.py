@@ -1,0 +1,59 @@
+"""The verb ``bench``."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from equiradio.cli.interruption import Interrupted
+from equiradio.cli.options import JSON
+
+
+def bench(
+    models: str = typer.Option(None, "--models", help="Names, comma-separated; default the eight of Table 1.", show_default=False),
+    variants: str = typer.Option(
+        "default,float32-dense",
+        "--variants",
+        help="What is compared: default (preset fast on this machine), float32-dense, default-plain-malloc.",
+    ),
+    rounds: int = typer.Option(3, "--rounds", help="How often each measurement is made, in turn."),
+    steps: int = typer.Option(3, "--steps", help="Steps counted in each measurement."),
+    threads: int = typer.Option(None, "--threads", help="Of each process; default all processors.", show_default=False),
+    out: Path = typer.Option(None, "--out", help="JSON, written after every measurement; goes on where it stopped.", show_default=False),
+    as_json: bool = JSON,
+) -> None:
+    """Measure how fast this machine trains and answers, and with how much memory.
+
+    Example: equiradio bench --models attention,c4-attention --rounds 3 --out speed.json
+    """
+    from equiradio.cli.progress import print_table
+    from equiradio.studies.bench import COLUMNS, rows
+    from equiradio.studies.bench import bench as measure
+
+    names = [_names(given) for given in (models, variants)]
+    try:
+        result = measure(
+            names[0] or None,
+            names[1] or (),
+            rounds=rounds,
+            steps=steps,
+            threads=threads,
+            out=out,
+            report=lambda line: typer.echo(line, err=True),
+        )
+    except KeyboardInterrupt:
+        kept = f"Finished measurements are kept in {out}; run the same command to go on." if out else "With --out they are kept."
+        raise Interrupted(f"Interrupted. {kept}") from None
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+        return
+    print_table(COLUMNS, rows(result), f"{result['machine']['processor']}, {result['options']['threads']} threads")
+    peaks = result["once"]["peaks"]
+    typer.echo(
+        f"peak: {peaks['float32_gmacs']:.0f} (float32) and {peaks['bf16_gmacs']:.0f} (bf16) thousand million multiply-adds a second, "
+        f"copying {peaks['copy_gb_per_second']:.0f} GB/s"
+    )
+
+
+def _names(given: str | None) -> list[str]:
+    return [name.strip() for name in given.split(",")] if given else []
