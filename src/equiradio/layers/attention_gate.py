@@ -55,7 +55,7 @@ NORMALISATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @lru_cache
-def _interpolation(side: int, wanted: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def interpolation(side: int, wanted: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Matrix (wanted, side) of bilinear interpolation along one axis, pixel centres as in torch's ``align_corners=False``."""
     with torch.inference_mode(False):
         unit = torch.eye(side, dtype=torch.float64)[:, None]
@@ -128,7 +128,7 @@ class AttentionGate(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             columns = features.permute(0, 2, 3, 1).flatten(1, 2).to(exact)
             weights = self.from_features.weight.flatten(1), self.to_score.weight.flatten()
-            matrices = [_interpolation(*sides, exact, context.device) for sides in zip(context.shape[1:3], (height, width), strict=True)]
+            matrices = [interpolation(*sides, exact, context.device) for sides in zip(context.shape[1:3], (height, width), strict=True)]
             score = _Score.apply(columns, context, *weights, *matrices).view(-1, 1, height, width)
             return NORMALISATIONS[self.normalisation](score)
 

@@ -13,8 +13,8 @@ from equiradio.layers.convolution import to_channels, to_fields
 def max_pool(fields: Tensor) -> Tensor:
     """Largest of each 2x2 pixels: (..., height, width) -> half the height and width (rounded down), laid out in memory as before.
 
-    Turns with the sky exactly where height and width are even. torch's pooling remembers places, which makes its backward pass quick and its
-    forward pass slow; where no gradient is wanted rows and then columns are compared instead.
+    Turns with the sky exactly where height and width are even. torch's pooling remembers places, which makes its backward pass quick and
+    its forward pass slow; where no gradient is wanted rows and then columns are compared instead.
     """
     if fields.requires_grad and torch.is_grad_enabled():
         return to_fields(F.max_pool2d(to_channels(fields), 2), fields.shape[2]) if fields.dim() == 5 else F.max_pool2d(fields, 2)
@@ -42,7 +42,11 @@ class _GroupMax(torch.autograd.Function):
 def group_pool(fields: Tensor) -> Tensor:
     """Largest over the group: (batch, field, |G|, height, width) -> (batch, field, height, width); channels stay put as the sky turns."""
     columns = fields.permute(0, 3, 4, 2, 1)  # contiguous where channels are last: the pooled map then is channels-last too
-    return (columns.squeeze(3) if fields.shape[2] == 1 else _GroupMax.apply(columns)).permute(0, 3, 1, 2)
+    if fields.shape[2] == 1:
+        largest = columns.squeeze(3)
+    else:
+        largest = _GroupMax.apply(columns) if columns.requires_grad and torch.is_grad_enabled() else columns.amax(3)
+    return largest.permute(0, 3, 1, 2)
 
 
 class AntialiasedPool(nn.Module):

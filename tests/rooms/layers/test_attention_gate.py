@@ -109,8 +109,8 @@ def test_the_map_turns_with_the_sky(name, side, seed):
 
 
 def test_the_sky_law_catches_corners_that_are_not_symmetric(monkeypatch):
-    right = attention_gate._interpolation
-    monkeypatch.setattr(attention_gate, "_interpolation", lambda *key: right(*key).roll(1, 0))
+    right = attention_gate.interpolation
+    monkeypatch.setattr(attention_gate, "interpolation", lambda *key: right(*key).roll(1, 0))
     with pytest.raises(AssertionError):
         test_the_map_turns_with_the_sky.hypothesis.inner_test("range", 8, seed=0)
 

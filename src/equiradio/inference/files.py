@@ -1,0 +1,169 @@
+"""Exported classifiers as files: ONNX for any runtime, and a PyTorch program; each is opened again and compared before it is kept."""
+
+import io
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from equiradio.artefacts.files import write_atomically
+from equiradio.data.preprocess import SIDE
+from equiradio.data.sources import CLASSES
+from equiradio.errors import Refusal, SettingRefusal
+from equiradio.inference.classifier import Classifier
+from equiradio.inference.export import export
+
+FORMATS = ("onnx", "torch")
+TOLERANCE = 1e-5  # by which a probability may differ when the file is opened again
+BATCHES = (1, 5)  # of the images that it is compared on
+
+
+def write_export(classifier: Classifier, path: Path, kind: str) -> float:
+    """Write a classifier as a file that needs no equiradio.
+
+    Parameters
+    ----------
+    path : must not exist yet.
+    kind : onnx (one file for ONNX Runtime and others) or torch (a ``torch.export`` program, usually ``.pt2``).
+
+    Returns
+    -------
+    The largest difference of a probability between the file and the classifier, on random images in batches of 1 and 5.
+
+    Raises
+    ------
+    SettingRefusal : an unknown kind, a path that exists or cannot be written, or packages that are missing.
+    Refusal : the file's answers differ from the classifier's by more than 1e-5.
+    """
+    if kind not in FORMATS:
+        raise SettingRefusal("--to", f"'{kind}'", " or ".join(FORMATS), "Choose one of these.")
+    if path.exists():
+        raise SettingRefusal(path, "exists already", "a new file", "Choose another --out, or delete it.")
+    if classifier.device.type != "cpu":
+        raise SettingRefusal("--device", classifier.device.type, "cpu", "Export on the CPU; the file runs anywhere.")
+    write, answers = {"onnx": (_write_onnx, _ask_onnx), "torch": (_write_torch, _ask_torch)}[kind]
+    found: list[float] = []
+
+    def write_and_compare(part: Path) -> None:
+        write(classifier, part)
+        found.append(_difference(classifier, answers(part)))
+        if not found[0] <= TOLERANCE:
+            raise Refusal(path, f"the file's probabilities differ by {found[0]:.1e}", f"at most {TOLERANCE:.0e}", "Try --to torch or onnx.")
+
+    try:
+        write_atomically(path, write_and_compare)
+    except OSError as error:
+        raise SettingRefusal(path, f"cannot be written ({error.strerror})", "a place to write to", "Choose another --out.") from None
+    return found[0]
+
+
+def description(classifier: Classifier) -> dict[str, str]:
+    """What a file says of itself."""
+    card = classifier.card
+    return {
+        "model": card.model,
+        "classes": ", ".join(CLASSES),
+        "input": f"images: float32 (batch, 1, {SIDE}, {SIDE}), raw MiraBest pixels 0..255; normalised inside",
+        "outputs": "logits (batch, 2); probabilities (batch, 2); attention_1, ... (batch, 1, height, width), shallow to deep",
+        "preprocessing": json.dumps(card.preprocessing),
+        "data": f"{card.data}, md5 {card.data_md5}",
+        "seed": str(card.seed),
+        "licence": card.licence,
+        "citation": card.citation,
+        "equiradio": card.versions.get("equiradio", ""),
+    }
+
+
+def _some_images(count: int) -> Tensor:
+    """Raw images with a bright source on a dark sky, the same every time."""
+    generator = torch.Generator().manual_seed(count)
+    noise = torch.rand(count, 1, SIDE, SIDE, generator=generator)
+    offset = torch.arange(SIDE) - SIDE / 2
+    return 255 * noise * torch.exp(-(offset[:, None] ** 2 + 4 * offset**2) / 800)
+
+
+def _difference(classifier: Classifier, ask: Callable[[Tensor], Any]) -> float:
+    largest = 0.0
+    for count in BATCHES:
+        images = _some_images(count)
+        with torch.inference_mode():
+            expected = classifier.network(classifier.preprocess(images)).logits.float().softmax(1).numpy()
+        answer = np.asarray(ask(images))
+        largest = max(largest, float(np.abs(answer - expected).max()) if answer.shape == expected.shape else np.inf)
+    return largest
+
+
+def _names(plain: nn.Module) -> list[str]:
+    return ["logits", "probabilities", *(f"attention_{number + 1}" for number in range(len(getattr(plain, "gates", ()))))]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporters speak of their own affairs."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "torch.onnx._internal.exporter")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _program(plain: nn.Module) -> torch.export.ExportedProgram:
+    batch = torch.export.Dim("batch", min=1)
+    return torch.export.export(plain, (_some_images(2),), dynamic_shapes=({0: batch},))
+
+
+def _write_onnx(classifier: Classifier, path: Path) -> None:
+    try:
+        import onnx
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise SettingRefusal(
+            "--to onnx", f"no package {error.name}", "onnx, onnxruntime and onnxscript", "pip install 'equiradio[onnx]'"
+        ) from None
+    plain = export(classifier).float()
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(_program(plain), (_some_images(2),), dynamo=True, input_names=["images"], output_names=_names(plain))
+    assert program is not None
+    model = program.model_proto
+    for key, value in description(classifier).items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.save(model, path)
+
+
+def _ask_onnx(path: Path) -> Callable[[Tensor], Any]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return lambda images: session.run(["probabilities"], {"images": images.numpy()})[0]
+
+
+def _write_torch(classifier: Classifier, path: Path) -> None:
+    with _quiet(), torch.no_grad(), path.open("wb") as file:
+        torch.export.save(
+            _program(export(classifier).float()), file, extra_files={"description.json": json.dumps(description(classifier), indent=1)}
+        )
+
+
+def _ask_torch(path: Path) -> Callable[[Tensor], Any]:
+    with _quiet(), path.open("rb") as file:
+        module = torch.export.load(file).module()
+
+    def ask(images: Tensor) -> np.ndarray:
+        with torch.no_grad():
+            return module(images)[1].numpy()
+
+    return ask
