@@ -20,7 +20,7 @@ from equiradio.errors import Refusal, SettingRefusal
 from equiradio.inference.classifier import Classifier
 from equiradio.inference.export import export
 
-FORMATS = ("onnx", "torch")
+SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 TOLERANCE = 1e-5  # by which a probability may differ when the file is opened again
 BATCHES = (1, 5)  # of the images that it is compared on
 
@@ -42,8 +42,7 @@ def write_export(classifier: Classifier, path: Path, kind: str) -> float:
     SettingRefusal : an unknown kind, a path that exists or cannot be written, or packages that are missing.
     Refusal : the file's answers differ from the classifier's by more than 1e-5.
     """
-    if kind not in FORMATS:
-        raise SettingRefusal("--to", f"'{kind}'", " or ".join(FORMATS), "Choose one of these.")
+    check_kind(kind)
     if path.exists():
         raise SettingRefusal(path, "exists already", "a new file", "Choose another --out, or delete it.")
     if classifier.device.type != "cpu":
@@ -62,6 +61,12 @@ def write_export(classifier: Classifier, path: Path, kind: str) -> float:
     except OSError as error:
         raise SettingRefusal(path, f"cannot be written ({error.strerror})", "a place to write to", "Choose another --out.") from None
     return found[0]
+
+
+def check_kind(kind: str) -> None:
+    """Refuse what is not a kind of file."""
+    if kind not in SUFFIXES:
+        raise SettingRefusal("--to", f"'{kind}'", " or ".join(SUFFIXES), "Choose one of these.")
 
 
 def description(classifier: Classifier) -> dict[str, str]:
