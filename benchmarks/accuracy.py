@@ -1,0 +1,121 @@
+"""Is accuracy traded for speed? Small D8 and C16 networks on `simulated`: float32 dense, bf16 dense and bf16 Fourier form, the same seeds.
+
+Run: python benchmarks/accuracy.py --out results/speed/accuracy.json
+The images are averaged over 2x2 pixels (150 -> 75, padded to 76) and the blocks are narrow, so that a training takes a minute or two. Same
+seed: same first weights, order and poses; the arms differ by rounding alone. Written after every training; the same command goes on.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from equiradio.artefacts.files import write_json
+from equiradio.data.augment import TEST, TRAINING, draw_poses, show
+from equiradio.data.datasets import open_data
+from equiradio.data.preprocess import Preprocessing
+from equiradio.data.sources import Sources
+from equiradio.inference.forms import machine
+from equiradio.layers.memory import keep_large_blocks
+from equiradio.layers.plan import steerable_layers, take
+from equiradio.models.gated import GatedNet
+from equiradio.settings import ModelSettings, preset
+from equiradio.symmetry import parse_group
+
+ARMS = {"float32 dense": ("float32", "dense"), "bf16 dense": ("bf16", "dense"), "bf16 fourier": ("bf16", "fourier")}
+GROUPS, SEEDS, WIDTHS, SIDE = ("D8", "C16"), (0, 1, 2), (2, 4, 8, 16), 76
+EPOCHS, BATCH, PASSES = 8, 16, 4  # passes over each test source
+PREPARE = Preprocessing(0.0031, 0.0350, None)
+
+
+def halved(sources: Sources) -> tuple[Tensor, Tensor]:
+    """Images (count, 75, 75), float, and labels."""
+    return F.avg_pool2d(torch.from_numpy(sources.images)[:, None].float(), 2)[:, 0], torch.from_numpy(sources.labels)
+
+
+def views(images: Tensor, rows: np.ndarray, seed: int, purpose: int, number: int) -> Tensor:
+    """These images in a pose each, as the network takes them."""
+    poses = draw_poses(seed, purpose, rows, np.full(len(rows), number))
+    return PREPARE(show(images[rows], poses.matrices()))
+
+
+def train(group: str, precision: str, form: str, seed: int, data: tuple[Tensor, Tensor]) -> GatedNet:
+    """The recipe of preset fast on halved images."""
+    torch.manual_seed(seed)
+    images, labels = data
+    recipe = preset("fast").training
+    network = GatedNet(ModelSettings(pooling="mean", head_relu=False, side=SIDE), parse_group(group), PREPARE.blank, WIDTHS).train()
+    take(network, dict.fromkeys(steerable_layers(network), form))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+    steps = EPOCHS * -(-len(labels) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps)
+    for epoch in range(EPOCHS):
+        order = np.random.default_rng([seed, epoch]).permutation(len(labels))
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                logits = network(views(images, rows, seed, TRAINING, epoch)).logits
+            optimiser.zero_grad()
+            F.cross_entropy(logits.float(), labels[rows]).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip)
+            optimiser.step()
+            schedule.step()
+    return network.eval()
+
+
+@torch.inference_mode()
+def score(network: GatedNet, precision: str, seed: int, data: tuple[Tensor, Tensor]) -> dict[str, float]:
+    """Accuracy and negative log-likelihood of the mean probability over the passes."""
+    images, labels = data
+    total = torch.zeros(len(labels), 2)
+    for number, start in product(range(PASSES), range(0, len(labels), 50)):
+        rows = np.arange(start, min(start + 50, len(labels)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            total[rows] += network(views(images, rows, seed, TEST, number)).logits.float().softmax(1) / PASSES
+    right = (total.argmax(1) == labels).float().mean()
+    return {"accuracy": round(float(right), 4), "nll": round(float(F.nll_loss(total.log(), labels)), 4)}
+
+
+def main() -> None:
+    """Train what is missing, and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    out = parser.parse_args().out
+    runs: list[dict[str, Any]] = json.loads(out.read_text())["runs"] if out.exists() else []
+    keep_large_blocks()
+    sources = open_data("simulated")
+    known, unseen = halved(sources.of_split("train")), halved(sources.of_split("test"))
+    for seed, group, arm in product(SEEDS, GROUPS, ARMS):
+        if any((run["seed"], run["group"], run["arm"]) == (seed, group, arm) for run in runs):
+            continue
+        start = time.perf_counter()
+        network = train(group, *ARMS[arm], seed, known)
+        runs.append({"group": group, "arm": arm, "seed": seed, **score(network, ARMS[arm][0], seed, unseen)})
+        runs[-1]["seconds"] = round(time.perf_counter() - start)
+        print(runs[-1], flush=True)
+        heading = {"command": "python benchmarks/accuracy.py", "machine": machine("cpu"), "train": len(known[1]), "test": len(unseen[1])}
+        heading |= {"epochs": EPOCHS, "widths": WIDTHS, "side": SIDE}
+        write_json(out, heading | {"summary": summary(runs), "runs": runs})
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and standard deviation over seeds, by group and arm."""
+    answer: dict[str, Any] = {}
+    for group, arm, name in product(GROUPS, ARMS, ("accuracy", "nll")):
+        values = [run[name] for run in runs if (run["group"], run["arm"]) == (group, arm)]
+        if values:
+            spread = round(statistics.stdev(values), 4) if len(values) > 1 else None
+            answer.setdefault(group, {}).setdefault(arm, {})[name] = {"mean": round(statistics.mean(values), 4), "deviation": spread}
+    return answer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The verb bench, from the command line."""
+
+import json
+
+import pytest
+
+from equiradio.cli.main import main
+from equiradio.studies import bench as module
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    canned = {"float32_gmacs": 100.0, "bf16_gmacs": 200.0, "copy_gb_per_second": 10.0, "forms": {"training": {}, "inference": {}}}
+    canned |= {"milliseconds_per_image": 2.0, "processor_milliseconds_per_image": 4.0, "first_seconds": 0.1, "steps": 1, "threads": 1}
+    canned |= {"build_seconds": 0.1, "precision": "float32", "peak_mib": 300, "weights": 1, "torch": "2"}
+    monkeypatch.setattr(module, "run_job", lambda job, threads: dict(canned))
+
+
+def test_a_table_and_the_peak(workers, capsys):
+    assert main(["bench", "--models", "lenet", "--rounds", "1"]) == 0
+    shown = capsys.readouterr()
+    assert "float32-dense (float32)" in shown.out
+    assert "peak: 100 (float32) and 200 (bf16)" in shown.out
+    assert shown.err.count("round 1 of 1") == 4
+
+
+def test_json(workers, capsys, tmp_path):
+    assert main(["bench", "--models", "lenet", "--rounds", "1", "--json", "--out", str(tmp_path / "speed.json")]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "speed.json").read_text())
+
+
+def test_refusals(capsys):
+    assert main(["bench", "--models", "resnet"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_interrupted(workers, monkeypatch, capsys, tmp_path):
+    def stop(job, threads):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "run_job", stop)
+    assert main(["bench", "--models", "lenet", "--out", str(tmp_path / "speed.json")]) == 130
+    assert "run the same command to go on" in capsys.readouterr().err
