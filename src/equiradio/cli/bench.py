@@ -14,7 +14,7 @@ def bench(
     variants: str = typer.Option(
         "default,float32-dense",
         "--variants",
-        help="What is compared: default (preset fast on this machine), float32-dense, default-plain-malloc.",
+        help="What is compared: default (preset fast on this machine), float32-dense, default-dense, default-plain-malloc.",
     ),
     rounds: int = typer.Option(3, "--rounds", help="How often each measurement is made, in turn."),
     steps: int = typer.Option(3, "--steps", help="Steps counted in each measurement."),

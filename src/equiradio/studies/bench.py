@@ -14,6 +14,7 @@ from equiradio.studies.bench_summary import TASKS, TIME, share_of_peak, summaris
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {"precision": "auto", "pin": None, "keep_blocks": True},
     "float32-dense": {"precision": "float32", "pin": "dense", "keep_blocks": True},
+    "default-dense": {"precision": "auto", "pin": "dense", "keep_blocks": True},
     "default-plain-malloc": {"precision": "auto", "pin": None, "keep_blocks": False},
 }
 USUAL = ("default", "float32-dense")

@@ -1,0 +1,118 @@
+"""Write the tables of results/speed/ into docs/performance.md, between their markers.
+
+Usage: python scripts/list_speed.py            (from the repository's root)
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+SPEED, TARGET = Path("results/speed"), Path("docs/performance.md")
+REACH = {  # ratios to e2cnn that we set out to reach: training, inference
+    "lenet": (3, 3),
+    "attention": (4, 5),
+    "c4-attention": (3, 3),
+    "d4-attention": (2.5, 2.5),
+    "c8-attention": (2.5, 2.5),
+    "d8-attention": (3, 3),
+    "c16-attention": (3, 3),
+    "d16-attention": (4, 4),
+}
+SHOWN = ("e2cnn", "e2cnn-kept-blocks", "escnn", "float32-dense", "default")
+
+
+def peers() -> list[str]:
+    """Milliseconds per image of every variant, how many times faster than e2cnn our default is, and what was to be reached."""
+    content = json.loads((SPEED / "peers-cpu.json").read_text())
+    lines = []
+    for number, task in enumerate(("training", "inference")):
+        lines += [f"Milliseconds per image, {task}:", ""]
+        lines += ["| model | batch | e2cnn | e2cnn, our malloc | escnn | ours, float32 dense | ours, default | ratio | reach | of peak |"]
+        lines += ["|---|---|---|---|---|---|---|---|---|---|"]
+        for model, row in content["summary"].items():
+            found = row[task]
+            times = [_time(found["variants"].get(variant)) for variant in SHOWN]
+            ratio, ours = found["times_faster_than_e2cnn"].get("default"), found["variants"].get("default", {})
+            share = f"{100 * ours['share_of_peak']:.0f} %" if ours else "-"
+            faster = f"{ratio['median']:.1f}" if ratio else "-"
+            lines.append(f"| `{model}` | {row['batch']} | {' | '.join(times)} | {faster} | {REACH[model][number]} | {share} |")
+        lines.append("")
+    lines += ["Peak memory of a training step, MiB, and seconds to build the network:", ""]
+    lines += ["| model | e2cnn | ours, default | share | e2cnn builds in | we build in |", "|---|---|---|---|---|---|"]
+    for model, row in content["summary"].items():
+        theirs, ours = (row["training"]["variants"].get(variant) for variant in ("e2cnn", "default"))
+        if theirs and ours:
+            share = f"{ours['peak_mib'] / theirs['peak_mib']:.2f}"
+            built = f"{theirs['build_seconds']:.2f} | {ours['build_seconds']:.2f}"
+            lines.append(f"| `{model}` | {theirs['peak_mib']:,} | {ours['peak_mib']:,} | {share} | {built} |")
+    peaks = content["once"]["peaks"]
+    lines += ["", f"The machine: {content['machine']['processor']}, {content['options']['threads']} threads; at most "]
+    lines[-1] += f"{peaks['float32_gmacs']:.0f} (float32) and "
+    lines[-1] += f"{peaks['bf16_gmacs']:.0f} (bf16) thousand million multiply-adds a second in a large matrix product, "
+    lines[-1] += f"{peaks['copy_gb_per_second']:.0f} GB/s in a large copy."
+    return lines
+
+
+def _time(found: dict[str, Any] | None) -> str:
+    if not found:
+        return "-"
+    median = found["milliseconds_per_image"]["median"]
+    return f"{median:.0f}" if median >= 100 else f"{median:.1f}" if median >= 10 else f"{median:.2f}"
+
+
+def forms() -> list[str]:
+    """Layers of each network in Fourier form, and the network's time in the same precision with all layers dense over its own."""
+    content = json.loads((SPEED / "peers-cpu.json").read_text())
+    lines = ["| model | Fourier form, training | inference | times faster than all dense, training | inference |"]
+    lines.append("|---|---|---|---|---|")
+    for model, row in content["summary"].items():
+        plan = content["once"][f"{model}/default/plan"]["forms"]
+        if plan["training"]:
+            taken = [list(plan[task].values()) for task in ("training", "inference")]
+            counts = [f"{forms.count('fourier')} of {len(forms)}" for forms in taken]
+            gains = [_gain(row[task]["variants"]) for task in ("training", "inference")]
+            lines.append(f"| `{model}` | {' | '.join(counts + gains)} |")
+    return lines
+
+
+def _gain(variants: dict[str, Any]) -> str:
+    if "default-dense" not in variants:
+        return "-"
+    dense, ours = (variants[name]["milliseconds_per_image"]["median"] for name in ("default-dense", "default"))
+    return f"{dense / ours:.1f}"
+
+
+def accuracy() -> list[str]:
+    """Accuracy and negative log-likelihood by group and arm, mean and standard deviation over seeds."""
+    path = SPEED / "accuracy.json"
+    if not path.exists():
+        return ["Not measured yet."]
+    content = json.loads(path.read_text())
+    lines = ["| group | arm | seeds | accuracy, % | NLL |", "|---|---|---|---|---|"]
+    for group, arms in content["summary"].items():
+        for arm, row in arms.items():
+            seeds = sum((run["group"], run["arm"]) == (group, arm) for run in content["runs"])
+            values = [_spread(row["accuracy"], 100, 1), _spread(row["nll"], 1, 3)]
+            lines.append(f"| {group} | {arm} | {seeds} | {' | '.join(values)} |")
+    return lines
+
+
+def _spread(found: dict[str, float | None], scale: float, digits: int) -> str:
+    tail = "" if found["deviation"] is None else f" ± {scale * found['deviation']:.{digits}f}"
+    return f"{scale * (found['mean'] or 0):.{digits}f}{tail}"
+
+
+def main() -> None:
+    """Replace what stands between the markers."""
+    text = TARGET.read_text(encoding="utf-8")
+    for name, make in (("peers", peers), ("forms", forms), ("accuracy", accuracy)):
+        markers = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+        assert markers.search(text), name
+        content = "\n".join(make())
+        text = markers.sub(lambda found, content=content: f"{found[1]}\n{content}\n\n{found[2]}", text)
+    TARGET.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
