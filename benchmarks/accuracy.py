@@ -1,7 +1,7 @@
 """Is accuracy traded for speed? Small D8 and C16 networks on `simulated`: float32 dense, bf16 dense and bf16 Fourier form, the same seeds.
 
 Run: python benchmarks/accuracy.py --out results/speed/accuracy.json
-The images are averaged over 2x2 pixels (150 -> 75, padded to 76) and the blocks are narrow, so that a training takes about two minutes. Same
+The images are averaged over 2x2 pixels (150 -> 75, padded to 76) and the blocks are narrow, so that a training takes two minutes. Same
 seed: same first weights, order and poses; the arms differ by rounding alone. Written after every training; the same command goes on.
 """
 
