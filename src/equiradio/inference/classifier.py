@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equiradio.artefacts.card import Card
+from equiradio.artefacts.card import Card, card_of
+from equiradio.artefacts.packaged import PACKAGED, packaged_card, packaged_names
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import load_into, read_weights
 from equiradio.data.augment import Poses, show
@@ -18,6 +19,7 @@ from equiradio.inference.forms import take_likely_forms
 from equiradio.layers.memory import keep_large_blocks
 from equiradio.models.gated import Output
 from equiradio.models.registry import build, group_of
+from equiradio.settings import Settings, change, preset
 from equiradio.symmetry.groups import Group
 
 
@@ -29,11 +31,15 @@ class Classifier:
     network : the torch module, in evaluation.
     card : what it is and where it comes from.
     preprocess : from raw pixels to what the network sees.
+    members : the ensemble, this network first; a run has one member.
+    packaged : the card of packaged weights (temperature, threshold, ...); empty for a run.
     """
 
     def __init__(self, network: nn.Module, card: Card, preprocess: Preprocessing, device: str = "cpu", precision: str = "float32") -> None:
         keep_large_blocks()
         self.precision = precision
+        self.members: list[Classifier] = [self]
+        self.packaged: dict[str, Any] = {}
         self.network, self.card, self.preprocess = network.to(device).eval(), card, preprocess
         self.device = torch.device(device)
 
@@ -68,11 +74,11 @@ def chunks(count: int, size: int) -> Iterator[Chunk]:
 
 
 def load(name_or_run: str | Path, device: str = "cpu", precision: str = "float32") -> Classifier:
-    """Open the trained network in a run folder.
+    """Open a trained network: a run folder, or weights that come with the package.
 
     Parameters
     ----------
-    name_or_run : the folder that ``equiradio train`` wrote.
+    name_or_run : the folder that ``equiradio train`` wrote, or the name of packaged weights (``equiradio models`` lists them).
     device : cpu or cuda.
     precision : float32, or bf16 for speed at some cost in digits.
 
@@ -80,23 +86,43 @@ def load(name_or_run: str | Path, device: str = "cpu", precision: str = "float32
     ------
     RunRefusal : no run there, or one without whole weights.
     """
+    if str(name_or_run) in packaged_names() and not Path(name_or_run).is_dir():
+        return _load_packaged(str(name_or_run), device, precision)
     run = Run(Path(name_or_run))
     if not run.folder.is_dir():
         found = "a file" if run.folder.exists() else "no such folder"
         raise RunRefusal(run.folder, found, "the folder of a training", "Train first, or correct the path.")
-    settings, card = run.settings(), run.card()
+    settings = run.settings()
+    return _open(settings, run.card(), run.weights_file, run.card_file, device, precision)
+
+
+def _load_packaged(name: str, device: str, precision: str) -> Classifier:
+    """The ensemble of that name."""
+    packaged, file = packaged_card(name), PACKAGED / name / "card.json"
+    members = []
+    for part in packaged["members"]:
+        card = card_of(part, file)
+        settings = change(preset(card.preset), {"model.name": card.model, **packaged.get("settings", {})}, where=str(file))
+        members.append(_open(settings, card, PACKAGED / name / f"seed{card.seed}.safetensors", file, device, precision))
+    first = members[0]
+    first.members, first.packaged = members, packaged
+    return first
+
+
+def _open(settings: Settings, card: Card, weights: Path, card_file: Path, device: str, precision: str) -> Classifier:
+    """The network that settings, card and weights describe."""
     group = group_of(settings.model.name)
-    state = read_weights(run.weights_file, model=settings.model.name, group=group.name if group else "none")
+    state = read_weights(weights, model=settings.model.name, group=group.name if group else "none")
     if card.model != settings.model.name:
-        raise RunRefusal(run.card_file, f"a card of {card.model}", f"one of {settings.model.name}, as settings.toml says", "Train anew.")
+        raise RunRefusal(card_file, f"a card of {card.model}", f"one of {settings.model.name}, as settings.toml says", "Train anew.")
     try:
         preprocess = Preprocessing(**card.preprocessing)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError) as error:
         raise RunRefusal(
-            run.card_file, f"preprocessing cannot be read ({error})", "pixel_mean, pixel_std, mask_radius", "Train anew."
+            card_file, f"preprocessing cannot be read ({error})", "pixel_mean, pixel_std, mask_radius", "Train anew."
         ) from None
     network = build(settings.model, blank=preprocess.blank)
-    load_into(network, {name: _restored(value) for name, value in state.items()}, run.weights_file)
+    load_into(network, {name: _restored(value) for name, value in state.items()}, weights)
     take_likely_forms(network, settings.training.layer_form)
     return Classifier(network, card, preprocess, device, precision)
 
