@@ -98,7 +98,7 @@ def _read(path: Path, name: str) -> bytes:
         OSError,
         ValueError,
         RuntimeError,
-    ) as error:  # ValueError: a name with a zero byte; RuntimeError: a loop of links in old Pythons
+    ) as error:  # a zero byte in the name; a loop of links
         found = f"cannot be opened ({getattr(error, 'strerror', None) or error})"
         raise ImageRefusal("unreadable", name, found, "a file that may be read", "Check links and permissions.") from None
 

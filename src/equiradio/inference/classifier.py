@@ -1,8 +1,10 @@
 """A trained network, opened from its run folder and asked about images."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +23,10 @@ from equiradio.models.gated import Output
 from equiradio.models.registry import build, group_of
 from equiradio.settings import Settings, change, preset
 from equiradio.symmetry.groups import Group
+
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Classifier:
@@ -58,6 +64,45 @@ class Classifier:
         shown = pixels[:, None] if poses is None else show(pixels, poses.matrices().to(self.device))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             return self.network(shown.float() if raw else self.preprocess(shown))
+
+
+    @cached_property
+    def name(self) -> str:
+        """Model and the beginning of the hash of its weights, as catalogues and maps name it."""
+        return f"{self.card.model} {weights_hash(self.members)[:12]}"
+
+    def classify(self, sources: Iterable[str | Path | np.ndarray], **options: Any) -> "pa.Table":
+        """The catalogue of image files or raw images uint8 (150, 150): one row each, columns as ``equiradio classify`` writes them.
+
+        ``options`` go to `equiradio.data.fits.read_cutout` (hdu, plane, ra_deg, dec_deg, max_nonfinite). An image that cannot be used
+        has a row with a flag.
+        """
+        from equiradio.inference.catalogue import catalogue
+
+        return catalogue(self, sources, **options)
+
+    def attention(self, sources: Iterable[str | Path | np.ndarray], **options: Any) -> np.ndarray:
+        """Attention maps float32 (count, 150, 150), mean over gates and members, on the pixels of each cutout; as `classify` takes them."""
+        from equiradio.inference.catalogue import attention
+
+        return attention(self, sources, **options)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from equiradio.inference.summary import summary
+
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in summary(self).items())
+        return f"<table><caption>equiradio classifier</caption>{cells}</table>"
+
+
+def weights_hash(members: "list[Classifier]") -> str:
+    """SHA-256 of all weights in use, member by member, in the order of their names."""
+    digest = hashlib.sha256()
+    for member in members:
+        for name, value in sorted(member.network.state_dict().items()):
+            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 class Chunk(NamedTuple):

@@ -30,7 +30,7 @@ def poses_for(model: str, count: int) -> Poses:
 
 @contextmanager
 def features_seen(network: nn.Module) -> Iterator[list[Tensor]]:
-    """Collects the vector that the last layers decide from, (batch, features) per call: the attended features, or a LeNet's last hidden one."""
+    """Collects what the last layers decide from, (batch, features) per call: attended features, or a LeNet's last hidden vector."""
     seen: list[Tensor] = []
 
     def note(module: nn.Module, given: tuple[Any, ...]) -> None:
@@ -46,7 +46,7 @@ def features_seen(network: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def one_pose(member: Classifier, images: np.ndarray, pose: int) -> tuple[np.ndarray, np.ndarray, list[list[Tensor]]]:
-    """Logits (count, 2), features (count, features) and gates' maps, batch by batch, of raw images in pose number ``pose`` of `poses_for`."""
+    """Logits (count, 2), features (count, features) and gates' maps, batch by batch, of raw images in one pose of `poses_for`."""
     everyone = poses_for(member.card.model, pose + 1)
     logits, features, gates = [], [], []
     for start, stop in chunks(len(images), BATCH):
@@ -57,16 +57,3 @@ def one_pose(member: Classifier, images: np.ndarray, pose: int) -> tuple[np.ndar
         features.append(seen[0].double().cpu().numpy())
         gates.append(output.attention)
     return np.concatenate(logits), np.concatenate(features), gates
-
-
-def all_poses(
-    members: Sequence[Classifier], images: np.ndarray, poses: int
-) -> tuple[np.ndarray, list[np.ndarray], list[list[list[Tensor]]]]:
-    """Logits (members, poses, count, 2); features of each member and the gates' maps of each, of the image as it is."""
-    logits, features, gates = [], [], []
-    for member in members:
-        answers = [one_pose(member, images, pose) for pose in range(poses)]
-        logits.append([answer[0] for answer in answers])
-        features.append(answers[0][1])
-        gates.append(answers[0][2])
-    return np.array(logits), features, gates
