@@ -46,14 +46,14 @@ def ask(split: str, model: str, poses: int, end: float) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("ask", "fit", "score"))
-    parser.add_argument("words", nargs="+")
+    parser.add_argument("words", nargs="+", metavar="SPLIT|MODEL")
     parser.add_argument("--minutes", type=float, default=1e6)
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     if given.step == "ask":
-        split, *models = given.words
+        (split, *models), end = given.words, time.time() + 60 * given.minutes
         for word in models:
             model, _, poses = word.partition(":")
-            ask(split, model, int(poses or packaged_card(model)["poses"]), time.time() + 60 * given.minutes)
+            ask(split, model, int(poses or packaged_card(model)["poses"]), end)
         return
     from calibration_fit import fit, score
 

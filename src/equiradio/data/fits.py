@@ -157,7 +157,7 @@ def _chosen(hdus: Any, content: bytes, name: str, number: int | None) -> tuple[i
             words = f"its header promises {' x '.join(f'{side:,}' for side in shape)} pixels"
             raise ImageRefusal("too_large", name, words, f"at most {MOST_PIXELS:,}", "Cut the source out first.")
         place = hdu.fileinfo() or {}
-        end = place.get("datLoc", 0) + hdu.size  # the last block may lack its padding
+        end = place.get("datLoc", 0) + min(hdu.size, place.get("datSpan", 0))  # padding may be missing; of tiles, size is that unpacked
         if end > len(content):
             words = f"file has {len(content):,} bytes but its header promises {place['datLoc'] + place['datSpan']:,}"
             raise ImageRefusal("truncated", name, words, "a whole file", CHANGED)

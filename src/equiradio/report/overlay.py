@@ -7,7 +7,7 @@ import numpy as np
 from equiradio.artefacts.files import write_atomically
 
 ZOOM = 4  # screen pixels for each pixel of the sky
-LEVELS = (0.5, 0.7, 0.9)  # attention at which contours are drawn
+LEVELS = (0.5, 0.7, 0.9)  # shares of the way from the lowest to the highest attention of a map, at which contours are drawn
 GAP, STRIP = 12, 44  # screen pixels between panels, and for the words above them
 BACKGROUND, WORDS, LINE = (18, 18, 22), (235, 235, 235), (90, 220, 255)
 
@@ -18,16 +18,23 @@ def overlay(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : (height, width), any unit; its finite range is stretched by asinh.
-    attention : (height, width), 0..1; nan for no map.
+    attention : (height, width), stretched from its lowest to its highest value; nan or flat for no map.
     """
     import matplotlib
 
     sky = grey(image)[..., None] * np.ones(3)
-    share = np.clip(np.nan_to_num(attention), 0, 1)
+    share = stretched(attention)
     colour = matplotlib.colormaps["plasma"](share)[..., :3]
     weight = 0.75 * share[..., None] ** 1.5
     mixed = (1 - weight) * sky + weight * colour
     return np.dstack([np.round(255 * mixed).astype(np.uint8), np.full(image.shape, 255, np.uint8)])[::-1]
+
+
+def stretched(attention: np.ndarray) -> np.ndarray:
+    """0..1 from the lowest to the highest value; 0 where there is no map or a flat one."""
+    if not np.isfinite(attention).all() or attention.max() <= attention.min():
+        return np.zeros(attention.shape)
+    return (attention - attention.min()) / (attention.max() - attention.min())
 
 
 def grey(image: np.ndarray) -> np.ndarray:
@@ -38,12 +45,10 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 
 def contours(attention: np.ndarray, levels: tuple[float, ...] = LEVELS, least: int = 8) -> list[tuple[float, np.ndarray]]:
-    """Lines (points, 2) of column and row at each level, those of fewer than ``least`` points left out."""
+    """Lines (points, 2) of column and row at each level of the stretched map, those of fewer than ``least`` points left out."""
     from contourpy import contour_generator
 
-    if not np.isfinite(attention).any():
-        return []
-    maker = contour_generator(z=np.pad(np.nan_to_num(attention), 1), name="serial")  # padded, so that lines at the edge close
+    maker = contour_generator(z=np.pad(stretched(attention), 1), name="serial")  # padded, so that lines at the edge close
     return [(level, line - 1) for level in levels for line in maker.lines(level) if len(line) >= least]
 
 
@@ -60,7 +65,8 @@ def save_overlay(image: np.ndarray, attention: np.ndarray, title: str, words: st
     left, top = 2 * GAP + width, STRIP
 
     def place(column: float, row: float) -> tuple[float, float]:
-        return left + ZOOM * (min(max(column, 0), image.shape[1] - 1) + 0.5), top + height - ZOOM * (min(max(row, 0), image.shape[0] - 1) + 0.5)
+        x, y = min(max(column, 0), image.shape[1] - 1), min(max(row, 0), image.shape[0] - 1)
+        return left + ZOOM * (x + 0.5), top + height - ZOOM * (y + 0.5)
 
     for level, line in contours(attention):
         pen.line([place(*point) for point in line], LINE, 3 if level == LEVELS[-1] else 1)
