@@ -33,9 +33,19 @@ def packaged_card(name: str) -> dict[str, Any]:
 
 
 def default_name() -> str:
-    """The packaged model with the lowest validation negative log-likelihood."""
-    known = {name: packaged_card(name).get("validation", {}).get("nll_after") for name in packaged_names()}
-    measured = {name: nll for name, nll in known.items() if nll is not None}
-    if not measured:
-        raise ModelRefusal("model", "no packaged weights have been measured", "at least one", "Name a run with --model.")
-    return min(measured, key=measured.__getitem__)
+    """The packaged model with the lowest validation negative log-likelihood.
+
+    That of the calibrated ensembles where every card has it; else the mean over members of that of their training.
+    """
+    cards = {name: packaged_card(name) for name in packaged_names()}
+    if not cards:
+        raise ModelRefusal("model", "no weights come with this package", "at least one card", "Name a run with --model.")
+    calibrated = all("validation" in card for card in cards.values())
+    return min(cards, key=lambda name: _likelihood(cards[name], calibrated))
+
+
+def _likelihood(card: dict[str, Any], calibrated: bool) -> float:
+    if calibrated:
+        return card["validation"]["nll_after"]
+    losses = [member["best_validation_loss"] for member in card["members"]]
+    return sum(losses) / len(losses)

@@ -63,7 +63,8 @@ def classify(
     if table is None:
         typer.echo(f"{out}: {len(listed):,} sources")
     elif as_json:
-        rows = [{key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()} for row in table.to_pylist()]
+        blank = lambda value: None if isinstance(value, float) and math.isnan(value) else value
+        rows = [{key: blank(value) for key, value in row.items()} for row in table.to_pylist()]
         typer.echo(json.dumps(rows, indent=2))
     else:
         _print(table.to_pylist(), classifier.name)

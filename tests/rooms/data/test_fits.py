@@ -30,7 +30,7 @@ def samples():
     file = data_folder() / "fits" / "manifest.csv"
     if not file.is_file():
         pytest.skip("no FIRST cutouts in the data folder")
-    return [(file.parent / row["file"], row["md5_pixels"]) for row in csv.DictReader(file.open(encoding="utf-8"))]
+    return [(file.parent / row["file"], row["md5_pixels"]) for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())]
 
 
 def test_first_cutouts_become_the_published_images_bit_for_bit(samples):

@@ -115,7 +115,7 @@ def test_an_interrupted_run_goes_on(classifier, folder, tmp_path, monkeypatch):
     seen = []
     study.classify(classifier, files, out=out, resume=True, progress=lambda what, done, total: seen.append(done))
     assert seen == [16, 20]
-    assert pq.read_table(out).equals(study.classify(classifier, files))
+    assert repr(pq.read_table(out).to_pylist()) == repr(study.classify(classifier, files).to_pylist())  # nan equals nan in words
 
 
 def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
@@ -138,7 +138,7 @@ def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
 def test_a_map_is_on_the_sky_of_its_source(tmp_path, turn_deg):
     """The brightest pixel of the crop, taken as if it were the map, must lie where the whole image has it."""
     path = write(tmp_path / "a.fits", sky(at=(40, 25)), header(turn_deg=turn_deg))
-    cutout, whole = reading.read_cutout(path), fits.open(path)[0]
+    cutout, whole = reading.read_cutout(path), fits.PrimaryHDU(fits.getdata(path), fits.getheader(path))
     row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "model": "m", "flags": 0}
     write_maps(tmp_path, "m", cutout, (cutout.image / np.float32(255))[None], row | {"flag_names": ""})
     with fits.open(tmp_path / "m.fits") as hdus:
