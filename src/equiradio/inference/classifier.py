@@ -24,7 +24,6 @@ from equiradio.models.registry import build, group_of
 from equiradio.settings import Settings, change, preset
 from equiradio.symmetry.groups import Group
 
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -64,7 +63,6 @@ class Classifier:
         shown = pixels[:, None] if poses is None else show(pixels, poses.matrices().to(self.device))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             return self.network(shown.float() if raw else self.preprocess(shown))
-
 
     @cached_property
     def name(self) -> str:

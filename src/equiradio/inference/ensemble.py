@@ -1,6 +1,6 @@
 """What the members of an ensemble answer about images in several poses, and what each of them saw on the way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 

@@ -62,7 +62,9 @@ def classify(
     RunRefusal : parts of an interrupted run are there and ``resume`` was not said, or they are of another run.
     """
     if out is None:
-        return pa.Table.from_pylist([row for part in _parts(classifier, files, 0, maps, progress, options) for row in part], schema=CATALOGUE)
+        return pa.Table.from_pylist(
+            [row for part in _parts(classifier, files, 0, maps, progress, options) for row in part], schema=CATALOGUE
+        )
     check_suffix(out)
     folder = out.with_name(out.name + ".parts")
     if resume and out.is_file() and not folder.is_dir():

@@ -47,7 +47,11 @@ def test_every_form_holds_the_same_table(classifier, folder, tmp_path):
     for suffix in ("parquet", "csv", "fits", "vot"):
         out = tmp_path / f"c.{suffix}"
         study.classify(classifier, files, out=out)
-        read = Table.read(out, format={"vot": "votable", "csv": "ascii.csv"}.get(suffix, suffix)) if suffix != "parquet" else pq.read_table(out)
+        read = (
+            Table.read(out, format={"vot": "votable", "csv": "ascii.csv"}.get(suffix, suffix))
+            if suffix != "parquet"
+            else pq.read_table(out)
+        )
         p = np.asarray(read["p_frii"], float)
         assert np.allclose(p, table["p_frii"].to_numpy(), rtol=1e-6)
         assert not (tmp_path / f"c.{suffix}.parts").exists()
