@@ -54,6 +54,19 @@ class TrainingRefusal(Refusal):
     kind = "training"
 
 
+class ImageRefusal(DataRefusal):
+    """An image that cannot be classified; ``flag`` is its name among the quality flags of the table."""
+
+    kind = "image"
+
+    def __init__(self, flag: str, where: object, found: str, expected: str, do: str) -> None:
+        self.flag = flag
+        super().__init__(where, found, expected, do)
+
+    def __reduce__(self):
+        return type(self), (self.flag, self.where, self.found, self.expected, self.do)
+
+
 def nearest(word: str, known: list[str]) -> str:
     """'Did you mean ...?' for the closest known word, or a list of all of them."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)

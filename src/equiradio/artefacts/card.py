@@ -68,12 +68,20 @@ def read_card(path: Path) -> Card:
     RunRefusal : missing, not JSON, or fields missing.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        known = {spec.name for spec in fields(Card)}
-        return Card(**{key: value for key, value in content.items() if key in known})
+        return card_of(json.loads(path.read_text(encoding="utf-8")), path)
     except FileNotFoundError:
         raise RunRefusal(path, "no such file", "a model card", "Give the folder of a training, such as runs/NAME.") from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:  # ValueError: not JSON, not text, or a number without end
+    except (ValueError, RecursionError) as error:  # ValueError: not JSON, not text, or a number without end
         raise RunRefusal(
             path, f"cannot be read ({error})", "a model card in JSON", "The run is damaged; train anew into another folder."
         ) from None
+
+
+def card_of(content: Any, path: Path) -> Card:
+    """The card that parsed JSON holds; ``path`` names it in a refusal."""
+    try:
+        known = {spec.name for spec in fields(Card)}
+        return Card(**{key: value for key, value in content.items() if key in known})
+    except (TypeError, AttributeError) as error:
+        do = "The run is damaged; train anew into another folder."
+        raise RunRefusal(path, f"cannot be read ({error})", "a model card in JSON", do) from None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 import equiradio
-from equiradio.cli import bench, data, demo, evaluate, export, train
+from equiradio.cli import bench, classify, data, demo, evaluate, export, models, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
 
@@ -39,6 +39,8 @@ app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("models")(models.models)
+app.command("classify")(classify.classify)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
 

@@ -1,0 +1,94 @@
+"""The catalogue that `equiradio classify` writes: columns, units and UCDs, said once; Parquet, CSV, FITS and VOTable by suffix."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from equiradio.artefacts.files import write_atomically
+from equiradio.errors import SettingRefusal
+
+
+def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"unit": unit, "ucd": ucd, "description": description})
+
+
+CATALOGUE = pa.schema(
+    [
+        _column("source_id", pa.string(), "", "meta.id;meta.main", "file's name without its suffix, or the array's number"),
+        _column("file", pa.string(), "", "meta.id;meta.file", "file as it was given"),
+        _column("hdu", pa.int32(), "", "meta.number", "HDU that holds the image, counted from 0; -1 where none was found"),
+        _column("ra_deg", pa.float64(), "deg", "pos.eq.ra;meta.main", "right ascension of the crop's centre, ICRS"),
+        _column("dec_deg", pa.float64(), "deg", "pos.eq.dec;meta.main", "declination of the crop's centre, ICRS"),
+        _column("label", pa.string(), "", "src.class", "FRI or FRII, whichever is more probable; empty without an answer"),
+        _column("p_fri", pa.float64(), "", "stat.probability", "probability of FRI"),
+        _column("p_frii", pa.float64(), "", "stat.probability", "probability of FRII"),
+        _column("p_frii_low", pa.float64(), "", "stat.probability;stat.min", "5 % of the model spread of p_frii"),
+        _column("p_frii_high", pa.float64(), "", "stat.probability;stat.max", "95 % of the model spread of p_frii"),
+        _column("uncertain", pa.bool_(), "", "meta.code.qual", "abstain: the probability is below the threshold, or there is no answer"),
+        _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
+        _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
+        _column("attention_peak_ra_deg", pa.float64(), "deg", "pos.eq.ra", "right ascension of the brightest attention pixel, ICRS"),
+        _column("attention_peak_dec_deg", pa.float64(), "deg", "pos.eq.dec", "declination of the brightest attention pixel, ICRS"),
+        _column("model", pa.string(), "", "meta.id;meta.modelled", "network that answered, and the hash of its weights"),
+    ]
+)
+"""Columns of the table of ``classify`` and ``survey``; numbers without an answer are nan. Columns of the input may follow."""
+
+SUFFIXES = (".parquet", ".csv", ".fits", ".vot")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a table that could not be written, before work is done for it."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise SettingRefusal("--out", f"'{path.name}'", f"a name that ends in {', '.join(SUFFIXES)}", "Change the suffix.")
+
+
+def write_catalogue(table: pa.Table, path: Path) -> None:
+    """Write a table whole or not at all; the suffix says in which form."""
+    check_suffix(path)
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        write_atomically(path, lambda part: pq.write_table(table, part, write_page_checksum=True))
+    elif suffix == ".csv":
+        write_atomically(path, lambda part: pyarrow.csv.write_csv(table, part))
+    else:
+        form = "fits" if suffix == ".fits" else "votable"
+        write_atomically(path, lambda part: _astropy(table).write(part, format=form, overwrite=True))
+
+
+def _astropy(table: pa.Table) -> Any:
+    """As an astropy table, with units, descriptions and UCDs."""
+    import warnings
+
+    from astropy.table import Column, Table
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        columns = []
+        for field in table.schema:
+            about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+            values = table.column(field.name).to_pylist()
+            kind: Any = str if pa.types.is_string(field.type) else field.type.to_pandas_dtype()
+            filled = _filled(values, field.type)
+            columns.append(
+                Column(
+                    filled,
+                    field.name,
+                    kind,
+                    unit=about.get("unit") or None,
+                    description=about.get("description"),
+                    meta={"ucd": about["ucd"]} if about.get("ucd") else None,
+                )
+            )
+        return Table(columns, meta={"name": "equiradio"})
+
+
+def _filled(values: Sequence[Any], kind: pa.DataType) -> list[Any]:
+    """Values with something that says nothing in the place of None."""
+    nothing: Any = "" if pa.types.is_string(kind) else math.nan if pa.types.is_floating(kind) else 0
+    return [nothing if value is None else value for value in values]

@@ -1,0 +1,90 @@
+"""The verb ``classify``."""
+
+import json
+import math
+from pathlib import Path
+
+import typer
+
+from equiradio.cli.interruption import Interrupted
+from equiradio.cli.options import DEVICE, JSON
+from equiradio.errors import SettingRefusal
+
+
+def classify(
+    files: list[Path] = typer.Argument(help="FITS images, or PNG and NPY in MiraBest form; folders of them.", metavar="FILE|DIR..."),
+    model: str = typer.Option(None, "--model", help="A packaged model or a run folder; default: see equiradio models.", show_default=False),
+    out: Path = typer.Option(None, "--out", help="Catalogue: .parquet, .csv, .fits or .vot.", show_default=False),
+    maps: Path = typer.Option(None, "--maps", help="Folder for attention maps: FITS, PNG and DS9 regions.", show_default=False),
+    ra: float = typer.Option(None, "--ra", help="Cut around this ICRS right ascension, degrees.", show_default=False),
+    dec: float = typer.Option(None, "--dec", help="And this declination, degrees.", show_default=False),
+    hdu: int = typer.Option(None, "--hdu", help="HDU of the image, where there are several.", show_default=False),
+    plane: int = typer.Option(None, "--plane", help="Plane of a cube, counted from 0.", show_default=False),
+    max_nonfinite: float = typer.Option(0.05, "--max-nonfinite", help="Share of the crop that may be not finite, 0 to 1."),
+    precision: str = typer.Option("float32", "--precision", help="float32, or bf16 for speed where the processor has it."),
+    resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
+    device: str = DEVICE,
+    as_json: bool = JSON,
+) -> None:
+    """Classify radio galaxies in FITS images with trained weights: probabilities, flags and attention on the sky.
+
+    Example: equiradio classify cutouts/*.fits --out result.vot --maps maps
+    """
+    if (ra is None) != (dec is None):
+        raise SettingRefusal("--ra --dec", "one of the two", "both or none", "Give both.")
+    if ra is not None and not (0 <= ra <= 360 and -90 <= dec <= 90):
+        raise SettingRefusal("--ra --dec", f"{ra:g} {dec:g}", "0 to 360 and -90 to 90 degrees", "Correct the position.")
+    if not 0 <= max_nonfinite <= 1:
+        raise SettingRefusal("--max-nonfinite", f"{max_nonfinite:g}", "a share from 0 to 1", "5 % is 0.05.")
+    if precision not in ("float32", "bf16"):
+        raise SettingRefusal("--precision", f"'{precision}'", "float32 or bf16", "Choose one of these.")
+    if resume and out is None:
+        raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
+    from equiradio.artefacts.catalogue import check_suffix
+    from equiradio.artefacts.packaged import default_name
+
+    if out is not None:
+        check_suffix(out)
+    from equiradio.cli.progress import bars
+    from equiradio.inference.classifier import load
+    from equiradio.inference.device import choose_device
+    from equiradio.studies.classify import classify as run
+    from equiradio.studies.classify import image_files
+
+    listed = image_files(files)
+    options = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
+    classifier = load(model or default_name(), choose_device(device), precision)
+    try:
+        with bars() as step:
+            table = run(classifier, listed, out=out, maps=maps, resume=resume, progress=step, **options)
+    except KeyboardInterrupt:
+        kept = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
+        raise Interrupted(f"Interrupted. {kept}") from None
+    if table is None:
+        typer.echo(f"{out}: {len(listed):,} sources")
+    elif as_json:
+        blank = lambda value: None if isinstance(value, float) and math.isnan(value) else value
+        rows = [{key: blank(value) for key, value in row.items()} for row in table.to_pylist()]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        _print(table.to_pylist(), classifier.name)
+    if maps is not None:
+        typer.echo(f"{maps}: attention maps")
+
+
+def _print(rows: list[dict], model: str) -> None:
+    from equiradio.cli.progress import print_table
+
+    columns = ("source", "class", "p(FRII)", "90 %", "uncertain", "flags")
+    shown = [
+        (
+            row["source_id"],
+            row["label"] or "-",
+            f"{row['p_frii']:.3f}",
+            f"{row['p_frii_low']:.3f}-{row['p_frii_high']:.3f}",
+            "yes" if row["uncertain"] else "",
+            row["flag_names"],
+        )
+        for row in rows
+    ]
+    print_table(columns, shown, model)

@@ -1,0 +1,177 @@
+"""The catalogue of many files: whole, resumable, on the sky, whatever some of the files are."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.table import Table
+from astropy.wcs import WCS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from sky_files import damaged, header, sky, write
+
+from equiradio.artefacts.catalogue import CATALOGUE
+from equiradio.artefacts.flags import BITS
+from equiradio.cli.main import main
+from equiradio.errors import ImageRefusal, RunRefusal
+from equiradio.inference import catalogue as reading
+from equiradio.inference.classifier import load
+from equiradio.studies import classify as study
+from equiradio.studies.sky_maps import write_maps
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Twenty good cutouts."""
+    place = tmp_path_factory.mktemp("cutouts")
+    for number in range(20):
+        write(place / f"J{number:02d}.fits", sky(at=(number, -number), seed=number))
+    return place
+
+
+@pytest.fixture(scope="module")
+def classifier(trained):
+    return load(trained("lenet"))
+
+
+def test_every_form_holds_the_same_table(classifier, folder, tmp_path):
+    files = study.image_files([folder])
+    table = study.classify(classifier, files)
+    assert table.schema.names == CATALOGUE.names
+    for suffix in ("parquet", "csv", "fits", "vot"):
+        out = tmp_path / f"c.{suffix}"
+        study.classify(classifier, files, out=out)
+        read = (
+            Table.read(out, format={"vot": "votable", "csv": "ascii.csv"}.get(suffix, suffix))
+            if suffix != "parquet"
+            else pq.read_table(out)
+        )
+        p = np.asarray(read["p_frii"], float)
+        assert np.allclose(p, table["p_frii"].to_numpy(), rtol=1e-6)
+        assert not (tmp_path / f"c.{suffix}.parts").exists()
+    votable = Table.read(tmp_path / "c.vot")
+    assert (str(votable["ra_deg"].unit), votable["ra_deg"].meta["ucd"]) == ("deg", "pos.eq.ra;meta.main")
+    assert (tmp_path / "c.vot").read_text().count('ucd="') == len(CATALOGUE)
+
+
+def test_bad_files_have_a_row_each_and_the_others_their_answer(classifier, folder, tmp_path):
+    bad = damaged(tmp_path)
+    files = [folder / "J00.fits", *(path for path, _ in bad.values()), folder / "J01.fits"]
+    rows = study.classify(classifier, files).to_pylist()
+    assert [row["flags"] & BITS[flag] > 0 for row, (_, flag) in zip(rows[1:-1], bad.values(), strict=True)] == [True] * len(bad)
+    assert all(row["label"] == "" and row["uncertain"] and np.isnan(row["p_frii"]) for row in rows[1:-1])
+    assert {rows[0]["label"], rows[-1]["label"]} <= {"FRI", "FRII"}
+    assert rows[0]["p_frii_low"] <= rows[0]["p_frii"] <= rows[0]["p_frii_high"]
+
+
+def test_a_bad_file_alone_is_refused(classifier, tmp_path):
+    with pytest.raises(ImageRefusal, match="0 bytes"):
+        study.classify(classifier, [damaged(tmp_path)["empty"][0]])
+
+
+def test_ten_thousand_files_with_a_hundred_broken_ones(classifier, monkeypatch, tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (150, 150), dtype=np.uint8)
+    whole, broken = tmp_path / "a.npy", tmp_path / "b.npy"
+    np.save(whole, image)
+    broken.write_bytes(whole.read_bytes()[:500])
+    files = [broken if number % 100 == 7 else whole for number in range(10_000)]
+    monkeypatch.setattr(study, "BATCH", 500)
+    monkeypatch.setattr(reading.batches, "__defaults__", (500,))
+    answer = reading.answer
+    monkeypatch.setattr(reading, "answer", lambda c, k, images: repeated(answer(c, k, images[:1]), len(images)))  # the same image
+    study.classify(classifier, files, out=tmp_path / "many.parquet")
+    table = pq.read_table(tmp_path / "many.parquet")
+    assert len(table) == 10_000
+    assert sum(flags & BITS["damaged"] > 0 for flags in table["flags"].to_pylist()) == 100
+
+
+def repeated(answers, count):
+    return type(answers)(*(np.repeat(getattr(answers, name), count, axis=0) for name in answers.__dataclass_fields__))
+
+
+def test_an_interrupted_run_goes_on(classifier, folder, tmp_path, monkeypatch):
+    files, out = study.image_files([folder]), tmp_path / "c.parquet"
+    calls = []
+
+    def stops(*arguments):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return answered(*arguments)
+
+    answered = study.answered
+    monkeypatch.setattr(study, "answered", stops)
+    with pytest.raises(KeyboardInterrupt):
+        study.classify(classifier, files, out=out)
+    assert not out.exists()
+    assert len(list((tmp_path / "c.parquet.parts").glob("*.parquet"))) == 1
+    monkeypatch.setattr(study, "answered", answered)
+    with pytest.raises(RunRefusal, match="Add --resume"):
+        study.classify(classifier, files, out=out)
+    with pytest.raises(RunRefusal, match="another files, list"):
+        study.classify(classifier, files[:-1], out=out, resume=True)
+    seen = []
+    study.classify(classifier, files, out=out, resume=True, progress=lambda what, done, total: seen.append(done))
+    assert seen == [16, 20]
+    assert repr(pq.read_table(out).to_pylist()) == repr(study.classify(classifier, files).to_pylist())  # nan equals nan in words
+
+
+def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
+    path = write(tmp_path / "a.fits", sky(400, 1.5, at=(40, 25)), header(400, 1.5, turn_deg=20))
+    row = study.classify(load(trained("attention")), [path], maps=tmp_path / "maps").to_pylist()[0]
+    with fits.open(tmp_path / "maps" / "a.fits", checksum=True) as hdus:
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3", "NETWORK"]
+        place = np.unravel_index(hdus["ATTENTION"].data.argmax(), (150, 150))
+        found = WCS(hdus["ATTENTION"].header).pixel_to_world(place[1], place[0]).icrs
+        told = SkyCoord(row["attention_peak_ra_deg"], row["attention_peak_dec_deg"], unit="deg")
+        assert found.separation(told).arcsec < 0.01
+        assert row["model"] in " ".join(hdus[0].header["HISTORY"])
+    region = (tmp_path / "maps" / "a.reg").read_text().splitlines()
+    peak = region[-1].partition("(")[2].partition(")")[0].split(",")
+    assert SkyCoord(*map(float, peak), unit="deg").separation(told).arcsec < 0.01
+    assert (tmp_path / "maps" / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("turn_deg", [0.0, 40.0])
+def test_a_map_is_on_the_sky_of_its_source(tmp_path, turn_deg):
+    """The brightest pixel of the crop, taken as if it were the map, must lie where the whole image has it."""
+    path = write(tmp_path / "a.fits", sky(at=(40, 25)), header(turn_deg=turn_deg))
+    cutout, whole = reading.read_cutout(path), fits.PrimaryHDU(fits.getdata(path), fits.getheader(path))
+    row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "model": "m", "flags": 0}
+    write_maps(tmp_path, "m", cutout, (cutout.image / np.float32(255))[None], row | {"flag_names": ""})
+    with fits.open(tmp_path / "m.fits") as hdus:
+        spots = []
+        for hdu in (hdus["ATTENTION"], whole):
+            place = np.unravel_index(hdu.data.argmax(), hdu.data.shape)
+            spots.append(WCS(hdu.header).pixel_to_world(place[1], place[0]).icrs)
+    assert spots[0].separation(spots[1]).arcsec < (0.01 if turn_deg == 0 else 2.6)
+
+
+def test_doors(trained, folder, tmp_path, capsys):
+    run = str(trained("lenet"))
+    assert main(["classify", str(folder / "J00.fits"), "--model", run, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["source_id"] == "J00"
+    assert main(["classify", str(folder), "--model", run, "--out", str(tmp_path / "r.csv")]) == 0
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 21
+    capsys.readouterr()
+    refused = [
+        (["gone.fits"], "no such file"),
+        ([str(folder), "--out", "r.txt"], ".parquet, .csv, .fits, .vot"),
+        ([str(folder), "--ra", "1"], "both or none"),
+        ([str(folder), "--max-nonfinite", "5"], "a share from 0 to 1"),
+        ([str(folder), "--resume"], "no --out"),
+        ([str(folder), "--precision", "fp8"], "float32 or bf16"),
+        ([str(tmp_path / "maps")], "no such file"),
+    ]
+    for words, line in refused:
+        assert main(["classify", "--model", run, *words]) == 2
+        err = capsys.readouterr().err.splitlines()
+        assert len(err) == 1
+        assert line in err[0]
+    shutil.rmtree(tmp_path / "r", ignore_errors=True)
