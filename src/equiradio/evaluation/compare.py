@@ -103,7 +103,7 @@ def smallest_difference(sources: int, discordant: float, *, alpha: float = ALPHA
 
 
 def smallest_unpaired(sources: int, accuracy: float) -> float:
-    """The least difference that two single accuracies near ``accuracy`` show on two separate sets of so many sources (normal, 5 %, 80 %)."""
+    """The least difference that two accuracies near ``accuracy`` show on two separate sets of so many sources (normal, 5 %, 80 %)."""
     from scipy.stats import norm
 
     reach = norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)

@@ -1,5 +1,6 @@
 """Figures 1 to 3 of Bowles et al. 2021, from stored histories and maps: data in, Figure out."""
 
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,9 +52,9 @@ def figure1(histories: dict[str, list[list[dict[str, float]]]], note: str) -> Fi
                     continue
                 mean, spread = running_mean(np.array([row[key] for row in rows]))
                 label = model if not number and style == "-" else None
-                axes.plot(epochs, mean, style, color=colour, linewidth=0.5 if number else 1.3, alpha=0.6 if number else 1, label=label)
+                axes.plot(epochs, mean, style, color=colour, linewidth=0.5 if number else 1.3, alpha=0.45 if number else 1, label=label)
                 if not number:
-                    axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+                    axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.12, linewidth=0)
         losses = np.array([row["validation_loss"] for row in seeds[0]])
         best = int(losses.argmin())
         end = (seeds[0][best]["epoch"] + 1, losses[best])
@@ -67,7 +68,7 @@ def figure1(histories: dict[str, list[list[dict[str, float]]]], note: str) -> Fi
     axes.tick_params(labelsize=7)
     kinds = [Line2D([], [], color="0.3", linestyle=style, label=name) for style, name in (("-", "validation"), ("--", "training"))]
     axes.legend(handles=[*axes.get_legend_handles_labels()[0], *kinds], frameon=False, fontsize=7, loc="upper right")
-    figure.supxlabel(note, fontsize=5.5, color="0.35")
+    _note(figure, note)
     return figure
 
 
@@ -75,9 +76,9 @@ def figure2(rows: list[Row], models: list[str], note: str) -> Figure:
     """A source to a row: the image, then each model's attention map; contour of the lit pixels, dashed where the model is wrong."""
     columns = 1 + len(models)
     width = COLUMN if columns <= 4 else PAGE
-    side = (width - 0.75) / columns
-    figure = Figure(figsize=(width, side * len(rows) + 0.85), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.015, wspace=0, hspace=0)  # type: ignore[union-attr]
+    side = (width - 0.42) / columns
+    figure = Figure(figsize=(width, side * len(rows) + 0.85))
+    figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.015, wspace=0, hspace=0)
     panels = figure.subplots(len(rows), columns, squeeze=False)
     shades = None
     for line, row in zip(panels, rows, strict=True):
@@ -109,7 +110,7 @@ def figure2(rows: list[Row], models: list[str], note: str) -> Figure:
         bar = figure.colorbar(shades, ax=panels, location="bottom", fraction=0.03, pad=0.01, aspect=40)
         bar.set_label("attention, mean of the gates", fontsize=7)
         bar.ax.tick_params(labelsize=6)
-    figure.supxlabel(note, fontsize=5.5, color="0.35")
+    _note(figure, note)
     return figure
 
 
@@ -132,11 +133,9 @@ def figure3(rows: list[list[Panel]], note: str) -> Figure:
             axes.set_axis_off()
         for axes, panel in zip(line, row, strict=False):
             reach = max(float(abs(panel.maps).max()), 1e-9)
-            shades = axes.imshow(
-                panel.maps, cmap="RdBu_r", vmin=-reach, vmax=reach, origin="lower", extent=(-EDGE, EDGE, -EDGE, EDGE)
-            )
-            if panel.images.min() < 0 < panel.images.max():
-                axes.contour(_softened(panel.images), levels=[0], colors="black", linewidths=0.5, extent=(-EDGE, EDGE, -EDGE, EDGE))
+            shades = axes.imshow(panel.maps, cmap="RdBu_r", vmin=-reach, vmax=reach, origin="lower", extent=(-EDGE, EDGE, -EDGE, EDGE))
+            if panel.images.any():
+                axes.contour(azimuthal_mean(panel.images), levels=[0], colors="black", linewidths=0.5, extent=(-EDGE, EDGE, -EDGE, EDGE))
             axes.set_title(f"{panel.title}\n{panel.note}", fontsize=6, pad=3, loc="left")
             axes.set(xticks=(-100, 0, 100), yticks=(-100, 0, 100))
             axes.tick_params(labelsize=6, length=2)
@@ -144,14 +143,22 @@ def figure3(rows: list[list[Panel]], note: str) -> Figure:
             bar.ax.tick_params(labelsize=5.5, length=2)
             bar.ax.locator_params(nbins=4)
         line[0].set_ylabel("offset (arcsec)", fontsize=6)
-    figure.supxlabel(note, fontsize=5.5, color="0.35")
+    _note(figure, note)
     return figure
 
 
-def _softened(plane: np.ndarray, times: int = 3) -> np.ndarray:
-    """Mean over 3 x 3 pixels, a few times: where the sky is empty the difference hovers at 0 and its zero contour would be noise."""
-    for _ in range(times):
-        padded = np.pad(plane, 1, mode="edge")
-        height, width = plane.shape
-        plane = sum(padded[i : i + height, j : j + width] for i in range(3) for j in range(3)) / 9  # type: ignore[assignment]
-    return plane
+def azimuthal_mean(plane: np.ndarray) -> np.ndarray:
+    """A plane that depends on the radius alone, in steps of a pixel: what a mean over all rotations would be, where 36 leave spokes."""
+    side = plane.shape[-1]
+    rows, columns = np.indices(plane.shape) - (side - 1) / 2
+    radius = np.hypot(rows, columns)
+    bins = radius.astype(int).ravel()
+    numbers = np.bincount(bins)
+    profile = np.bincount(bins, plane.ravel()) / np.maximum(numbers, 1)
+    return np.interp(radius, np.bincount(bins, radius.ravel()) / np.maximum(numbers, 1), profile)
+
+
+def _note(figure: Figure, text: str) -> None:
+    """Small print below, broken to the figure's width."""
+    lines = wrap(" ".join(text.split()), int(22.5 * figure.get_figwidth()))
+    figure.supxlabel("\n".join(lines), fontsize=5.5, color="0.35")

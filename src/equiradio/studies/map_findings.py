@@ -46,7 +46,9 @@ def overlaps(results: Results, sources: Sources | None) -> list[dict[str, Any]]:
             rows.append({"map": model, "kind": "trained", "files": files} | with_interval(found, counts))
     for model, path in results.untrained.items():
         found = _overlap(read_maps(path), sources)
-        rows.append({"map": model, "kind": "untrained", "files": [path.relative_to(results.folder).as_posix()]} | with_interval(found, counts))
+        rows.append(
+            {"map": model, "kind": "untrained", "files": [path.relative_to(results.folder).as_posix()]} | with_interval(found, counts)
+        )
     side = sources.images.shape[-1]
     hill = np.broadcast_to(centred_gaussian(side), sources.images.shape)
     lit = (sources.images > 0).mean(axis=(1, 2))

@@ -16,6 +16,8 @@ from equiradio.inference.classifier import Classifier
 from equiradio.models.registry import build, group_of
 from equiradio.settings import Settings
 
+STEP = 2  # of 255, in maps of single sources: finer steps are noise that doubles the file
+
 Progress = Callable[[str, int, int], object]
 
 
@@ -32,13 +34,11 @@ def map_arrays(
     ``raw`` feeds raw pixels, the habit ``raw-figure2``. Hybrids have a map and no part in the means.
     """
     plain = maps(classifier, sources.images, raw=raw)
-    means = rotation_means(
-        classifier, sources.images, sources.labels, raw=raw, progress=lambda done, total: progress("maps", done, total)
-    )
+    means = rotation_means(classifier, sources.images, sources.labels, raw=raw, progress=lambda done, total: progress("maps", done, total))
     return {
         "source_id": sources.source_ids.astype(str),
         "label": sources.labels,
-        "maps": as_bytes(plain),
+        "maps": as_bytes(plain, step=STEP),
         "mean_maps": means.maps,
         "mean_images": means.images.astype(np.float16),
         "rotation_maps": as_bytes(means.of_sources),
@@ -46,17 +46,17 @@ def map_arrays(
     }
 
 
-def as_bytes(maps: np.ndarray) -> np.ndarray:
-    """Attention 0..1 as uint8 0..255."""
-    return np.round(255 * np.clip(maps, 0, 1)).astype(np.uint8)
+def as_bytes(maps: np.ndarray, step: int = 1) -> np.ndarray:
+    """Attention 0..1 as uint8 0..255, in multiples of ``step``."""
+    return np.minimum(step * np.round(255 / step * np.clip(maps, 0, 1)), 255).astype(np.uint8)
 
 
 def write_maps(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write ``maps.npz``, whole or not at all."""
-    write_atomically(path, lambda part: np.savez_compressed(part, **arrays))
+    write_atomically(path, lambda part: np.savez_compressed(part, **arrays)  # type: ignore[arg-type])
 
 
-def untrained(settings: Settings, data: Sources) -> Classifier:
+def untrained(settings: Settings, data: Sources, device: str = "cpu") -> Classifier:
     """A network with the fresh weights of a seed, as a training by these settings would begin with: a control for maps."""
     torch.manual_seed(settings.training.seed)
     prepare = preprocessing(settings.data, settings.model.name)
@@ -78,4 +78,4 @@ def untrained(settings: Settings, data: Sources) -> Classifier:
         versions={"torch": torch.__version__},
         reason="fresh weights, never trained",
     )
-    return Classifier(network, replace(card, state="interrupted"), prepare)
+    return Classifier(network, replace(card, state="interrupted"), prepare, device)

@@ -112,7 +112,7 @@ def read_maps(path: Path) -> dict[str, np.ndarray]:
 
 
 def _untrained(folder: Path) -> dict[str, Path]:
-    found = {}
+    found: dict[str, Path] = {}
     for path in sorted(folder.glob("untrained/*/maps.npz")):
         named = UNTRAINED.fullmatch(path.parent.name)
         if named:

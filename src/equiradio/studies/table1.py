@@ -81,7 +81,7 @@ def comparisons(results: Results, names: list[str]) -> list[dict[str, Any]]:
     """Every run model against `BASES`, per source; Holm over all the pairs, for each of the two tests."""
     here = [name for name in names if results.of(name)]
     pairs = [(late, early) for early, late in combinations(here, 2) if early in BASES]
-    found = []
+    found: list[dict[str, Any]] = []
     for first, second in pairs:
         labels = results.of(first)[0].predictions.labels
         p_frii = [np.stack([result.predictions.views.mean(axis=1) for result in results.of(model)]) for model in (first, second)]
