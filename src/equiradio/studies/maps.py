@@ -53,7 +53,7 @@ def as_bytes(maps: np.ndarray, step: int = 1) -> np.ndarray:
 
 def write_maps(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write ``maps.npz``, whole or not at all."""
-    write_atomically(path, lambda part: np.savez_compressed(part, **arrays)  # type: ignore[arg-type])
+    write_atomically(path, lambda part: np.savez_compressed(part, **arrays))  # type: ignore[arg-type]
 
 
 def untrained(settings: Settings, data: Sources, device: str = "cpu") -> Classifier:
