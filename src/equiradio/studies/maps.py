@@ -1,6 +1,6 @@
 """Attention maps of a split, as ``maps.npz`` holds them: for trained networks, and for untrained ones as a control."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -44,6 +44,17 @@ def map_arrays(
         "rotation_maps": as_bytes(means.of_sources),
         "rotations": np.array(ANGLES),
     }
+
+
+def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of all sources from those of parts of them, in order; means are weighted by sources of the class."""
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in ("source_id", "label", "maps", "rotation_maps")}
+    for name in ("mean_maps", "mean_images"):
+        counts = np.array([[(part["label"] == label).sum() for label in (0, 1)] for part in parts], dtype=np.float64)
+        weights = counts / np.maximum(counts.sum(axis=0), 1)
+        mean = np.einsum("pc,pchw->chw", weights, np.stack([part[name].astype(np.float64) for part in parts]))
+        whole[name] = mean.astype(parts[0][name].dtype)
+    return whole | {"rotations": parts[0]["rotations"]}
 
 
 def as_bytes(maps: np.ndarray, step: int = 1) -> np.ndarray:
