@@ -50,6 +50,11 @@ class Item:
         return card is not None and card.state == "finished"
 
     @property
+    def failed(self) -> bool:
+        card = self.card()
+        return card is not None and card.state == "failed"
+
+    @property
     def evaluated(self) -> bool:
         return self.trained and self.run.metrics_file(self.data, SPLIT).is_file()
 
@@ -64,7 +69,7 @@ class Item:
             return "to evaluate"
         if card is None:
             return "to do"
-        return "failed" if card.state == "failed" else f"{card.epochs} of {self.settings.training.epochs} epochs"
+        return "failed" if self.failed else f"{card.epochs} of {self.settings.training.epochs} epochs"
 
 
 def plan(models: Sequence[str], seeds: Sequence[int], name: str, data: str, out: Path, *, audit: bool = False) -> list[Item]:

@@ -88,7 +88,7 @@ def gated_models(results: Results) -> list[str]:
 
 def _data(results: Results, data_dir: Path | None) -> tuple[Sources | None, str]:
     try:
-        sources = open_data(results.data, data_dir)
+        sources = open_data(results.runs[0].settings.data.name, data_dir)
     except DataRefusal as refusal:
         return None, f"The data are not here ({refusal.where}: {refusal.found}): images and overlaps are left out."
     trained_on = results.runs[0].card.data_md5

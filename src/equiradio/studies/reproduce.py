@@ -49,7 +49,7 @@ def carry_out(
         try:
             if not item.evaluated:
                 with claimed(item.run.folder) as claim:
-                    if item.state() == "failed":
+                    if item.failed:
                         raise Failed(item)
                     if not item.trained:
                         _train(item, heading, clock, data_dir=data_dir, device=device, say=say, step=step, claim=claim)
