@@ -1,4 +1,4 @@
-"""Write the tables of results/ into README.md and docs/reproduction.md, between their markers, and copy the report's figures into docs/images/.
+"""Write the tables of results/ into README.md and docs/reproduction.md, between their markers, and the figures into docs/images/.
 
 Usage: equiradio report results --out results/report && python scripts/list_runs.py            (from the repository's root)
 
