@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto; }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #8886; white-space: nowrap; }
+th, td { padding: .3rem .35rem; font-size: .82rem; text-align: right; border-bottom: 1px solid #8886; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; background: white; border-radius: 4px; }
+td:last-child { white-space: normal; }
+img { max-width: min(100%, 44rem); background: white; border-radius: 4px; }
 figure { margin: 1.5rem 0; } figcaption { color: #777; font-size: .9rem; } code { font-size: .9em; }
 """
 

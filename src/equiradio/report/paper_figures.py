@@ -12,6 +12,7 @@ from equiradio.report.figures import COLOURS, running_mean
 
 COLUMN, PAGE = 3.4, 7.0  # inches: one column of a journal, and its page
 SMALL = {"font.size": 7, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
+FAINT = 0.005  # of the peak of a difference of mean images
 ARCSEC = 1.8  # a pixel of FIRST
 EDGE = 150 * ARCSEC / 2
 
@@ -126,7 +127,7 @@ def figure3(rows: list[list[Panel]], note: str) -> Figure:
     rows : panels, trained networks above, untrained ones below; each panel has colours of its own, since their amplitudes differ.
     """
     columns = max(map(len, rows))
-    figure = Figure(figsize=(COLUMN, 1.95 * len(rows) + 0.35), layout="constrained")
+    figure = Figure(figsize=(COLUMN, 2.05 * len(rows) + 0.5), layout="constrained")
     panels = figure.subplots(len(rows), columns, squeeze=False)
     for line, row in zip(panels, rows, strict=True):
         for axes in line[len(row) :]:
@@ -135,7 +136,13 @@ def figure3(rows: list[list[Panel]], note: str) -> Figure:
             reach = max(float(abs(panel.maps).max()), 1e-9)
             shades = axes.imshow(panel.maps, cmap="RdBu_r", vmin=-reach, vmax=reach, origin="lower", extent=(-EDGE, EDGE, -EDGE, EDGE))
             if panel.images.any():
-                axes.contour(azimuthal_mean(panel.images), levels=[0], colors="black", linewidths=0.5, extent=(-EDGE, EDGE, -EDGE, EDGE))
+                axes.contour(
+                    _without_sky(azimuthal_mean(panel.images)),
+                    levels=[0],
+                    colors="black",
+                    linewidths=0.5,
+                    extent=(-EDGE, EDGE, -EDGE, EDGE),
+                )
             axes.set_title(f"{panel.title}\n{panel.note}", fontsize=6, pad=3, loc="left")
             axes.set(xticks=(-100, 0, 100), yticks=(-100, 0, 100))
             axes.tick_params(labelsize=6, length=2)
@@ -158,7 +165,15 @@ def azimuthal_mean(plane: np.ndarray) -> np.ndarray:
     return np.interp(radius, np.bincount(bins, radius.ravel()) / np.maximum(numbers, 1), profile)
 
 
+def _without_sky(plane: np.ndarray) -> np.ndarray:
+    """nan where nothing is: from the radius on beyond which the plane stays below `FAINT` of its peak, its crossings of 0 are noise."""
+    rows, columns = np.indices(plane.shape) - (plane.shape[-1] - 1) / 2
+    radius = np.hypot(rows, columns)
+    reach = radius[abs(plane) > FAINT * abs(plane).max()].max()
+    return np.where(radius <= reach, plane, np.nan)
+
+
 def _note(figure: Figure, text: str) -> None:
     """Small print below, broken to the figure's width."""
-    lines = wrap(" ".join(text.split()), int(22.5 * figure.get_figwidth()))
+    lines = wrap(" ".join(text.split()), int(24 * figure.get_figwidth()))
     figure.supxlabel("\n".join(lines), fontsize=5.5, color="0.35")

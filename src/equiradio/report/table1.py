@@ -61,20 +61,26 @@ def seeds_said(row: dict[str, Any]) -> str:
     return "not run" if not row["seeds"] else f"{row['seeds']}" + (" (undertrained)" if row["undertrained"] else "")
 
 
-def text_rows(table: dict[str, Any], protocol: str, *, interval: bool = True) -> list[list[str]]:
-    """The paper's row and ours, model by model: `COLUMNS`."""
+def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)) -> list[list[str]]:
+    """The paper's row and ours, model by model: `COLUMNS`; the first so many scores with their intervals."""
     rows = []
     for row in table["rows"]:
         if row["paper"] and protocol == "pooled":
             rows.append([f"{row['model']}, paper", "1", *(told(row["paper"], score) for score in SCORES)])
-        rows.append([f"{row['model']}, ours", seeds_said(row), *(told(row[protocol], score, interval=interval) for score in SCORES)])
+        rows.append(
+            [
+                f"{row['model']}, ours",
+                seeds_said(row),
+                *(told(row[protocol], score, interval=place < intervals) for place, score in enumerate(SCORES)),
+            ]
+        )
     return rows
 
 
 def linked_rows(table: dict[str, Any], protocol: str, links: dict[str, list[Link]]) -> list[list[Cell]]:
     """As `text_rows`; our model's name is followed by links to each run's metrics, our numbers lead to table1.json."""
     rows: list[list[Cell]] = []
-    plain = text_rows(table, protocol)
+    plain = text_rows(table, protocol, intervals=2)
     for cells in plain:
         model, _, whose = cells[0].rpartition(", ")
         if whose == "paper":
@@ -137,7 +143,7 @@ def to_latex(table: dict[str, Any]) -> str:
         r"Model & Seeds & Accuracy (\%) & AUC & FRI & FRII & FRI & FRII & FRI & FRII \\",
         r"\midrule",
     ]
-    for cells in text_rows(table, "pooled", interval=False):
+    for cells in text_rows(table, "pooled", intervals=0):
         lines.append(" & ".join(cell.replace(" ± ", r" $\pm$ ").replace("%", r"\%") for cell in cells) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 

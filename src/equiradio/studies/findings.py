@@ -49,7 +49,7 @@ def _tables(page: Page, results: Results, table: dict[str, Any], here: Any) -> N
     }
     page.heading("Table 1")
     page.text(
-        "Mean ± standard deviation over seeds [95 % bootstrap interval over sources of that mean]. "
+        "Mean ± standard deviation over seeds [95 % bootstrap interval over sources of that mean; those of all scores are in table1.csv]. "
         "The paper: one run each, pooled. [0] leads to the scores of seed 0."
     )
     for protocol in PROTOCOLS:
