@@ -6,10 +6,11 @@ import pytest
 
 from equiradio.cli.train import gather
 from equiradio.models.registry import TABLE1
-from equiradio.settings import Settings
+from equiradio.settings import Settings, change
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 PRESETS = ("fast", "paper")
+CONSTANT = ("lenet", "attention", "c4-attention")  # with these models
 ROWS = [(preset, model) for preset in PRESETS for model in TABLE1]
 
 
@@ -29,7 +30,17 @@ def test_a_config_says_the_same_as_the_options(preset, model):
 
 def test_there_is_one_config_per_row_and_preset():
     present = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.toml")}
-    assert present == {f"{preset}/{model}.toml" for preset, model in ROWS}
+    assert present == {f"{preset}/{model}.toml" for preset, model in ROWS} | {f"constant/{model}.toml" for model in CONSTANT}
+
+
+@pytest.mark.parametrize("model", CONSTANT)
+def test_constant_learning_rates_change_nothing_else(model):
+    """But for the length: what images seen until convergence are counted with."""
+    found = settings_of(config=CONFIGS / "constant" / f"{model}.toml")
+    usual = settings_of(model=model, preset="fast")
+    assert found.training.schedule == "constant"
+    restored = {"schedule": usual.training.schedule, "learning_rate": usual.training.learning_rate, "epochs": usual.training.epochs}
+    assert change(found, restored) == usual
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 import equiradio
-from equiradio.cli import bench, classify, data, demo, evaluate, export, models, train
+from equiradio.cli import bench, classify, data, demo, evaluate, export, models, report, reproduce, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
 
@@ -41,6 +41,8 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("models")(models.models)
 app.command("classify")(classify.classify)
+app.command("reproduce")(reproduce.reproduce)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
 

@@ -1,6 +1,6 @@
 """Scores of predictions: scikit-learn's point estimates, each with a 95 % interval over sources."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -103,6 +103,34 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
         **parts,
         "calibration": {key: getattr(calibration, key)(labels, mean[:, 0]) for key in ("nll", "brier", "ece")},
     }
+
+
+class Arranged(NamedTuple):
+    """Predictions of one run, sources in the order of their names.
+
+    source_ids, labels, confidence : (sources,); passes : int (passes,), 0 the plain image; p_frii : float64 (sources, passes).
+    """
+
+    source_ids: np.ndarray
+    labels: np.ndarray
+    confidence: np.ndarray
+    passes: np.ndarray
+    p_frii: np.ndarray
+
+    @property
+    def views(self) -> np.ndarray:
+        """p_frii of the augmented passes (sources, passes); of the plain image where there are none."""
+        return self.p_frii[:, self.passes > 0] if (self.passes > 0).any() else self.p_frii
+
+
+def arranged(predictions: Any, where: str = "predictions") -> Arranged:
+    """Columns of predictions by source and pass; hybrids are left out. Refuses as `metrics` does."""
+    columns = _columns(predictions, where)
+    columns = {name: column[columns["label"] != HYBRID] for name, column in columns.items()}
+    if not len(columns["label"]):
+        raise RunRefusal(where, "no FRI or FRII in it", "at least one source", "Evaluate the run on another split.")
+    passes, labels, confidence, p_frii = _by_source(columns, where)
+    return Arranged(np.unique(columns["source_id"].astype(str)), labels, confidence, passes, p_frii)
 
 
 def _block(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> dict:

@@ -2,18 +2,41 @@
 
 import base64
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto; }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #8886; white-space: nowrap; }
+th, td { padding: .3rem .35rem; font-size: .82rem; text-align: right; border-bottom: 1px solid #8886; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; background: white; border-radius: 4px; }
+td:last-child { white-space: normal; }
+img { max-width: min(100%, 44rem); background: white; border-radius: 4px; }
 figure { margin: 1.5rem 0; } figcaption { color: #777; font-size: .9rem; } code { font-size: .9em; }
 """
+
+
+class Link(NamedTuple):
+    """A text that leads to a file; several of them may stand in one cell of a table."""
+
+    text: str
+    target: str
+
+
+Piece = str | Link
+Cell = Piece | list[Piece]
+
+
+def _inline(cell: Cell) -> str:
+    pieces = cell if isinstance(cell, list) else [cell]
+    return "".join(
+        f'<a href="{html.escape(quote(piece.target))}">{html.escape(piece.text)}</a>' if isinstance(piece, Link) else html.escape(piece)
+        for piece in pieces
+    )
 
 
 @dataclass
@@ -26,12 +49,15 @@ class Page:
     def heading(self, text: str) -> None:
         self.parts.append(f"<h2>{html.escape(text)}</h2>")
 
-    def text(self, text: str) -> None:
-        self.parts.append(f"<p>{html.escape(text)}</p>")
+    def subheading(self, text: str) -> None:
+        self.parts.append(f"<h3>{html.escape(text)}</h3>")
 
-    def table(self, columns: tuple[str, ...] | list[str], rows: list[list[str]]) -> None:
+    def text(self, text: Cell) -> None:
+        self.parts.append(f"<p>{_inline(text)}</p>")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        body = "".join("<tr>" + "".join(f"<td>{_inline(cell)}</td>" for cell in row) + "</tr>" for row in rows)
         self.parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
     def picture(self, path: Path, caption: str) -> None:

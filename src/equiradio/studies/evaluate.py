@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from equiradio.artefacts.files import write_atomically, write_json
+from equiradio.artefacts.files import write_json
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import PREDICTIONS, write_table
 from equiradio.data.augment import TEST, Poses, draw_poses
@@ -16,10 +16,10 @@ from equiradio.data.datasets import chosen_split, open_data
 from equiradio.data.sources import Sources
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.scores import metrics
-from equiradio.explain.attention import ANGLES, maps, rotation_means
 from equiradio.inference.classifier import Classifier, chunks, load
 from equiradio.inference.forms import settle_forms
 from equiradio.report.figures import attention_grid, loss_curves, save
+from equiradio.studies.maps import has_gates, map_arrays, write_maps
 
 BATCH = 64
 ORDERS = ("sorted", "shuffled", "single")
@@ -123,24 +123,14 @@ def _pieces(order: np.ndarray, poses: Poses | None, size: int) -> Iterator[tuple
 
 
 def _draw(run: Run, classifier: Classifier, sources: Sources, columns: dict[str, np.ndarray], raw: bool, progress: Progress) -> None:
-    if not len(getattr(classifier.network, "gates", ())):
-        return  # LeNet and networks without gates attend to nothing
-    plain = maps(classifier, sources.images, raw=raw)
-    known = sources.choose(sources.labels >= 0)
-    step = lambda done, total: progress("maps", done, total)
-    mean_maps, mean_images = rotation_means(classifier, known.images, known.labels, raw=raw, progress=step)
-    arrays = {
-        "source_id": sources.source_ids.astype(str),
-        "label": sources.labels,
-        "maps": np.round(255 * np.clip(plain, 0, 1)).astype(np.uint8),
-        "mean_maps": mean_maps,
-        "mean_images": mean_images,
-        "rotations": np.array(ANGLES),
-    }
-    write_atomically(run.maps_file, lambda part: np.savez_compressed(part, **arrays))
+    if not has_gates(classifier):
+        return
+    arrays = map_arrays(classifier, sources, raw=raw, progress=progress)
+    write_maps(run.maps_file, arrays)
     rows = shown_sources(sources)
     p_frii = columns["p_frii"][: len(sources)][rows]
-    save(attention_grid(sources.choose(rows), plain[rows], p_frii, classifier.card.model), run.figure_file("attention"))
+    figure = attention_grid(sources.choose(rows), arrays["maps"][rows] / 255, p_frii, classifier.card.model)
+    save(figure, run.figure_file("attention"))
 
 
 def shown_sources(sources: Sources, count: int = SHOWN) -> np.ndarray:

@@ -13,9 +13,11 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 import equiradio
 from equiradio.artefacts.card import Card
+from equiradio.artefacts.claim import Claim, Claimed, claimed
 from equiradio.artefacts.run import Run
 from equiradio.data.datasets import open_data
 from equiradio.data.module import SourcesModule
@@ -43,8 +45,9 @@ def train(
     step: Callable[[str, int, int], None] | None = None,
     max_minutes: float | None = None,
     trainer_options: dict[str, Any] | None = None,
+    claim: Claim | None = None,
 ) -> Run:
-    """Train a network and leave everything about it in a folder.
+    """Train a network and leave everything about it in a folder, which no other process may train in meanwhile.
 
     Parameters
     ----------
@@ -56,6 +59,7 @@ def train(
     step : called with ("images", done in this epoch, images of an epoch) after every batch.
     max_minutes : stop cleanly at the end of the first epoch that ends later than this.
     trainer_options : more arguments for Lightning's Trainer, such as ``{"devices": 4, "strategy": "ddp", "num_nodes": 2}``.
+    claim : a claim on ``out`` that is held already; else one is taken.
 
     Raises
     ------
@@ -64,6 +68,20 @@ def train(
     """
     check_name(settings.model.name)
     accelerator = choose_device(device)
+    if claim is None and not rank_zero_only.rank:  # the other processes of a distributed training work under the first one's claim
+        with claimed(out) as held:
+            return train(
+                settings,
+                out,
+                data_dir=data_dir,
+                resume=resume,
+                device=device,
+                report=report,
+                step=step,
+                max_minutes=max_minutes,
+                trainer_options=trainer_options,
+                claim=held,
+            )
     run = Run(out)
     sources = open_data(settings.data.name, data_dir)
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
@@ -87,7 +105,7 @@ def train(
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
     keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, report)
     with quiet():
-        trainer = _trainer(settings, accelerator, [_Watcher(step, max_minutes), keeper], trainer_options or {})
+        trainer = _trainer(settings, accelerator, [_Watcher(step, max_minutes, claim), keeper], trainer_options or {})
     task = ClassificationTask(network, settings)
     try:
         with quiet():
@@ -97,6 +115,8 @@ def train(
         raise KeyboardInterrupt from None
     except KeyboardInterrupt:
         keeper.write_card("interrupted")
+        raise
+    except Claimed:  # the card is the new holder's
         raise
     except Refusal as refusal:
         keeper.write_card("failed", reason=str(refusal))
@@ -132,10 +152,10 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
 
 
 class _Watcher(Callback):
-    """Tell how far the epoch is; stop at the end of the epoch in which the time runs out."""
+    """Tell how far the epoch is; stop at the end of the epoch in which the time runs out, or before an epoch is written without a claim."""
 
-    def __init__(self, step: Callable[[str, int, int], None] | None, minutes: float | None) -> None:
-        self.step = step
+    def __init__(self, step: Callable[[str, int, int], None] | None, minutes: float | None, claim: Claim | None) -> None:
+        self.step, self.claim = step, claim
         self.end = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
 
     def on_train_batch_end(self, trainer: lightning.Trainer, task: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -144,6 +164,8 @@ class _Watcher(Callback):
             self.step("images of this epoch", min((batch_idx + 1) * trainer.train_dataloader.batch_size, total), total)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, task: Any) -> None:
+        if self.claim:
+            self.claim.check()
         trainer.should_stop |= time.monotonic() > self.end
 
 

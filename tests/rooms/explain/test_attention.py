@@ -121,13 +121,17 @@ class Mirror:
 @pytest.mark.parametrize("labels", [[0, 0, 1, 1, 1, 0], [0] * 6, [1] * 6])
 def test_class_means_are_means_over_sources_and_rotations(sources, labels):
     labels = np.array(labels)
-    mean_maps, mean_images = rotation_means(Mirror, sources.images, labels, batch=2)
+    mean_maps, mean_images, of_sources = rotation_means(Mirror, sources.images, labels, batch=2)
+    assert of_sources.shape == (6, 50, 50)
     np.testing.assert_allclose(mean_maps, mean_images, atol=1e-3)
     disc = np.hypot(*(np.indices((150, 150)) - 74.5)) < 60
     for label in (0, 1):
         of_class = sources.images[labels == label]
         total = of_class[:, disc].sum() / max(len(of_class), 1)
         assert mean_images[label][disc].sum() == pytest.approx(total, rel=0.05, abs=1e-6)
+        if len(of_class):
+            squares = mean_maps[label].reshape(50, 3, 50, 3).mean(axis=(1, 3))
+            np.testing.assert_allclose(of_sources[labels == label].mean(axis=0), squares, rtol=1e-4, atol=1e-3)
         quarter = np.rot90(mean_images[label])
         np.testing.assert_allclose(quarter, mean_images[label], atol=0.05)
 
@@ -154,6 +158,7 @@ def test_free_quarter_turns_are_as_good_as_paid_ones(trained, sources, monkeypat
     saved, paid = saved_and_paid_for(load(trained("c4-attention")), sources, monkeypatch)
     np.testing.assert_allclose(saved[0], paid[0], rtol=0, atol=1e-3)
     np.testing.assert_allclose(saved[1], paid[1], rtol=0, atol=0.01)
+    np.testing.assert_allclose(saved[2], paid[2], rtol=0, atol=1e-3)
 
 
 def test_they_would_be_wrong_for_a_plain_network(trained, sources, monkeypatch):

@@ -1,0 +1,73 @@
+"""Make maps.npz anew for runs that lie in results/ without weights, and for untrained networks; nothing else of a run is touched.
+
+Usage: python scripts/make_maps.py results/runs/attention-mirabest-fast-seed0 ...
+       python scripts/make_maps.py --untrained attention --seed 0          (from the repository's root)
+
+Work is done in pieces of 17 sources that are kept in --pieces, so that it can be stopped and started again.
+Weights of runs come from the package, src/equiradio/weights/<model>/seed<k>.safetensors, as they are shipped (float16).
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from shutil import copyfile
+
+import numpy as np
+
+from equiradio.artefacts.run import Run
+from equiradio.data.datasets import chosen_split, open_data
+from equiradio.data.sources import Sources
+from equiradio.inference.classifier import Classifier, load
+from equiradio.settings import change, preset
+from equiradio.studies.maps import joined, map_arrays, untrained, write_maps
+
+PIECE = 17
+PACKAGED = Path("src/equiradio/weights")
+
+
+def with_packaged_weights(run: Run) -> Classifier:
+    """The run's network with the weights in the package."""
+    card = run.card()
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Run(Path(folder))
+        copyfile(run.settings_file, whole.settings_file)
+        copyfile(run.card_file, whole.card_file)
+        copyfile(PACKAGED / card.model / f"seed{card.seed}.safetensors", whole.weights_file)
+        return load(whole.folder)
+
+
+def in_pieces(classifier: Classifier, sources: Sources, folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of all sources, piece by piece; pieces that are there are not made again."""
+    parts = []
+    for start in range(0, len(sources), PIECE):
+        file = folder / f"{start:03d}.npz"
+        if not file.is_file():
+            write_maps(file, map_arrays(classifier, sources.choose(np.arange(start, min(start + PIECE, len(sources))))))
+            print(f"{file}: {start + PIECE} of {len(sources)} sources", flush=True)
+        with np.load(file) as content:
+            parts.append(dict(content))
+    return joined(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--untrained", metavar="MODEL")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pieces", type=Path, default=Path(tempfile.gettempdir()) / "equiradio-maps")
+    asked = parser.parse_args()
+    for folder in asked.runs:
+        run = Run(folder)
+        sources = chosen_split(open_data(run.settings().data.name), "test")
+        write_maps(run.maps_file, in_pieces(with_packaged_weights(run), sources, asked.pieces / folder.name))
+        print(run.maps_file, flush=True)
+    if asked.untrained:
+        settings = change(preset("fast"), {"model.name": asked.untrained, "training.seed": asked.seed})
+        sources = chosen_split(open_data(settings.data.name), "test")
+        target = Path("results/untrained") / f"{asked.untrained}-mirabest-fast-seed{asked.seed}" / "maps.npz"
+        write_maps(target, in_pieces(untrained(settings, sources), sources, asked.pieces / f"untrained-{target.parent.name}"))
+        print(target)
+
+
+if __name__ == "__main__":
+    main()

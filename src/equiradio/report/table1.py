@@ -1,0 +1,243 @@
+"""Table 1 as CSV, Markdown, LaTeX and cells of a page: the paper's row next to ours."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from equiradio.report.page import Cell, Link
+
+SCORES = ("accuracy", "auc", "f1 FRI", "f1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
+HEADS = ("accuracy, %", "AUC", "F1 FRI", "F1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
+PROTOCOLS = ("pooled", "per_source", "plain", "confident", "uncertain")
+SAID = {
+    "pooled": "pooled passes",
+    "per_source": "per source",
+    "plain": "plain image",
+    "confident": "per source, Confident",
+    "uncertain": "per source, Uncertain",
+}
+COLUMNS = ("model", "seeds", *HEADS)
+CSV_COLUMNS = (
+    "model",
+    "whose",
+    "protocol",
+    "score",
+    "value",
+    "sd",
+    "low95",
+    "high95",
+    "seeds",
+    "epochs",
+    "hours",
+    "device",
+    "undertrained",
+)
+
+
+def score_of(block: dict[str, Any], score: str) -> Any:
+    """``"f1 FRI"`` of a block of scores."""
+    name, _, label = score.partition(" ")
+    return block[name][label] if label else block[name]
+
+
+def told(block: dict[str, Any] | None, score: str, *, interval: bool = True) -> str:
+    """A score as text: mean ± standard deviation over seeds [95 % interval over sources]."""
+    value = score_of(block, score) if block else None
+    if block is None or value is None:
+        return "-"
+    scale, digits = (100, 1) if score == "accuracy" else (1, 3)
+    text = f"{scale * value:.{digits}f}"
+    sd, edges = (score_of(block[key], score) if key in block else None for key in ("sd", "interval95"))
+    if sd is not None:
+        text += f" ± {scale * sd:.{digits}f}"
+    if interval and edges:
+        text += f" [{scale * edges[0]:.{digits}f}, {scale * edges[1]:.{digits}f}]"
+    return text
+
+
+def seeds_said(row: dict[str, Any]) -> str:
+    """How many runs, or that there is none; whether they were too short."""
+    return "not run" if not row["seeds"] else f"{row['seeds']}" + (" (undertrained)" if row["undertrained"] else "")
+
+
+def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)) -> list[list[str]]:
+    """The paper's row and ours, model by model: `COLUMNS`; the first so many scores with their intervals."""
+    rows = []
+    for row in table["rows"]:
+        if row["paper"] and protocol == "pooled":
+            rows.append([f"{row['model']}, paper", "1", *(told(row["paper"], score) for score in SCORES)])
+        rows.append(
+            [
+                f"{row['model']}, ours",
+                seeds_said(row),
+                *(told(row[protocol], score, interval=place < intervals) for place, score in enumerate(SCORES)),
+            ]
+        )
+    return rows
+
+
+def linked_rows(table: dict[str, Any], protocol: str, links: dict[str, list[Link]]) -> list[list[Cell]]:
+    """As `text_rows`; our model's name is followed by links to each run's metrics, our numbers lead to table1.json."""
+    rows: list[list[Cell]] = []
+    plain = text_rows(table, protocol, intervals=2)
+    for cells in plain:
+        model, _, whose = cells[0].rpartition(", ")
+        if whose == "paper":
+            rows.append([*cells])
+            continue
+        numbers: list[Cell] = [Link(cell, "table1.json") if cell != "-" else cell for cell in cells[2:]]
+        names: list[Any] = [cells[0]]
+        for link in links.get(model, []):
+            names += [" ", link]
+        rows.append([names, cells[1], *numbers])
+    return rows
+
+
+def to_csv(table: dict[str, Any]) -> str:
+    """One line for each model, protocol and score: `CSV_COLUMNS`; a model that was not run has the paper's lines and one of its own."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for row in table["rows"]:
+        tail = [row["seeds"], row["epochs"], row["hours"], row["device"], row["undertrained"]]
+        for score in SCORES if row["paper"] else ():
+            writer.writerow(
+                [row["model"], "paper", "pooled", score, score_of(row["paper"], score), "", "", "", 1, "", row["hours_paper"], "A100", ""]
+            )
+        if not row["seeds"]:
+            writer.writerow([row["model"], "ours", "not run", "", "", "", "", "", *tail])
+        for protocol in PROTOCOLS:
+            block = row[protocol]
+            for score in SCORES if block else ():
+                low, high = score_of(block["interval95"], score) or ("", "")
+                writer.writerow(
+                    [row["model"], "ours", protocol, score, score_of(block, score), score_of(block["sd"], score), low, high, *tail]
+                )
+    return text.getvalue()
+
+
+def to_markdown(table: dict[str, Any]) -> str:
+    """Both protocols, Confident and Uncertain apart, and the comparisons, as Markdown."""
+    parts = ["# Table 1", "", _caption(table), ""]
+    for protocol in PROTOCOLS:
+        parts += [f"## {SAID[protocol].capitalize()}", "", *markdown(COLUMNS, text_rows(table, protocol)), ""]
+    parts += ["## Runs", "", *markdown(RUNS, run_rows(table)), ""]
+    parts += ["## Paired comparisons, per source", "", *markdown(COMPARED, comparison_rows(table)), ""]
+    return "\n".join(parts)
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown, line by line."""
+    line = lambda cells: f"| {' | '.join(cells)} |"
+    return [line(columns), line(["---"] * len(columns)), *map(line, rows)]
+
+
+def to_latex(table: dict[str, Any]) -> str:
+    """The pooled protocol beside the paper's rows as a LaTeX table (needs booktabs)."""
+    lines = [
+        "% " + _caption(table),
+        r"\begin{tabular}{llcccccccc}",
+        r"\toprule",
+        r" & & & & \multicolumn{2}{c}{F1 score} & \multicolumn{2}{c}{Precision} & \multicolumn{2}{c}{Recall} \\",
+        r"Model & Seeds & Accuracy (\%) & AUC & FRI & FRII & FRI & FRII & FRI & FRII \\",
+        r"\midrule",
+    ]
+    for cells in text_rows(table, "pooled", intervals=0):
+        lines.append(" & ".join(cell.replace(" ± ", r" $\pm$ ").replace("%", r"\%") for cell in cells) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+RUNS = ("model", "seeds", "epochs", "hours a run", "paper's hours (A100)", "device", "remark")
+
+
+def run_rows(table: dict[str, Any]) -> list[list[str]]:
+    """What each row cost: `RUNS`."""
+    rows = []
+    for row in table["rows"]:
+        hours = "-" if row["hours"] is None else f"{row['hours']:.2f}"
+        epochs = "-" if row["epochs"] is None else f"{row['epochs']}"
+        remark = f"undertrained: {row['undertrained']}" if row["undertrained"] else ""
+        rows.append(
+            [row["model"], seeds_said(row).partition(" (")[0], epochs, hours, f"{row['hours_paper'] or '-'}", row["device"] or "-", remark]
+        )
+    return rows
+
+
+COMPARED = (
+    "models",
+    "right only by the first",
+    "only by the second",
+    "McNemar p",
+    "after Holm",
+    "difference, points [95 %]",
+    "bootstrap p",
+    "after Holm",
+)
+
+
+def comparison_rows(table: dict[str, Any]) -> list[list[str]]:
+    """Paired comparisons: `COMPARED`."""
+    rows = []
+    for pair in table["comparisons"]:
+        exact, boot = pair["mcnemar"], pair["bootstrap"]
+        low, high = (100 * edge for edge in boot["interval95"])
+        rows.append(
+            [
+                f"{pair['first']} - {pair['second']}",
+                f"{exact['first_only']}",
+                f"{exact['second_only']}",
+                f"{exact['p']:.3f}",
+                f"{exact['p_holm']:.3f}",
+                f"{100 * boot['difference']:+.1f} [{low:+.1f}, {high:+.1f}]",
+                f"{boot['p']:.3f}",
+                f"{boot['p_holm']:.3f}",
+            ]
+        )
+    return rows
+
+
+AUDIT = (
+    "run",
+    "habit",
+    "accuracy, %",
+    "change, points",
+    "AUC",
+    "change",
+    "answers that change, %",
+    "logits move by, %",
+    "maps: correlation",
+    "maps: mean change",
+)
+
+
+def audit_rows(audit: dict[str, Any]) -> list[list[str]]:
+    """Effects of habits as text: `AUDIT`; '-' where a habit does not act."""
+    rows = []
+    for row in audit["rows"]:
+        if row["accuracy"] is None and row["map_correlation"] is None:
+            rows.append([row["run"], row["habit"], "not run", *["-"] * 7])
+            continue
+        shown = [
+            _or_dash(row["accuracy"], "{:.1f}", 100),
+            _or_dash(row["accuracy_change"], "{:+.1f}", 100),
+            _or_dash(row["auc"], "{:.3f}"),
+            _or_dash(row["auc_change"], "{:+.3f}"),
+            _or_dash(row["answers_changed"], "{:.1f}", 100),
+            _or_dash(row["logit_change"], "{:.1f}", 100),
+            _or_dash(row["map_correlation"], "{:.3f}"),
+            _or_dash(row["map_change"], "{:.3f}"),
+        ]
+        rows.append([row["run"], row["habit"], *shown])
+    return rows
+
+
+def _or_dash(value: float | None, form: str, scale: float = 1) -> str:
+    return "-" if value is None else form.format(scale * value)
+
+
+def _caption(table: dict[str, Any]) -> str:
+    return (
+        f"{table['sources']} test sources of {table['data']}, preset {table['preset']}. Ours: mean ± standard deviation over seeds "
+        "[95 % bootstrap interval over sources of that mean]; the paper: one run each."
+    )

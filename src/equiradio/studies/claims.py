@@ -1,0 +1,128 @@
+"""The paper's claims one by one, each with what would show it, what was found, and what follows."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from equiradio.studies.results import Results
+
+
+class Claim(NamedTuple):
+    """``claim`` in the paper's words, ``evidence`` found here, ``verdict`` in a few words, and ``files`` the evidence comes from."""
+
+    claim: str
+    evidence: str
+    verdict: str
+    files: list[str]
+
+
+def claims(results: Results, table: dict[str, Any], found: dict[str, Any]) -> list[Claim]:
+    """All four of them."""
+    return [_epochs(found["images_to_converge"]), _performance(table), _follows(found), _asymmetry(found["asymmetry"])]
+
+
+def _epochs(rows: list[dict[str, Any]]) -> Claim:
+    claim = "“equivariant models train in fewer epochs”"
+    models = sorted({row["model"] for row in rows})
+    if not rows:
+        return Claim(
+            claim, "No run at a constant learning rate; a one-cycle schedule ends when it is told to and cannot show it.", "not tested", []
+        )
+    parts = []
+    for model in models:
+        images = [row["images"] for row in rows if row["model"] == model]
+        parts.append(f"{model}: {', '.join(f'{number:,}' for number in images)} ({len(images)} runs)")
+    late = sum(row["lowest_epoch"] == row["epochs"] for row in rows)
+    evidence = (
+        "Training images seen until the validation loss was within 5 % of its lowest, constant learning rate: " + "; ".join(parts) + "."
+    )
+    if late:
+        evidence += f" In {late} of {len(rows)} runs the lowest loss came in the last epoch, so the count is a lower bound."
+    plain, equivariant = ([m for m in models if (m[0] in "cd" and m[1].isdigit()) == kind] for kind in (False, True))
+    attention = [model for model in plain if model.startswith("attention")]
+    files = [row["file"] for row in rows]
+    if not attention or not equivariant:
+        return Claim(
+            claim,
+            evidence + " Not run: " + ("the equivariant models." if attention else "attention and its equivariant kin."),
+            "not tested",
+            files,
+        )
+    means = {model: float(np.mean([row["images"] for row in rows if row["model"] == model])) for model in models}
+    fewer = [model for model in equivariant if means[model] < means["attention"]]
+    return Claim(claim, evidence, f"{len(fewer)} of {len(equivariant)} equivariant models saw fewer images than attention", files)
+
+
+def _performance(table: dict[str, Any]) -> Claim:
+    claim = "“perform slightly better than their non-equivariant equivalents”"
+    paper = [(row["model"], row["paper"]) for row in table["rows"] if row["paper"]]
+    means = [
+        100 * np.mean([scores["accuracy"] for model, scores in paper if (model not in ("lenet", "attention")) == kind])
+        for kind in (True, False)
+    ]
+    evidence = f"In the paper's own table the equivariant rows average {means[0]:.2f} % and the two others {means[1]:.2f} %. "
+    pairs = [pair for pair in table["comparisons"] if pair["first"] not in ("lenet", "attention")]
+    sure = []
+    for pair in pairs:
+        low, high = (100 * edge for edge in pair["bootstrap"]["interval95"])
+        evidence += (
+            f"Ours: {pair['first']} - {pair['second']} {100 * pair['bootstrap']['difference']:+.1f} points [{low:+.1f}, {high:+.1f}], "
+            "after Holm "
+            f"p = {pair['bootstrap']['p_holm']:.3f} (bootstrap over sources) and {pair['mcnemar']['p_holm']:.3f} (McNemar). "
+        )
+        if max(pair["bootstrap"]["p_holm"], pair["mcnemar"]["p_holm"]) < 0.05:
+            sure.append(f"{pair['first']} over {pair['second']}")
+    short = [row["model"] for row in table["rows"] if row["undertrained"]]
+    if short:
+        evidence += f"Undertrained by this preset: {', '.join(short)}, so differences with it may be differences of training."
+    either = [pair for pair in pairs if min(pair["bootstrap"]["p_holm"], pair["mcnemar"]["p_holm"]) < 0.05]
+    if not pairs:
+        verdict = "not tested"
+    elif sure:
+        verdict = f"supported by both tests: {', '.join(sure)}"
+    elif either:
+        verdict = "the tests disagree: suggested, not shown"
+    else:
+        verdict = "not shown"
+    return Claim(claim, evidence, verdict, ["table1.json"])
+
+
+def _follows(found: dict[str, Any]) -> Claim:
+    claim = "maps “align better … with the structures that would be attended by an expert”"
+    rows = found["overlap"]
+    if not rows:
+        return Claim(claim, "The overlap of maps with their sources needs the images. " + found["lacking"], "not tested", [])
+    told = [f"{row['map']}{' untrained' if row['kind'] == 'untrained' else ''} {_share(row)}" for row in rows]
+    trained = {row["map"]: row for row in rows if row["kind"] == "trained"}
+    best = max((row for row in rows if row["kind"] == "untrained" or row["map"] == "centred Gaussian"), key=lambda row: row["mean"])
+    above = [model for model, row in trained.items() if row["interval95"][0] > best["interval95"][1]]
+    name = f"{best['map']}{' untrained' if best['kind'] == 'untrained' else ''}"
+    verdict = f"above the best control that learned nothing ({name}): {', '.join(above) or 'none'}"
+    evidence = "Share of a source's lit pixels among as many places of the map's highest values: " + "; ".join(told) + "."
+    return Claim(claim, evidence, verdict, sorted({file for row in rows for file in row["files"]}))
+
+
+def _share(row: dict[str, Any]) -> str:
+    low, high = row["interval95"]
+    return f"{row['mean']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _asymmetry(rows: list[dict[str, Any]]) -> Claim:
+    claim = "the non-equivariant model has “a statistically significant asymmetry in its mean attention maps”"
+    if not rows:
+        return Claim(claim, "No maps over rotations by source (maps.npz without rotation_maps).", "not tested", [])
+    told = [
+        f"{row['model']} {'untrained' if row['seed'] is None else 'seed ' + str(row['seed'])} {row['index']:.4f} "
+        f"(p = {row['p']:.3f}; of the odd power {row['p_odd_power']:.3f})"
+        for row in rows
+    ]
+    plain = [row for row in rows if row["model"] == "attention" and row["seed"] is not None]
+    sure = sum(row["p_odd_power"] < 0.05 for row in plain)
+    evidence = (
+        "Share of the class difference's power in its odd part: "
+        + "; ".join(told)
+        + ". p: class labels of whole sources redrawn. A network "
+        "that commutes with turns has a mean over uniform rotations that is symmetric under them by construction, whatever it learned."
+    )
+    verdict = f"odd part differs between classes at 5 % in {sure} of {len(plain)} plain networks" if plain else "not tested"
+    return Claim(claim, evidence, verdict, [row["file"] for row in rows])

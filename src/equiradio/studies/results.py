@@ -1,0 +1,137 @@
+"""Finished runs in a folder of results, read without torch."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from equiradio.artefacts.card import Card
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.tables import read_predictions
+from equiradio.errors import RunRefusal
+from equiradio.evaluation.scores import Arranged, arranged
+from equiradio.settings import Settings, preset
+
+SPLIT = "test"
+UNTRAINED = re.compile(r"(?P<model>.+)-(?P<data>[^/]+)-(?P<preset>paper|fast|quick)-seed(?P<seed>\d+)")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run and what it was trained by."""
+
+    run: Run
+    card: Card
+    settings: Settings
+
+    @property
+    def model(self) -> str:
+        return self.card.model
+
+    @property
+    def predictions_file(self) -> Path:
+        return self.run.predictions_file(self.card.data, SPLIT)
+
+    @property
+    def as_preset(self) -> bool:
+        """Trained as its preset says, whatever the model, data, seed and the machine's precision and layer forms."""
+        return _general(self.settings) == _general(preset(self.settings.training.preset))
+
+    @property
+    def complete(self) -> bool:
+        """Has it had all of its epochs, or run out of patience?"""
+        return self.card.state == "finished"
+
+    @cached_property
+    def predictions(self) -> Arranged:
+        return arranged(read_predictions(self.predictions_file), f"{self.predictions_file}")
+
+    @cached_property
+    def maps(self) -> dict[str, np.ndarray] | None:
+        """The arrays of maps.npz; None for networks without gates."""
+        return read_maps(self.run.maps_file) if self.run.maps_file.is_file() else None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Runs of one data set and preset (``runs``), runs that changed other settings (``variants``), maps of untrained networks by name."""
+
+    folder: Path
+    data: str
+    preset: str
+    runs: list[Result]
+    variants: list[Result]
+    untrained: dict[str, Path]
+
+    def of(self, model: str) -> list[Result]:
+        """The runs of a model by seed."""
+        return sorted((result for result in self.runs if result.model == model), key=lambda result: result.card.seed)
+
+
+def read_results(folder: Path, wanted: str | None = None) -> Results:
+    """Every run in a folder, or in the folders in it.
+
+    Parameters
+    ----------
+    folder : such as ``results`` or what ``equiradio reproduce --out`` named.
+    wanted : preset of Table 1; by default the one with most runs that are evaluated.
+
+    Raises
+    ------
+    RunRefusal : no such folder, or no evaluated run in it.
+    """
+    if not folder.is_dir():
+        raise RunRefusal(folder, "no such folder", "a folder of finished runs", "Train and evaluate first, or correct the path.")
+    cards = sorted({*folder.glob("*/card.json"), *folder.glob("*/*/card.json")})
+    found = [Result(run, run.card(), run.settings()) for run in (Run(card.parent) for card in cards)]
+    evaluated = [result for result in found if result.predictions_file.is_file()]
+    usual = [result for result in evaluated if result.as_preset]
+    kinds = Counter((result.card.data, result.settings.training.preset) for result in usual)
+    kinds = Counter({kind: count for kind, count in kinds.items() if wanted in (None, kind[1])})
+    if not kinds:
+        told = f"{len(found)} runs, {len(evaluated)} of them with predictions on the {SPLIT} split, none by preset {wanted or 'alone'}"
+        raise RunRefusal(folder, told, "at least one finished and evaluated run", "Run 'equiradio evaluate' on the runs first.")
+    (data, name), _ = max(kinds.items(), key=lambda kind: (kind[1], kind[0]))
+    runs = [result for result in usual if (result.card.data, result.settings.training.preset) == (data, name)]
+    _refuse_other_sources(runs)
+    variants = [result for result in found if not result.as_preset and result.card.data == data]
+    return Results(folder, data, name, runs, variants, _untrained(folder))
+
+
+def read_maps(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a maps.npz, bytes as shares 0..1."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return arrays | {name: arrays[name] for name in ("source_id", "label", "maps", "mean_maps", "mean_images")}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise RunRefusal(path, f"cannot be read ({error})", "maps of an evaluation", "Run 'equiradio evaluate' on the run again.") from None
+
+
+def _untrained(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("untrained/*/maps.npz")):
+        named = UNTRAINED.fullmatch(path.parent.name)
+        if named:
+            found.setdefault(named["model"], path)
+    return found
+
+
+def _general(settings: Settings) -> Settings:
+    return replace(
+        settings,
+        model=replace(settings.model, name=""),
+        data=replace(settings.data, name=""),
+        training=replace(settings.training, seed=0, precision="auto", layer_form="auto"),
+    )
+
+
+def _refuse_other_sources(runs: list[Result]) -> None:
+    first = runs[0]
+    for other in runs[1:]:
+        if not np.array_equal(first.predictions.source_ids, other.predictions.source_ids):
+            found = f"{len(other.predictions.source_ids)} sources, not those of {first.run.folder}"
+            raise RunRefusal(other.predictions_file, found, "the same test sources in every run", "Evaluate both on the same data.")
