@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[3]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "rooms" / "data")]
+sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 import calibrate
 import calibration_fit as fitting
 from strange_skies import KINDS
