@@ -57,7 +57,7 @@ def main() -> None:
         return
     from calibration_fit import fit, score
 
-    for model in given.words:
+    for model in (word.partition(":")[0] for word in given.words):
         (fit if given.step == "fit" else score)(model)
 
 

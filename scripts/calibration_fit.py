@@ -14,6 +14,7 @@ from equiradio.artefacts.files import write_atomically, write_json
 from equiradio.artefacts.packaged import PACKAGED, packaged_card
 from equiradio.data.cutout import RECIPE
 from equiradio.data.datasets import open_data
+from equiradio.errors import RunRefusal
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import brier, ece, nll
 from equiradio.evaluation.scores import scores
@@ -26,13 +27,18 @@ WORTH = 0.005  # nats of validation NLL that more poses must win to be worth the
 POSE_CHOICES = (1, 2, 4, 8)
 
 
-def kept(model: str, split: str, members: int) -> tuple[np.ndarray, np.ndarray]:
+def kept(model: str, split: str, members: int, sources: int) -> tuple[np.ndarray, np.ndarray]:
     """Logits (members, poses, sources, 2) and features of pose 0 (members, sources, features), of the poses that every member has."""
     poses = 0
     while all((KEPT / f"{model}-{split}-member{m}-pose{poses}.npz").is_file() for m in range(members)):
         poses += 1
+    if not poses:
+        raise RunRefusal(KEPT, f"no answers of all {members} members of {model} on {split}", "pose 0 at least", "Run 'ask' first.")
     files = [[np.load(KEPT / f"{model}-{split}-member{m}-pose{p}.npz") for p in range(poses)] for m in range(members)]
-    return np.array([[f["logits"] for f in row] for row in files]), np.array([row[0]["features"] for row in files])
+    logits, features = np.array([[f["logits"] for f in row] for row in files]), np.array([row[0]["features"] for row in files])
+    if logits.shape[2] != sources or not (np.isfinite(logits).all() and np.isfinite(features).all()):
+        raise RunRefusal(KEPT, f"answers of {model} for {logits.shape[2]} sources, or not finite", f"{sources} finite", "Ask anew.")
+    return logits, features
 
 
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -52,21 +58,14 @@ def fit(model: str) -> None:
     """Choose everything on validation answers and write it into the card."""
     card = packaged_card(model)
     labels = open_data("mirabest").of_split("validation").labels
-    logits, features = kept(model, "validation", len(card["members"]))
-    tried = [count for count in POSE_CHOICES if count <= logits.shape[1]]
-    curve = {}
-    for count in tried:
-        temperature = best_temperature(logits[:, :count], labels)
-        curve[str(count)] = round(nll(labels, frii(logits[:, :count], temperature).mean((0, 1))), 5)
-    poses = next(count for count in tried if curve[str(count)] <= min(curve.values()) + WORTH)
-    temperature = best_temperature(logits[:, :poses], labels)
+    logits, features = kept(model, "validation", len(card["members"]), len(labels))
+    poses, temperature, curve = likeliest(logits, labels)
     before, after = (frii(logits[:, :poses], t).mean((0, 1)) for t in (1.0, temperature))
     threshold = abstention(labels, after)
     centre, precision, reach = distance(features)
     folder = PACKAGED / model
     stored = {"centre": centre.astype(np.float32), "precision": precision.astype(np.float32)}
     write_atomically(folder / "distance.safetensors", lambda part: save_file(stored, part))
-    answered = np.maximum(after, 1 - after) >= threshold
     card |= {
         "recipe": RECIPE,
         "poses": poses,
@@ -74,18 +73,33 @@ def fit(model: str) -> None:
         "temperature": temperature,
         "threshold": threshold,
         "out_of_distribution": {"file": "distance.safetensors", "reach": reach, "method": "Mahalanobis, Ledoit-Wolf, mean over members"},
-        "validation": {
-            "sources": len(labels),
-            "nll_before": nll(labels, before),
-            "nll_after": nll(labels, after),
-            "ece_after": ece(labels, after),
-            "accuracy": float(((after >= 0.5) == labels).mean()),
-            "selective_accuracy": float(((after >= 0.5) == labels)[answered].mean()),
-            "coverage": float(answered.mean()),
-        },
+        "validation": fitted(labels, before, after, threshold),
     }
+    card.pop("test", None)  # measured with what was chosen before
     write_json(folder / "card.json", card)
     print(model, json.dumps({key: card[key] for key in ("poses", "nll_by_poses", "temperature", "threshold", "validation")}), reach)
+
+
+def likeliest(logits: np.ndarray, labels: np.ndarray) -> tuple[int, float, dict[str, float]]:
+    """How many poses, the temperature that goes with them, and the NLL of every number of poses that was asked."""
+    tried = {count: best_temperature(logits[:, :count], labels) for count in POSE_CHOICES if count <= logits.shape[1]}
+    curve = {count: nll(labels, frii(logits[:, :count], temperature).mean((0, 1))) for count, temperature in tried.items()}
+    poses = next(count for count in tried if curve[count] <= min(curve.values()) + WORTH)
+    return poses, tried[poses], {str(count): round(value, 5) for count, value in curve.items()}
+
+
+def fitted(labels: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float) -> dict[str, Any]:
+    """Scores on the split that everything was chosen on: flattering, kept for comparing models and not as a promise."""
+    right, answered = (after >= 0.5) == labels, np.maximum(after, 1 - after) >= threshold
+    return {
+        "sources": len(labels),
+        "nll_before": nll(labels, before),
+        "nll_after": nll(labels, after),
+        "ece_after": ece(labels, after),
+        "accuracy": float(right.mean()),
+        "selective_accuracy": float(right[answered].mean()) if answered.any() else None,
+        "coverage": float(answered.mean()),
+    }
 
 
 def distance(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -100,8 +114,10 @@ def distance(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def shape_of(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and inverse covariance, shrunk after scaling every feature to unit variance."""
-    scale = np.maximum(seen.std(0), 1e-9)
+    """Mean and inverse covariance, shrunk after scaling every feature to unit variance; one that hardly varies counts as a hundredth of
+    the median, or else the least activity elsewhere would be infinitely far away."""
+    spread = seen.std(0)
+    scale = np.maximum(spread, 0.01 * np.median(spread) + 1e-9)
     shrunk = LedoitWolf().fit((seen - seen.mean(0)) / scale)
     return seen.mean(0), shrunk.precision_ / np.outer(scale, scale)
 
@@ -110,16 +126,18 @@ def score(model: str) -> None:
     """Test scores as shipped, into the card. Nothing is chosen here."""
     card = packaged_card(model)
     sources = open_data("mirabest").of_split("test")
-    logits, features = kept(model, "test", len(card["members"]))
+    logits, features = kept(model, "test", len(card["members"]), len(sources.labels))
+    if logits.shape[1] < card["poses"]:
+        raise RunRefusal(KEPT, f"{logits.shape[1]} poses of {model} on test", f"the card's {card['poses']}", "Run 'ask test' to its end.")
     logits = logits[:, : card["poses"]]
     before, after = (frii(logits, t).mean((0, 1)) for t in (1.0, card["temperature"]))
     known = _stats(model)
     away = np.sqrt(np.mean([squared_distance(f, c, p) for f, c, p in zip(features, *known, strict=True)], axis=0))
     usual = away <= card["out_of_distribution"]["reach"]
-    answered = np.maximum(after, 1 - after) >= card["threshold"]
+    answered = (np.maximum(after, 1 - after) >= card["threshold"]) & usual  # as the column `uncertain` says
     parts = {"all": np.ones(len(after), bool), "answered": answered}
     parts |= {name: sources.confidence == name for name in ("confident", "uncertain")}
-    card["test"] = {name: _part(sources.labels[rows], after[rows]) for name, rows in parts.items()} | {
+    card["test"] = {name: _part(sources.labels[rows], after[rows]) for name, rows in parts.items() if rows.any()} | {
         "coverage": float(answered.mean()),
         "unusual": float((~usual).mean()),
         "nll_before": nll(sources.labels, before),

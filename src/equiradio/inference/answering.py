@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
+from equiradio.errors import RunRefusal
 from equiradio.inference.classifier import Classifier
 from equiradio.inference.ensemble import one_pose
 from equiradio.inference.gates import gate_maps
@@ -43,7 +44,10 @@ class Calibration:
         card = classifier.packaged
         if "temperature" not in card:
             return cls(poses=card.get("poses", RUN_POSES))
-        known = load_file(folder / card["out_of_distribution"]["file"])
+        file = folder / card["out_of_distribution"]["file"]
+        if not file.is_file():
+            raise RunRefusal(file, "no such file", "centre and precision of the features, as the card says", "Install the package again.")
+        known = load_file(file)
         reach = card["out_of_distribution"]["reach"]
         return cls(card["poses"], card["temperature"], card["threshold"], known["centre"], known["precision"], reach)
 

@@ -15,6 +15,7 @@ from equiradio.artefacts.packaged import PACKAGED, packaged_card, packaged_names
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import load_into, read_weights
 from equiradio.data.augment import Poses, show
+from equiradio.data.cutout import RECIPE
 from equiradio.data.preprocess import Preprocessing
 from equiradio.errors import RunRefusal
 from equiradio.inference.forms import take_likely_forms
@@ -142,6 +143,13 @@ def load(name_or_run: str | Path, device: str = "cpu", precision: str = "float32
 def _load_packaged(name: str, device: str, precision: str) -> Classifier:
     """The ensemble of that name."""
     packaged, file = packaged_card(name), PACKAGED / name / "card.json"
+    other = sorted(key for key, value in packaged.get("recipe", RECIPE).items() if RECIPE.get(key) != value)
+    if other:
+        made = ", ".join(f"{key} {packaged['recipe'][key]}" for key in other)
+        here = ", ".join(f"{key} {RECIPE.get(key, 'unknown')}" for key in other)
+        raise RunRefusal(
+            file, f"calibrated on images made with {made}", here, "Install the package again, or calibrate these weights anew."
+        )
     members = []
     for part in packaged["members"]:
         card = card_of(part, file)

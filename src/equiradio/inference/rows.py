@@ -41,11 +41,11 @@ def refused_row(refusal: ImageRefusal, file: str, model: str) -> dict[str, Any]:
 
 def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, calibrated: bool) -> list[dict[str, Any]]:
     """A row for each cutout that was answered."""
-    rows = []
+    rows, maps = [], answers.attention
     for number, cutout in enumerate(cutouts):
         p = float(answers.p_frii[number])
         flags = set(cutout.flags) | ({"unusual"} if answers.unusual[number] else set()) | (set() if calibrated else {"uncalibrated"})
-        column, row = peak(answers.attention[number])
+        column, row = peak(maps[number])
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
         said = {
             "ra_deg": cutout.ra_deg,

@@ -49,7 +49,7 @@ def contours(attention: np.ndarray, levels: tuple[float, ...] = LEVELS, least: i
     from contourpy import contour_generator
 
     maker = contour_generator(z=np.pad(stretched(attention), 1), name="serial")  # padded, so that lines at the edge close
-    return [(level, line - 1) for level in levels for line in maker.lines(level) if len(line) >= least]
+    return [(level, np.asarray(line) - 1) for level in levels for line in maker.lines(level) if len(line) >= least]
 
 
 def save_overlay(image: np.ndarray, attention: np.ndarray, title: str, words: str, path: Path) -> None:
