@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 import equiradio
-from equiradio.cli import bench, data, demo, evaluate, export, train
+from equiradio.cli import bench, data, demo, evaluate, export, serve, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
 
@@ -40,6 +40,7 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
+app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 
 

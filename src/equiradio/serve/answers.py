@@ -4,6 +4,7 @@ import base64
 import threading
 import time
 from collections import OrderedDict
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,14 +44,12 @@ def classify(networks: Networks, network: Network, source: Held) -> dict[str, An
     """Mean probability over members and poses, and the 90 % interval of what they say."""
     said = []
     started = time.perf_counter()
-    with networks.turn():
-        members = network.open()
-    for member in members:
+    for member in networks.turn.ask(network.open):
         poses = poses_of(member)
         for k in range(len(poses.scale)):
             pose = Poses(poses.rotation_deg[k : k + 1], poses.mirrored[k : k + 1], poses.scale[k : k + 1])
-            with networks.turn():  # anew for each, so that a frame of a turning source may come between
-                said.append(float(member.look(source.pixels[None], pose).logits.double().softmax(-1)[0, 1]))
+            ask = partial(probability, member, source.pixels, pose)
+            said.append(networks.turn.ask(ask))  # anew for each, so that a frame of a turning source may come between
     p_frii, (low, high) = float(np.mean(said)), np.quantile(said, INTERVAL)
     uncertain = bool(low < 0.5 <= high)
     label = CLASSES[int(p_frii >= 0.5)]
@@ -69,6 +68,11 @@ def classify(networks: Networks, network: Network, source: Held) -> dict[str, An
         "flags": dict(source.flags),
         "seconds": time.perf_counter() - started,
     }
+
+
+def probability(member: Classifier, pixels: np.ndarray, pose: Poses) -> float:
+    """p_frii of one image in one pose."""
+    return float(member.look(pixels[None], pose).logits.double().softmax(-1)[0, 1])
 
 
 def in_words(label: str, p_frii: float, low: float, high: float, uncertain: bool) -> str:
@@ -90,8 +94,7 @@ class Turner:
     def frame(self, network: Network, source: Held, rotation_deg: float) -> Frame:
         """What the first member says of the source turned by an angle."""
         if not network.members:
-            with self.networks.turn():
-                network.open()
+            self.networks.turn.ask(network.open)
         member = network.members[0]
         exact = exact_quarter_turns(member)
         angle = round(rotation_deg % 360, 1) % 360
@@ -108,8 +111,7 @@ class Turner:
         return Frame(torch.rot90(kept.maps.float(), int(quarters), (-2, -1)), kept.p_frii)
 
     def _ask(self, member: Classifier, source: Held, angle: float) -> Frame:
-        with self.networks.turn():
-            output = member.look(source.pixels[None], turned([angle]))
+        output = self.networks.turn.ask(lambda: member.look(source.pixels[None], turned([angle])))
         gates = gate_maps(output.attention)[0].float() if output.attention else torch.zeros(0, SIDE, SIDE)
         maps = torch.cat([gates.mean(0, keepdim=True), gates]) if len(gates) else gates
         return Frame(maps.half(), float(output.logits.double().softmax(-1)[0, 1]))

@@ -1,5 +1,8 @@
 """SAMP: tell TOPCAT, Aladin and DS9 where to fetch what is seen, when a hub runs on this machine."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from equiradio.serve.refusals import RequestRefusal
@@ -7,10 +10,19 @@ from equiradio.serve.refusals import RequestRefusal
 KINDS = {"table": "table.load.votable", "image": "image.load.fits"}
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the announcement that astropy will hand this module on to pyvo."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def running() -> bool:
     """Is there a hub?"""
-    from astropy.samp.errors import SAMPHubError
-    from astropy.samp.hub_proxy import SAMPHubProxy
+    with quiet():
+        from astropy.samp.errors import SAMPHubError
+        from astropy.samp.hub_proxy import SAMPHubProxy
 
     proxy = SAMPHubProxy()
     try:
@@ -28,8 +40,9 @@ def send(kind: str, url: str, name: str) -> int:
     ------
     RequestRefusal : no hub, or nobody who takes this kind of message.
     """
-    from astropy.samp import SAMPIntegratedClient
-    from astropy.samp.errors import SAMPClientError, SAMPHubError, SAMPProxyError
+    with quiet():
+        from astropy.samp import SAMPIntegratedClient
+        from astropy.samp.errors import SAMPClientError, SAMPHubError, SAMPProxyError
 
     if kind not in KINDS:
         raise RequestRefusal("kind", f"{kind[:60]!r}", " or ".join(KINDS), "Choose one of these.")

@@ -2,17 +2,18 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.run import Run
 from equiradio.errors import ModelRefusal, nearest
 from equiradio.serve.refusals import Busy, NotOffered
 
+T = TypeVar("T")
 PACKAGED = Path(__file__).parents[1] / "weights"
 WAITING = 8  # requests that may wait for a network; more are refused at once
 PATIENCE = 60.0  # seconds that one waits
@@ -37,7 +38,7 @@ class Network:
     members: list[Any] = field(default_factory=list)
 
     def open(self) -> list[Any]:
-        """The members; call with the turnstile held."""
+        """The members; call it through `Turnstile.ask`."""
         if not self.members:
             self.members = _packaged_members(self.folder) if self.packaged else _run_members(self.folder)
         return self.members
@@ -109,15 +110,17 @@ def offered(name: str) -> Network:
 
 
 class Turnstile:
-    """One at a time, a few waiting, the rest refused: two cores answer one question quicker than two at once."""
+    """One at a time, a few waiting, the rest refused: two cores answer one question quicker than two at once.
+
+    All questions are asked by one thread, because PyTorch keeps a pool of workers for every thread that asks.
+    """
 
     def __init__(self, waiting: int = WAITING, patience: float = PATIENCE) -> None:
-        self._room, self._turn = threading.BoundedSemaphore(waiting + 1), threading.Lock()
+        self._room, self._thread = threading.BoundedSemaphore(waiting + 1), ThreadPoolExecutor(1, "networks")
         self._patience = patience
 
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """Wait for one's turn.
+    def ask(self, question: Callable[[], T]) -> T:
+        """The answer, once it is one's turn.
 
         Raises
         ------
@@ -125,15 +128,13 @@ class Turnstile:
         """
         if not self._room.acquire(blocking=False):
             raise _busy()
+        answer = self._thread.submit(question)
+        answer.add_done_callback(lambda _: self._room.release())
         try:
-            if not self._turn.acquire(timeout=self._patience):
-                raise _busy()
-            try:
-                yield
-            finally:
-                self._turn.release()
-        finally:
-            self._room.release()
+            return answer.result(self._patience)
+        except TimeoutError:
+            answer.cancel()
+            raise _busy() from None
 
 
 def _busy() -> Busy:
