@@ -4,6 +4,7 @@ import base64
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
 
 ROTATIONS = 8  # of the full answer
+TOGETHER = 2  # poses in a batch: more would be a little quicker, but a turning source would have to wait for them
 QUARTER = 90.0
 INTERVAL = (0.05, 0.95)
 FRAMES = 160  # kept, a quarter of a megabyte each
@@ -40,20 +42,24 @@ def poses_of(classifier: Classifier) -> Poses:
     return Poses(np.tile(angles, len(hands)), np.repeat(hands, len(angles)), np.ones(len(angles) * len(hands)))
 
 
-def classify(networks: Networks, network: Network, source: Held) -> dict[str, Any]:
-    """Mean probability over members and poses, and the 90 % interval of what they say."""
-    said = []
+def classify(networks: Networks, network: Network, source: Held) -> Iterator[dict[str, Any] | None]:
+    """Mean probability over members and poses, and the 90 % interval of what they say.
+
+    Yields nothing after each piece of the work, so that whoever asked may leave, and at last the answer.
+    """
+    said: list[float] = []
     started = time.perf_counter()
     for member in networks.turn.ask(network.open):
         poses = poses_of(member)
-        for k in range(len(poses.scale)):
-            pose = Poses(poses.rotation_deg[k : k + 1], poses.mirrored[k : k + 1], poses.scale[k : k + 1])
-            ask = partial(probability, member, source.pixels, pose)
-            said.append(networks.turn.ask(ask))  # anew for each, so that a frame of a turning source may come between
+        for start in range(0, len(poses.scale), TOGETHER):
+            piece = slice(start, start + TOGETHER)
+            pose = Poses(poses.rotation_deg[piece], poses.mirrored[piece], poses.scale[piece])
+            said += networks.turn.ask(partial(probabilities, member, source.pixels, pose))
+            yield None
     p_frii, (low, high) = float(np.mean(said)), np.quantile(said, INTERVAL)
     uncertain = bool(low < 0.5 <= high)
     label = CLASSES[int(p_frii >= 0.5)]
-    return {
+    yield {
         "source": source.key,
         "model": network.name,
         "label": label,
@@ -70,9 +76,10 @@ def classify(networks: Networks, network: Network, source: Held) -> dict[str, An
     }
 
 
-def probability(member: Classifier, pixels: np.ndarray, pose: Poses) -> float:
-    """p_frii of one image in one pose."""
-    return float(member.look(pixels[None], pose).logits.double().softmax(-1)[0, 1])
+def probabilities(member: Classifier, pixels: np.ndarray, poses: Poses) -> list[float]:
+    """p_frii of one image in some poses."""
+    images = np.repeat(pixels[None], len(poses.scale), 0)
+    return member.look(images, poses).logits.double().softmax(-1)[:, 1].tolist()
 
 
 def in_words(label: str, p_frii: float, low: float, high: float, uncertain: bool) -> str:
@@ -94,7 +101,7 @@ class Turner:
     def frame(self, network: Network, source: Held, rotation_deg: float) -> Frame:
         """What the first member says of the source turned by an angle."""
         if not network.members:
-            self.networks.turn.ask(network.open)
+            self.networks.turn.ask(network.open, urgent=True)
         member = network.members[0]
         exact = exact_quarter_turns(member)
         angle = round(rotation_deg % 360, 1) % 360
@@ -111,7 +118,7 @@ class Turner:
         return Frame(torch.rot90(kept.maps.float(), int(quarters), (-2, -1)), kept.p_frii)
 
     def _ask(self, member: Classifier, source: Held, angle: float) -> Frame:
-        output = self.networks.turn.ask(lambda: member.look(source.pixels[None], turned([angle])))
+        output = self.networks.turn.ask(lambda: member.look(source.pixels[None], turned([angle])), urgent=True)
         gates = gate_maps(output.attention)[0].float() if output.attention else torch.zeros(0, SIDE, SIDE)
         maps = torch.cat([gates.mean(0, keepdim=True), gates]) if len(gates) else gates
         return Frame(maps.half(), float(output.logits.double().softmax(-1)[0, 1]))

@@ -1,9 +1,11 @@
 """Networks by name: run folders, or the package's ensembles. Opened when first asked for, and asked one at a time."""
 
+import itertools
 import json
+import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -110,16 +112,18 @@ def offered(name: str) -> Network:
 
 
 class Turnstile:
-    """One at a time, a few waiting, the rest refused: two cores answer one question quicker than two at once.
+    """One at a time, the urgent first, a few waiting, the rest refused: two cores answer one question quicker than two at once.
 
     All questions are asked by one thread, because PyTorch keeps a pool of workers for every thread that asks.
     """
 
     def __init__(self, waiting: int = WAITING, patience: float = PATIENCE) -> None:
-        self._room, self._thread = threading.BoundedSemaphore(waiting + 1), ThreadPoolExecutor(1, "networks")
-        self._patience = patience
+        self._room, self._patience = threading.BoundedSemaphore(waiting + 1), patience
+        self._waiting: queue.PriorityQueue[tuple[bool, int, Future, Callable]] = queue.PriorityQueue()
+        self._number = itertools.count()
+        threading.Thread(target=self._answer, name="networks", daemon=True).start()
 
-    def ask(self, question: Callable[[], T]) -> T:
+    def ask(self, question: Callable[[], T], *, urgent: bool = False) -> T:
         """The answer, once it is one's turn.
 
         Raises
@@ -128,13 +132,24 @@ class Turnstile:
         """
         if not self._room.acquire(blocking=False):
             raise _busy()
-        answer = self._thread.submit(question)
+        answer: Future[T] = Future()
         answer.add_done_callback(lambda _: self._room.release())
+        self._waiting.put((not urgent, next(self._number), answer, question))
         try:
             return answer.result(self._patience)
         except TimeoutError:
             answer.cancel()
             raise _busy() from None
+
+    def _answer(self) -> None:
+        while True:
+            _, _, answer, question = self._waiting.get()
+            if not answer.set_running_or_notify_cancel():
+                continue
+            try:
+                answer.set_result(question())
+            except BaseException as error:  # whoever asked gets it
+                answer.set_exception(error)
 
 
 def _busy() -> Busy:

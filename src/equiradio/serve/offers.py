@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from equiradio.serve.answers import Turner
 
 
+REMEMBERED = 512  # answers
+
+
 @dataclass
 class Offers:
     """Networks, sets of sources, runs and tables, each by name.
@@ -22,6 +25,7 @@ class Offers:
     Attributes
     ----------
     reading : held while an upload is decoded.
+    answered : classes already asked for, by source and model.
     """
 
     networks: Networks
@@ -29,7 +33,14 @@ class Offers:
     runs: Runs
     tables: dict[str, Table]
     reading: threading.Lock = field(default_factory=threading.Lock)
+    answered: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _turner: Any = None
+
+    def remember(self, key: tuple[str, str], answer: dict[str, Any]) -> None:
+        """Keep the class of a source by a model, the latest `REMEMBERED` of them."""
+        self.answered[key] = answer
+        for old in list(self.answered)[:-REMEMBERED]:
+            self.answered.pop(old, None)
 
     def turner(self) -> "Turner":
         """The keeper of frames; made when first needed, because torch takes seconds to import."""

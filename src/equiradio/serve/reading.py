@@ -1,6 +1,7 @@
 """Uploaded bytes to a source: FITS (plain or gzipped), or PNG and NPY in MiraBest form. Sizes are checked before anything is decoded."""
 
 import io
+import threading
 import warnings
 import zlib
 from typing import Any
@@ -17,6 +18,7 @@ MOST_BYTES = 136_000_000  # of a file after gunzip
 MOST_BLANK = 0.05  # share of pixels that may be not finite
 CLIP = 3.0  # standard deviations below which the sky is set to zero
 GZIP, PNG, NPY = b"\x1f\x8b", b"\x89PNG\r\n\x1a\n", b"\x93NUMPY"
+ONE_AT_A_TIME = threading.Lock()  # which warnings are shown is a setting of the whole process
 FORMS = "a FITS image (plain or gzipped), or a 150 x 150 PNG or NPY in MiraBest form"
 
 
@@ -37,7 +39,7 @@ def read_source(content: bytes, name: str, key: str) -> Held:
         return Held(key, name, from_npy(content, name), position=position_in(name), arcsec_per_pixel=None)
     if not content.startswith(b"SIMPLE  ="):
         raise DataRefusal(name, f"{len(content):,} bytes that are no image known here", FORMS, "Choose another file.")
-    with warnings.catch_warnings():
+    with ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd cards are no reason to bother the viewer's user
         return from_fits(content, name, key)
 

@@ -5,15 +5,16 @@ import resource
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from starlette.concurrency import run_in_threadpool
 
 import equiradio
 from equiradio.serve import shapes
 from equiradio.serve.held import Held
-from equiradio.serve.networks import Networks
+from equiradio.serve.networks import Network, Networks
 from equiradio.serve.offers import Offers
 from equiradio.serve.reading import read_source
-from equiradio.serve.refusals import NotOffered, RequestRefusal, clipped, printable
+from equiradio.serve.refusals import Busy, NotOffered, RequestRefusal, clipped, printable
 
 LABELS = {0: "FRI", 1: "FRII", -1: "hybrid"}
 MOST_MODELS = 2  # side by side
@@ -72,12 +73,14 @@ def routes(offers: Offers) -> APIRouter:
         return described(offers.sets.get(key))
 
     @router.post("/classify")
-    def classify(file: File_ = None, source: SourceKey = None, model: ModelName = None) -> shapes.Answer:
+    async def classify(request: Request, file: File_ = None, source: SourceKey = None, model: ModelName = None) -> shapes.Answer:
         """The class of a source, with its uncertainty: an uploaded file, or the key of a source."""
-        from equiradio.serve import answers
-
-        network, held = networks.get(model), chosen(offers, file, source)
-        return shapes.Answer(**answers.classify(networks, network, held))
+        network = networks.get(model)
+        held = await run_in_threadpool(chosen, offers, file, source)
+        answer = offers.answered.get((held.key, network.name))
+        if answer is None:
+            answer = await asked(request, offers, networks, network, held)
+        return shapes.Answer(**answer)
 
     @router.post("/explain")
     def explain(
@@ -124,6 +127,18 @@ def routes(offers: Offers) -> APIRouter:
         return Response(content, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
     return router
+
+
+async def asked(request: Request, offers: Offers, networks: Networks, network: Network, held: Held) -> dict[str, Any]:
+    """The class of a source, given up when whoever asked has gone: a page that moves on asks for another source at once."""
+    from equiradio.serve import answers
+
+    said = await run_in_threadpool(answers.classify, networks, network, held)
+    while (answer := await run_in_threadpool(next, said)) is None:
+        if await request.is_disconnected():
+            raise Busy("classify", "nobody waits for the answer", "a client that waits", "Ask again.")
+    offers.remember((held.key, network.name), answer)
+    return answer
 
 
 def uploaded(offers: Offers, file: UploadFile) -> Held:
