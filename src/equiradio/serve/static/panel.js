@@ -69,17 +69,19 @@ export class Panel {
     if (furniture) this.furnish(pen, furniture, side, sharp);
   }
 
-  paint(pen, { plane, colours, stretch }, opacity) {
+  /** low, high: values that the colours span; within: only where a frame turned by this angle had pixels; fading: clear where low. */
+  paint(pen, { plane, colours, stretch, low = 0, high = 255, within, fading }, opacity) {
     const table = shades(colours, stretch);
     const picture = new ImageData(SIDE, SIDE);
     for (let row = 0; row < SIDE; row++) {
       for (let column = 0; column < SIDE; column++) {
-        const value = 3 * plane[(SIDE - 1 - row) * SIDE + column];
+        const share = Math.min(Math.max((plane[(SIDE - 1 - row) * SIDE + column] - low) / (high - low || 1), 0), 1);
+        const value = 3 * Math.round(255 * share);
         const at = 4 * (row * SIDE + column);
         picture.data[at] = table[value];
         picture.data[at + 1] = table[value + 1];
         picture.data[at + 2] = table[value + 2];
-        picture.data[at + 3] = 255;
+        picture.data[at + 3] = fading ? 255 * share : within && outside(SIDE - 1 - row, column, within) ? 0 : 255;
       }
     }
     this.small.getContext("2d").putImageData(picture, 0, 0);
@@ -204,6 +206,22 @@ export function compassOf(grid, angle, position) {
   const [up, right] = [slope(10, 0), slope(0, 10)];
   const unit = (x, y) => [x / (Math.hypot(x, y) || 1), y / (Math.hypot(x, y) || 1)];
   return { north: unit(right.north, -up.north), east: unit(right.east, -up.east) };
+}
+
+/** Least and largest of a plane. */
+export function span(plane) {
+  let [low, high] = [255, 0];
+  for (const value of plane) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+/** Had the frame turned by an angle no pixel here? */
+function outside(row, column, angle) {
+  const from = unturned(row, column, -angle);
+  return from.row < -0.5 || from.column < -0.5 || from.row > SIDE - 0.5 || from.column > SIDE - 0.5;
 }
 
 /** Place of the brightest pixel, as the middle of all that share it. */

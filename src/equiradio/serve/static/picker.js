@@ -1,6 +1,6 @@
 // Choosing a source: a file dropped, or one of a set.
 
-import { choice, element, get, labelled, thousands } from "./api.js";
+import { choice, element, get, labelled, offer, thousands } from "./api.js";
 import { state } from "./state.js";
 
 const PAGE = 200;
@@ -21,7 +21,7 @@ export class Picker {
   }
 
   start(sets) {
-    this.set.replaceChildren(...choice(sets.map((name) => [name, name === "upload" ? "uploads" : name])).children);
+    offer(this.set, sets.map((name) => [name, name === "upload" ? "uploads" : name]));
   }
 
   first() {

@@ -1,7 +1,7 @@
 // One model's row: the image with attention over it, attention in the turning frame and turned back, and the answer.
 
 import { bytes, element, percent, post } from "./api.js";
-import { compassOf, eye, lookAt, Panel, peak, SIDE } from "./panel.js";
+import { compassOf, eye, lookAt, Panel, peak, SIDE, span } from "./panel.js";
 import { position, unturned } from "./sky.js";
 import { state } from "./state.js";
 
@@ -12,7 +12,7 @@ export class Row {
     Object.assign(this, { name, view, said: null, turnedBack: [], maps: [], gone: false });
     this.panels = {};
     const figure = (kind, caption, label) => {
-      const canvas = element("canvas", { class: `panel ${kind}`, role: "img", "aria-label": `${label}, ${name}` });
+      const canvas = element("canvas", { class: `panel panel-${kind}`, role: "img", "aria-label": `${label}, ${name}` });
       this.panels[kind] = new Panel(canvas);
       this.listen(canvas, kind);
       return element("figure", {}, canvas, element("figcaption", {}, caption));
@@ -25,9 +25,8 @@ export class Row {
       element(
         "div", { class: "panels" },
         figure("sky", "Image, attention over it", "Image"), figure("turning", "Attention, turning", "Attention in the turning frame"),
-        figure("back", "Attention, turned back", "Attention turned back"), element("div", { class: "words" }, this.answer, this.live),
+        figure("back", "Attention, turned back", "Attention turned back"), element("div", { class: "words" }, this.answer, this.live), this.gates,
       ),
-      this.gates,
     );
   }
 
@@ -46,6 +45,8 @@ export class Row {
 
   async classify(key) {
     this.controller = new AbortController();
+    await new Promise((resolve) => setTimeout(resolve, 250)); // whoever leafs through sources has gone by then
+    if (this.gone) return;
     try {
       const said = await post("classify", { source: key, model: this.name }, this.controller.signal);
       if (!this.gone) this.judge(said);
@@ -108,28 +109,31 @@ export class Row {
   draw(source, shown) {
     const gate = Math.min(Number(wish.map), this.maps.length - 1);
     const [map, back] = [this.maps[gate], this.turnedBack[gate]];
-    const levels = Array.from({ length: Number(wish.contours) }, (_, k) => (255 * (k + 1)) / (Number(wish.contours) + 1));
+    const [low, high] = wish.range === "own" && map ? span(map) : [0, 255];
+    const levels = Array.from({ length: Number(wish.contours) }, (_, k) => low + ((high - low) * (k + 1)) / (Number(wish.contours) + 1));
     const outline = Number(wish.contours) > 0;
-    const colours = { colours: wish.colours, stretch: "linear" };
+    const colours = { colours: wish.colours, stretch: "linear", low, high };
     const scene = { base: { plane: shown.plane, colours: wish.image, stretch: wish.stretch } };
     scene.furniture = {
       scale: source.arcsec_per_pixel, beam: source.beam_arcsec, beamAngle: source.beam_pa_deg, angle: shown.rotation,
       compass: compassOf(source.sky, shown.rotation, position),
     };
     if (map && wish.over === "1") {
-      scene.over = { plane: map, ...colours, opacity: Number(wish.opacity) };
+      scene.over = { plane: map, ...colours, fading: true, opacity: Number(wish.opacity) };
       scene.lines = [{ plane: map, levels, colour: "#fff" }];
     }
     this.panels.sky.show(scene);
     const drawn = (plane, under) =>
       plane && { base: { plane, ...colours }, lines: outline ? [{ plane: under, levels: [0.5], colour: "#fff", dashed: true }] : [], marker: peak(plane) };
     this.panels.turning.show(drawn(map, shown.plane) || {});
-    this.panels.back.show(drawn(back, source.plane) || {});
+    const backScene = drawn(back, source.plane) || {};
+    if (back) backScene.base.within = shown.rotation;
+    this.panels.back.show(backScene);
     if (map) {
       const at = peak(map);
       this.box.dataset.peak = `${at.row},${at.column}`;
       this.thumbs?.forEach(({ panel, button }, k) => {
-        panel.show({ base: { plane: this.maps[k], ...colours } });
+        panel.show({ base: { plane: this.maps[k], colours: wish.colours, stretch: "linear" } });
         button.setAttribute("aria-pressed", String(k === gate));
       });
     }

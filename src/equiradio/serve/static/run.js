@@ -1,6 +1,6 @@
 // The run view: a gallery of a split, and the run's figures.
 
-import { choice, element, get, labelled, percent, query, thousands } from "./api.js";
+import { choice, element, get, labelled, offer, percent, query, thousands } from "./api.js";
 import { state, write } from "./state.js";
 
 const wish = state.run;
@@ -38,7 +38,7 @@ export class RunView {
 
   start(runs) {
     this.runs = runs.filter(({ evaluations }) => evaluations.length);
-    this.controls.run.replaceChildren(...choice(this.runs.map(({ name }) => [name, name])).children);
+    offer(this.controls.run, this.runs.map(({ name }) => [name, name]));
   }
 
   async show() {
@@ -52,7 +52,7 @@ export class RunView {
     const run = this.runs.find(({ name }) => name === wish.run) || this.runs[0];
     wish.run = run.name;
     if (!run.evaluations.includes(wish.evaluation)) wish.evaluation = run.evaluations[0];
-    this.controls.evaluation.replaceChildren(...choice(run.evaluations.map((name) => [name, name])).children);
+    offer(this.controls.evaluation, run.evaluations.map((name) => [name, name]));
     for (const [name, made] of Object.entries(this.controls)) {
       if (made.type === "checkbox") made.checked = wish[name] === "true";
       else made.value = wish[name];
@@ -90,7 +90,7 @@ export class RunView {
         "button", { type: "button", title: each.source_id, class: each.correct === false ? "wrong" : "", "data-id": each.source_id, disabled: !set, onclick: () => this.open(`${set}/${each.source_id}`, this.modelOf(run)) },
         element("span", { class: "pair" }, set ? picture({ source: `${set}/${each.source_id}` }, "") : "", picture({ run, source_id: each.source_id }, "")),
         element("span", { class: "said" }, said, each.correct === false ? element("b", {}, "wrong") : ""),
-        element("span", { class: "truth" }, each.disagreement === null ? truth : `${truth} · models ±${percent(each.disagreement)}`),
+        element("span", { class: "truth" }, element("span", {}, truth), each.disagreement === null ? "" : element("span", {}, `models differ by ±${percent(each.disagreement)}`)),
         element("span", { class: "name" }, each.source_id),
       );
       return element("li", {}, button);

@@ -1,6 +1,6 @@
 // The source view: a source, its class, and attention that turns with it.
 
-import { bytes, choice, element, get, labelled, post } from "./api.js";
+import { bytes, choice, element, get, labelled, offer, post } from "./api.js";
 import { NAMES, STRETCHES } from "./colours.js";
 import { Picker } from "./picker.js";
 import { eye, lookAt, SIDE } from "./panel.js";
@@ -41,16 +41,17 @@ export class SourceView {
       stretch: control("stretch", choice(Object.keys(STRETCHES).map((name) => [name, name]), { id: "stretch" })),
       image: control("image", choice(maps, { id: "image-colours" })),
       colours: control("colours", choice(maps.filter(([name]) => name !== "gray"), { id: "map-colours" })),
+      range: control("range", choice([["own", "its own"], ["unit", "0 to 1"]], { id: "range" })),
       over: control("over", element("input", { type: "checkbox", id: "over" })),
       opacity: control("opacity", element("input", { type: "range", min: 0, max: 1, step: 0.05, id: "opacity" })),
       contours: control("contours", choice([["0", "none"], ["1", "1 level"], ["3", "3 levels"], ["5", "5 levels"], ["9", "9 levels"]], { id: "contours" })),
     };
-    const { stretch, image, colours, over, opacity, contours } = this.controls;
+    const { stretch, image, colours, range, over, opacity, contours } = this.controls;
     const display = element(
       "details", { class: "display", open: window.innerWidth > 700 }, element("summary", {}, "Display"),
       element(
         "div", { class: "fields" },
-        labelled("Map", this.map), labelled("Map colours", colours), labelled("Image colours", image), labelled("Stretch", stretch),
+        labelled("Map", this.map), labelled("Map colours", colours), labelled("Map range", range), labelled("Image colours", image), labelled("Stretch", stretch),
         labelled("Contours", contours), labelled("Overlay", over, "check"), labelled("Opacity", opacity),
       ),
     );
@@ -68,8 +69,7 @@ export class SourceView {
     );
     this.work = element(
       "div", { class: "work", hidden: true },
-      element("div", { class: "fields models" }, labelled("Model", this.models[0]), labelled("Beside it", this.models[1])),
-      turning, this.pace, this.rowsBox, this.readout, display, saving,
+      element("div", { class: "steering" }, element("div", { class: "fields models" }, labelled("Model", this.models[0]), labelled("Beside it", this.models[1])), turning), this.pace, this.rowsBox, this.readout, display, saving,
     );
     this.empty = element("p", { class: "empty" }, "Nothing is shown yet. A source from the list will do.");
     this.root.append(this.picker.box, element("div", { class: "stage" }, this.title, this.about, this.empty, this.work));
@@ -79,8 +79,8 @@ export class SourceView {
   start(models, sets) {
     this.known = models;
     const pairs = models.map(({ name, group }) => [name, group === "none" ? `${name} (no symmetry)` : `${name} (${group})`]);
-    this.models[0].replaceChildren(...choice(pairs).children);
-    this.models[1].replaceChildren(...choice([["", "none"], ...pairs]).children);
+    offer(this.models[0], pairs);
+    offer(this.models[1], [["", "none"], ...pairs]);
     this.picker.start(sets);
   }
 
@@ -187,7 +187,7 @@ export class SourceView {
     if (this.map.options.length !== gates + 1) {
       const deep = (k) => (k === 1 ? " (shallow)" : k === gates ? " (deep)" : "");
       const pairs = Array.from({ length: gates }, (_, k) => [String(k + 1), `gate ${k + 1}${deep(k + 1)}`]);
-      this.map.replaceChildren(...choice([["0", "mean of the gates"], ...pairs]).children);
+      offer(this.map, [["0", "mean of the gates"], ...pairs]);
     }
     if (Number(wish.map) > gates) wish.map = "0";
     this.map.value = wish.map;

@@ -1,6 +1,6 @@
 // The table view: a page of rows at a time, filters, a histogram.
 
-import { choice, element, get, labelled, query, thousands } from "./api.js";
+import { choice, element, get, labelled, offer, query, thousands } from "./api.js";
 import { histogram } from "./plot.js";
 import { save, sendTable } from "./saving.js";
 import { aladin } from "./sky.js";
@@ -39,7 +39,7 @@ export class TableView {
 
   start(tables) {
     this.tables = tables;
-    this.name.replaceChildren(...choice(tables.map((name) => [name, name])).children);
+    offer(this.name, tables.map((name) => [name, name]));
   }
 
   question() {
@@ -76,8 +76,8 @@ export class TableView {
     if (this.columns.map(({ name }) => name).join() !== page.columns.map(({ name }) => name).join()) {
       this.columns = page.columns;
       const pairs = page.columns.map(({ name }) => [name, name]);
-      this.column.replaceChildren(...choice(pairs).children);
-      this.shown.replaceChildren(...choice(pairs).children);
+      offer(this.column, pairs);
+      offer(this.shown, pairs);
       const usual = pairs.find(([name]) => name === "p_frii");
       if (usual) this.column.value = "p_frii";
       if (!page.columns.some(({ name }) => name === wish.column)) wish.column = (page.columns.find(({ kind }) => kind === "number") || page.columns[0])?.name || "";
@@ -119,7 +119,7 @@ export class TableView {
 
   offerTests() {
     const kind = this.columns.find(({ name }) => name === this.column.value)?.kind || "text";
-    this.test.replaceChildren(...choice(TESTS[kind]).children);
+    offer(this.test, TESTS[kind]);
     this.value.placeholder = { number: "0.9", "yes-no": "true or false", text: "" }[kind];
   }
 
