@@ -2,7 +2,7 @@
 
 import { thousands } from "./api.js";
 
-const [WIDE, HIGH, LEFT, BELOW, ABOVE] = [640, 130, 52, 22, 10];
+const [HIGH, LEFT, BELOW, ABOVE] = [130, 52, 22, 10];
 
 function svg(tag, attributes, text) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -23,6 +23,7 @@ export function histogram(box, { column, edges, words, counts }, filter) {
     box.append(none);
     return;
   }
+  const WIDE = Math.max(box.clientWidth, 240); // units are pixels of the screen, so that words stay readable on a phone
   const most = Math.max(...counts);
   const step = (WIDE - LEFT) / counts.length;
   const picture = svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH + ABOVE + BELOW}`, role: "group", "aria-label": `Histogram of ${column}` });

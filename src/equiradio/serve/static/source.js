@@ -154,6 +154,7 @@ export class SourceView {
     this.rows = names.map((name) => new Row(name, this));
     this.rowsBox.replaceChildren(...this.rows.map((row) => row.box));
     this.rows.forEach((row) => row.waiting());
+    Object.assign(this.latest, { times: [], warm: false });
     this.turn(Number(wish.rotation));
     for (const row of this.rows) row.classify(this.source.key);
   }
@@ -192,7 +193,8 @@ export class SourceView {
     if (Number(wish.map) > gates) wish.map = "0";
     this.map.value = wish.map;
     const median = this.latest.median();
-    this.pace.textContent = `Shown at ${Math.round(ask.rotation)}°, clockwise on the screen. ${Math.round(median)} ms a frame (median).`;
+    const pace = median === null ? "" : ` ${Math.round(median)} ms a frame (median).`;
+    this.pace.textContent = `Shown at ${Math.round(ask.rotation)}°, clockwise on the screen.${pace}`;
     this.root.dataset.shown = String(ask.rotation);
     this.draw();
     if (this.spin && this.latest.next === null) requestAnimationFrame(() => this.spin && this.turn((Number(wish.rotation) + 2) % 360));

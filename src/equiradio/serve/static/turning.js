@@ -19,7 +19,8 @@ export class Latest {
       const start = performance.now();
       try {
         const answer = await this.ask(wish);
-        this.times = [...this.times.slice(-30), performance.now() - start];
+        if (this.warm) this.times = [...this.times.slice(-30), performance.now() - start];
+        this.warm = true; // the first of a model waits for it to be opened
         this.tell(answer, wish);
       } catch (error) {
         this.fail(error, wish);
