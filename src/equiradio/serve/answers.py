@@ -23,7 +23,7 @@ ROTATIONS = 8  # of the full answer
 TOGETHER = 2  # poses in a batch: more would be a little quicker, but a turning source would have to wait for them
 QUARTER = 90.0
 INTERVAL = (0.05, 0.95)
-FRAMES = 160  # kept, a quarter of a megabyte each
+FRAMES = 96  # kept, a third of a megabyte each
 
 
 class Frame(NamedTuple):
@@ -115,13 +115,13 @@ class Turner:
                 self._frames[key] = kept
                 while len(self._frames) > FRAMES:
                     self._frames.popitem(last=False)
-        return Frame(torch.rot90(kept.maps.float(), int(quarters), (-2, -1)), kept.p_frii)
+        return Frame(torch.rot90(kept.maps, int(quarters), (-2, -1)), kept.p_frii)
 
     def _ask(self, member: Classifier, source: Held, angle: float) -> Frame:
         output = self.networks.turn.ask(lambda: member.look(source.pixels[None], turned([angle])), urgent=True)
         gates = gate_maps(output.attention)[0].float() if output.attention else torch.zeros(0, SIDE, SIDE)
         maps = torch.cat([gates.mean(0, keepdim=True), gates]) if len(gates) else gates
-        return Frame(maps.half(), float(output.logits.double().softmax(-1)[0, 1]))
+        return Frame(maps, float(output.logits.double().softmax(-1)[0, 1]))
 
 
 def turn_back(maps: torch.Tensor, rotation_deg: float) -> torch.Tensor:
@@ -156,11 +156,19 @@ def explain(turner: Turner, network: Network, source: Held, rotation_deg: float)
         "gates": max(len(now.maps) - 1, 0),
         "maps": [as_text(plane) for plane in now.maps],
         "maps_turned_back": [as_text(plane) for plane in back],
+        "peaks": [peak(plane) for plane in now.maps],
+        "peaks_turned_back": [peak(plane) for plane in back],
         "drift": drift(still.maps[0], back[0]) if attends else None,
         "drift_of_resampling": drift(still.maps[0], resampled) if resampled is not None else None,
         "exact_quarter_turns": exact_quarter_turns(member),
         "milliseconds": 1000 * (time.perf_counter() - started),
     }
+
+
+def peak(plane: torch.Tensor) -> tuple[int, int]:
+    """Row and column of the largest value."""
+    row, column = divmod(int(plane.argmax()), plane.shape[1])
+    return row, column
 
 
 def turned_pixels(source: Held, rotation_deg: float) -> np.ndarray:

@@ -74,6 +74,8 @@ class Explanation(BaseModel):
     gates: int
     maps: list[str] = Field(description="in the frame of the turned source")
     maps_turned_back: list[str]
+    peaks: list[tuple[int, int]] = Field(description="row and column of the largest value of each map")
+    peaks_turned_back: list[tuple[int, int]]
     drift: float | None = Field(
         description="root of summed squares of (map turned back - map of the source as it is) over that of the latter"
     )

@@ -223,16 +223,3 @@ function outside(row, column, angle) {
   const from = unturned(row, column, -angle);
   return from.row < -0.5 || from.column < -0.5 || from.row > SIDE - 0.5 || from.column > SIDE - 0.5;
 }
-
-/** Place of the brightest pixel, as the middle of all that share it. */
-export function peak(plane) {
-  let [best, row, column, count] = [-1, 0, 0, 0];
-  for (let at = 0; at < plane.length; at++) {
-    if (plane[at] < best) continue;
-    if (plane[at] > best) [best, row, column, count] = [plane[at], 0, 0, 0];
-    row += Math.floor(at / SIDE);
-    column += at % SIDE;
-    count += 1;
-  }
-  return { row: row / count, column: column / count };
-}

@@ -1,7 +1,7 @@
 // One model's row: the image with attention over it, attention in the turning frame and turned back, and the answer.
 
 import { bytes, element, percent, post } from "./api.js";
-import { compassOf, eye, lookAt, Panel, peak, SIDE, span } from "./panel.js";
+import { compassOf, eye, lookAt, Panel, SIDE, span } from "./panel.js";
 import { position, unturned } from "./sky.js";
 import { state } from "./state.js";
 
@@ -123,15 +123,14 @@ export class Row {
       scene.lines = [{ plane: map, levels, colour: "#fff" }];
     }
     this.panels.sky.show(scene);
-    const drawn = (plane, under) =>
-      plane && { base: { plane, ...colours }, lines: outline ? [{ plane: under, levels: [0.5], colour: "#fff", dashed: true }] : [], marker: peak(plane) };
-    this.panels.turning.show(drawn(map, shown.plane) || {});
-    const backScene = drawn(back, source.plane) || {};
+    const drawn = (plane, under, [row, column] = []) =>
+      plane && { base: { plane, ...colours }, lines: outline ? [{ plane: under, levels: [0.5], colour: "#fff", dashed: true }] : [], marker: { row, column } };
+    this.panels.turning.show(drawn(map, shown.plane, this.said?.peaks[gate]) || {});
+    const backScene = drawn(back, source.plane, this.said?.peaks_turned_back[gate]) || {};
     if (back) backScene.base.within = shown.rotation;
     this.panels.back.show(backScene);
     if (map) {
-      const at = peak(map);
-      this.box.dataset.peak = `${at.row},${at.column}`;
+      this.box.dataset.peak = this.said.peaks[gate].join();
       this.thumbs?.forEach(({ panel, button }, k) => {
         panel.show({ base: { plane: this.maps[k], colours: wish.colours, stretch: "linear" } });
         button.setAttribute("aria-pressed", String(k === gate));
