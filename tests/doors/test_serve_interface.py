@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 
 import httpx
 import numpy as np
@@ -13,7 +14,7 @@ from serve_process import offers_of, serving
 
 from equiradio.cli.main import main
 from equiradio.serve.app import create_app
-from equiradio.serve.hub import running
+from equiradio.serve.hub import quiet, running
 from equiradio.serve.offers import Offers
 
 PARTS = {"kind", "where", "found", "expected", "do"}
@@ -227,6 +228,29 @@ def test_no_hub_no_message(client, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert client.get("/api/samp").json() == {"hub": running()} == {"hub": False}
     assert "no hub" in refusal(client.post("/api/samp", data={"kind": "table", "query": "table=million.parquet"}), 422)["found"]
+
+
+@pytest.mark.filterwarnings("ignore")  # of the hub, which is astropy's
+def test_a_hub_s_clients_are_told_where_to_fetch_a_selection(client, monkeypatch, tmp_path):
+    lock = tmp_path / "samp.lock"
+    monkeypatch.setenv("SAMP_HUB", f"std-lockurl:file://{lock}")
+    with quiet():
+        from astropy.samp import SAMPHubServer, SAMPIntegratedClient
+    hub, topcat, told = SAMPHubServer(web_profile=False, lockfile=str(lock)), SAMPIntegratedClient("topcat"), []
+    hub.start()
+    try:
+        topcat.connect()
+        topcat.bind_receive_notification("table.load.votable", lambda *message: told.append(message[4]["url"]))
+        query = "table=million.parquet&where=p_frii:min:0.9999&where=uncertain:is:false"
+        assert client.post("/api/samp", data={"kind": "table", "query": query}).json() == {"clients": 1}
+        end = time.monotonic() + 20
+        while not told and time.monotonic() < end:
+            time.sleep(0.05)
+        assert client.get(told[0]).text.startswith("<?xml")
+        refusal(client.post("/api/samp", data={"kind": "image", "query": ""}), 422)
+        topcat.disconnect()
+    finally:
+        hub.stop()
 
 
 @pytest.mark.parametrize(
