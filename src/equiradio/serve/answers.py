@@ -99,10 +99,8 @@ class Turner:
         self._lock = threading.Lock()
 
     def frame(self, network: Network, source: Held, rotation_deg: float) -> Frame:
-        """What the first member says of the source turned by an angle."""
-        if not network.members:
-            self.networks.turn.ask(network.open, urgent=True)
-        member = network.members[0]
+        """What the first member says of the source turned by an angle. Call it through `Turnstile.ask`."""
+        member = network.open()[0]
         exact = exact_quarter_turns(member)
         angle = round(rotation_deg % 360, 1) % 360
         quarters, rest = divmod(angle, QUARTER) if exact else (0.0, angle)
@@ -118,7 +116,7 @@ class Turner:
         return Frame(torch.rot90(kept.maps, int(quarters), (-2, -1)), kept.p_frii)
 
     def _ask(self, member: Classifier, source: Held, angle: float) -> Frame:
-        output = self.networks.turn.ask(lambda: member.look(source.pixels[None], turned([angle])), urgent=True)
+        output = member.look(source.pixels[None], turned([angle]))
         gates = gate_maps(output.attention)[0].float() if output.attention else torch.zeros(0, SIDE, SIDE)
         maps = torch.cat([gates.mean(0, keepdim=True), gates]) if len(gates) else gates
         return Frame(maps, float(output.logits.double().softmax(-1)[0, 1]))
@@ -142,6 +140,11 @@ def drift(still: torch.Tensor, back: torch.Tensor) -> float:
 
 
 def explain(turner: Turner, network: Network, source: Held, rotation_deg: float) -> dict[str, Any]:
+    """`explained`, in its turn and before all that is not urgent."""
+    return turner.networks.turn.ask(partial(explained, turner, network, source, rotation_deg), urgent=True)
+
+
+def explained(turner: Turner, network: Network, source: Held, rotation_deg: float) -> dict[str, Any]:
     """Attention of a turned source, in the turning frame and turned back, and how far it drifted from that of the source as it is."""
     started = time.perf_counter()
     still, now = turner.frame(network, source, 0.0), turner.frame(network, source, rotation_deg)

@@ -62,7 +62,8 @@ class Offers:
 
         from equiradio.serve.held import Held
 
-        self.turner().frame(self.networks.get(None), Held("", "", np.zeros((150, 150), np.uint8)), 0.0)
+        blank = Held("", "", np.zeros((150, 150), np.uint8))
+        self.networks.turn.ask(lambda: self.turner().frame(self.networks.get(None), blank, 0.0))
 
 
 def gather(
