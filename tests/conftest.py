@@ -72,3 +72,42 @@ def trained(tiny, tmp_path_factory) -> Callable[..., Path]:
 def copy_of(trained, tmp_path) -> Callable[..., Path]:
     """A copy of a trained run, to be damaged."""
     return lambda model: Path(shutil.copytree(trained(model), tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory) -> Callable[..., Path]:
+    """The run folder of a network with the weights it was born with, made in an instant: ``untrained("c4-attention", kernel_size=3)``."""
+    import torch
+
+    from equiradio.artefacts.card import Card
+    from equiradio.artefacts.run import Run
+    from equiradio.artefacts.weights import write_weights
+    from equiradio.models.registry import build, group_of
+
+    runs: dict[str, Path] = {}
+
+    def run(model: str, seed: int = 0, **changes: Any) -> Path:
+        key = f"{model}-{seed}-{changes}"
+        if key not in runs:
+            folder = Run(tmp_path_factory.mktemp("untrained") / f"{model}-seed{seed}")
+            settings = change(preset("quick"), {"model.name": model, **{f"model.{name}": value for name, value in changes.items()}})
+            torch.manual_seed(seed)
+            network, group = build(settings.model), group_of(model)
+            name = group.name if group else "none"
+            folder.write_settings(settings)
+            prepare = {"pixel_mean": 0.0031, "pixel_std": 0.035, "mask_radius": None}
+            about = {
+                "data": "sky",
+                "data_md5": "",
+                "sources": {},
+                "versions": {},
+                "preset": "quick",
+                "precision": "float32",
+                "device": "CPU",
+            }
+            Card(model, name, group.order if group else 1, 1, prepare, seed=seed, state="finished", **about).write(folder.card_file)
+            write_weights(folder.weights_file, network.state_dict(), model=model, group=name)
+            runs[key] = folder.folder
+        return runs[key]
+
+    return run

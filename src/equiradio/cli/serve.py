@@ -1,0 +1,50 @@
+"""The verb ``serve``."""
+
+from pathlib import Path
+
+import typer
+
+from equiradio.cli.options import DATA_DIR
+from equiradio.errors import SettingRefusal
+
+
+def serve(
+    model: list[str] = typer.Option(
+        None,
+        "--model",
+        metavar="NAME|RUN",
+        help="A packaged model or a run folder, the first is shown; default all packaged.",
+        show_default=False,
+    ),
+    runs: list[Path] = typer.Option(None, "--runs", help="A run folder, or a folder of run folders, for the run view.", show_default=False),
+    table: list[Path] = typer.Option(
+        None, "--table", help="A Parquet or CSV table of predictions, for the table view.", show_default=False
+    ),
+    images: Path = typer.Option(None, "--images", help="A folder of FITS images to choose from.", show_default=False),
+    data: list[str] = typer.Option(
+        None, "--data", help="A data set to choose from; default mirabest, where it is here, and simulated.", show_default=False
+    ),
+    data_dir: Path = DATA_DIR,
+    host: str = typer.Option("127.0.0.1", "--host", help="Address to listen at; the default is reached from this machine alone."),
+    port: int = typer.Option(8765, "--port", help="Port to listen at; 0 takes a free one."),
+    allow_host: list[str] = typer.Option(
+        None, "--allow-host", help="A further name under which browsers may ask for the viewer.", show_default=False
+    ),
+) -> None:
+    """Look at sources, attention, runs and tables in the browser.
+
+    Example: equiradio serve --model c4-attention --runs results/runs
+    """
+    import importlib.util
+
+    missing = [name for name in ("fastapi", "uvicorn", "python_multipart") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingRefusal("serve", f"{', '.join(missing)} not installed", "the extra serve", "Run pip install 'equiradio[serve]'.")
+    from equiradio.serve.offers import gather
+    from equiradio.serve.server import listen, run
+
+    offers = gather(model or [], runs or [], data or [], images, table or [], data_dir)
+    with listen(host, port) as socket:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}/"
+        typer.echo(f"{address} shows the viewer; Ctrl-C stops it.")
+        run(offers, socket, (host, *(allow_host or [])))

@@ -1,0 +1,93 @@
+"""The web application: guards, routes, and the page itself."""
+
+import logging
+import mimetypes
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+import equiradio
+from equiradio.errors import Refusal
+from equiradio.serve import lists_routes, shapes, sources_routes
+from equiradio.serve.guards import LOOPBACK, MOST_AT_A_TIME, MOST_UPLOADED, Guard
+from equiradio.serve.offers import Offers
+from equiradio.serve.refusals import RequestRefusal, as_json, clipped, status_of
+
+STATIC = Path(__file__).parent / "static"
+KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+FAULTS = {code: {"model": shapes.Error} for code in (400, 403, 404, 413, 422, 503)}
+
+
+def create_app(
+    offers: Offers,
+    hosts: tuple[str, ...] = LOOPBACK,
+    *,
+    most_uploaded: int = MOST_UPLOADED,
+    most_at_a_time: int = MOST_AT_A_TIME,
+) -> FastAPI:
+    """The application over what is offered.
+
+    Parameters
+    ----------
+    hosts : names under which it may be asked; any other Host header is refused.
+    most_uploaded, most_at_a_time : bytes of a body, requests.
+    """
+    app = FastAPI(title="equiradio", version=equiradio.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    options: dict[str, Any] = {"responses": FAULTS}
+    app.include_router(sources_routes.routes(offers), **options)
+    app.include_router(lists_routes.routes(offers), **options)
+    app.add_middleware(Guard, hosts=hosts, most_uploaded=most_uploaded, most_at_a_time=most_at_a_time)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _broken)
+    pages = _static_files()
+
+    @app.get("/{name:path}", include_in_schema=False)
+    def page(name: str) -> Response:
+        """The viewer's own files, read when it started: no name opens any other."""
+        file = {"": "index.html", "api": "api.html"}.get(name, name)
+        if file not in pages:
+            refusal = RequestRefusal("address", f"/{clipped(name)}", "/, /api, or an endpoint that /api lists", "Open /.")
+            return JSONResponse(as_json(refusal), 404)
+        kind, content = pages[file]
+        return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
+
+    return app
+
+
+def _static_files() -> Mapping[str, tuple[str, bytes]]:
+    files = [path for path in STATIC.iterdir() if path.is_file()]
+    return {path.name: (KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "", path.read_bytes()) for path in files}
+
+
+def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)
+    return JSONResponse(as_json(error), status_of(error))
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    given = first.get("input")
+    found = "missing" if first["type"] == "missing" else clipped(repr(given)) if isinstance(given, str | int | float) else first["type"]
+    return JSONResponse(as_json(RequestRefusal(where, found, first["msg"].lower(), "See /api for what this endpoint takes.")), 422)
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    where = f"{request.method} {clipped(request.url.path)}"
+    refusal = RequestRefusal(where, f"{error.status_code} {error.detail}", "an endpoint that /api lists", "See /api.")
+    return JSONResponse(as_json(refusal), error.status_code, error.headers)
+
+
+def _broken(request: Request, error: Exception) -> JSONResponse:
+    logging.getLogger("equiradio.serve").error("%s %s", request.method, request.url.path, exc_info=error)
+    refusal = RequestRefusal("viewer", f"a defect of ours ({type(error).__name__})", "an answer", "Please report it.")
+    return JSONResponse(as_json(refusal), 500)

@@ -1,0 +1,125 @@
+"""A source as the viewer holds it, and the shelf of those that were uploaded."""
+
+import hashlib
+import math
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from equiradio.data.preprocess import SIDE
+from equiradio.serve.refusals import NotOffered
+
+GRID = 11  # places per axis at which sky positions are computed; between them the page interpolates unit vectors
+ARCSEC_PER_PIXEL = 1.8  # of FIRST, MiraBest and simulated sources
+FIRST_BEAM = 5.4  # arcsec, Becker et al. 1995
+KEPT = 64  # uploads held at a time; the oldest goes first
+POSITION = re.compile(r"\d{3}_(\d{3}\.\d+)([+-]\d{3}\.\d+)_")  # MiraBest names carry right ascension and declination
+
+
+@dataclass(frozen=True)
+class Held:
+    """A source ready to be looked at.
+
+    Attributes
+    ----------
+    key : its address in requests, ``<set>/<name>``.
+    name : what its user calls it.
+    pixels : uint8 (150, 150), as networks take them.
+    values : float32 (150, 150) in ``unit`` where the file has them, not a number where it has none.
+    wcs : astropy WCS of the 150 x 150 pixels, or None.
+    position : (ra_deg, dec_deg) of the centre for sources known from a catalogue alone.
+    beam_arcsec : major and minor axis, beam_pa_deg its position angle.
+    label : class in the catalogue, -1 hybrid, None where there is none.
+    flags : word -> meaning, what was unusual in reading it.
+    """
+
+    key: str
+    name: str
+    pixels: np.ndarray
+    values: np.ndarray | None = None
+    unit: str = ""
+    wcs: Any = None
+    position: tuple[float, float] | None = None
+    arcsec_per_pixel: float | None = ARCSEC_PER_PIXEL
+    beam_arcsec: tuple[float, float] | None = None
+    beam_pa_deg: float = 0.0
+    label: int | None = None
+    confidence: str = ""
+    flags: dict[str, str] = field(default_factory=dict)
+
+    def sky_grid(self) -> list[list[list[float]]] | None:
+        """Unit vectors towards the pixels at evenly spaced rows and columns, (`GRID`, `GRID`, 3); None where positions are unknown."""
+        places = np.linspace(0, SIDE - 1, GRID)
+        rows, columns = np.meshgrid(places, places, indexing="ij")
+        if self.wcs is not None:
+            ra, dec = (np.deg2rad(axis) for axis in self.wcs.wcs_pix2world(columns, rows, 0))
+            vectors = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], -1)
+        elif self.position is not None:
+            vectors = tangent_vectors(self.position, rows, columns)
+        else:
+            return None
+        return vectors.round(12).tolist() if np.isfinite(vectors).all() else None
+
+    def any_wcs(self) -> Any:
+        """The WCS, made from the catalogue's position where the source came without one."""
+        if self.wcs is not None or self.position is None:
+            return self.wcs
+        from astropy.wcs import WCS
+
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], self.position
+        wcs.wcs.crpix, wcs.wcs.cdelt = [(SIDE + 1) / 2] * 2, [-ARCSEC_PER_PIXEL / 3600, ARCSEC_PER_PIXEL / 3600]
+        return wcs
+
+
+def tangent_vectors(position: tuple[float, float], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Unit vectors towards pixels of a gnomonic image, north up and east left, whose middle is at ``position``."""
+    ra, dec = np.deg2rad(position)
+    step = math.radians(ARCSEC_PER_PIXEL / 3600)
+    east, north = -(columns - (SIDE - 1) / 2) * step, (rows - (SIDE - 1) / 2) * step
+    centre = np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
+    to_east = np.array([-math.sin(ra), math.cos(ra), 0.0])
+    to_north = np.array([-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec)])
+    vectors = centre + east[..., None] * to_east + north[..., None] * to_north
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def position_in(name: str) -> tuple[float, float] | None:
+    """Right ascension and declination in a MiraBest name such as ``100_176.104+025.235_0.1776_0089.84``."""
+    match = POSITION.match(name)
+    return (float(match[1]), float(match[2])) if match else None
+
+
+class Shelf:
+    """Uploaded sources, the latest `KEPT` of them. Names are hashes of the content, so that the same file is held once."""
+
+    def __init__(self) -> None:
+        self._sources: OrderedDict[str, Held] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, content: bytes, make: Any) -> Held:
+        """Hold what ``make(key)`` reads from the content; read but once."""
+        key = f"upload/{hashlib.sha256(content).hexdigest()[:20]}"
+        source = make(key)
+        with self._lock:
+            self._sources[key] = source
+            self._sources.move_to_end(key)
+            while len(self._sources) > KEPT:
+                self._sources.popitem(last=False)
+        return source
+
+    def get(self, key: str) -> Held:
+        with self._lock:
+            if key not in self._sources:
+                do = "Upload the file again; uploads are held in memory until the viewer stops."
+                raise NotOffered("source", key, f"one of the last {KEPT} uploads", do)
+            return self._sources[key]
+
+    def all(self) -> list[Held]:
+        """The latest first."""
+        with self._lock:
+            return list(reversed(self._sources.values()))

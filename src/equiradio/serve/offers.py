@@ -1,0 +1,98 @@
+"""All that a viewer offers, settled when it starts: requests name parts of it and can reach nothing else."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from equiradio.errors import DataRefusal
+from equiradio.serve.gallery import Runs
+from equiradio.serve.networks import Networks, offered, packaged_names
+from equiradio.serve.sets import ImageFolder, Sets, data_sets
+from equiradio.serve.tables import Table
+
+if TYPE_CHECKING:
+    from equiradio.serve.answers import Turner
+
+
+REMEMBERED = 512  # answers
+
+
+@dataclass
+class Offers:
+    """Networks, sets of sources, runs and tables, each by name.
+
+    Attributes
+    ----------
+    reading : held while an upload is decoded.
+    answered : classes already asked for, by source and model.
+    """
+
+    networks: Networks
+    sets: Sets
+    runs: Runs
+    tables: dict[str, Table]
+    reading: threading.Lock = field(default_factory=threading.Lock)
+    answered: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _turner: Any = None
+
+    def remember(self, key: tuple[str, str], answer: dict[str, Any]) -> None:
+        """Keep the class of a source by a model, the latest `REMEMBERED` of them."""
+        self.answered[key] = answer
+        for old in list(self.answered)[:-REMEMBERED]:
+            self.answered.pop(old, None)
+
+    def turner(self) -> "Turner":
+        """The keeper of frames; made when first needed, because torch takes seconds to import."""
+        with self.reading:
+            if self._turner is None:
+                from equiradio.serve.answers import Turner
+
+                self._turner = Turner(self.networks)
+            return self._turner
+
+    def image_names(self) -> dict[str, str]:
+        """File name -> key of the images offered."""
+        folder = self.sets.by_name.get("images")
+        return {name: f"images/{key}" for name, key in folder.by_name.items()} if folder else {}
+
+    def warm(self) -> None:
+        """Open the first network and ask it once, so that the first frame is as quick as later ones."""
+        import numpy as np
+
+        from equiradio.serve.held import Held
+
+        blank = Held("", "", np.zeros((150, 150), np.uint8))
+        self.networks.turn.ask(lambda: self.turner().frame(self.networks.get(None), blank, 0.0))
+
+
+def gather(
+    models: list[str], runs: list[Path], data: list[str], images: Path | None, tables: list[Path], data_dir: Path | None = None
+) -> Offers:
+    """What the command line asks to offer; without models, those of the package, and then the runs.
+
+    Raises
+    ------
+    Refusal : something named is not there.
+    """
+    galleries = Runs(runs)
+    names = models or [*packaged_names(), *(str(run.folder) for run in galleries.by_name.values() if run.weights_file.is_file())]
+    sets: list[Any] = [*data_sets(data, data_dir)]
+    if images is not None:
+        sets.append(ImageFolder(images))
+    return Offers(Networks([offered(name) for name in names]), Sets(sets), galleries, _tables(tables, galleries))
+
+
+def _tables(paths: list[Path], galleries: Runs) -> dict[str, Table]:
+    """Tables by file name; those of one name are told apart by their folders. Predictions of runs are offered too."""
+    tables: dict[str, Table] = {}
+    for path in paths:
+        if not path.is_file():
+            raise DataRefusal(path, "no such file", "a table that a verb wrote", "Correct --table.")
+        name = path.name if path.name not in tables else f"{path.resolve().parent.name}/{path.name}"
+        tables[name] = Table(name, path)
+    for run in galleries.by_name:
+        for evaluation in galleries.evaluations(run):
+            name = f"{run}/{evaluation}"
+            tables[name] = Table(name, galleries.by_name[run].folder / "predictions" / f"{evaluation}.parquet")
+    return tables

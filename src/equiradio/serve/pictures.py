@@ -1,0 +1,42 @@
+"""Small pictures for lists, and FITS files of maps."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from equiradio.serve.held import Held
+
+SHOWN = 100  # pixels of a picture in a gallery
+
+
+def png(pixels: np.ndarray, colours: str = "gray") -> bytes:
+    """A picture of uint8 pixels, row 0 at the bottom; grey through a square root, so that lobes show beside the core."""
+    from matplotlib import colormaps
+    from PIL import Image
+
+    shades = np.sqrt(pixels / 255.0) if colours == "gray" else pixels / 255.0
+    table = (np.asarray(colormaps[colours](np.arange(256)))[:, :3] * 255).round().astype(np.uint8)
+    picture = Image.fromarray((shades[::-1] * 255).round().astype(np.uint8), mode=None).resize((SHOWN, SHOWN), Image.Resampling.BILINEAR)
+    picture.putpalette(table.tobytes())
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def maps_as_fits(source: Held, answer: dict[str, Any], planes: list[np.ndarray], rotation_deg: float, version: str) -> bytes:
+    """Image and attention maps turned back to the sky, one HDU each, with the source's WCS where it has one."""
+    from astropy.io import fits
+
+    wcs = source.any_wcs()
+    header = wcs.to_header() if wcs is not None else fits.Header()
+    header["OBJECT"] = source.name.encode("ascii", "replace").decode()[:60]
+    header["HISTORY"] = f"equiradio {version}, model {answer['model']}".encode("ascii", "replace").decode()
+    header["HISTORY"] = f"attention of the source turned by {rotation_deg:g} deg, turned back"
+    hdus = [fits.PrimaryHDU(source.pixels, header)]
+    for number, plane in enumerate(planes):
+        hdu = fits.ImageHDU(plane.astype(np.float32), header, name="ATTENTION" if number == 0 else f"GATE{number}")
+        hdus.append(hdu)
+    file = io.BytesIO()
+    fits.HDUList(hdus).writeto(file)
+    return file.getvalue()

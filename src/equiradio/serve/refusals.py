@@ -1,0 +1,60 @@
+"""Refusals at the door of HTTP: each kind with its status code, all of one JSON shape."""
+
+from typing import Any
+
+from equiradio.errors import Refusal
+
+CLIPPED = 200  # characters of a name from a request that are repeated in an answer
+
+
+class RequestRefusal(Refusal):
+    """A request that cannot be answered as it was asked."""
+
+    kind = "request"
+    status = 422
+
+
+class NotOffered(RequestRefusal):
+    """A name that is none of those offered when the viewer was started."""
+
+    status = 404
+
+    def __init__(self, what: str, name: str, known: str, do: str) -> None:
+        super().__init__(what, f"{clipped(name)!r} is not offered here", known, do)
+
+
+class TooLarge(RequestRefusal):
+    """More bytes than are taken."""
+
+    status = 413
+
+
+class Forbidden(RequestRefusal):
+    """Asked by a page of another origin, or under a name that is not this server's."""
+
+    status = 403
+
+
+class Busy(RequestRefusal):
+    """More at a time than is answered."""
+
+    status = 503
+
+
+def clipped(text: str) -> str:
+    return text if len(text) <= CLIPPED else text[:CLIPPED] + "..."
+
+
+def as_json(refusal: Refusal) -> dict[str, Any]:
+    """The one shape of errors: kind, where, found, expected, do."""
+    parts = ("kind", "where", "found", "expected", "do")
+    return {"error": {part: printable(str(getattr(refusal, part))) for part in parts}}
+
+
+def printable(text: str) -> str:
+    """Text that JSON can carry: lone surrogates, which file names may hold, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def status_of(refusal: Refusal) -> int:
+    return refusal.status if isinstance(refusal, RequestRefusal) else 422

@@ -1,0 +1,128 @@
+"""Sets of sources that are offered: data sets by name, folders of images, and uploads."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from equiradio.data.sources import Sources
+from equiradio.errors import DataRefusal
+from equiradio.serve.held import FIRST_BEAM, Held, Shelf, position_in
+from equiradio.serve.reading import MOST_BYTES, read_source
+from equiradio.serve.refusals import NotOffered
+
+SUFFIXES = (".fits", ".fits.gz", ".fit", ".fits.fz", ".png", ".npy")
+MOST_FILES = 20_000
+
+
+class DataSet:
+    """A data set by name, read when first asked for."""
+
+    def __init__(self, name: str, where: str, data_dir: Path | None) -> None:
+        self.name, self._where, self._data_dir = name, where, data_dir
+        self._sources: Sources | None = None
+        self._rows: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def sources(self) -> Sources:
+        from equiradio.data.datasets import open_data
+
+        with self._lock:
+            if self._sources is None:
+                self._sources = open_data(self._where, self._data_dir)
+                self._rows = {str(name): row for row, name in enumerate(self._sources.source_ids)}
+            return self._sources
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Every source: name, label, split, confidence."""
+        sources = self.sources()
+        columns = zip(sources.source_ids, sources.labels, sources.split, sources.confidence, strict=True)
+        return [
+            {"key": f"{self.name}/{name}", "name": str(name), "label": int(label), "split": str(split), "confidence": str(sure)}
+            for name, label, split, sure in columns
+        ]
+
+    def get(self, name: str) -> Held:
+        sources = self.sources()
+        if name not in self._rows:
+            raise NotOffered("source", name, f"a source of {self.name}", "Choose one of its list.")
+        row = self._rows[name]
+        return Held(
+            f"{self.name}/{name}",
+            name,
+            sources.images[row],
+            position=position_in(name),
+            beam_arcsec=(FIRST_BEAM, FIRST_BEAM),
+            label=int(sources.labels[row]),
+            confidence=str(sources.confidence[row]),
+        )
+
+
+class ImageFolder:
+    """Image files under a folder, as they were when the viewer started: a request names one of them and can name nothing else."""
+
+    name = "images"
+
+    def __init__(self, folder: Path) -> None:
+        self._files: dict[str, Path] = {}
+        root = folder.resolve()
+        for path in sorted(root.rglob("*")):
+            inside = path.is_file() and path.resolve().is_relative_to(root)  # a link may lead out
+            if inside and path.name.lower().endswith(SUFFIXES) and len(self._files) < MOST_FILES:
+                self._files[path.relative_to(root).as_posix()] = path
+        if not self._files:
+            raise DataRefusal(folder, "no image in it", f"files ending in {', '.join(SUFFIXES)}", "Name another folder.")
+        self.by_name = {path.name: name for name, path in self._files.items()}
+
+    def listing(self) -> list[dict[str, Any]]:
+        return [{"key": f"{self.name}/{name}", "name": name, "label": None, "split": "", "confidence": ""} for name in self._files]
+
+    def get(self, name: str) -> Held:
+        if name not in self._files:
+            raise NotOffered("source", name, "one of the images offered with --images", "Choose one of the list.")
+        path = self._files[name]
+        if path.stat().st_size > MOST_BYTES:
+            raise DataRefusal(name, f"{path.stat().st_size:,} bytes", f"at most {MOST_BYTES:,}", "Cut the source out first.")
+        return read_source(path.read_bytes(), path.name, f"{self.name}/{name}")
+
+
+class Sets:
+    """All sets by name, uploads among them."""
+
+    def __init__(self, sets: list[Any]) -> None:
+        self.by_name = {each.name: each for each in sets}
+        self.shelf = Shelf()
+
+    def names(self) -> list[str]:
+        return [*self.by_name, "upload"]
+
+    def listing(self, name: str) -> list[dict[str, Any]]:
+        if name == "upload":
+            held = self.shelf.all()
+            return [{"key": source.key, "name": source.name, "label": None, "split": "", "confidence": ""} for source in held]
+        if name not in self.by_name:
+            raise NotOffered("set", name, ", ".join(self.names()), "Choose one of these.")
+        return self.by_name[name].listing()
+
+    def get(self, key: str) -> Held:
+        """The source of a key ``<set>/<name>``."""
+        name, slash, rest = key.partition("/")
+        if name == "upload" and slash:
+            return self.shelf.get(key)
+        if name not in self.by_name or not slash:
+            raise NotOffered("source", key, f"SET/NAME with SET one of {', '.join(self.names())}", "Choose one of the list.")
+        return self.by_name[name].get(rest)
+
+
+def data_sets(names: list[str], data_dir: Path | None) -> list[DataSet]:
+    """The data sets asked for, a folder under its own name; by default MiraBest where it lies here, and the simulated one."""
+    from equiradio.data.location import data_folder
+    from equiradio.data.mirabest import find_mirabest
+
+    if not names:
+        found = find_mirabest(data_dir or data_folder()) is not None
+        names = [*(["mirabest"] if found else []), "simulated"]
+    sets = []
+    for name in names:
+        short = Path(name).resolve().name if Path(name).is_dir() else name
+        sets.append(DataSet(short, name, data_dir))
+    return sets

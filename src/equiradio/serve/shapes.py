@@ -1,0 +1,128 @@
+"""Shapes of the REST interface's answers, as its OpenAPI page shows them."""
+
+from pydantic import BaseModel, Field
+
+
+class ErrorParts(BaseModel):
+    """What was refused and why."""
+
+    kind: str
+    where: str
+    found: str
+    expected: str
+    do: str
+
+
+class Error(BaseModel):
+    """The one shape of errors."""
+
+    error: ErrorParts
+
+
+class Health(BaseModel):
+    """Whether the viewer answers."""
+
+    state: str = Field(description="ready")
+    version: str
+    models: int
+    sets: list[str]
+    runs: int
+    tables: int
+    megabytes: float = Field(description="peak resident memory of the process")
+
+
+class Model(BaseModel):
+    """A model offered, from its card."""
+
+    name: str
+    model: str
+    group: str
+    order: int
+    weights: int = Field(description="trainable weights")
+    seeds: list[int] = Field(description="one per member of the ensemble")
+    packaged: bool
+    data: str
+    best_validation_loss: float | None
+    licence: str
+    citation: str
+
+
+class Answer(BaseModel):
+    """A class with its uncertainty."""
+
+    source: str
+    model: str
+    label: str
+    p_fri: float
+    p_frii: float
+    p_frii_low: float = Field(description="lower end of the 90 % interval over members and poses")
+    p_frii_high: float
+    uncertain: bool = Field(description="the model abstains: its interval spans even odds")
+    answers: int = Field(description="members times poses")
+    members: int
+    in_words: str
+    flags: dict[str, str]
+    seconds: float
+
+
+class Explanation(BaseModel):
+    """Attention of one model. Maps are base64 of 150 x 150 uint8, rows from row 0; the mean of the gates first, then shallow to deep."""
+
+    model: str
+    p_frii: float = Field(description="of the turned source, by the first member alone")
+    p_frii_unturned: float
+    gates: int
+    maps: list[str] = Field(description="in the frame of the turned source")
+    maps_turned_back: list[str]
+    peaks: list[tuple[int, int]] = Field(description="row and column of the largest value of each map")
+    peaks_turned_back: list[tuple[int, int]]
+    drift: float | None = Field(
+        description="root of summed squares of (map turned back - map of the source as it is) over that of the latter"
+    )
+    drift_of_resampling: float | None = Field(description="the same for a map merely turned there and back")
+    exact_quarter_turns: bool
+    milliseconds: float
+
+
+class Explained(BaseModel):
+    """A source turned by ``rotation_deg`` in the sense of torch.rot90, and what each model attends to."""
+
+    source: str
+    rotation_deg: float
+    pixels: str = Field(description="base64 of 150 x 150 uint8, as the networks see it")
+    answers: list[Explanation]
+
+
+class Source(BaseModel):
+    """A source. ``pixels`` base64 of uint8, ``values`` base64 of little-endian float32 in ``unit``, both 150 x 150 from row 0."""
+
+    key: str
+    name: str
+    pixels: str
+    values: str | None
+    unit: str
+    sky: list[list[list[float]]] | None = Field(description="unit vectors at evenly spaced rows and columns")
+    arcsec_per_pixel: float | None
+    beam_arcsec: tuple[float, float] | None
+    beam_pa_deg: float
+    label: str | None
+    confidence: str
+    flags: dict[str, str]
+
+
+class Listed(BaseModel):
+    """A source of a set."""
+
+    key: str
+    name: str
+    label: int | None
+    split: str
+    confidence: str
+
+
+class Listing(BaseModel):
+    """Part of a set."""
+
+    set: str
+    total: int
+    sources: list[Listed]

@@ -1,0 +1,225 @@
+// One square picture: a plane in colours, another over it, contours, a marker, scale bar, beam and compass. Row 0 at the bottom.
+
+import { contour } from "./contours.js";
+import { shades } from "./colours.js";
+import { unturned } from "./sky.js";
+
+export const SIDE = 150;
+
+/** Zoom and centre (columns, rows), shared by all panels. */
+export const eye = { zoom: 1, column: SIDE / 2, row: SIDE / 2 };
+
+export function lookAt(zoom, column, row) {
+  eye.zoom = Math.min(Math.max(zoom, 1), 12);
+  const half = SIDE / 2 / eye.zoom;
+  eye.column = Math.min(Math.max(column, half), SIDE - half);
+  eye.row = Math.min(Math.max(row, half), SIDE - half);
+}
+
+export class Panel {
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.small = document.createElement("canvas");
+    this.small.width = this.small.height = SIDE;
+    this.scene = null;
+    this.cursor = null;
+    new ResizeObserver(() => this.draw()).observe(canvas);
+  }
+
+  /** base, over: {plane, colours, stretch, opacity}; lines: [{plane, levels, colour}]; furniture: {scale, beam, angle, compass}; marker: {row, column}. */
+  show(scene) {
+    this.scene = scene;
+    this.draw();
+  }
+
+  /** Centre of a pixel -> place on the canvas. */
+  place(row, column) {
+    const unit = (this.canvas.width / SIDE) * eye.zoom;
+    const middle = this.canvas.width / 2;
+    return [middle + (column + 0.5 - eye.column) * unit, middle - (row + 0.5 - eye.row) * unit];
+  }
+
+  /** Place of a pointer -> row and column. */
+  pixel(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const unit = (box.width / SIDE) * eye.zoom;
+    return {
+      column: (event.clientX - box.left - box.width / 2) / unit + eye.column - 0.5,
+      row: -(event.clientY - box.top - box.height / 2) / unit + eye.row - 0.5,
+    };
+  }
+
+  draw() {
+    const box = this.canvas.clientWidth;
+    if (!box) return;
+    const sharp = Math.min(window.devicePixelRatio || 1, 2);
+    const side = Math.round(box * sharp);
+    if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
+    const pen = this.canvas.getContext("2d");
+    pen.fillStyle = "#000";
+    pen.fillRect(0, 0, side, side);
+    if (!this.scene) return;
+    const { base, over, lines = [], furniture, marker } = this.scene;
+    if (base) this.paint(pen, base, 1);
+    if (over) this.paint(pen, over, over.opacity);
+    for (const line of lines) this.trace(pen, line, sharp);
+    if (marker) this.mark(pen, marker, sharp);
+    if (this.cursor) this.cross(pen, this.cursor, sharp);
+    if (furniture) this.furnish(pen, furniture, side, sharp);
+  }
+
+  /** low, high: values that the colours span; within: only where a frame turned by this angle had pixels; fading: clear where low. */
+  paint(pen, { plane, colours, stretch, low = 0, high = 255, within, fading }, opacity) {
+    const table = shades(colours, stretch);
+    const picture = new ImageData(SIDE, SIDE);
+    for (let row = 0; row < SIDE; row++) {
+      for (let column = 0; column < SIDE; column++) {
+        const share = Math.min(Math.max((plane[(SIDE - 1 - row) * SIDE + column] - low) / (high - low || 1), 0), 1);
+        const value = 3 * Math.round(255 * share);
+        const at = 4 * (row * SIDE + column);
+        picture.data[at] = table[value];
+        picture.data[at + 1] = table[value + 1];
+        picture.data[at + 2] = table[value + 2];
+        picture.data[at + 3] = fading ? 255 * share : within && outside(SIDE - 1 - row, column, within) ? 0 : 255;
+      }
+    }
+    this.small.getContext("2d").putImageData(picture, 0, 0);
+    const unit = (this.canvas.width / SIDE) * eye.zoom;
+    const middle = this.canvas.width / 2;
+    pen.save();
+    pen.globalAlpha = opacity;
+    pen.imageSmoothingEnabled = unit < 4;
+    pen.drawImage(this.small, middle - eye.column * unit, middle - (SIDE - eye.row) * unit, SIDE * unit, SIDE * unit);
+    pen.restore();
+  }
+
+  trace(pen, { plane, levels, colour, dashed }, sharp) {
+    pen.save();
+    pen.strokeStyle = colour;
+    pen.lineWidth = 1.1 * sharp;
+    if (dashed) pen.setLineDash([3 * sharp, 3 * sharp]);
+    pen.beginPath();
+    for (const level of levels) {
+      for (const [x1, y1, x2, y2] of contour(plane, SIDE, level)) {
+        pen.moveTo(...this.place(y1, x1));
+        pen.lineTo(...this.place(y2, x2));
+      }
+    }
+    pen.stroke();
+    pen.restore();
+  }
+
+  mark(pen, { row, column }, sharp) {
+    const [x, y] = this.place(row, column);
+    for (const [colour, width] of [["#000", 3.5], ["#fff", 1.5]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = width * sharp;
+      pen.beginPath();
+      pen.arc(x, y, 7 * sharp, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+  }
+
+  cross(pen, { row, column }, sharp) {
+    const [x, y] = this.place(row, column);
+    pen.strokeStyle = "#fffc";
+    pen.lineWidth = sharp;
+    pen.beginPath();
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      pen.moveTo(x + 4 * dx * sharp, y + 4 * dy * sharp);
+      pen.lineTo(x + 12 * dx * sharp, y + 12 * dy * sharp);
+    }
+    pen.stroke();
+  }
+
+  furnish(pen, { scale, beam, beamAngle, angle, compass }, side, sharp) {
+    const unit = (side / SIDE) * eye.zoom;
+    const words = (text, x, y, align) => {
+      pen.font = `${11 * sharp}px system-ui, sans-serif`;
+      pen.textAlign = align;
+      pen.lineWidth = 3 * sharp;
+      pen.strokeStyle = "#000c";
+      pen.strokeText(text, x, y);
+      pen.fillStyle = "#fff";
+      pen.fillText(text, x, y);
+    };
+    pen.lineCap = "butt";
+    if (scale) {
+      const long = [120, 60, 30, 15, 10, 5, 2, 1].find((arcsec) => (arcsec / scale) * unit < side * 0.36) || 1;
+      const length = (long / scale) * unit;
+      const [x, y] = [side - 10 * sharp, side - 12 * sharp];
+      for (const [colour, width] of [["#000c", 5], ["#fff", 2]]) {
+        pen.strokeStyle = colour;
+        pen.lineWidth = width * sharp;
+        pen.beginPath();
+        pen.moveTo(x - length, y);
+        pen.lineTo(x, y);
+        pen.stroke();
+      }
+      words(long >= 60 ? `${long / 60}′` : `${long}″`, x - length / 2, y - 5 * sharp, "center");
+    }
+    if (beam && scale) {
+      const [major, minor] = beam.map((arcsec) => Math.max((arcsec / scale / 2) * unit, 1.5 * sharp));
+      pen.save();
+      pen.translate(12 * sharp + major, side - 12 * sharp - major);
+      pen.rotate((-(beamAngle || 0) * Math.PI) / 180 + (angle * Math.PI) / 180);
+      pen.beginPath();
+      pen.ellipse(0, 0, minor, major, 0, 0, 2 * Math.PI);
+      pen.fillStyle = "#fff9";
+      pen.strokeStyle = "#fff";
+      pen.lineWidth = sharp;
+      pen.fill();
+      pen.stroke();
+      pen.restore();
+    }
+    if (compass) {
+      const [x, y] = [28 * sharp, 30 * sharp];
+      for (const [letter, direction] of [["N", compass.north], ["E", compass.east]]) {
+        const [dx, dy] = [direction[0] * 16 * sharp, direction[1] * 16 * sharp];
+        for (const [colour, width] of [["#000c", 3.5], ["#fff", 1.5]]) {
+          pen.strokeStyle = colour;
+          pen.lineWidth = width * sharp;
+          pen.beginPath();
+          pen.moveTo(x, y);
+          pen.lineTo(x + dx, y + dy);
+          pen.stroke();
+        }
+        words(letter, x + dx * 1.45, y + dy * 1.45 + 4 * sharp, "center");
+      }
+    }
+  }
+}
+
+/** Directions of north and east on the screen (right, down) in an image turned by an angle, from a grid of unit vectors. */
+export function compassOf(grid, angle, position) {
+  if (!grid) return null;
+  const middle = (SIDE - 1) / 2;
+  const here = position(grid, middle, middle);
+  const slope = (down, across) => {
+    const from = unturned(middle, middle, angle);
+    const to = unturned(middle + down, middle + across, angle);
+    const [a, b] = [position(grid, from.row, from.column), position(grid, to.row, to.column)];
+    const east = ((((b.ra - a.ra + 540) % 360) - 180) * Math.cos((here.dec * Math.PI) / 180));
+    return { east, north: b.dec - a.dec };
+  };
+  const [up, right] = [slope(10, 0), slope(0, 10)];
+  const unit = (x, y) => [x / (Math.hypot(x, y) || 1), y / (Math.hypot(x, y) || 1)];
+  return { north: unit(right.north, -up.north), east: unit(right.east, -up.east) };
+}
+
+/** Least and largest of a plane. */
+export function span(plane) {
+  let [low, high] = [255, 0];
+  for (const value of plane) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+/** Had the frame turned by an angle no pixel here? */
+function outside(row, column, angle) {
+  const from = unturned(row, column, -angle);
+  return from.row < -0.5 || from.column < -0.5 || from.row > SIDE - 0.5 || from.column > SIDE - 0.5;
+}

@@ -1,0 +1,59 @@
+// What is seen, taken away: a PNG of the panels, a FITS file of the maps, a message to the SAMP hub.
+
+import { get, post, query } from "./api.js";
+import { state } from "./state.js";
+
+const GAP = 12;
+const LINE = 22;
+
+export function save(address, name) {
+  const link = document.createElement("a");
+  Object.assign(link, { href: address, download: name });
+  link.click();
+}
+
+/** All panels of all rows in one picture, with the words that belong to them. */
+export function savePicture(view) {
+  const rows = view.rows.map((row) => Object.values(row.panels).map((panel) => panel.canvas));
+  if (!rows.length) return;
+  const side = rows[0][0].width;
+  const sheet = document.createElement("canvas");
+  sheet.width = 3 * side + 4 * GAP;
+  sheet.height = 2 * LINE + rows.length * (side + LINE + GAP) + GAP;
+  const pen = sheet.getContext("2d");
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, sheet.width, sheet.height);
+  pen.fillStyle = "#111";
+  pen.font = "15px system-ui, sans-serif";
+  pen.fillText(`${view.source.name}, turned by ${state.source.rotation}°`, GAP, LINE, sheet.width - 2 * GAP);
+  rows.forEach((canvases, k) => {
+    const top = 2 * LINE + k * (side + LINE + GAP);
+    const said = view.rows[k].box.querySelector(".spoken")?.textContent || "";
+    pen.fillText(`${view.rows[k].name}: image, attention, attention turned back. ${said}`, GAP, top, sheet.width - 2 * GAP);
+    canvases.forEach((canvas, place) => pen.drawImage(canvas, GAP + place * (side + GAP), top + 8));
+  });
+  sheet.toBlob((blob) => {
+    const address = URL.createObjectURL(blob);
+    save(address, `${view.source.name.replace(/[^\w+.-]/g, "_")}-${state.source.rotation}deg.png`);
+    setTimeout(() => URL.revokeObjectURL(address), 10000);
+  });
+}
+
+const question = ({ key, a, rotation }) => query({ source: key, model: a, rotation_deg: rotation });
+
+export function saveFits() {
+  save(`/api/map.fits?${question(state.source)}`, "");
+}
+
+async function send(kind, asked, name, tell) {
+  try {
+    if (!(await get("samp")).hub) return tell("No SAMP hub runs. Start TOPCAT or Aladin, then send again.");
+    const { clients } = await post("samp", { kind, query: asked, name });
+    return tell(`Sent to ${clients} ${clients === 1 ? "program" : "programs"}.`, "good");
+  } catch (error) {
+    return tell(error.message);
+  }
+}
+
+export const sendMap = (view) => send("image", question(state.source), view.source.name, view.tell);
+export const sendTable = (asked, name, tell) => send("table", asked, name, tell);

@@ -1,0 +1,205 @@
+"""Tables of predictions, a page of rows at a time: filters, sorting, histograms and VOTables over a million rows."""
+
+import math
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from equiradio.errors import DataRefusal, nearest
+from equiradio.serve.refusals import RequestRefusal, clipped
+
+SELECTIONS = 6  # orders of rows kept
+BINS = 32
+MOST_WORDS = 12  # different values that a histogram of text shows
+MOST_EXPORTED = 200_000  # rows of a VOTable
+TESTS = ("is", "not", "min", "max", "has")
+FORM = "column:test:value, test one of " + ", ".join(TESTS)
+
+
+class Table:
+    """One table, read when first asked for."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name, self.path = name, path
+        self._table: pa.Table | None = None
+        self._kept: OrderedDict[tuple, pa.Array | None] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def table(self) -> pa.Table:
+        with self._lock:
+            if self._table is None:
+                self._table = read_table(self.path)
+            return self._table
+
+    def columns(self) -> list[dict[str, str]]:
+        """Name, kind (number, text or yes-no), unit and description of each column."""
+        return [
+            {"name": field.name, "kind": kind_of(field.type), **{key: _said(field, key) for key in ("unit", "description")}}
+            for field in self.table().schema
+        ]
+
+    def selection(self, where: list[str], sort: str | None, descending: bool) -> pa.Array | None:
+        """Row numbers in order; None for all rows as they are."""
+        if not where and not sort:
+            return None
+        key = (*where, sort, descending)
+        with self._lock:  # so that two requests for one selection compute it once
+            if key not in self._kept:
+                self._kept[key] = self._select(where, sort, descending)
+                while len(self._kept) > SELECTIONS:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
+    def _select(self, where: list[str], sort: str | None, descending: bool) -> pa.Array:
+        table = self.table()
+        rows = pa.array(np.arange(table.num_rows, dtype=np.int64))
+        mask = None
+        for text in where:
+            one = self._mask(text)
+            mask = one if mask is None else pc.and_(mask, one)
+        if mask is not None:
+            rows = rows.filter(pc.fill_null(mask, False))
+        if sort:
+            values = self._column(sort).take(rows)
+            rows = rows.take(pc.sort_indices(pa.table({"value": values}), [("value", "descending" if descending else "ascending")]))
+        return rows
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        names = self.table().column_names
+        if name not in names:
+            raise RequestRefusal("column", f"{clipped(name)!r} is not one of this table", ", ".join(names), nearest(name[:100], names))
+        return self.table().column(name)
+
+    def _mask(self, text: str) -> pa.ChunkedArray:
+        parts = text.split(":", 2)
+        if len(parts) != 3 or parts[1] not in TESTS:
+            raise RequestRefusal("where", f"{clipped(text)!r}", FORM, "For example p_frii:min:0.9.")
+        name, test, value = parts
+        column = self._column(name)
+        if test == "has":
+            return pc.match_substring(pc.cast(column, pa.string()), value, ignore_case=True)
+        if test in ("min", "max"):
+            number = _number(value)
+            if kind_of(column.type) != "number":
+                raise RequestRefusal("where", f"{name} holds {column.type}", "a column of numbers", "Use is, not or has.")
+            return (pc.greater_equal if test == "min" else pc.less_equal)(pc.cast(column, pa.float64()), number)
+        same = pc.equal(pc.cast(column, pa.string()), value)
+        return same if test == "is" else pc.invert(same)
+
+    def page(self, where: list[str], sort: str | None, descending: bool, offset: int, limit: int) -> dict[str, Any]:
+        """Rows ``offset`` to ``offset + limit`` of a selection, and how many it has."""
+        rows = self.selection(where, sort, descending)
+        table = self.table()
+        count = table.num_rows if rows is None else len(rows)
+        piece = table.slice(offset, limit) if rows is None else table.take(rows.slice(min(offset, count), limit))
+        content = [[plain(value) for value in row.values()] for row in piece.to_pylist()]
+        return {"total": table.num_rows, "selected": count, "offset": offset, "columns": self.columns(), "rows": content}
+
+    def histogram(self, column: str, where: list[str]) -> dict[str, Any]:
+        """Counts of a column over a selection: `BINS` bins of equal width for numbers, the most frequent values of others."""
+        values = self._column(column)
+        rows = self.selection(where, None, False)
+        values = values if rows is None else values.take(rows)
+        if kind_of(values.type) != "number":
+            counts = pc.value_counts(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values)
+            pairs = sorted(((str(pair["values"]), pair["counts"]) for pair in counts.to_pylist()), key=lambda pair: -pair[1])
+            return {"column": column, "words": [word for word, _ in pairs[:MOST_WORDS]], "counts": [n for _, n in pairs[:MOST_WORDS]]}
+        numbers = np.asarray(pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False), float)
+        numbers = numbers[np.isfinite(numbers)]
+        if not len(numbers):
+            return {"column": column, "edges": [], "counts": []}
+        low, high = float(numbers.min()), float(numbers.max())
+        if not math.isfinite(high - low):
+            raise RequestRefusal("column", f"{column} spans {low:g} to {high:g}", "a range that has a width", "Filter it first.")
+        counts, edges = np.histogram(numbers, BINS, (low, high) if high > low and (high - low) / BINS > 0 else (low - 0.5, low + 0.5))
+        return {"column": column, "edges": edges.tolist(), "counts": counts.tolist()}
+
+    def votable(self, where: list[str], sort: str | None, descending: bool) -> bytes:
+        """The selection as a VOTable."""
+        import io
+
+        from astropy.table import Table as SkyTable
+
+        rows = self.selection(where, sort, descending)
+        table = self.table()
+        count = table.num_rows if rows is None else len(rows)
+        if count > MOST_EXPORTED:
+            raise RequestRefusal("selection", f"{count:,} rows", f"at most {MOST_EXPORTED:,}", "Filter the table first.")
+        piece = table if rows is None else table.take(rows)
+        out = SkyTable(masked=True)
+        for field in piece.schema:
+            values = [value if plain(value) is not None else None for value in piece.column(field.name).to_pylist()]
+            out[field.name] = _votable_column(values, kind_of(field.type), pa.types.is_integer(field.type))
+            out[field.name].description = _said(field, "description")
+        file = io.BytesIO()
+        out.write(file, format="votable")
+        return file.getvalue()
+
+
+def _votable_column(values: list[Any], kind: str, whole: bool) -> Any:
+    from astropy.table import MaskedColumn
+
+    absent = [value is None for value in values]
+    if kind == "number":
+        filled = [0 if value is None else value for value in values]
+        return MaskedColumn(np.array(filled, np.int64 if whole else np.float64), mask=absent)
+    if kind == "yes-no":
+        return MaskedColumn(np.array([bool(value) for value in values]), mask=absent)
+    return MaskedColumn(np.array(["" if value is None else str(value) for value in values], dtype=str))
+
+
+def read_table(path: Path) -> pa.Table:
+    """A Parquet or CSV file.
+
+    Raises
+    ------
+    DataRefusal : missing, or neither of the two.
+    """
+    try:
+        if path.suffix.lower() == ".csv":
+            from pyarrow import csv
+
+            table = csv.read_csv(path)
+        else:
+            with pq.ParquetFile(path) as file:
+                table = file.read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        found = f"cannot be read ({str(error).splitlines()[0][:120]})"
+        raise DataRefusal(path, found, "a table that 'equiradio evaluate' or another verb wrote", "Check the path.") from None
+    if len(set(table.column_names)) != len(table.column_names):
+        raise DataRefusal(path, "two columns of one name", "names that differ", "Rename one.")
+    return table
+
+
+def kind_of(kind: pa.DataType) -> str:
+    if pa.types.is_boolean(kind):
+        return "yes-no"
+    return "number" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else "text"
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON can carry: numbers that are not finite become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _said(field: pa.Field, key: str) -> str:
+    return (field.metadata or {}).get(key.encode(), b"").decode("utf-8", "replace")
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise RequestRefusal("where", f"{clipped(text)!r}", "a number", "For example p_frii:min:0.9.")
+    return number

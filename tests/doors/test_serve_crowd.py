@@ -1,0 +1,56 @@
+"""Two hundred at once: each is answered or refused with 503, and memory stays bounded."""
+
+import asyncio
+import resource
+
+import httpx
+import pytest
+from serve_process import serving
+
+from equiradio.serve.networks import Networks, Turnstile, offered
+from equiradio.serve.offers import gather
+
+CROWD = 200
+
+
+def crowd(address, path, fields):
+    async def everyone():
+        limits = httpx.Limits(max_connections=CROWD)
+        async with httpx.AsyncClient(base_url=address, timeout=100, limits=limits) as client:
+            return await asyncio.gather(*(client.post(path, data=fields(k)) for k in range(CROWD)))
+
+    return asyncio.run(everyone())
+
+
+@pytest.fixture(scope="module")
+def offers(untrained, sky):
+    offers = gather([str(untrained("lenet"))], [], [str(sky)], None, [])
+    offers.networks = Networks([offered(str(untrained("lenet")))], Turnstile(waiting=4))
+    offers.warm()
+    return offers
+
+
+def peak_megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def test_a_crowd_is_answered_or_refused_and_memory_stays_bounded(offers, sky):
+    keys = [source["key"] for source in offers.sets.listing(sky.name)]
+    before = peak_megabytes()
+    with serving(offers, most_at_a_time=50) as address:
+        fields = lambda k: {"source": keys[k % len(keys)], "rotation_deg": str(k)}
+        responses = crowd(address, "/api/explain", fields)
+        codes = {response.status_code for response in responses}
+        assert codes <= {200, 503}
+        assert 200 in codes
+        assert all(response.json()["error"]["kind"] == "request" for response in responses if response.status_code == 503)
+        assert httpx.get(f"{address}/api/health").json()["state"] == "ready", "it lives on"
+    assert peak_megabytes() - before < 300
+
+
+def test_a_full_house_says_so(offers, sky):
+    with serving(offers, most_at_a_time=1) as address:
+        responses = crowd(address, "/api/explain", lambda k: {"source": offers.sets.listing(sky.name)[0]["key"], "rotation_deg": str(k)})
+    refused = [response for response in responses if response.status_code == 503]
+    assert refused
+    assert refused[0].headers["retry-after"] == "1"

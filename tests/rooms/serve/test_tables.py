@@ -1,0 +1,102 @@
+"""Tables a page at a time: filters and orders agree with NumPy, numbers that JSON lacks become nothing."""
+
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table as SkyTable
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from equiradio.errors import DataRefusal, Refusal
+from equiradio.serve import tables as module
+from equiradio.serve.refusals import RequestRefusal
+from equiradio.serve.tables import Table
+
+ROWS = 500
+
+
+@pytest.fixture(scope="module")
+def columns():
+    rng = np.random.default_rng(0)
+    p = rng.random(ROWS)
+    names = [f"J{k:04d}" for k in range(ROWS)]
+    return {"source_id": names, "p_frii": p, "label": np.where(p > 0.5, "FRII", "FRI"), "uncertain": abs(p - 0.5) < 0.1}
+
+
+@pytest.fixture(scope="module")
+def table(columns, tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "a.parquet"
+    pq.write_table(pa.table(columns), path)
+    return Table("a.parquet", path)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(low=st.floats(0, 1), descending=st.booleans(), offset=st.integers(0, 600), limit=st.integers(1, 100))
+def test_a_page_is_a_piece_of_the_filtered_and_sorted_table(table, columns, low, descending, offset, limit):
+    page = table.page([f"p_frii:min:{low}"], "p_frii", descending, offset, limit)
+    kept = np.sort(columns["p_frii"][columns["p_frii"] >= low])
+    expected = (kept[::-1] if descending else kept)[offset : offset + limit]
+    assert page["selected"] == len(kept)
+    assert [row[1] for row in page["rows"]] == expected.tolist()
+
+
+def test_the_law_of_pages_catches_a_limit_read_as_an_end(table, columns, monkeypatch):
+    monkeypatch.setattr(Table, "page", lambda self, where, sort, down, offset, limit: {"selected": ROWS, "rows": []})
+    with pytest.raises(AssertionError):
+        test_a_page_is_a_piece_of_the_filtered_and_sorted_table.hypothesis.inner_test(table, columns, 0.0, False, 0, 10)
+
+
+def test_tests_of_every_kind(table, columns):
+    count = lambda *where: table.page(list(where), None, False, 0, 1)["selected"]
+    assert count() == ROWS
+    assert count("label:is:FRII") + count("label:not:FRII") == ROWS
+    assert count("source_id:has:j000") == 10
+    assert count("uncertain:is:true") == int(columns["uncertain"].sum())
+    assert count("p_frii:min:0.2", "p_frii:max:0.3") == int(((columns["p_frii"] >= 0.2) & (columns["p_frii"] <= 0.3)).sum())
+
+
+@pytest.mark.parametrize("where", ["", "p_frii", "p_frii:over:1", "p:min:1", "p_frii:min:high", "p_frii:min:nan", "label:min:1"])
+def test_what_is_no_filter_is_refused(table, where):
+    with pytest.raises(RequestRefusal):
+        table.page([where], None, False, 0, 1)
+
+
+def test_histograms_count_every_row_once(table, columns):
+    found = table.histogram("p_frii", [])
+    assert np.array_equal(found["counts"], np.histogram(columns["p_frii"], module.BINS)[0])
+    assert sum(table.histogram("label", ["p_frii:max:0.5"])["counts"]) == int((columns["p_frii"] <= 0.5).sum())
+    assert table.histogram("p_frii", ["p_frii:min:2"]) == {"column": "p_frii", "edges": [], "counts": []}
+
+
+def test_odd_numbers_are_nothing_in_json(tmp_path):
+    path = tmp_path / "odd.parquet"
+    pq.write_table(pa.table({"x": [1.0, float("nan"), float("inf"), None], "when": pa.array([0, 1, None, 2], pa.timestamp("s"))}), path)
+    page = Table("odd", path).page([], "x", False, 0, 10)
+    assert [row[0] for row in page["rows"]].count(None) == 3
+    json.dumps(page, allow_nan=False)
+    assert sum(Table("odd", path).histogram("x", [])["counts"]) == 1
+    assert len(SkyTable.read(io.BytesIO(Table("odd", path).votable([], None, False)), format="votable")) == 4
+
+
+def test_a_selection_becomes_a_votable(table, columns, monkeypatch):
+    read = SkyTable.read(io.BytesIO(table.votable(["label:is:FRII"], "p_frii", True)), format="votable")
+    expected = np.sort(columns["p_frii"][columns["p_frii"] > 0.5])[::-1]
+    assert read.colnames == list(columns)
+    assert np.array_equal(read["p_frii"], expected)
+    monkeypatch.setattr(module, "MOST_EXPORTED", 10)
+    with pytest.raises(RequestRefusal, match="at most 10"):
+        table.votable([], None, False)
+
+
+def test_files_that_are_no_tables(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"nonsense")
+    (tmp_path / "b.csv").write_text("source_id,p_frii\na,0.5\nb,0.7\n")
+    with pytest.raises(DataRefusal, match="cannot be read"):
+        Table("a", tmp_path / "a.parquet").columns()
+    assert Table("b", tmp_path / "b.csv").page([], "p_frii", True, 0, 1)["rows"] == [["b", 0.7]]
+    with pytest.raises(Refusal):
+        Table("c", tmp_path / "c.parquet").columns()
