@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 import equiradio
-from equiradio.cli import bench, data, demo, evaluate, export, train
+from equiradio.cli import bench, data, demo, evaluate, explain, export, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
 
@@ -39,6 +39,7 @@ app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("explain")(explain.explain)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
 
