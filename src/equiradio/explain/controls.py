@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,14 +72,14 @@ def grad_cam(classifier: Classifier, images: np.ndarray, batch: int = 4) -> np.n
     captum = _captum()
     network = classifier.network
     cam = captum.LayerGradCam(_logits(network), network.blocks[2])  # type: ignore[index]
-    edge = (network.settings.side - SIDE) // 2  # type: ignore[union-attr, operator]
+    edge = (int(network.settings.side) - SIDE) // 2  # type: ignore[union-attr, arg-type]
     planes = []
     with torch.enable_grad():
         for start in range(0, len(images), batch):
             inputs = _prepared(classifier, images[start : start + batch]).requires_grad_()
             found = cam.attribute(inputs, target=_said(network, inputs))
             found = F.relu(found.flatten(1, -3).mean(1, keepdim=True))
-            sky = F.interpolate(found, size=(SIDE + 2 * edge,) * 2, mode="bilinear", align_corners=False)
+            sky = F.interpolate(found, size=[SIDE + 2 * edge] * 2, mode="bilinear", align_corners=False)
             planes.append(sky[:, 0, edge : edge + SIDE, edge : edge + SIDE].detach().cpu().float())
     return torch.cat(planes).numpy()
 
@@ -115,7 +116,7 @@ def _logits(network: nn.Module) -> Callable[[Tensor], Tensor]:
     return lambda inputs: network(inputs).logits
 
 
-def _captum():  # type: ignore[no-untyped-def]
+def _captum() -> Any:
     try:
         import captum.attr
     except ImportError:

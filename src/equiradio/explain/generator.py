@@ -35,7 +35,7 @@ def lie_errors(stages: Callable[[Tensor], dict[str, Tensor]], images: Tensor, st
 
     Returns
     -------
-    By stage: float (batch,), 0 for an equivariant layer, about 1 for one that ignores the turn.
+    By stage: float (batch,), 0 for an equivariant layer; 1 for one whose output stays put, more for one that moves otherwise.
     """
     along = generator(images)
     size = step * images.flatten(1).norm(dim=1) / along.flatten(1).norm(dim=1).clamp_min(1e-12)
@@ -60,7 +60,7 @@ class Stages:
         seen: dict[str, Tensor] = {}
         handles = []
         for number, block in enumerate(self.network.blocks, 1):  # type: ignore[arg-type]
-            for layer, norm in enumerate(block.norms, 1):  # type: ignore[union-attr, arg-type]
+            for layer, norm in enumerate(block.norms, 1):
                 handles.append(norm.register_forward_hook(_keep(seen, f"block {number}, layer {layer}")))
         try:
             attention = self.network(images).attention

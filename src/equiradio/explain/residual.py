@@ -24,8 +24,8 @@ def polar(planes: np.ndarray, radii: np.ndarray, steps: int = STEPS) -> np.ndarr
 def angular_power(planes: np.ndarray, harmonics: int = HARMONICS) -> np.ndarray:
     """Power of each angular harmonic m = 0..32 around the centre: (..., side, side) -> (..., 33).
 
-    c_m(r) = mean over phi of f(r, phi) exp(-i m phi); power of m > 0 counts m and -m; circles are weighted by their length. Circles from 3 pixels (inside, the grid has too few
-    pixels for an angle) to the inscribed one less 2.
+    c_m(r) = mean over phi of f(r, phi) exp(-i m phi); power of m > 0 counts m and -m; circles are weighted by their length. They go from
+    3 pixels (inside, the grid has too few pixels for an angle) to the inscribed circle less 2.
     """
     side = planes.shape[-1]
     radii = np.arange(3.0, side / 2 - 2)

@@ -1,6 +1,7 @@
 """Figures of an explanation's symmetry: error against angle, error of each layer, spectrum of the residue, randomised networks."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from equiradio.report.figures import COLOURS
 GREY = "0.45"
 
 
-def _band(axes, x, values, colour, label, style="-"):  # type: ignore[no-untyped-def]
+def _band(axes, x, values, colour, label, style="-"):
     """Mean over sources (x, sources) with the 95 % interval of the mean shaded."""
     mean, wide = values.mean(1), 1.96 * values.std(1) / np.sqrt(values.shape[1])
     axes.plot(x, mean, style, color=colour, label=label)
@@ -41,8 +42,8 @@ def symmetry_figure(
     if against:
         _band(left, angles, against[1][..., -1], COLOURS[1], f"combined map, {against[0]}")
         _band(right, angles, against[2], COLOURS[1], against[0])
-    left.set(xlabel="Rotation (degrees)", ylabel="Error of the map, |A(Rx) − R A(x)| / |A(x)|", ylim=(0, None))
-    right.set(xlabel="Rotation (degrees)", ylabel="Shift of the probability, |p(Rx) − p(x)|", ylim=(0, None))
+    left.set(xlabel="Rotation (degrees)", ylabel="Error of the map, |A(Rx) - R A(x)| / |A(x)|", ylim=(0, None))
+    right.set(xlabel="Rotation (degrees)", ylabel="Shift of the probability, |p(Rx) - p(x)|", ylim=(0, None))
     for axes in (left, right):
         axes.set_xticks(np.arange(0, 91, 15))
         axes.spines[["top", "right"]].set_visible(False)
@@ -51,14 +52,16 @@ def symmetry_figure(
 
 
 def layers_figure(names: list[str], errors: np.ndarray) -> Figure:
-    """Lie-derivative error of each layer: a dot per source (layers, sources), a line through the means."""
+    """Lie-derivative error of each layer: a dot per source (layers, sources), a line through the medians."""
     figure = Figure(figsize=(8.2, 3.6), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(names))
     gates = np.array([name.startswith("gate") for name in names])
     axes.plot(np.repeat(place, errors.shape[1]), errors.ravel(), ".", color="0.75", markersize=4, label="a source")
-    axes.plot(place[~gates], errors[~gates].mean(1), "o-", color=COLOURS[0], markersize=4, label="features (pooled over the group), mean")
-    axes.plot(place[gates], errors[gates].mean(1), "D", color=COLOURS[1], markersize=5, label="attention, mean")
+    axes.plot(
+        place[~gates], np.median(errors[~gates], 1), "o-", color=COLOURS[0], markersize=4, label="features (pooled over the group), median"
+    )
+    axes.plot(place[gates], np.median(errors[gates], 1), "D", color=COLOURS[1], markersize=5, label="attention, median")
     axes.set_xticks(place, [name.replace("block ", "").replace(", layer ", ".") for name in names], rotation=45, ha="right", fontsize=8)
     axes.set(xlabel="Block.layer, in the order in which the network computes", ylabel="Error under an infinitesimal turn", ylim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
@@ -99,9 +102,9 @@ def residue_figure(
         axes.legend(frameon=False, fontsize=8)
     left.set_ylabel("Share of the residue's power")
     right.set_ylabel("Power of the map over its mean's")
-    left.set_title("Residue of the sample, A(Rx) − R A(x)", fontsize=9)
+    left.set_title("Residue of the sample, A(Rx) - R A(x)", fontsize=9)
     sizes = ", ".join(f"{width:g}" for width in widths)
-    right.set_title(f"Map of a round source ({sizes} pixels wide): all of it is residue", fontsize=9)
+    right.set_title(f"Map of a round source, {sizes} pixels wide", fontsize=9)
     return figure
 
 
@@ -134,7 +137,7 @@ def gallery(images: np.ndarray, maps: Mapping[str, np.ndarray], agreement: np.nd
     count = min(count, len(order) // 2)
     columns = 1 + len(maps)
     figure = Figure(figsize=(2 * columns * 0.95 + 0.6, 1.06 * count + 0.6), layout="constrained")
-    halves = figure.subfigures(1, 2, wspace=0.04)
+    halves: Any = figure.subfigures(1, 2, wspace=0.04)
     for half, rows, title in zip(halves, (order[:count], order[::-1][:count]), ("best agreement", "worst agreement"), strict=True):
         half.suptitle(title, fontsize=9)
         panels = half.subplots(count, columns, squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
@@ -151,6 +154,6 @@ def gallery(images: np.ndarray, maps: Mapping[str, np.ndarray], agreement: np.nd
     return figure
 
 
-def share_axis(axes) -> None:  # type: ignore[no-untyped-def]
+def share_axis(axes) -> None:
     """Write an axis of shares in percent."""
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))

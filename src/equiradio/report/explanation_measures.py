@@ -10,12 +10,13 @@ from equiradio.report.explanation_figures import GREY, share_axis
 from equiradio.report.explanation_text import KINDS, MEASURES
 from equiradio.report.figures import COLOURS
 
+Lifts = Mapping[str, Mapping[str, float | None]]
 STYLES = {"attention": (COLOURS[0], 2.4), "image": (COLOURS[1], 1.2), "gaussian": (COLOURS[4], 1.2), "untrained": (GREY, 1.2)}
-STYLES |= {"grad_cam": (COLOURS[2], 1.2), "gradients": (COLOURS[3], 1.2)}
+STYLES |= {"departure": (COLOURS[5], 2.4), "grad_cam": (COLOURS[2], 1.2), "gradients": (COLOURS[3], 1.2)}
 
 
 def faithfulness_figure(fractions: tuple[float, ...], deletion: np.ndarray, insertion: np.ndarray) -> Figure:
-    """Probability of the class first given as the most marked pixels are deleted, or inserted into sky: (kinds, sources, fractions) each."""
+    """Probability of the class first given as the most marked pixels are deleted, or put into sky: (kinds, sources, fractions) each."""
     figure = Figure(figsize=(9.2, 3.6), layout="constrained")
     for axes, curves, title in zip(
         figure.subplots(1, 2, sharey=True),
@@ -37,18 +38,17 @@ def faithfulness_figure(fractions: tuple[float, ...], deletion: np.ndarray, inse
     return figure
 
 
-def lifts_figure(lifts: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> Figure:
-    """Lift of attention over each control with its 95 % interval, one panel per measure; right of zero attention is better."""
-    figure = Figure(figsize=(1.9 * len(lifts) + 1.2, 2.9), layout="constrained")
+def lifts_figure(lifts: Mapping[str, Lifts], departure: Mapping[str, Lifts]) -> Figure:
+    """Lift over each control with its 95 % interval, one panel per measure, right of zero better than the control.
+
+    Filled: attention. Hollow: its departure from the level that it has on empty sky.
+    """
+    figure = Figure(figsize=(1.9 * len(lifts) + 1.2, 3.4), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(lifts), sharey=True))
     for axes, (measure, controls) in zip(panels, lifts.items(), strict=True):
-        for place, (kind, lift) in enumerate(controls.items()):
-            if lift["lift"] is None:
-                continue
-            lost = lift["high"] is not None and lift["high"] < 0
-            colour = COLOURS[1] if lost else COLOURS[0] if (lift["low"] or 0) > 0 else GREY
-            axes.plot([lift["low"], lift["high"]], [place, place], color=colour, linewidth=2)
-            axes.plot(lift["lift"], place, "o", color=colour, markersize=5)
+        for rows, offset, face in ((controls, -0.13, None), (departure[measure], 0.13, "white")):
+            for place, lift in enumerate(rows.values()):
+                _lift(axes, place + offset, lift, face)
         axes.axvline(0, color="0.6", linewidth=0.8)
         axes.set_title(MEASURES[measure], fontsize=8)
         axes.set_yticks(range(len(controls)), [KINDS[kind] for kind in controls], fontsize=8)
@@ -56,12 +56,23 @@ def lifts_figure(lifts: Mapping[str, Mapping[str, Mapping[str, float | None]]]) 
         axes.spines[["top", "right"]].set_visible(False)
         axes.locator_params(axis="x", nbins=4)
     panels[0].invert_yaxis()
-    figure.supxlabel("Lift of attention over the control (orange: the control is better, blue: attention is, grey: neither)", fontsize=8)
+    words = "Lift over the control (orange: the control is better, blue: attention is, grey: neither)"
+    words += "; hollow: departure of attention from its sky level"
+    figure.supxlabel(words, fontsize=8)
     return figure
 
 
+def _lift(axes, place: float, lift: Mapping[str, float | None], face: str | None) -> None:
+    low, high, middle = lift["low"], lift["high"], lift["lift"]
+    if low is None or high is None or middle is None:
+        return
+    colour = COLOURS[1] if high < 0 else COLOURS[0] if low > 0 else GREY
+    axes.plot([low, high], [place, place], color=colour, linewidth=1.6)
+    axes.plot(middle, place, "o", color=colour, markersize=5, markerfacecolor=face or colour)
+
+
 def astronomy_figure(table: Mapping[str, np.ndarray]) -> Figure:
-    """FRII peaks, FRI inner half, and the Fanaroff-Riley ratio against the network's probability; columns as `explain_astronomy` has them."""
+    """FRII peaks, FRI inner half, and the Fanaroff-Riley ratio against the network's probability."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     fri, frii = table["label"] == 0, table["label"] == 1
@@ -81,7 +92,7 @@ def astronomy_figure(table: Mapping[str, np.ndarray]) -> Figure:
     right.axvline(0.5, color="0.7", linewidth=0.8)
     right.axhline(0.5, color="0.7", linewidth=0.8)
     right.set(
-        xlabel="Peak separation over extent (Fanaroff & Riley 1974)",
+        xlabel="Peak separation over extent",
         ylabel="Probability of FRII",
         title="All",
         xlim=(0, 1.02),
@@ -134,9 +145,9 @@ def uncertainty_figure(
     return figure
 
 
-def _coverage(axes, conformal: Mapping[str, Mapping[str, Any]]) -> None:  # type: ignore[no-untyped-def]
+def _coverage(axes, conformal: Mapping[str, Mapping[str, Any]]) -> None:
     """Measured coverage with its interval, and the mean size of the sets."""
-    ticks = []
+    ticks: list[str] = []
     for (name, parts), colour in zip(conformal.items(), COLOURS, strict=False):
         axes.axhline(parts["level"], color="0.6", linewidth=0.8, linestyle=":")
         for part in ("all", "confident", "uncertain"):
@@ -147,6 +158,6 @@ def _coverage(axes, conformal: Mapping[str, Mapping[str, Any]]) -> None:  # type
             axes.plot(len(ticks), found["coverage"], "o", color=colour)
             ticks.append(f"{name}\n{part}\nsize {found['mean_size']:.2f}")
     axes.set_xticks(range(len(ticks)), ticks, fontsize=7)
-    axes.set(ylabel="Sets that hold the true class", title="Conformal sets, promised 90 %")
+    axes.set(ylabel="Sets that hold the true class", title="Conformal sets, promised share dotted")
     axes.set_xlim(-0.5, len(ticks) - 0.5)
     share_axis(axes)

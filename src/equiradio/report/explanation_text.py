@@ -5,6 +5,7 @@ from typing import Any
 
 KINDS = {
     "attention": "attention",
+    "departure": "departure of attention",
     "image": "the image itself",
     "gaussian": "centred Gaussian",
     "untrained": "untrained network",
@@ -68,22 +69,22 @@ def _verdict(faithful: Mapping[str, Any], name: str) -> str:
 
 
 def lift_rows(faithful: Mapping[str, Any]) -> list[list[str]]:
-    """One row per measure and control: mean of attention, mean of the control, lift with interval and p-value."""
+    """One row per measure, map (attention and its departure) and control: means, lift with interval and p-value."""
     rows = []
-    for name, controls in faithful["lifts"].items():
-        means = faithful["means"][name]
-        for kind, lift in controls.items():
-            if lift["lift"] is None:
-                continue
-            span = f"{lift['lift']:+.3f} [{lift['low']:+.3f}, {lift['high']:+.3f}]"
-            verdict = "control" if lift["high"] < 0 else "attention" if lift["low"] > 0 else "-"
-            rows.append(
-                [MEASURES[name], KINDS[kind], number(means["attention"]), number(means[kind]), span, p_text(lift["p_value"]), verdict]
-            )
+    for kind, lifts in (("attention", faithful["lifts"]), ("departure", faithful["departure_lifts"])):
+        for name, controls in lifts.items():
+            means = faithful["means"][name]
+            for control, lift in controls.items():
+                if lift["lift"] is None:
+                    continue
+                span = f"{lift['lift']:+.3f} [{lift['low']:+.3f}, {lift['high']:+.3f}]"
+                better = KINDS[control] if lift["high"] < 0 else KINDS[kind] if lift["low"] > 0 else "-"
+                values = (number(means[kind]), number(means[control]), span, p_text(lift["p_value"]))
+                rows.append([MEASURES[name], KINDS[kind], KINDS[control], *values, better])
     return rows
 
 
-LIFT_COLUMNS = ("measure", "control", "attention", "control's", "lift [95 %]", "p", "better")
+LIFT_COLUMNS = ("measure", "map", "control", "map's", "control's", "lift [95 %]", "p", "better")
 METHOD_COLUMNS = ("method", "sources", "accuracy", "nll", "Brier", "ECE", "accuracy of the surest half", "entropy: AUC for Uncertain", "p")
 
 

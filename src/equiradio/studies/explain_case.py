@@ -20,7 +20,7 @@ from equiradio.explain.attention import gate_maps
 from equiradio.explain.equivariance import ANGLES
 from equiradio.inference.classifier import Classifier, chunks
 
-VERSION = 1  # of the measures: parts made by another version are made again
+VERSION = 1  # of the measures: a folder made by another version is not gone on with
 BATCH = 16
 
 Progress = Callable[[str, int, int], object]

@@ -11,8 +11,8 @@ from equiradio.explain.faithfulness import curves, paired_lift, similarity, sky_
 from equiradio.explain.islands import energy_inside, points_at, precision_of, rank_of, source_islands
 from equiradio.studies.explain_case import Case
 
-KINDS = ("attention", "image", "gaussian", "untrained", "grad_cam", "gradients")
-CONTROLS = KINDS[1:]
+KINDS = ("attention", "departure", "image", "gaussian", "untrained", "grad_cam", "gradients")
+CONTROLS = KINDS[2:]
 HIGHER_IS_BETTER = {
     "deletion": False,
     "insertion": True,
@@ -30,8 +30,10 @@ def planes_of(case: Case, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     images = case.sources.images.astype(np.float32)
     gradients = np.full(images.shape, np.nan, np.float32)
     gradients[found["deep"]] = found["gradients"]
+    attention = found["maps"][:, -1].astype(np.float32)
     return {
-        "attention": found["maps"][:, -1].astype(np.float32),
+        "attention": attention,
+        "departure": departure(attention, images > 0),
         "image": images,
         "gaussian": np.broadcast_to(found["gaussian"], images.shape),
         "untrained": found["untrained"].astype(np.float32),
@@ -53,6 +55,7 @@ def faithfulness(case: Case, found: dict[str, np.ndarray]) -> Part:
     summary: dict[str, Any] = {
         "means": {name: dict(zip(KINDS, _means(values), strict=True)) for name, values in measured.items()},
         "lifts": {name: _lifts(name, values) for name, values in measured.items()},
+        "departure_lifts": {name: _lifts(name, values, "departure") for name, values in measured.items()},
         "island_area": islands.mean(),
         "background_lit": np.mean([(image[~mask] > 0).mean() for image, mask in zip(case.sources.images, islands, strict=True)]),
         "randomisation": dict(zip(stages, cascade.mean(1), strict=True)),
@@ -78,9 +81,18 @@ def _means(values: np.ndarray) -> list[float | None]:
     return [float(np.nanmean(row)) if np.isfinite(row).any() else None for row in values]
 
 
-def _lifts(name: str, values: np.ndarray) -> dict[str, dict[str, float | None]]:
+def departure(attention: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """|attention - its median on dark pixels|, map by map (count, side, side): high where a map differs from empty sky, up or down.
+
+    The range of a gate is free to run either way: a network may mark a source by attending to it less than to the sky.
+    """
+    level = np.array([np.median(plane[~mask]) if not mask.all() else 0.0 for plane, mask in zip(attention, lit, strict=True)])
+    return np.abs(attention - level[:, None, None]).astype(np.float32)
+
+
+def _lifts(name: str, values: np.ndarray, kind: str = "attention") -> dict[str, dict[str, float | None]]:
     hand = 1 if HIGHER_IS_BETTER[name] else -1
-    return {kind: paired_lift(hand * values[0], hand * values[KINDS.index(kind)]) for kind in CONTROLS}
+    return {control: paired_lift(hand * values[KINDS.index(kind)], hand * values[KINDS.index(control)]) for control in CONTROLS}
 
 
 def _curves(case: Case, planes: dict[str, np.ndarray], found: dict[str, np.ndarray], islands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +137,7 @@ def _truth(case: Case, planes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"precision": _each(precision_of, planes, structures), "hot_spot_rank": rank(hot), "core_rank": rank(core)}
 
 
-def _each(measure, planes: dict[str, np.ndarray], masks: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _each(measure, planes: dict[str, np.ndarray], masks: np.ndarray) -> np.ndarray:
     """(kinds, sources) of a measure of a map and a mask; nan where there is no map or no mask."""
     pair = lambda plane, mask: measure(plane, mask) if np.isfinite(plane).all() and mask.any() else np.nan
     return np.array([[pair(plane, mask) for plane, mask in zip(planes[kind], masks, strict=True)] for kind in KINDS], dtype=float)

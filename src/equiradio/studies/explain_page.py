@@ -30,8 +30,8 @@ def write_page(case: Case, folder: Folder, answer: dict[str, Any], other: Folder
     seconds = sum(answer[part]["seconds"] for part in answer if part != "about")
     passes = sum(answer[part]["passes"] for part in answer if part != "about")
     page.text(
-        f"{about['model']} (group {about['group']}) on {about['data']}, {about['split']}: {about['sources']} sources, evenly spaced through "
-        f"each class so that nobody picked them. {passes:,} images were shown to networks in {seconds / 60:.1f} minutes."
+        f"{about['model']} (group {about['group']}) on {about['data']}, {about['split']}: {about['sources']} sources, evenly spaced "
+        f"through each class so that nobody picked them. {passes:,} images were shown to networks in {seconds / 60:.1f} minutes."
     )
     page.table(HEADLINES, headline_rows(answer))
     for section in (_symmetry, _faithfulness, _astronomy, _uncertainty, _gallery):
@@ -90,8 +90,8 @@ def _residue(page: Page, folder: Folder, answer: dict[str, Any], arrays: dict, t
     picture = save(residue_figure(*spectra[0], WIDTHS, order, against), folder.figure("residue"))
     page.picture(picture, f"Angular harmonics around the centre; grey lines: multiples of {order}.")
     page.text(
-        f"Harmonics at multiples of {order} stand above their neighbours by a factor of {np.exp(excess['median']):.2f} (median over sources; "
-        f"one-sided Wilcoxon p {p_text(excess['p_value'])})."
+        f"Harmonics at multiples of {order} stand above their neighbours by a factor of {np.exp(excess['median']):.2f} (median over "
+        f"sources; one-sided Wilcoxon p {p_text(excess['p_value'])})."
     )
     if theirs:
         from equiradio.explain.residual import order_excess
@@ -133,13 +133,15 @@ def _faithfulness(page: Page, case: Case, folder: Folder, answer: dict[str, Any]
     picture = save(faithfulness_figure(FRACTIONS, arrays["deletion_curves"], arrays["insertion_curves"]), folder.figure("faithfulness"))
     page.picture(picture, f"Pixels replaced by the image's own sky, {len(case.deep)} sources.")
     page.text(
-        f"Sky: pixels drawn from outside the image's islands. MiraBest is clipped at 3 sigma, so {100 * (1 - found['background_lit']):.1f} % of that "
-        "sky is exactly zero: a deleted pixel looks like any empty pixel of the data, and the network is asked about images that could occur. "
-        "It also means that deleting what is dark already changes nothing, so that only the order among lit pixels counts."
+        f"Sky: pixels drawn from outside the image's islands. MiraBest is clipped at 3 sigma, so "
+        f"{100 * (1 - found['background_lit']):.1f} % of that sky is exactly zero: a deleted pixel looks like any empty pixel of the data, and "
+        "the network is asked about images that could occur. It also means that deleting what is dark already changes nothing, so that only "
+        "the order among lit pixels counts."
     )
     folder.write_table("lifts", LIFT_COLUMNS, lift_rows(found))
     page.picture(
-        save(lifts_figure(found["lifts"]), folder.figure("lifts")), "Lift of attention over each control, 95 % bootstrap intervals."
+        save(lifts_figure(found["lifts"], found["departure_lifts"]), folder.figure("lifts")),
+        "Lift over each control, 95 % bootstrap intervals.",
     )
     page.table(LIFT_COLUMNS, lift_rows(found))
     lost = sorted({kind for kinds in found["wins"].values() for kind in kinds})
@@ -170,9 +172,9 @@ def _astronomy(page: Page, case: Case, folder: Folder, answer: dict[str, Any], o
     page.picture(save(astronomy_figure(arrays), folder.figure("astronomy")), "Attention against measures made on the image.")
     peaks, inner, agree = found["frii_peaks"], found["fri_inner_half"], found["network_and_ratio"]
     page.text(
-        f"FRII: distance of attention peaks against half the peak separation, Spearman {number(peaks['rho'], 2)}, p {p_text(peaks['p_value'])} "
-        f"({peaks['sources']} sources). FRI: {number(inner['attention'], 2)} of attention on the source lies in its inner half, "
-        f"{number(inner['image'], 2)} of the brightness and {number(inner['area'], 2)} of the area (attention over area: "
+        f"FRII: distance of attention peaks against half the peak separation, Spearman {number(peaks['rho'], 2)}, "
+        f"p {p_text(peaks['p_value'])} ({peaks['sources']} sources). FRI: {number(inner['attention'], 2)} of attention on the source lies in "
+        f"its inner half, {number(inner['image'], 2)} of the brightness and {number(inner['area'], 2)} of the area (attention over area: "
         f"p {p_text(inner['attention_over_area']['p_value'])}). Peak separation over extent classifies {number(found['ratio_accuracy'], 2)} "
         f"rightly, the network {number(found['network_accuracy'], 2)}; they agree on {number(agree['share'], 2)} "
         f"(kappa {number(agree['kappa'], 2)}, Fisher p {p_text(agree['p_value'])})."
