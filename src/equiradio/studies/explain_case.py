@@ -18,6 +18,7 @@ from equiradio.data.sources import Sources
 from equiradio.errors import RunRefusal
 from equiradio.explain.attention import gate_maps
 from equiradio.explain.equivariance import ANGLES
+from equiradio.explain.faithfulness import FRACTIONS
 from equiradio.inference.classifier import Classifier, chunks
 
 VERSION = 1  # of the measures: a folder made by another version is not gone on with
@@ -34,6 +35,7 @@ class Plan:
     deep: int = 12  # of these, sources for deletion, integrated gradients and randomisation
     turned: int = 4  # of these, sources for exact quarter turns and mirrors
     angles: tuple[float, ...] = ANGLES
+    fractions: tuple[float, ...] = FRACTIONS  # of the pixels, deleted and inserted
     gradient_steps: int = 8
     draws: int = 50  # of dropout
     whole_team: bool = False  # conformal sets of the ensemble too: every member looks at the validation split

@@ -107,7 +107,7 @@ def _curves(case: Case, planes: dict[str, np.ndarray], found: dict[str, np.ndarr
             p_frii = case.look(case.classifier, images)[1]
             return p_frii if said else 1 - p_frii
 
-        pairs = [curves(probability, image, planes[kind][row], sky, int(row)) for kind in KINDS]
+        pairs = [curves(probability, image, planes[kind][row], sky, int(row), case.plan.fractions) for kind in KINDS]
         deleted.append([pair[0] for pair in pairs])
         inserted.append([pair[1] for pair in pairs])
         case.progress("deletion and insertion", done, len(rows))

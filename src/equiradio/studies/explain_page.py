@@ -9,7 +9,7 @@ from equiradio.artefacts.files import write_text
 from equiradio.data.sources import CLASSES, HYBRID
 from equiradio.evaluation.selective import entropy, selective_accuracy
 from equiradio.explain.equivariance import inscribed
-from equiradio.explain.faithfulness import FRACTIONS, similarity
+from equiradio.explain.faithfulness import similarity
 from equiradio.explain.residual import WIDTHS, peak_test, shares
 from equiradio.report.explanation_figures import gallery, layers_figure, randomisation_figure, residue_figure, symmetry_figure
 from equiradio.report.explanation_measures import astronomy_figure, faithfulness_figure, lifts_figure, uncertainty_figure
@@ -127,16 +127,18 @@ def _faithfulness(page: Page, case: Case, folder: Folder, answer: dict[str, Any]
         for k, kind in enumerate(KINDS)
         for s, source in enumerate(case.deep)
     ]
-    columns = ["map", "source_id", *(f"{way}_{100 * fraction:g}" for way in ("deletion", "insertion") for fraction in FRACTIONS)]
+    columns = ["map", "source_id", *(f"{way}_{100 * fraction:g}" for way in ("deletion", "insertion") for fraction in case.plan.fractions)]
     folder.write_table("faithfulness", columns, rows)
     page.heading("Faithfulness, as lift over controls")
-    picture = save(faithfulness_figure(FRACTIONS, arrays["deletion_curves"], arrays["insertion_curves"]), folder.figure("faithfulness"))
+    picture = save(
+        faithfulness_figure(case.plan.fractions, arrays["deletion_curves"], arrays["insertion_curves"]), folder.figure("faithfulness")
+    )
     page.picture(picture, f"Pixels replaced by the image's own sky, {len(case.deep)} sources.")
     page.text(
         f"Sky: pixels drawn from outside the image's islands. MiraBest is clipped at 3 sigma, so "
-        f"{100 * (1 - found['background_lit']):.1f} % of that sky is exactly zero: a deleted pixel looks like any empty pixel of the data, and "
-        "the network is asked about images that could occur. It also means that deleting what is dark already changes nothing, so that only "
-        "the order among lit pixels counts."
+        f"{100 * (1 - found['background_lit']):.1f} % of that sky is exactly zero: a deleted pixel looks like any empty pixel of the data, "
+        "and the network is asked about images that could occur. It also means that deleting what is dark already changes nothing, so that "
+        "only the order among lit pixels counts."
     )
     folder.write_table("lifts", LIFT_COLUMNS, lift_rows(found))
     page.picture(
@@ -173,10 +175,10 @@ def _astronomy(page: Page, case: Case, folder: Folder, answer: dict[str, Any], o
     peaks, inner, agree = found["frii_peaks"], found["fri_inner_half"], found["network_and_ratio"]
     page.text(
         f"FRII: distance of attention peaks against half the peak separation, Spearman {number(peaks['rho'], 2)}, "
-        f"p {p_text(peaks['p_value'])} ({peaks['sources']} sources). FRI: {number(inner['attention'], 2)} of attention on the source lies in "
-        f"its inner half, {number(inner['image'], 2)} of the brightness and {number(inner['area'], 2)} of the area (attention over area: "
-        f"p {p_text(inner['attention_over_area']['p_value'])}). Peak separation over extent classifies {number(found['ratio_accuracy'], 2)} "
-        f"rightly, the network {number(found['network_accuracy'], 2)}; they agree on {number(agree['share'], 2)} "
+        f"p {p_text(peaks['p_value'])} ({peaks['sources']} sources). FRI: {number(inner['attention'], 2)} of attention on the source lies "
+        f"in its inner half, {number(inner['image'], 2)} of the brightness and {number(inner['area'], 2)} of the area (attention over area: "
+        f"p {p_text(inner['attention_over_area']['p_value'])}). Peak separation over extent classifies "
+        f"{number(found['ratio_accuracy'], 2)} rightly, the network {number(found['network_accuracy'], 2)}; they agree on {number(agree['share'], 2)} "
         f"(kappa {number(agree['kappa'], 2)}, Fisher p {p_text(agree['p_value'])})."
     )
 
