@@ -1,13 +1,13 @@
 """The verb ``explain``."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON
+from equiradio.errors import SettingRefusal
 
 
 def explain(
@@ -16,6 +16,7 @@ def explain(
     data: str = typer.Option(None, "--data", help="A data set; default the one that the network was trained on.", show_default=False),
     split: str = typer.Option("test", "--split", help="train, validation or test."),
     everything: bool = typer.Option(False, "--all", help="All sources of the split instead of 40."),
+    quick: bool = typer.Option(False, "--quick", help="About half the work: angles in steps of 15 degrees, fewer pixels deleted."),
     member: list[Path] = typer.Option(
         None,
         "--member",
@@ -35,9 +36,10 @@ def explain(
     from equiradio.inference.device import choose_device
     from equiradio.report.explanation_text import HEADLINES, headline_rows
     from equiradio.studies.explain import explain as run_explanation
-    from equiradio.studies.explain_case import Plan
+    from equiradio.studies.explain_case import QUICK, WHOLE, Plan
 
-    plan = replace(Plan(), sample=0, deep=40, whole_team=True) if everything else Plan()
+    if quick and everything:
+        raise SettingRefusal("--quick", "given with --all", "one of them", "Drop one.")
     try:
         with bars() as step:
             answer = run_explanation(
@@ -47,7 +49,7 @@ def explain(
                 split=split,
                 members=member or None,
                 against=against,
-                plan=plan,
+                plan=QUICK if quick else WHOLE if everything else Plan(),
                 data_dir=data_dir,
                 device=choose_device(device),
                 progress=step,

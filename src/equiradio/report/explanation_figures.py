@@ -20,7 +20,11 @@ def _band(axes, x, values, colour, label, style="-"):
 
 
 def symmetry_figure(
-    angles: np.ndarray, errors: np.ndarray, floor: np.ndarray, shifts: np.ndarray, against: tuple[str, np.ndarray, np.ndarray] | None = None
+    angles: np.ndarray,
+    errors: np.ndarray,
+    floor: np.ndarray,
+    shifts: np.ndarray,
+    against: tuple[str, np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> Figure:
     """E(theta) of every gate and of the combined map with the interpolation floor; beside it the shift of the probability.
 
@@ -29,7 +33,7 @@ def symmetry_figure(
     angles : (angles,) degrees.
     errors, floor : (angles, sources, gates + 1), the combined map last.
     shifts : (angles, sources), |p(Rx) - p(x)|.
-    against : name, errors and shifts of another network.
+    against : name, angles, errors and shifts of another network.
     """
     figure = Figure(figsize=(9.2, 3.7), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -40,8 +44,8 @@ def symmetry_figure(
     _band(left, angles, floor[..., -1], GREY, "interpolation alone (there and back)", "--")
     _band(right, angles, shifts, COLOURS[0], "this network")
     if against:
-        _band(left, angles, against[1][..., -1], COLOURS[1], f"combined map, {against[0]}")
-        _band(right, angles, against[2], COLOURS[1], against[0])
+        _band(left, against[1], against[2][..., -1], COLOURS[1], f"combined map, {against[0]}")
+        _band(right, against[1], against[3], COLOURS[1], against[0])
     left.set(xlabel="Rotation (degrees)", ylabel="Error of the map, |A(Rx) - R A(x)| / |A(x)|", ylim=(0, None))
     right.set(xlabel="Rotation (degrees)", ylabel="Shift of the probability, |p(Rx) - p(x)|", ylim=(0, None))
     for axes in (left, right):

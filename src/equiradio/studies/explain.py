@@ -12,7 +12,7 @@ from equiradio.data.datasets import chosen_split, open_data
 from equiradio.errors import RunRefusal
 from equiradio.inference.classifier import Classifier, load
 from equiradio.studies.explain_astronomy import astronomy
-from equiradio.studies.explain_case import VERSION, Case, Folder, Plan, Progress, digest, evenly, truth_masks
+from equiradio.studies.explain_case import VERSION, Case, Folder, Plan, Progress, digest, evenly, plain, truth_masks
 from equiradio.studies.explain_faithfulness import faithfulness
 from equiradio.studies.explain_maps import layers, maps, symmetry
 from equiradio.studies.explain_page import write_page
@@ -71,8 +71,9 @@ def explain(
             found = folder.done(name)
         summaries[name] = found
     answer = {"about": _about(case), **summaries}
-    write_json(folder.path / "explanation.json", answer)
     write_page(case, folder, answer, other)
+    answer = plain(answer)
+    write_json(folder.path / "explanation.json", answer)
     return answer
 
 

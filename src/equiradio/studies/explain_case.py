@@ -41,6 +41,10 @@ class Plan:
     whole_team: bool = False  # conformal sets of the ensemble too: every member looks at the validation split
 
 
+QUICK = Plan(deep=8, angles=tuple(range(0, 105, 15)), fractions=(0.005, 0.02, 0.08))  # about half the work
+WHOLE = Plan(sample=0, deep=40, whole_team=True)
+
+
 @dataclass
 class Case:
     """A network and its sources.

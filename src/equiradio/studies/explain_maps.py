@@ -72,7 +72,11 @@ def symmetry(case: Case) -> Part:
         "residue": {"tested_order": order, "excess": peak_test(excess)},
     }
     arrays = {"errors": errors, "floor": floor, "shifts": shifts, "p_turned": p_turned, "power": power, "round_power": centred}
-    return summary, arrays | {"excess": excess, "source_id": case.sources.source_ids.astype(str)}
+    return summary, arrays | {
+        "excess": excess,
+        "angles": np.array(case.plan.angles, float),
+        "source_id": case.sources.source_ids.astype(str),
+    }
 
 
 def rotations_of(case: Case) -> int:

@@ -10,7 +10,7 @@ from equiradio.data.sources import CLASSES, HYBRID
 from equiradio.evaluation.selective import entropy, selective_accuracy
 from equiradio.explain.equivariance import inscribed
 from equiradio.explain.faithfulness import similarity
-from equiradio.explain.residual import WIDTHS, peak_test, shares
+from equiradio.explain.residual import WIDTHS, order_excess, peak_test, shares
 from equiradio.report.explanation_figures import gallery, layers_figure, randomisation_figure, residue_figure, symmetry_figure
 from equiradio.report.explanation_measures import astronomy_figure, faithfulness_figure, lifts_figure, uncertainty_figure
 from equiradio.report.explanation_text import HEADLINES, LIFT_COLUMNS, METHOD_COLUMNS, headline_rows, lift_rows, method_rows, number, p_text
@@ -27,8 +27,7 @@ def write_page(case: Case, folder: Folder, answer: dict[str, Any], other: Folder
     """Draw everything and write ``OUT/index.html``."""
     page = Page(f"Explanation of {case.name}")
     about = answer["about"]
-    seconds = sum(answer[part]["seconds"] for part in answer if part != "about")
-    passes = sum(answer[part]["passes"] for part in answer if part != "about")
+    seconds, passes = (sum(part[key] for part in answer.values() if key in part) for key in ("seconds", "passes"))
     page.text(
         f"{about['model']} (group {about['group']}) on {about['data']}, {about['split']}: {about['sources']} sources, evenly spaced "
         f"through each class so that nobody picked them. {passes:,} images were shown to networks in {seconds / 60:.1f} minutes."
@@ -41,8 +40,8 @@ def write_page(case: Case, folder: Folder, answer: dict[str, Any], other: Folder
 
 def _symmetry(page: Page, case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:
     arrays, angles = folder.arrays("symmetry"), np.array(case.plan.angles)
-    theirs, name = _comparable(arrays, other)
-    against = (name, theirs["errors"], theirs["shifts"]) if theirs else None
+    shared, ours, theirs, name = _comparable(arrays, other)
+    against = (name, shared, theirs["errors"], theirs["shifts"]) if theirs else None
     gates = arrays["errors"].shape[-1] - 1
     planes = [*(f"gate_{gate + 1}" for gate in range(gates)), "combined"]
     columns = ["angle_deg", "source_id", *(f"error_{plane}" for plane in planes), "floor_combined", "shift_of_p"]
@@ -57,12 +56,12 @@ def _symmetry(page: Page, case: Case, folder: Folder, answer: dict[str, Any], ot
     page.picture(
         save(picture, folder.figure("symmetry")), "Error of the maps inside the inscribed circle; bands: 95 % intervals of the mean."
     )
-    if theirs:
-        between = angles % 90 > 0
-        ours, their = (found["errors"][between, :, -1].mean(0) for found in (arrays, theirs))
-        test = peak_test(their - ours)
+    if ours and theirs:
+        mine, their = (found["errors"][shared % 90 > 0, :, -1].mean(0) for found in (ours, theirs))
+        test = peak_test(their - mine)
+        answer["against"] = {"name": name, "error": mine.mean(), "their_error": their.mean(), "ratio": mine.mean() / their.mean(), **test}
         page.text(
-            f"Against {name}: mean error {ours.mean():.3f} against {their.mean():.3f}, a ratio of {ours.mean() / their.mean():.2f}; "
+            f"Against {name}: mean error {mine.mean():.3f} against {their.mean():.3f}, a ratio of {mine.mean() / their.mean():.2f}; "
             f"smaller here source by source: p {p_text(test['p_value'])} (Wilcoxon, one-sided, {test['sources']} sources)."
         )
     lost = folder.arrays("layers")
@@ -75,10 +74,11 @@ def _symmetry(page: Page, case: Case, folder: Folder, answer: dict[str, Any], ot
     page.picture(
         save(layers_figure(names, lost["errors"]), folder.figure("layers")), "Where symmetry is lost: Lie-derivative error layer by layer."
     )
-    _residue(page, folder, answer, arrays, theirs, name)
+    _residue(page, folder, answer, arrays, (shared, ours, theirs, name))
 
 
-def _residue(page: Page, folder: Folder, answer: dict[str, Any], arrays: dict, theirs: dict | None, name: str) -> None:
+def _residue(page: Page, folder: Folder, answer: dict[str, Any], arrays: dict, pair: tuple) -> None:
+    shared, ours, theirs, name = pair
     spectra = [_spectrum(found) for found in (arrays, theirs) if found]
     residue = answer["symmetry"]["residue"]
     order, excess = residue["tested_order"], residue["excess"]
@@ -94,10 +94,9 @@ def _residue(page: Page, folder: Folder, answer: dict[str, Any], arrays: dict, t
         f"sources; one-sided Wilcoxon p {p_text(excess['p_value'])})."
     )
     if theirs:
-        from equiradio.explain.residual import order_excess
-
-        angles = np.array(answer["symmetry"]["angles_deg"]) % 90 > 0
-        test = peak_test(*(order_excess(found["power"][angles].mean(0), order) for found in (arrays, theirs)))
+        mine, their = (order_excess(found["power"][shared % 90 > 0].mean(0), order) for found in (ours, theirs))
+        test = peak_test(mine, their)
+        answer["against"]["residue"] = {"tested_order": order, **test}
         page.text(f"More so than in {name}: median difference of the logarithm {number(test['median'], 2)}, p {p_text(test['p_value'])}.")
 
 
@@ -106,13 +105,20 @@ def _spectrum(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return shares(power), centred[:, 1:] / np.maximum(centred[:, :1], 1e-30)
 
 
-def _comparable(arrays: dict[str, np.ndarray], other: Folder | None) -> tuple[dict[str, np.ndarray] | None, str]:
-    """The symmetry part of another explanation, if it is of the same sources and angles."""
+def _comparable(ours: dict[str, np.ndarray], other: Folder | None) -> tuple[np.ndarray, dict | None, dict | None, str]:
+    """Two symmetry parts of the same sources at the angles that both have: angles, ours, theirs and the other's name; else no pair."""
+    nothing = (np.empty(0), None, None, "")
     if other is None:
-        return None, ""
+        return nothing
     theirs = other.arrays("symmetry")
-    same = np.array_equal(theirs["source_id"], arrays["source_id"]) and theirs["errors"].shape[:2] == arrays["errors"].shape[:2]
-    return (theirs, other.path.name) if same else (None, "")
+    angles = np.intersect1d(ours["angles"], theirs["angles"])
+    if not np.array_equal(theirs["source_id"], ours["source_id"]) or not np.any(angles % 90 > 0):
+        return nothing
+    pair = []
+    for found in (ours, theirs):
+        rows = np.searchsorted(found["angles"], angles)
+        pair.append(found | {name: found[name][rows] for name in ("errors", "floor", "shifts", "power")})
+    return angles, pair[0], pair[1], other.path.name
 
 
 def _faithfulness(page: Page, case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:
@@ -176,10 +182,10 @@ def _astronomy(page: Page, case: Case, folder: Folder, answer: dict[str, Any], o
     page.text(
         f"FRII: distance of attention peaks against half the peak separation, Spearman {number(peaks['rho'], 2)}, "
         f"p {p_text(peaks['p_value'])} ({peaks['sources']} sources). FRI: {number(inner['attention'], 2)} of attention on the source lies "
-        f"in its inner half, {number(inner['image'], 2)} of the brightness and {number(inner['area'], 2)} of the area (attention over area: "
-        f"p {p_text(inner['attention_over_area']['p_value'])}). Peak separation over extent classifies "
-        f"{number(found['ratio_accuracy'], 2)} rightly, the network {number(found['network_accuracy'], 2)}; they agree on {number(agree['share'], 2)} "
-        f"(kappa {number(agree['kappa'], 2)}, Fisher p {p_text(agree['p_value'])})."
+        f"in its inner half, {number(inner['image'], 2)} of the brightness and {number(inner['area'], 2)} of the area (attention over "
+        f"area: p {p_text(inner['attention_over_area']['p_value'])}). Peak separation over extent classifies "
+        f"{number(found['ratio_accuracy'], 2)} rightly, the network {number(found['network_accuracy'], 2)}; "
+        f"they agree on {number(agree['share'], 2)} (kappa {number(agree['kappa'], 2)}, Fisher p {p_text(agree['p_value'])})."
     )
 
 
