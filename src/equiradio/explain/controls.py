@@ -63,8 +63,8 @@ def _frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(value)
 
 
-def grad_cam(classifier: Classifier, images: np.ndarray, batch: int = 4) -> np.ndarray:
-    """Grad-CAM (captum) of the class given: float32 (count, 150, 150), 0 or more.
+def grad_cam(classifier: Classifier, images: np.ndarray, classes: np.ndarray, batch: int = 4) -> np.ndarray:
+    """Grad-CAM (captum) of ``classes`` (count,), 0 or 1: float32 (count, 150, 150), 0 or more.
 
     At block 3, the deepest whose pixels reach the answer (block 4 does so through the gates only), averaged over the group.
     Source: Selvaraju et al. 2017.
@@ -77,15 +77,15 @@ def grad_cam(classifier: Classifier, images: np.ndarray, batch: int = 4) -> np.n
     with torch.enable_grad():
         for start in range(0, len(images), batch):
             inputs = _prepared(classifier, images[start : start + batch]).requires_grad_()
-            found = cam.attribute(inputs, target=_said(network, inputs))
+            found = cam.attribute(inputs, target=_targets(classifier, classes[start : start + batch]))
             found = F.relu(found.flatten(1, -3).mean(1, keepdim=True))
             sky = F.interpolate(found, size=[SIDE + 2 * edge] * 2, mode="bilinear", align_corners=False)
             planes.append(sky[:, 0, edge : edge + SIDE, edge : edge + SIDE].detach().cpu().float())
     return torch.cat(planes).numpy()
 
 
-def integrated_gradients(classifier: Classifier, images: np.ndarray, steps: int = 8) -> np.ndarray:
-    """|Integrated gradients| (captum) of the class given, from an empty sky (raw zero): float32 (count, 150, 150).
+def integrated_gradients(classifier: Classifier, images: np.ndarray, classes: np.ndarray, steps: int = 8) -> np.ndarray:
+    """|Integrated gradients| (captum) of ``classes`` (count,), from an empty sky (raw zero): float32 (count, 150, 150).
 
     Source: Sundararajan et al. 2017. Eight Gauss-Legendre steps: enough for a ranking of pixels.
     """
@@ -94,10 +94,10 @@ def integrated_gradients(classifier: Classifier, images: np.ndarray, steps: int 
     empty = _prepared(classifier, np.zeros((1, *images.shape[1:]), np.float32))
     planes = []
     with _frozen(network), torch.enable_grad():
-        for image in images:
+        for image, label in zip(images, classes, strict=True):
             inputs = _prepared(classifier, image[None])
-            said = _said(network, inputs)
-            found = method.attribute(inputs, empty, target=said, n_steps=steps, method="gausslegendre", internal_batch_size=4)
+            target = _targets(classifier, np.array([label]))
+            found = method.attribute(inputs, empty, target=target, n_steps=steps, method="gausslegendre", internal_batch_size=4)
             planes.append(found[:, 0].abs().detach().cpu().float())
     return torch.cat(planes).numpy()
 
@@ -107,9 +107,8 @@ def _prepared(classifier: Classifier, images: np.ndarray) -> Tensor:
     return classifier.preprocess(pixels)
 
 
-def _said(network: nn.Module, inputs: Tensor) -> Tensor:
-    with torch.no_grad():
-        return network(inputs).logits.argmax(1)
+def _targets(classifier: Classifier, classes: np.ndarray) -> Tensor:
+    return torch.from_numpy(classes.astype(np.int64)).to(classifier.device)
 
 
 def _logits(network: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -28,15 +28,15 @@ def maps(case: Case) -> Part:
         others, answers = case.look(member, images, f"maps of {name}")
         found |= {f"member{number}_map": others[:, -1].astype(np.float16), f"member{number}_p": answers}
     case.progress("Grad-CAM", 0, 1)
-    found["grad_cam"] = grad_cam(case.classifier, images).astype(np.float32)
-    case.count(2 * len(images))
+    found["grad_cam"] = grad_cam(case.classifier, images, p_frii >= 0.5).astype(np.float32)
+    case.count(len(images))
     case.progress("Grad-CAM", 1, 1)
     rows, steps = case.deep, case.plan.gradient_steps
     gradients = []
     for done, row in enumerate(rows, 1):
-        gradients.append(integrated_gradients(case.classifier, images[row : row + 1], steps))
+        gradients.append(integrated_gradients(case.classifier, images[row : row + 1], p_frii[row : row + 1] >= 0.5, steps))
         case.progress("integrated gradients", done, len(rows))
-    case.count((steps + 1) * len(rows))
+    case.count(steps * len(rows))
     found |= {"gradients": np.concatenate(gradients), "deep": rows}
     return {"sources": len(images), "deep": len(rows), "members": list(case.members), "planes": planes.shape[1]}, found
 

@@ -12,6 +12,8 @@ from equiradio.inference.classifier import Classifier, load
 
 pytest.importorskip("captum")
 
+CLASSES = np.array([0, 1])
+
 
 @pytest.fixture(scope="module")
 def classifier(trained):
@@ -36,7 +38,7 @@ def test_the_gaussian_is_centred_round_and_as_wide_as_said():
 
 def test_integrated_gradients_are_complete(classifier, images):
     """Their sum is the change of the logit from an empty sky, for a network that is linear in between: here nearly."""
-    found = integrated_gradients(classifier, images[:1], steps=4)
+    found = integrated_gradients(classifier, images[:1], CLASSES[:1], steps=4)
     assert found.shape == (1, 150, 150)
     assert (found >= 0).all()
     lit = images[0] > 0
@@ -46,10 +48,10 @@ def test_integrated_gradients_are_complete(classifier, images):
 
 
 def test_grad_cam_has_the_images_scale_and_follows_the_weights(classifier, images):
-    found = grad_cam(classifier, images)
+    found = grad_cam(classifier, images, CLASSES)
     assert found.shape == (2, 150, 150)
     assert (found >= 0).all()
-    other = grad_cam(with_network(classifier, fresh_network(classifier, seed=3)), images)
+    other = grad_cam(with_network(classifier, fresh_network(classifier, seed=3)), images, CLASSES)
     assert not np.allclose(found, other)
 
 
