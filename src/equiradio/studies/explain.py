@@ -83,7 +83,11 @@ def open_case(
     """Everything an explanation needs, opened and checked."""
     classifier = load(run, device)
     _with_gates(run, classifier)
-    everything = open_data(data or classifier.card.data, data_dir)
+    trained_on = Run(Path(run)).settings().data.name if Path(run).is_dir() else classifier.card.data
+    everything = open_data(data or trained_on, data_dir)
+    if data is None and everything.md5 != classifier.card.data_md5:
+        found = f"{everything.name} has md5 {everything.md5}, but the network was trained on {classifier.card.data_md5}"
+        raise RunRefusal(run, found, "the same data", f"Say --data {trained_on} if that is meant.")
     everyone, validation = chosen_split(everything, split), chosen_split(everything, "validation")
     sample = everyone.choose(evenly(everyone.labels, plan.sample))
     others = {path.name: load(path, device) for path in members}

@@ -10,7 +10,17 @@ from equiradio.explain.islands import source_islands
 from equiradio.studies.explain_case import Case
 
 Part = tuple[dict[str, Any], dict[str, np.ndarray]]
-COLUMNS = ("ratio", "separation", "extent", "attention_distance", "attention_ratio", "inner_attention", "inner_image", "inner_area")
+COLUMNS = (
+    "ratio",
+    "separation",
+    "extent",
+    "attention_distance",
+    "noise_distance",
+    "attention_ratio",
+    "inner_attention",
+    "inner_image",
+    "inner_area",
+)
 
 
 def astronomy(case: Case, found: dict[str, np.ndarray]) -> Part:
@@ -26,6 +36,7 @@ def astronomy(case: Case, found: dict[str, np.ndarray]) -> Part:
     summary = {
         "sources": int(known.sum()),
         "frii_peaks": correlation(table["attention_distance"][frii], table["separation"][frii] / 2),
+        "frii_peaks_of_noise": correlation(table["noise_distance"][frii], table["separation"][frii] / 2),
         "frii_peak_distance_over_half_separation": _median(
             table["attention_distance"][frii] / np.maximum(table["separation"][frii] / 2, 0.5)
         ),
@@ -48,14 +59,16 @@ def astronomy(case: Case, found: dict[str, np.ndarray]) -> Part:
 def _one(case: Case, plane: np.ndarray, row: int) -> dict[str, float]:
     image = case.sources.images[row].astype(float)
     pixels = own_pixels(source_islands(image), float(case.sources.size_arcsec[row]))
-    seen, attended = shape(image, pixels), shape(plane, pixels)
-    if seen is None or attended is None:
+    noise = np.random.default_rng([1, row]).random(image.shape)  # peaks of anything on a long source are far apart: a control
+    seen, attended, drawn = (shape(map_, pixels) for map_ in (image, plane, noise))
+    if seen is None or attended is None or drawn is None:
         return {}
     return {
         "ratio": seen.ratio,
         "separation": seen.separation,
         "extent": seen.extent,
         "attention_distance": float(np.mean(attended.distances)),
+        "noise_distance": float(np.mean(drawn.distances)),
         "attention_ratio": attended.ratio,
         "inner_attention": inner_share(plane, pixels, seen.extent),
         "inner_image": inner_share(image, pixels, seen.extent),

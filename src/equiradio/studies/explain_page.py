@@ -181,7 +181,8 @@ def _astronomy(page: Page, case: Case, folder: Folder, answer: dict[str, Any], o
     peaks, inner, agree = found["frii_peaks"], found["fri_inner_half"], found["network_and_ratio"]
     page.text(
         f"FRII: distance of attention peaks against half the peak separation, Spearman {number(peaks['rho'], 2)}, "
-        f"p {p_text(peaks['p_value'])} ({peaks['sources']} sources). FRI: {number(inner['attention'], 2)} of attention on the source lies "
+        f"p {p_text(peaks['p_value'])} ({peaks['sources']} sources; peaks of noise on the same pixels: "
+        f"{number(found['frii_peaks_of_noise']['rho'], 2)}). FRI: {number(inner['attention'], 2)} of attention on the source lies "
         f"in its inner half, {number(inner['image'], 2)} of the brightness and {number(inner['area'], 2)} of the area (attention over "
         f"area: p {p_text(inner['attention_over_area']['p_value'])}). Peak separation over extent classifies "
         f"{number(found['ratio_accuracy'], 2)} rightly, the network {number(found['network_accuracy'], 2)}; "
