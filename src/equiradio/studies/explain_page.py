@@ -158,6 +158,10 @@ def _faithfulness(page: Page, case: Case, folder: Folder, answer: dict[str, Any]
         if lost
         else "No control beats attention for sure on any measure."
     )
+    _randomised(page, case, folder, arrays)
+
+
+def _randomised(page: Page, case: Case, folder: Folder, arrays: dict[str, np.ndarray]) -> None:
     stages = [str(stage) for stage in arrays["stages"]]
     folder.write_table(
         "randomisation",

@@ -53,13 +53,17 @@ def uncertainty(case: Case, turned: np.ndarray) -> Part:
         case.sources.labels[rows], turned.mean(0)[rows], (case.sources.confidence == "uncertain")[rows]
     ) | {"median_spread": float(np.median(turned.std(0)))}
     for name, p_frii in calibrated.items():
-        limit = threshold(validation.labels, p_frii, LEVEL)
-        inside = sets(methods[name], limit)
-        parts = {"all": np.ones(len(test), bool), "confident": ~uncertain, "uncertain": uncertain}
-        summary["conformal"][name] = {"level": LEVEL, "threshold": limit} | {
-            part: measured_coverage(test.labels[mask], inside[mask]) for part, mask in parts.items() if mask.any()
-        }
+        summary["conformal"][name] = _conformal(validation.labels, p_frii, test.labels, methods[name], uncertain)
     return summary, arrays | _bins(methods, test.labels)
+
+
+def _conformal(known: np.ndarray, calibration: np.ndarray, labels: np.ndarray, p_frii: np.ndarray, uncertain: np.ndarray) -> dict[str, Any]:
+    limit = threshold(known, calibration, LEVEL)
+    inside = sets(p_frii, limit)
+    parts = {"all": np.ones(len(labels), bool), "confident": ~uncertain, "uncertain": uncertain}
+    return {"level": LEVEL, "threshold": limit} | {
+        part: measured_coverage(labels[mask], inside[mask]) for part, mask in parts.items() if mask.any()
+    }
 
 
 def _scores(labels: np.ndarray, p_frii: np.ndarray, uncertain: np.ndarray) -> dict[str, Any]:
