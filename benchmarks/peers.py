@@ -56,7 +56,8 @@ def summary(record: Record) -> dict[str, Any]:
             for variant in OURS:
                 if variant in row:
                     gmacs = record.once["peaks"][f"{row[variant]['precision']}_gmacs"]
-                    row[variant]["share_of_peak"] = share_of_peak(macs[task], row[variant][TIME]["median"], gmacs)
+                    needed = macs[row[variant]["precision"]][task]
+                    row[variant]["share_of_peak"] = share_of_peak(needed, row[variant][TIME]["median"], gmacs)
             faster = {
                 v: times_faster(rounds[BASELINE], found) for v, found in rounds.items() if found and rounds.get(BASELINE) and v != BASELINE
             }

@@ -5,8 +5,12 @@ Usage: python scripts/list_speed.py            (from the repository's root)
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from equiradio.artefacts.plans import FORMS
+from equiradio.studies.bench_summary import peaks_told
 
 SPEED, TARGET = Path("results/speed"), Path("docs/performance.md")
 REACH = {  # ratios to e2cnn that we set out to reach: training, inference
@@ -22,9 +26,12 @@ REACH = {  # ratios to e2cnn that we set out to reach: training, inference
 SHOWN = ("e2cnn", "e2cnn-kept-blocks", "escnn", "float32-dense", "default")
 
 
-def peers() -> list[str]:
+def peers(file: str = "peers-cpu.json") -> list[str]:
     """Milliseconds per image of every variant, how many times faster than e2cnn our default is, and what was to be reached."""
-    content = json.loads((SPEED / "peers-cpu.json").read_text())
+    path = SPEED / file
+    if not path.exists():
+        return ["Not measured yet."]
+    content = json.loads(path.read_text())
     lines = []
     for number, task in enumerate(("training", "inference")):
         lines += [f"Milliseconds per image, {task}:", ""]
@@ -48,8 +55,7 @@ def peers() -> list[str]:
             lines.append(f"| `{model}` | {theirs['peak_mib']:,} | {ours['peak_mib']:,} | {share} | {built} |")
     peaks = content["once"]["peaks"]
     lines += ["", f"The machine: {content['machine']['processor']}, {content['options']['threads']} threads; at most "]
-    lines[-1] += f"{peaks['float32_gmacs']:.0f} (float32) and "
-    lines[-1] += f"{peaks['bf16_gmacs']:.0f} (bf16) thousand million multiply-adds a second in a large matrix product, "
+    lines[-1] += f"{peaks_told(peaks)} thousand million multiply-adds a second in a large matrix product, "
     lines[-1] += f"{peaks['copy_gb_per_second']:.0f} GB/s in a large copy."
     return lines
 
@@ -61,16 +67,19 @@ def _time(found: dict[str, Any] | None) -> str:
     return f"{median:.0f}" if median >= 100 else f"{median:.1f}" if median >= 10 else f"{median:.2f}"
 
 
-def forms() -> list[str]:
-    """Layers of each network in Fourier form, and the network's time in the same precision with all layers dense over its own."""
-    content = json.loads((SPEED / "peers-cpu.json").read_text())
-    lines = ["| model | Fourier form, training | inference | times faster than all dense, training | inference |"]
+def forms(file: str = "peers-cpu.json") -> list[str]:
+    """Layers of each network in each form, and the network's time in the same precision with all layers dense over its own."""
+    path = SPEED / file
+    if not path.exists():
+        return ["Not measured yet."]
+    content = json.loads(path.read_text())
+    lines = ["| model | dense, Fourier, Winograd: training | inference | times faster than all dense, training | inference |"]
     lines.append("|---|---|---|---|---|")
     for model, row in content["summary"].items():
         plan = content["once"][f"{model}/default/plan"]["forms"]
         if plan["training"]:
             taken = [list(plan[task].values()) for task in ("training", "inference")]
-            counts = [f"{forms.count('fourier')} of {len(forms)}" for forms in taken]
+            counts = [", ".join(str(forms.count(form)) for form in FORMS) for forms in taken]
             gains = [_gain(row[task]["variants"]) for task in ("training", "inference")]
             lines.append(f"| `{model}` | {' | '.join(counts + gains)} |")
     return lines
@@ -106,7 +115,9 @@ def _spread(found: dict[str, float | None], scale: float, digits: int) -> str:
 def main() -> None:
     """Replace what stands between the markers."""
     text = TARGET.read_text(encoding="utf-8")
-    for name, make in (("peers", peers), ("forms", forms), ("accuracy", accuracy)):
+    parts = {"peers": peers, "forms": forms, "accuracy": accuracy}
+    parts |= {f"{name}-avx2": partial(parts[name], "peers-cpu-avx2.json") for name in ("peers", "forms")}
+    for name, make in parts.items():
         markers = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
         assert markers.search(text), name
         content = "\n".join(make())

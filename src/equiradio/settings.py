@@ -58,7 +58,7 @@ class TrainingSettings:
     gradient_clip: float = _setting(0.0, low=0.0)
     patience: int = _setting(50, low=0)
     precision: str = _setting("float32", choices=("auto", "float32", "bf16"))
-    layer_form: str = _setting("auto", choices=("auto", "dense", "fourier"))
+    layer_form: str = _setting("auto", choices=("auto", "dense", "fourier", "winograd"))
     compat: tuple[str, ...] = _setting((), choices=HABITS)
 
 

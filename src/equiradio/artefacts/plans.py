@@ -10,21 +10,22 @@ from equiradio.artefacts.cache import user_cache
 from equiradio.artefacts.files import write_json
 from equiradio.errors import RunRefusal
 
-FORMS = ("dense", "fourier")
+FORMS = ("dense", "fourier", "winograd")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The form taken in one case, and milliseconds that each was measured to take (None where nothing was measured)."""
+    """The form taken in one case, and milliseconds that each was measured to take (None where it was not measured)."""
 
     case: str
     form: str
     dense_ms: float | None = None
     fourier_ms: float | None = None
+    winograd_ms: float | None = None
 
 
 def write_choices(path: Path, choices: Mapping[str, Choice]) -> None:
-    """Write choices as JSON, an object of case -> form, dense_ms, fourier_ms."""
+    """Write choices as JSON, an object of case -> form, dense_ms, fourier_ms, winograd_ms."""
     write_json(path, {case: {key: value for key, value in asdict(choice).items() if key != "case"} for case, choice in choices.items()})
 
 
@@ -48,7 +49,7 @@ def read_choices(path: Path) -> dict[str, Choice]:
 
 
 def _damaged(path: Path, found: str) -> RunRefusal:
-    return RunRefusal(path, found, f"form ({' or '.join(FORMS)}), dense_ms and fourier_ms for each case", "Delete it to measure again.")
+    return RunRefusal(path, found, f"form ({', '.join(FORMS)}) and milliseconds for each case", "Delete it to measure again.")
 
 
 def machine_file(machine: str) -> Path:

@@ -29,6 +29,7 @@ def bench(
     from equiradio.cli.progress import print_table
     from equiradio.studies.bench import COLUMNS, rows
     from equiradio.studies.bench import bench as measure
+    from equiradio.studies.bench_summary import peaks_told
 
     names = [_names(given) for given in (models, variants)]
     try:
@@ -49,10 +50,7 @@ def bench(
         return
     print_table(COLUMNS, rows(result), f"{result['machine']['processor']}, {result['options']['threads']} threads")
     peaks = result["once"]["peaks"]
-    typer.echo(
-        f"peak: {peaks['float32_gmacs']:.0f} (float32) and {peaks['bf16_gmacs']:.0f} (bf16) thousand million multiply-adds a second, "
-        f"copying {peaks['copy_gb_per_second']:.0f} GB/s"
-    )
+    typer.echo(f"peak: {peaks_told(peaks)} thousand million multiply-adds a second, copying {peaks['copy_gb_per_second']:.0f} GB/s")
 
 
 def _names(given: str | None) -> list[str]:

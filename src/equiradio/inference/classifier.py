@@ -97,7 +97,7 @@ def load(name_or_run: str | Path, device: str = "cpu", precision: str = "float32
         ) from None
     network = build(settings.model, blank=preprocess.blank)
     load_into(network, {name: _restored(value) for name, value in state.items()}, run.weights_file)
-    take_likely_forms(network, settings.training.layer_form)
+    take_likely_forms(network, settings.training.layer_form, precision, device)
     return Classifier(network, card, preprocess, device, precision)
 
 

@@ -12,8 +12,6 @@ from equiradio.artefacts.plans import Choice, machine_file, read_choices, write_
 from equiradio.errors import RunRefusal
 from equiradio.layers.plan import by_rule, plan_forms, take
 
-FORMS = ("auto", "dense", "fourier")  # of the setting training.layer_form
-
 
 def settle_forms(
     network: nn.Module,
@@ -32,7 +30,7 @@ def settle_forms(
     ----------
     plan_file : the run's; its choices are kept, so that a resumed or repeated run computes as before.
     batch, precision, training, device : what the network will be asked: see `plan_forms`.
-    form : auto to choose by measurement; dense or fourier to measure nothing and take that one everywhere.
+    form : auto to choose by measurement; dense, fourier or winograd to measure nothing and take that one everywhere.
 
     Returns
     -------
@@ -54,9 +52,10 @@ def settle_forms(
     return choices
 
 
-def take_likely_forms(network: nn.Module, form: str) -> None:
+def take_likely_forms(network: nn.Module, form: str, precision: str = "float32", device: str = "cpu") -> None:
     """Forms without measuring: the one given, or for ``auto`` by a rule that holds on every machine seen."""
-    take(network, by_rule(network) if form == "auto" else dict.fromkeys(by_rule(network), form))
+    likely = by_rule(network, precision, device)
+    take(network, likely if form == "auto" else dict.fromkeys(likely, form))
 
 
 def machine(device: str) -> str:

@@ -1,6 +1,7 @@
 """Convolutions of the sky and of regular fields: in dense form, one ordinary convolution with a filter that a group has shaped.
 
-A layer between regular fields can also take the form of `fourier.py`, with the same weights and numbers; `plan.py` says which is quicker.
+A layer between regular fields can also take the form of `fourier.py` or `winograd.py`, with the same weights and numbers; `plan.py` says
+which is quicker.
 
 Regular fields are tensors (batch, field, |G|, height, width), laid out in memory group-major with channels last, so that flattening the
 (element, field) axes into channels and taking them apart again costs nothing.
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from equiradio.layers.fourier import fourier_convolution
 from equiradio.layers.initialisation import weight_scale
 from equiradio.layers.spectral import spectral_weight
+from equiradio.layers.winograd import spread_filters, winograd_convolution
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import moved_filters
 
@@ -129,8 +131,8 @@ class SteerableConvolution(SteeredConvolution):
     """From regular fields to regular fields: K[o, g, i, h](p) = sum_b W[o, i, g^-1 h, b] psi_b(g^-1 p).
 
     forward(fields (batch, fields_in, |G|, height, width)) -> (batch, fields_out, |G|, height, width). ``weight`` is (fields_out, fields_in,
-    |G|, B): 11 |G| numbers per pair of fields at 5x5. ``form`` is dense or fourier: how it is computed, not what. Source: Weiler & Cesa
-    2019, regular to regular representation.
+    |G|, B): 11 |G| numbers per pair of fields at 5x5. ``form`` is dense, fourier or winograd: how it is computed, not what. Source: Weiler
+    & Cesa 2019, regular to regular representation.
     """
 
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
@@ -149,9 +151,16 @@ class SteerableConvolution(SteeredConvolution):
         """What the Fourier form multiplies by, in place of `filters`."""
         return spectral_weight(self.weight, self.group, self.size)
 
+    def products(self) -> Tensor:
+        """What the Winograd form multiplies by, in place of `filters`; bf16 has too few digits for it."""
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return spread_filters(self.filters())
+
     def forward(self, fields: Tensor) -> Tensor:
         if self.form == "fourier":
             return fourier_convolution(fields, self._current(self.matrices), self.group, self.size)
+        if self.form == "winograd":
+            return to_fields(winograd_convolution(to_channels(fields), self._current(self.products), self.size), self.group.order)
         return to_fields(F.conv2d(to_channels(fields), self.current_filters(), padding=self.size // 2), self.group.order)
 
 

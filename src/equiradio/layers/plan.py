@@ -1,4 +1,4 @@
-"""Which form each steerable layer takes, dense or Fourier: by measurement, from what was measured before, or by a rule."""
+"""Which form each steerable layer takes, dense, Fourier or Winograd: by measurement, from what was measured before, or by a rule."""
 
 import copy
 import time
@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from equiradio.artefacts.plans import FORMS, Choice
+from equiradio.artefacts.plans import Choice
+from equiradio.errors import SettingRefusal
+from equiradio.layers import winograd
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.symmetry.groups import Group
 
-LEAST_ORDER = 8  # below, the dense form wins everywhere (docs/performance.md): not measured
+LEAST_ORDER = 8  # of a group for which the Fourier form is tried: below, it loses everywhere (docs/performance.md)
 SURE_ORDER, SURE_RUN = 16, 32  # from here on the Fourier form wins on every machine seen: the rule where nothing was measured
+SURE_CHANNELS = 64  # from here on the Winograd form wins where it is possible
 SIDE = 150  # of the images that a network takes
 IMAGES = 2  # a layer is timed with on a CPU, where time grows with their number; on a GPU with a whole batch
 
@@ -37,8 +40,15 @@ class Case:
         layer = f"{self.group.name} {self.fields_in}->{self.fields_out} {self.size}x{self.size} at {self.height}x{self.width}"
         return f"{layer}, {self.images} images, {self.precision}, {self.device}, {'training' if self.training else 'answering'}"
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Those that may win here: Fourier in large groups, Winograd in float32 on a CPU."""
+        fourier = self.group.order >= LEAST_ORDER
+        filtering = possible_winograd(self.size, self.precision, self.device)
+        return ("dense", *["fourier"] * fourier, *["winograd"] * filtering)
+
     def measure(self) -> Choice:
-        """Time both forms on noise: forward, and backward in training."""
+        """Time the forms on noise: forward, and backward in training."""
         with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
             layer = SteerableConvolution(self.fields_in, self.fields_out, self.group, self.size).to(self.device)
             layer.train(self.training)
@@ -46,9 +56,9 @@ class Case:
             fields = torch.randn(shape, device=self.device).to(torch.bfloat16 if self.precision == "bf16" else torch.float32)
             call = self._call(layer, fields.permute(0, 4, 3, 1, 2).requires_grad_(self.training))
             taken = {}
-            for layer.form in FORMS:
+            for layer.form in self.forms:
                 taken[layer.form] = round(1000 * _seconds(call, self.device), 3)
-        return Choice(str(self), min(taken, key=taken.__getitem__), taken["dense"], taken["fourier"])
+        return Choice(str(self), min(taken, key=taken.__getitem__), **{f"{form}_ms": spent for form, spent in taken.items()})
 
     def _call(self, layer: SteerableConvolution, fields: Tensor) -> Callable[[], None]:
         def call() -> None:
@@ -97,7 +107,7 @@ def plan_forms(
     precision : float32 or bf16.
     training : are gradients wanted?
     device : cpu or cuda, where the layers are timed.
-    pin : dense or fourier, to time nothing and take that form.
+    pin : dense, fourier or winograd, to time nothing and take that form.
     known : choices made before, by case: taken as they are.
     progress : called with ("layer shapes", measured, to measure).
 
@@ -110,8 +120,8 @@ def plan_forms(
     else:
         images = batch if device == "cuda" else min(batch, IMAGES)
         cases = {name: Case(*shape, images, precision, device, training) for name, shape in _shapes(network).items()}
-        small = {str(case): Choice(str(case), "dense") for case in cases.values() if case.group.order < LEAST_ORDER}
-        found = small | dict(known or {})
+        settled = {str(case): Choice(str(case), "dense") for case in cases.values() if case.forms == ("dense",)}
+        found = settled | dict(known or {})
         unknown = {str(case): case for case in cases.values() if str(case) not in found}
         for number, (words, case) in enumerate(unknown.items()):
             progress("layer shapes", number, len(unknown))
@@ -123,20 +133,36 @@ def plan_forms(
 
 
 def take(network: nn.Module, forms: Mapping[str, str]) -> None:
-    """Set the layers' forms, by name."""
+    """Set the layers' forms, by name.
+
+    Raises
+    ------
+    SettingRefusal : the Winograd form for filters that it does not take.
+    """
     for name, layer in steerable_layers(network).items():
-        layer.form = forms.get(name, layer.form)
+        form = forms.get(name, layer.form)
+        if form == "winograd" and layer.size not in winograd.SIZES:
+            found = f"winograd for filters of {layer.size} pixels"
+            raise SettingRefusal("training.layer_form", found, "filters of 3 or 5 pixels", "Take auto, dense or fourier.")
+        layer.form = form
 
 
-def by_rule(network: nn.Module) -> dict[str, str]:
-    """The forms to take where nothing was measured: Fourier for large groups and many fields."""
-    layers = steerable_layers(network)
-    return {name: "fourier" if _surely(layer) else "dense" for name, layer in layers.items()}
+def possible_winograd(size: int, precision: str, device: str) -> bool:
+    """The Winograd form is one for float32 on a CPU: bf16 has too few digits for it, and a GPU's library chooses for itself."""
+    return size in winograd.SIZES and precision == "float32" and device == "cpu"
 
 
-def _surely(layer: SteerableConvolution) -> bool:
+def by_rule(network: nn.Module, precision: str = "float32", device: str = "cpu") -> dict[str, str]:
+    """The forms to take where nothing was measured: Fourier for large groups and many fields, else Winograd for many channels."""
+    return {name: _likely(layer, precision, device) for name, layer in steerable_layers(network).items()}
+
+
+def _likely(layer: SteerableConvolution, precision: str, device: str) -> str:
     copies = 2 if layer.group.mirrored else 1
-    return layer.group.order >= SURE_ORDER and copies * layer.fields_in >= SURE_RUN
+    if layer.group.order >= SURE_ORDER and copies * layer.fields_in >= SURE_RUN:
+        return "fourier"
+    wide = layer.group.order * min(layer.fields_in, layer.fields_out) >= SURE_CHANNELS
+    return "winograd" if wide and possible_winograd(layer.size, precision, device) else "dense"
 
 
 class _Watcher(nn.Module):

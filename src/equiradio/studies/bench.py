@@ -131,7 +131,7 @@ def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> d
             for task in TASKS:
                 found = summarise(record.measurements[f"{model}/{variant}/{task}"])
                 gmacs = record.once["peaks"][f"{found['precision']}_gmacs"]
-                of_variant[task] = found | {"share_of_peak": share_of_peak(macs[task], found[TIME]["median"], gmacs)}
+                of_variant[task] = found | {"share_of_peak": share_of_peak(macs[found["precision"]][task], found[TIME]["median"], gmacs)}
             row["variants"][variant] = of_variant
             if "float32-dense" in variants and variant != "float32-dense":
                 names = {task: (f"{model}/float32-dense/{task}", f"{model}/{variant}/{task}") for task in TASKS}
@@ -155,13 +155,13 @@ def rows(result: dict[str, Any]) -> list[list[str]]:
     return found
 
 
-def multiply_adds(model: str) -> dict[str, int]:
-    """Of one image, every layer in its cheaper form, for a training step and for inference."""
+def multiply_adds(model: str) -> dict[str, dict[str, int]]:
+    """Of one image, every layer in the cheapest form of a precision, for a training step and for inference: precision -> task -> count."""
     from equiradio.models.registry import build
     from equiradio.studies.bench_count import count_layers, total
 
     counts = count_layers(build(model))
-    return {task: total(counts, task == "training") for task in TASKS}
+    return {precision: {task: total(counts, task == "training", precision) for task in TASKS} for precision in ("float32", "bf16")}
 
 
 def batch_of(model: str) -> int:

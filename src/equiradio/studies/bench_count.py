@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from equiradio.data.preprocess import SIDE
 from equiradio.layers.attention_gate import AttentionGate
 from equiradio.layers.convolution import LiftingConvolution, SteerableConvolution
+from equiradio.layers.winograd import SIZES, TILE
 from equiradio.symmetry.harmonics import harmonic_basis
 
 BACKWARD = 2  # a gradient for the input and one for the filter, each as large as the forward pass
@@ -18,15 +19,16 @@ COUNTED = (LiftingConvolution, SteerableConvolution, nn.Conv2d, nn.Linear, Atten
 
 @dataclass(frozen=True)
 class Count:
-    """Multiply-adds of one layer for one image; ``fourier`` is None where the layer has one form only."""
+    """Multiply-adds of one layer for one image in each form; None where the layer has no such form. Transforms are left out."""
 
     dense: int
     fourier: int | None = None
+    winograd: int | None = None
 
-    @property
-    def cheaper(self) -> int:
-        """The lesser of the forms."""
-        return self.dense if self.fourier is None else min(self.dense, self.fourier)
+    def least(self, precision: str) -> int:
+        """Those of the cheapest form; Winograd's is one in float32."""
+        forms = (self.dense, self.fourier, self.winograd if precision == "float32" else None)
+        return min(count for count in forms if count is not None)
 
 
 def count_layers(network: nn.Module) -> dict[str, Count]:
@@ -43,9 +45,9 @@ def count_layers(network: nn.Module) -> dict[str, Count]:
     return found
 
 
-def total(counts: dict[str, Count], training: bool) -> int:
-    """Multiply-adds of a network for an image, every layer in its cheaper form."""
-    return (1 + BACKWARD * training) * sum(count.cheaper for count in counts.values())
+def total(counts: dict[str, Count], training: bool, precision: str) -> int:
+    """Multiply-adds of a network for an image, every layer in its cheapest form."""
+    return (1 + BACKWARD * training) * sum(count.least(precision) for count in counts.values())
 
 
 def _watched(found: dict[str, Count], name: str, layer: nn.Module, *inputs: Tensor) -> Tensor:
@@ -71,10 +73,14 @@ def _watched(found: dict[str, Count], name: str, layer: nn.Module, *inputs: Tens
 
 
 def _steerable(layer: SteerableConvolution, pixels: int) -> Count:
-    """Dense: size^2 |G|^2 per pixel and pair of fields. Fourier: 2 B |G| (and B size^2 |G| per pixel and field, the filter bank)."""
+    """Dense: size^2 |G|^2 per pixel and pair of fields. Fourier: 2 B |G| (and B size^2 |G| per pixel and field, the filter bank).
+
+    Winograd: (size + 3)^2 / 16 in place of size^2.
+    """
     order, filters, area = layer.group.order, harmonic_basis(layer.size).count, layer.size**2
     pairs = layer.fields_in * layer.fields_out
-    return Count(pixels * area * order**2 * pairs, pixels * filters * order * (2 * pairs + area * layer.fields_in))
+    filtering = pixels * (layer.size + TILE - 1) ** 2 * order**2 * pairs // TILE**2 if layer.size in SIZES else None
+    return Count(pixels * area * order**2 * pairs, pixels * filters * order * (2 * pairs + area * layer.fields_in), filtering)
 
 
 def _gate(layer: AttentionGate, features: Tensor, context: Tensor) -> int:

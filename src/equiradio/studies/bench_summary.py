@@ -40,6 +40,12 @@ def share_of_peak(multiply_adds: int, milliseconds: float, gmacs: float) -> floa
     return round(multiply_adds / (1e-3 * milliseconds * 1e9 * gmacs), 4)
 
 
+def peaks_told(peaks: Mapping[str, Any]) -> str:
+    """The peaks of matrix products as text: ``78 (float32) and 208 (bf16)``."""
+    known = {name: peaks[f"{name}_gmacs"] for name in ("float32", "bf16")}
+    return " and ".join(f"{value:.0f} ({name})" for name, value in known.items() if value is not None)
+
+
 def told(found: Mapping[str, Any] | None, digits: int = 2) -> str:
     """A median with its spread as text: ``4.25 (4.10-4.63)``; a dash for nothing."""
     if found is None:

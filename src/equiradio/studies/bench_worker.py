@@ -1,7 +1,7 @@
 """One measurement of speed in a process of its own: ``python -m equiradio.studies.bench_worker JOB`` prints one line of JSON.
 
 JOB is a JSON object: ``task`` (peaks, plan, training or inference) and, except for peaks, ``model``, ``batch``, ``precision`` (auto,
-float32 or bf16), ``pin`` (null, dense or fourier), ``forms`` (layer -> form), ``steps``, ``seconds`` and ``keep_blocks``.
+float32 or bf16), ``pin`` (null, dense, fourier or winograd), ``forms`` (layer -> form), ``steps``, ``seconds`` and ``keep_blocks``.
 """
 
 import json
@@ -128,10 +128,14 @@ def timed(call: Callable[[], object], job: dict[str, Any]) -> dict[str, Any]:
 
 
 def peaks() -> dict[str, Any]:
-    """What the machine can do at most here: multiply-adds a second of large matrix products (in 10^9), and a large copy (GB/s moved)."""
-    found: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    """What the machine can do at most here: multiply-adds a second of large matrix products (in 10^9), and a large copy (GB/s moved).
+
+    Without hardware for bf16 its product is not tried, and None stands for it: emulated, one would take minutes.
+    """
+    found: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "bf16_gmacs": None}
+    native = choose_precision("auto", "cpu") == "bf16"
     with torch.inference_mode():
-        for name, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
+        for name, dtype in (("float32", torch.float32), *[("bf16", torch.bfloat16)] * native):
             left, right = torch.randn(MATRIX, MATRIX).to(dtype), torch.randn(MATRIX, MATRIX).to(dtype)
             found[f"{name}_gmacs"] = round(1e-9 * MATRIX**3 / _least(lambda left=left, right=right: left @ right), 2)  # type: ignore[misc]
         source = torch.ones(COPY, dtype=torch.uint8)

@@ -60,7 +60,7 @@ def test_training_and_answering_are_kept_side_by_side(timed, tmp_path, machines_
     assert [case.rsplit(" ", 1)[1] for case in read_choices(tmp_path / "plan.json")] == ["training"] * 7 + ["answering"] * 7
 
 
-@pytest.mark.parametrize("form", ["dense", "fourier"])
+@pytest.mark.parametrize("form", plans.FORMS)
 def test_a_pinned_form_writes_nothing(timed, tmp_path, machines_file, form):
     net = small(Cyclic(8))
     settle_forms(net, tmp_path / "plan.json", **ASKED, form=form)
@@ -97,6 +97,6 @@ def test_without_measuring_the_rule_or_the_given_form_is_taken():
     net = build("c16-attention")
     take_likely_forms(net, "auto")
     assert forms(net).count("fourier") == 4
-    for form in ("fourier", "dense"):
+    for form in plans.FORMS:
         take_likely_forms(net, form)
         assert forms(net) == [form] * 10

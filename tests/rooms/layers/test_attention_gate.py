@@ -72,8 +72,8 @@ def test_the_formula_law_catches_another_formula(monkeypatch, wrong):
 
 
 def _linear(features: Tensor, context: Tensor, from_features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    upsampled = torch.einsum("yi,xj,nijk->nyxk", rows, columns, context).flatten(0, 2)
-    return upsampled + features.flatten(0, 1) @ from_features.T
+    upsampled = torch.einsum("yi,xj,nijk->nyxk", rows, columns, context)
+    return upsampled + features @ from_features.T
 
 
 def _nearest(matrix: Tensor) -> Tensor:
@@ -87,13 +87,17 @@ def test_the_gradient_is_that_of_finite_differences(name):
 
 
 def test_one_piece_answers_as_many(monkeypatch):
-    """A GPU takes the batch at once, a CPU image by image."""
+    """A GPU takes the batch at once, a CPU strip by strip."""
     gate, features, context = a_case("range", 9, 7, seed=0)
     one_by_one = gate(features, context)
     gradient = torch.autograd.grad(one_by_one.square().sum(), gate.parameters())
-    monkeypatch.setattr(attention_gate, "_pieces", lambda batch: [slice(0, len(batch))])
+    monkeypatch.setattr(attention_gate, "_pieces", lambda features: [(slice(0, len(features)), slice(0, 7))])
     at_once = gate(features, context)
     assert_close(at_once, one_by_one, rtol=1e-12, atol=1e-12)
+    monkeypatch.setattr(
+        attention_gate, "_pieces", lambda features: [(slice(n, n + 1), slice(left, left + 3)) for n in range(3) for left in (0, 3, 6)]
+    )
+    assert_close(gate(features, context), one_by_one, rtol=1e-12, atol=1e-12)
     for found, expected in zip(torch.autograd.grad(at_once.square().sum(), gate.parameters()), gradient, strict=True):
         assert_close(found, expected, rtol=1e-9, atol=1e-9)
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from equiradio.artefacts.plans import Choice
+from equiradio.artefacts.plans import FORMS, Choice
+from equiradio.errors import SettingRefusal
 from equiradio.layers import plan
 from equiradio.layers.plan import Case, by_rule, plan_forms, steerable_layers, take
 from equiradio.models import GatedNet, build
@@ -54,7 +55,7 @@ def test_a_known_choice_outweighs_what_would_be_measured(timed):
     assert forms(net) == ["fourier"] * 10
 
 
-@pytest.mark.parametrize("form", ["dense", "fourier"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_pinned_form_is_taken_without_measuring(timed, form):
     net = small(Cyclic(8))
     plan_forms(net, 8, "float32", training=True, pin=form)
@@ -62,10 +63,23 @@ def test_a_pinned_form_is_taken_without_measuring(timed, form):
     assert timed == []
 
 
-def test_small_groups_and_plain_networks_are_not_measured(timed):
+def a_case(group: Group, size: int, precision: str, device: str) -> Case:
+    return Case(group, 2, 3, size, 9, 7, 2, precision, device, True)
+
+
+def test_only_forms_that_may_win_are_tried():
+    """Fourier in large groups; Winograd in float32 on a CPU, for filters of 3 or 5 pixels."""
+    assert a_case(Cyclic(4), 5, "bf16", "cpu").forms == ("dense",)
+    assert a_case(Cyclic(4), 5, "float32", "cpu").forms == ("dense", "winograd")
+    assert a_case(Dihedral(4), 7, "float32", "cpu").forms == ("dense", "fourier")
+    assert a_case(Dihedral(4), 3, "float32", "cpu").forms == ("dense", "fourier", "winograd")
+    assert a_case(Dihedral(4), 5, "float32", "cuda").forms == ("dense", "fourier")
+
+
+def test_where_one_form_alone_may_win_nothing_is_measured(timed):
     for name in ("lenet", "attention", "c4-lenet", "c4-attention"):
         net = build(name)
-        choices = plan_forms(net, 16, "float32", training=True)
+        choices = plan_forms(net, 16, "bf16", training=True)
         assert set(forms(net)) <= {"dense"}
         assert {choice.dense_ms for choice in choices.values()} <= {None}
     assert timed == []
@@ -73,12 +87,13 @@ def test_small_groups_and_plain_networks_are_not_measured(timed):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_measuring_times_both_forms_and_takes_the_lesser(training, precision):
-    choice = Case(Cyclic(8), 2, 3, 5, 9, 7, 2, precision, "cpu", training).measure()
-    assert choice.dense_ms is not None
-    assert choice.fourier_ms is not None
-    assert min(choice.dense_ms, choice.fourier_ms) > 0
-    assert choice.form == ("dense" if choice.dense_ms <= choice.fourier_ms else "fourier")
+def test_measuring_times_every_form_and_takes_the_least(training, precision):
+    case = Case(Cyclic(8), 2, 3, 5, 9, 7, 2, precision, "cpu", training)
+    choice = case.measure()
+    taken = {form: spent for form in FORMS if (spent := getattr(choice, f"{form}_ms")) is not None}
+    assert tuple(taken) == case.forms
+    assert min(taken.values()) > 0
+    assert choice.form == min(taken, key=taken.__getitem__)
 
 
 def test_measuring_leaves_network_and_random_numbers_alone():
@@ -96,13 +111,22 @@ def test_it_tells_how_far_it_is(timed):
     seen = []
     plan_forms(small(Cyclic(8)), 2, "float32", training=True, progress=lambda *told: seen.append(told))
     assert seen == [("layer shapes", done, 7) for number in range(7) for done in (number, number + 1)]
-    plan_forms(build("c4-lenet"), 2, "float32", training=True, progress=lambda *told: seen.append(told))
+    plan_forms(build("c4-lenet"), 2, "bf16", training=True, progress=lambda *told: seen.append(told))
     assert len(seen) == 14
 
 
 def test_the_rule_takes_fourier_for_large_groups_and_many_fields():
-    counts = {name: list(by_rule(build(name)).values()).count("fourier") for name in ("d4-attention", "c16-attention", "d8-attention")}
+    names = ("d4-attention", "c16-attention", "d8-attention")
+    counts = {name: list(by_rule(build(name)).values()).count("fourier") for name in names}
     assert counts == {"d4-attention": 0, "c16-attention": 4, "d8-attention": 7}
+
+
+def test_the_rule_takes_winograd_for_many_channels_in_float32_on_a_cpu():
+    net = build("c4-attention")
+    assert list(by_rule(net).values()) == ["dense"] * 3 + ["winograd"] * 7
+    for elsewhere in ({"precision": "bf16"}, {"device": "cuda"}):
+        assert set(by_rule(net, **elsewhere).values()) == {"dense"}
+    assert set(by_rule(build("c4-attention", kernel_size=7)).values()) == {"dense"}
 
 
 def test_forms_are_taken_by_name():
@@ -110,6 +134,13 @@ def test_forms_are_taken_by_name():
     take(net, {"blocks.1.convolutions.0": "fourier"})
     assert forms(net).count("fourier") == 1
     assert net.blocks[1].convolutions[0].form == "fourier"
+
+
+def test_winograd_for_large_filters_is_refused_before_anything_is_set():
+    net = build("c4-lenet", kernel_size=7)
+    with pytest.raises(SettingRefusal, match="winograd for filters of 7 pixels; expected filters of 3 or 5 pixels"):
+        plan_forms(net, 2, "float32", training=True, pin="winograd")
+    assert forms(net) == ["dense"]
 
 
 def test_the_clock_of_a_case_waits_for_the_work(monkeypatch):

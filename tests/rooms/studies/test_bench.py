@@ -96,7 +96,7 @@ def test_ratios_and_shares_follow_from_the_measurements(jobs):
     result = bench(["lenet"], **QUICK)
     row = result["summary"]["lenet"]
     assert row["times_faster"]["default"]["training"]["median"] == 2
-    macs = row["multiply_adds_per_image"]["inference"]
+    macs = row["multiply_adds_per_image"]["bf16"]["inference"]
     assert row["variants"]["default"]["inference"]["share_of_peak"] == round(macs / (2e-3 * 200e9), 4)
     assert [line[:2] for line in rows(result)] == [["lenet", "default (bf16)"], ["lenet", "float32-dense (float32)"]]
 
