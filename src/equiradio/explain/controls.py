@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from equiradio.data.preprocess import SIDE
 from equiradio.errors import SettingRefusal
 from equiradio.inference.classifier import Classifier
+from equiradio.inference.forms import take_likely_forms
 from equiradio.models.registry import build
 
 CASCADE = ("gates", "blocks.3", "blocks.2", "blocks.1", "blocks.0")  # from the answer down to the image
@@ -29,6 +30,7 @@ def fresh_network(classifier: Classifier, seed: int = 0) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(classifier.network.settings, blank=classifier.preprocess.blank)  # type: ignore[arg-type]
+    take_likely_forms(network, "auto", classifier.precision, classifier.device.type)
     return network.to(classifier.device).eval()
 
 
