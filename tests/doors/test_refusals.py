@@ -79,6 +79,12 @@ REFUSED = {
     "unknown batches": (("evaluate", "none", "--batches", "random"), "--batches: 'random'; expected sorted, shuffled, single.", ""),
     "unknown evaluation precision": (("evaluate", "none", "--precision", "fp8"), "--precision: 'fp8'; expected float32 or bf16.", ""),
     "unknown evaluation device": (("evaluate", "none", "--device", "tpu"), "--device: 'tpu'; expected auto, cpu or cuda.", ""),
+    "explain nothing": (("explain", "none", "--out", "here"), "", "expected"),
+    "explain some and all": (
+        ("explain", "none", "--out", "here", "--all", "--quick"),
+        "--quick: given with --all; expected one of them. Drop one.",
+        "",
+    ),
     "fetch what is not published": (("data", "fetch", "first"), "data: 'first' cannot be fetched or verified; expected mirabest.", ""),
     "fetch offline": (("data", "fetch", "mirabest"), "", "EQUIRADIO_DATA"),
     "verify what is not there": (("data", "verify", "mirabest"), "", "no MiraBest there"),

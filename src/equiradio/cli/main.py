@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 import equiradio
-from equiradio.cli import bench, classify, data, demo, evaluate, export, models, report, reproduce, serve, train
+from equiradio.cli import bench, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
 
@@ -43,6 +43,7 @@ app.command("models")(models.models)
 app.command("classify")(classify.classify)
 app.command("reproduce")(reproduce.reproduce)
 app.command("report")(report.report)
+app.command("explain")(explain.explain)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)

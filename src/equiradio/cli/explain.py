@@ -1,0 +1,64 @@
+"""The verb ``explain``."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from equiradio.cli.interruption import Interrupted
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON
+from equiradio.errors import SettingRefusal
+
+
+def explain(
+    run: str = typer.Argument(help="A run folder, or the name of packaged weights.", metavar="RUN|NAME", show_default=False),
+    out: Path = typer.Option(..., "--out", help="Where to put numbers, figures and the page.", show_default=False),
+    data: str = typer.Option(None, "--data", help="A data set; default the one that the network was trained on.", show_default=False),
+    split: str = typer.Option("test", "--split", help="train, validation or test."),
+    everything: bool = typer.Option(False, "--all", help="All sources of the split instead of 40."),
+    quick: bool = typer.Option(False, "--quick", help="About half the work: angles in steps of 15 degrees, fewer pixels deleted."),
+    member: list[Path] = typer.Option(
+        None,
+        "--member",
+        help="Another run, for ensemble and agreement; repeatable. Default the other seeds beside RUN.",
+        show_default=False,
+    ),
+    against: Path = typer.Option(None, "--against", help="An explanation of another network, to compare with.", show_default=False),
+    device: str = DEVICE,
+    data_dir: Path = DATA_DIR,
+    as_json: bool = JSON,
+) -> None:
+    """Measure what attention maps are worth: symmetry, residue, faithfulness over controls, astronomy, uncertainty; one page.
+
+    Example: equiradio explain runs/c4-attention-mirabest-fast-seed0 --out explained/c4
+    """
+    from equiradio.cli.progress import bars, print_table
+    from equiradio.inference.device import choose_device
+    from equiradio.report.explanation_text import HEADLINES, headline_rows
+    from equiradio.studies.explain import explain as run_explanation
+    from equiradio.studies.explain_case import QUICK, WHOLE, Plan
+
+    if quick and everything:
+        raise SettingRefusal("--quick", "given with --all", "one of them", "Drop one.")
+    try:
+        with bars() as step:
+            answer = run_explanation(
+                run,
+                out,
+                data=data,
+                split=split,
+                members=member or None,
+                against=against,
+                plan=QUICK if quick else WHOLE if everything else Plan(),
+                data_dir=data_dir,
+                device=choose_device(device),
+                progress=step,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted. Finished parts are kept in {out}; run the same command to go on.") from None
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    about = answer["about"]
+    print_table(HEADLINES, headline_rows(answer), f"{about['run']}: {about['data']}, {about['split']}, {about['sources']} sources")
+    typer.echo(f"Look at {out / 'index.html'}")

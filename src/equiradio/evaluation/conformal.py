@@ -1,0 +1,51 @@
+"""Split conformal prediction: sets of classes that hold the true one as often as promised, measured on sources never seen."""
+
+import numpy as np
+
+from equiradio.errors import SettingRefusal
+from equiradio.evaluation.calibration import checked
+
+
+def threshold(labels: np.ndarray, p_frii: np.ndarray, level: float = 0.9) -> float:
+    """The quantile of 1 - p(true class) over calibration sources: ceil((n + 1) level) / n; 1 (both classes always) where n is too small.
+
+    Source: Angelopoulos & Bates 2021, "A gentle introduction to conformal prediction", section 1; Sadinle et al. 2019 (LAC score).
+    """
+    if not 0 < level < 1:
+        raise SettingRefusal("level", f"{level}", "between 0 and 1", "0.9 is usual.")
+    labels, p_frii = checked(labels, p_frii, "calibration sources")
+    scores = np.sort(1 - np.where(labels == 1, p_frii, 1 - p_frii))
+    rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
+    return float(scores[rank - 1]) if rank <= len(scores) else 1.0
+
+
+def sets(p_frii: np.ndarray, limit: float) -> np.ndarray:
+    """Which classes are in the set of each source: bool (count, 2), FRI and FRII; a class is in where 1 - p <= limit."""
+    p = np.stack([1 - p_frii, p_frii], 1)
+    return 1 - p <= limit
+
+
+def measured_coverage(labels: np.ndarray, inside: np.ndarray) -> dict[str, float | int | list[float] | None]:
+    """How often the set holds the true class, its exact 95 % binomial interval (Clopper-Pearson), and how large sets are.
+
+    Returns
+    -------
+    ``coverage``, ``interval95``, ``mean_size``, ``empty``, ``single``, ``both`` (shares of sources), ``single_accuracy``, ``sources``.
+    """
+    from scipy.stats import binomtest
+
+    hit, size = inside[np.arange(len(labels)), labels], inside.sum(1)
+    if not len(labels):
+        return {"coverage": None, "interval95": None, "sources": 0}
+    interval = binomtest(int(hit.sum()), len(hit)).proportion_ci(0.95)
+    single = size == 1
+    return {
+        "coverage": float(hit.mean()),
+        "interval95": [float(interval.low), float(interval.high)],
+        "mean_size": float(size.mean()),
+        "empty": float((size == 0).mean()),
+        "single": float(single.mean()),
+        "both": float((size == 2).mean()),
+        "single_accuracy": float(hit[single].mean()) if single.any() else None,
+        "sources": len(labels),
+    }

@@ -1,0 +1,56 @@
+"""Selective prediction: how right are the sources that are left when the least sure are put aside?"""
+
+import numpy as np
+
+from equiradio.evaluation.calibration import THRESHOLD, checked
+
+
+def entropy(p_frii: np.ndarray) -> np.ndarray:
+    """Entropy of the two classes in bits, 0 (sure) to 1 (even), same shape as ``p_frii``."""
+    p = np.clip(np.asarray(p_frii, dtype=np.float64), 0, 1)
+    q = 1 - p
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(p > 0, p * np.log2(p), 0) + np.where(q > 0, q * np.log2(q), 0)
+    return -terms
+
+
+def selective_accuracy(labels: np.ndarray, p_frii: np.ndarray, doubt: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracy of the surest sources against the share kept.
+
+    Parameters
+    ----------
+    doubt : (count,), larger is less sure; entropy of p_frii if left out. Sources of equal doubt are kept together.
+
+    Returns
+    -------
+    coverage, accuracy : float64, from few sources to all.
+    """
+    labels, p_frii = checked(labels, p_frii)
+    doubt = entropy(p_frii) if doubt is None else np.asarray(doubt, dtype=np.float64)
+    order = np.argsort(doubt, kind="stable")
+    right = ((p_frii >= THRESHOLD) == labels)[order]
+    last = np.append(np.flatnonzero(np.diff(doubt[order])), len(order) - 1)
+    kept = last + 1
+    return kept / len(order), np.cumsum(right)[last] / kept
+
+
+def accuracy_at(labels: np.ndarray, p_frii: np.ndarray, coverage: float, doubt: np.ndarray | None = None) -> float:
+    """Accuracy with at least ``coverage`` (0..1] of the sources kept, the surest first."""
+    kept, accuracy = selective_accuracy(labels, p_frii, doubt)
+    return float(accuracy[np.searchsorted(kept, coverage - 1e-12)])
+
+
+def doubt_test(doubt: np.ndarray, uncertain: np.ndarray) -> dict[str, float | int | None]:
+    """Do sources that the catalogue calls Uncertain get more doubt? AUC (0.5: no) and the p-value of a one-sided Mann-Whitney test."""
+    from scipy.stats import mannwhitneyu
+
+    yes, no = doubt[uncertain], doubt[~uncertain]
+    if not len(yes) or not len(no):
+        return {"auc": None, "p_value": None, "uncertain": len(yes), "confident": len(no)}
+    found = mannwhitneyu(yes, no, alternative="greater")
+    return {
+        "auc": float(found.statistic / (len(yes) * len(no))),
+        "p_value": float(found.pvalue),
+        "uncertain": len(yes),
+        "confident": len(no),
+    }

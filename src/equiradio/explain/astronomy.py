@@ -1,0 +1,91 @@
+"""As astronomers do: peaks on both sides of the core, the inner half, and the ratio of Fanaroff & Riley (1974).
+
+Lengths in pixels; the core is the image's centre, where MiraBest has the host galaxy.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+BOUNDARY = 0.5  # peak separation over extent: below is FRI, at or above FRII. Source: Fanaroff & Riley 1974
+ARCSEC_PER_PIXEL = 1.8
+REACH = 1.3  # islands farther out than this times half the catalogued size belong to other sources
+
+
+class Shape(NamedTuple):
+    """Distance between the brightest pixels of the two sides, widest extent, their ratio, and each side's distance from the core."""
+
+    separation: float
+    extent: float
+    ratio: float
+    distances: tuple[float, float]
+
+
+def own_pixels(islands: np.ndarray, size_arcsec: float) -> np.ndarray:
+    """The islands' pixels within reach of the catalogued size; all of them where the size is unknown or nothing would be left."""
+    offset = np.arange(islands.shape[-1]) - (islands.shape[-1] - 1) / 2
+    if not np.isfinite(size_arcsec):
+        return islands
+    reach = max(REACH * size_arcsec / ARCSEC_PER_PIXEL / 2, 5.0)
+    own = islands & (np.hypot(offset[:, None], offset) <= reach)
+    return own if own.sum() >= 2 else islands
+
+
+def shape(plane: np.ndarray, pixels: np.ndarray) -> Shape | None:
+    """Peaks of a plane on both sides of the core, along the main axis of ``pixels``; None with fewer than 3 pixels.
+
+    The side's peak is the brightest pixel whose projection on the main axis (through the core) is at or beyond half a pixel on that side.
+    A source with light on one side only has separation 0.
+    """
+    rows, columns = np.nonzero(pixels)
+    if len(rows) < 3:
+        return None
+    middle = (plane.shape[-1] - 1) / 2
+    places = np.stack([rows - middle, columns - middle], 1)
+    axis = np.linalg.eigh(places.T @ places)[1][:, 1]
+    along, values = places @ axis, plane[rows, columns]
+    extent = max(_widest(places), 1.0)
+    sides = [np.flatnonzero(hand * along >= 0.5) for hand in (1, -1)]
+    if not all(len(side) for side in sides):
+        return Shape(0.0, extent, 0.0, (0.0, 0.0))
+    peaks = [places[side[values[side].argmax()]] for side in sides]
+    separation = float(np.linalg.norm(peaks[0] - peaks[1]))
+    distances = tuple(float(np.linalg.norm(peak)) for peak in peaks)
+    return Shape(separation, extent, separation / extent, (distances[0], distances[1]))
+
+
+def _widest(places: np.ndarray) -> float:
+    """Widest extent over 18 directions, pixels."""
+    angle = np.deg2rad(np.arange(0, 180, 10))
+    return float(np.ptp(places @ np.stack([np.sin(angle), np.cos(angle)]), axis=0).max()) + 1
+
+
+def inner_share(plane: np.ndarray, pixels: np.ndarray, extent: float) -> float:
+    """Share of the plane's sum over ``pixels`` that lies in its inner half, within extent / 4 of the core; nan without any."""
+    offset = np.arange(plane.shape[-1]) - (plane.shape[-1] - 1) / 2
+    inside = pixels & (np.hypot(offset[:, None], offset) <= extent / 4)
+    total = plane[pixels].sum()
+    return float(plane[inside].sum() / total) if total > 0 else float("nan")
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> dict[str, float | int | None]:
+    """Spearman's rho of two lists with its p-value; None with fewer than 4 pairs or a constant list."""
+    from scipy.stats import spearmanr
+
+    known = np.isfinite(one) & np.isfinite(other)
+    if known.sum() < 4 or np.ptp(one[known]) == 0 or np.ptp(other[known]) == 0:
+        return {"rho": None, "p_value": None, "sources": int(known.sum())}
+    found = spearmanr(one[known], other[known])
+    return {"rho": float(found.statistic), "p_value": float(found.pvalue), "sources": int(known.sum())}
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> dict[str, float | int | list[list[int]] | None]:
+    """How often two classifications (0 or 1) agree, Cohen's kappa, and Fisher's exact p-value that they are independent."""
+    from scipy.stats import fisher_exact
+
+    table = [[int(((one == a) & (other == b)).sum()) for b in (0, 1)] for a in (0, 1)]
+    count = len(one)
+    same = float((one == other).mean()) if count else float("nan")
+    chance = sum(float((one == label).mean() * (other == label).mean()) for label in (0, 1)) if count else 0.0
+    kappa = (same - chance) / (1 - chance) if chance < 1 and count else None
+    return {"share": same, "kappa": kappa, "p_value": float(fisher_exact(table).pvalue), "table": table, "sources": count}

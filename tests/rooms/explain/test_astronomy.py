@@ -1,0 +1,85 @@
+"""Peaks, inner half and the ratio on sources whose answer is known."""
+
+import numpy as np
+import pytest
+
+from equiradio.explain import astronomy as room
+from equiradio.explain.astronomy import agreement, correlation, inner_share, own_pixels, shape
+
+SIDE = 101
+MIDDLE = 50
+
+
+def source(peaks, length=40):
+    """A bar along the columns, ``length`` wide, with bright spots at these offsets from the centre."""
+    image = np.zeros((SIDE, SIDE))
+    image[MIDDLE - 2 : MIDDLE + 3, MIDDLE - length // 2 : MIDDLE + length // 2 + 1] = 10
+    for offset in peaks:
+        image[MIDDLE, MIDDLE + offset] = 100
+    return image, image > 0
+
+
+def check_frii():
+    found = shape(*source((-18, 16)))
+    assert found.separation == pytest.approx(34)
+    assert found.extent == pytest.approx(41, abs=1)
+    assert found.ratio > 0.5
+    assert sorted(found.distances) == [16, 18]
+
+
+def test_two_hot_spots_at_the_ends_are_frii():
+    check_frii()
+
+
+def test_the_law_of_hot_spots_catches_a_blind_side(monkeypatch):
+    eigh = np.linalg.eigh
+    monkeypatch.setattr(room.np.linalg, "eigh", lambda matrix: (None, eigh(matrix)[1][:, ::-1]))
+    with pytest.raises(AssertionError):
+        check_frii()
+
+
+def test_a_bright_middle_is_fri_whichever_way_it_lies():
+    image, pixels = source((-3, 2))
+    for turns in range(4):
+        found = shape(np.rot90(image, turns), np.rot90(pixels, turns))
+        assert found.ratio == pytest.approx(5 / found.extent)
+        assert found.ratio < 0.5
+
+
+def test_one_sided_light_has_no_separation_and_specks_no_answer():
+    image = np.zeros((SIDE, SIDE))
+    image[MIDDLE, MIDDLE + 5 : MIDDLE + 15] = 1
+    assert shape(image, image > 0).ratio == 0
+    image[:] = 0
+    image[MIDDLE, MIDDLE] = 1
+    assert shape(image, image > 0) is None
+
+
+def test_inner_half_of_a_flat_bar_and_of_a_core():
+    image, pixels = source((), length=40)
+    assert inner_share(np.ones_like(image), pixels, 40) == pytest.approx(0.5, abs=0.03)
+    core = np.zeros_like(image)
+    core[MIDDLE, MIDDLE] = 1
+    assert inner_share(core, pixels, 40) == 1
+    assert np.isnan(inner_share(np.zeros_like(image), pixels, 40))
+
+
+def test_islands_out_of_reach_belong_to_others():
+    _, pixels = source(())
+    far = pixels.copy()
+    far[2:5, 2:5] = True
+    assert np.array_equal(own_pixels(far, 41 * 1.8), pixels)
+    assert np.array_equal(own_pixels(far, float("nan")), far)
+
+
+def test_correlation_and_agreement_of_known_lists():
+    x = np.arange(20.0)
+    assert correlation(x, x**2)["rho"] == pytest.approx(1)
+    assert correlation(x, np.ones(20))["rho"] is None
+    labels = np.arange(20) % 2
+    same, other = agreement(labels, labels), agreement(labels, np.zeros(20, int))
+    assert (same["share"], same["kappa"]) == (1, 1)
+    assert same["p_value"] < 1e-4
+    assert other["share"] == 0.5
+    assert other["kappa"] == pytest.approx(0)
+    assert same["table"] == [[10, 0], [0, 10]]

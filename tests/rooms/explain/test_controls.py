@@ -1,0 +1,98 @@
+"""Controls: what needs no network is what it says; what others draw of a network changes when the network does."""
+
+import numpy as np
+import pytest
+import torch
+
+from equiradio.explain import controls as room
+from equiradio.explain.attention import maps
+from equiradio.explain.controls import centred_gaussian, fresh_network, grad_cam, integrated_gradients, randomised, with_network
+from equiradio.explain.dropout import dropout_answers
+from equiradio.inference.classifier import Classifier, load
+
+pytest.importorskip("captum")
+
+CLASSES = np.array([0, 1])
+
+
+@pytest.fixture(scope="module")
+def classifier(trained):
+    return load(trained("attention"))
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    planes = np.zeros((2, 150, 150), np.uint8)
+    for plane, (row, column) in zip(planes, ((60, 70), (85, 80)), strict=True):
+        plane[row : row + 9, column : column + 9] = rng.integers(60, 255, (9, 9))
+    return planes
+
+
+def test_the_gaussian_is_centred_round_and_as_wide_as_said():
+    plane = centred_gaussian(30.0, 151)
+    assert plane[75, 75] == 1
+    assert plane[75, 90] == pytest.approx(0.5)
+    assert np.array_equal(plane, np.rot90(plane))
+
+
+def test_integrated_gradients_are_complete(classifier, images):
+    """Their sum is the change of the logit from an empty sky, for a network that is linear in between: here nearly."""
+    found = integrated_gradients(classifier, images[:1], CLASSES[:1], steps=4)
+    assert found.shape == (1, 150, 150)
+    assert (found >= 0).all()
+    lit = images[0] > 0
+    assert found[0][lit].sum() > 0.5 * found[0].sum() > 0
+    assert not any(parameter.grad is not None for parameter in classifier.network.parameters())
+    assert all(parameter.requires_grad for parameter in classifier.network.parameters())
+
+
+def test_grad_cam_has_the_images_scale_and_follows_the_weights(classifier, images):
+    found = grad_cam(classifier, images, CLASSES)
+    assert found.shape == (2, 150, 150)
+    assert (found >= 0).all()
+    other = grad_cam(with_network(classifier, fresh_network(classifier, seed=3)), images, CLASSES)
+    assert not np.allclose(found, other)
+
+
+def test_a_fresh_network_is_the_same_every_time_and_leaves_the_random_state(classifier):
+    state = torch.random.get_rng_state()
+    one, other = fresh_network(classifier), fresh_network(classifier)
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert not one.training
+
+
+def check_cascade(classifier, images):
+    before = maps(classifier, images)
+    stages = dict(randomised(classifier))
+    assert list(stages) == ["gates", "blocks.3", "blocks.2", "blocks.1", "blocks.0"]
+    fresh = fresh_network(classifier).state_dict()
+    own = classifier.network.state_dict()
+    for name, value in stages["blocks.2"].network.state_dict().items():
+        expected = fresh if name.startswith(("gates.", "blocks.3.", "blocks.2.")) else own
+        assert torch.equal(value, expected[name])
+    changes = [np.abs(maps(there, images) - before).mean() for there in stages.values()]
+    assert min(changes) > 1e-4
+    assert np.array_equal(maps(classifier, images), before)
+
+
+def test_each_stage_randomises_more(classifier, images):
+    check_cascade(classifier, images)
+
+
+def test_the_cascade_law_catches_one_that_changes_nothing(classifier, images, monkeypatch):
+    monkeypatch.setattr(room, "CASCADE", ("gates", "blocks.3", "blocks.9", "blocks.1", "blocks.0"))
+    with pytest.raises(AssertionError):
+        check_cascade(classifier, images)
+
+
+def test_dropout_draws_differ_and_their_first_row_is_the_plain_answer(classifier, images):
+    found = dropout_answers(classifier, images, draws=20)
+    plain = classifier.look(images).logits.double().softmax(1)[:, 1].numpy()
+    assert found.shape == (21, 2)
+    assert found[0] == pytest.approx(plain, abs=1e-12)
+    assert found[1:].std(0).min() > 0
+    assert np.array_equal(found, dropout_answers(classifier, images, draws=20))
+    assert not classifier.network.aggregate.training
+    assert isinstance(classifier, Classifier)

@@ -1,0 +1,131 @@
+"""equiradio explain: whole, resumed, refused; numbers on disk are those of the page."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from equiradio.cli.main import main
+from equiradio.data.simulated import load_simulated, simulate
+from equiradio.data.simulated_shapes import Part
+from equiradio.errors import RunRefusal
+from equiradio.studies import explain as room
+from equiradio.studies.explain import explain, siblings
+from equiradio.studies.explain_case import Plan, evenly, plain, truth_masks
+from equiradio.studies.explain_faithfulness import departure, winners
+
+pytest.importorskip("captum")
+pytest.importorskip("photutils")
+
+SMALL = Plan(sample=4, deep=2, turned=2, angles=(0, 45, 90), fractions=(0.01, 0.05), gradient_steps=2, draws=3)
+FIGURES = {"symmetry", "layers", "residue", "faithfulness", "lifts", "randomisation", "astronomy", "uncertainty"}
+
+
+@pytest.fixture(scope="module")
+def explained(trained, tmp_path_factory):
+    """Folder and answer of the plain network's explanation."""
+    out = tmp_path_factory.mktemp("explained") / "plain"
+    return out, explain(trained("attention"), out, plan=SMALL, members=[])
+
+
+def test_everything_is_written_and_agrees(explained):
+    out, answer = explained
+    assert json.loads((out / "explanation.json").read_text()) == answer
+    assert set(answer) == {"about", *room.PARTS}
+    assert {file.stem for file in (out / "figures").glob("*.png")} == FIGURES
+    assert {file.stem for file in (out / "figures").glob("*.csv")} == FIGURES
+    page = (out / "index.html").read_text()
+    assert page.count("<img") == len(FIGURES)
+    assert f"{answer['symmetry']['error']:.3f}" in page
+    with (out / "figures" / "symmetry.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["angle_deg"] == "45"]
+    assert np.mean([float(row["error_combined"]) for row in rows]) == pytest.approx(answer["symmetry"]["error"], rel=1e-5)
+
+
+def test_a_plain_network_is_not_exact_and_its_controls_are_measured(explained):
+    _, answer = explained
+    assert not answer["symmetry"]["quarter_turns"]["exact"]
+    faithful = answer["faithfulness"]
+    assert set(faithful["lifts"]) == {"deletion", "insertion", "pointing", "energy", "precision", "hot_spot_rank", "core_rank"}
+    assert set(faithful["lifts"]["energy"]) == {"image", "gaussian", "untrained", "grad_cam", "gradients"}
+    assert faithful["means"]["energy"]["image"] > faithful["means"]["energy"]["gaussian"]
+    assert faithful["means"]["precision"]["image"] > 0.5
+    conformal = answer["uncertainty"]["conformal"]["one network"]["all"]
+    assert 0 <= conformal["coverage"] <= 1
+
+
+def test_what_is_done_is_not_done_again(explained, trained, tmp_path, monkeypatch):
+    out = shutil.copytree(explained[0], tmp_path / "again")
+    (out / "parts" / "layers.json").unlink()
+    asked = []
+    measured = dict(room.PARTS)
+    for name, part in measured.items():
+        monkeypatch.setitem(room.PARTS, name, lambda case, folder, name=name, part=part: (asked.append(name), part(case, folder))[1])
+    answer = explain(trained("attention"), out, plan=SMALL, members=[])
+    assert asked == ["layers"]
+    expected = {key: value for key, value in explained[1]["layers"].items() if key != "seconds"}
+    assert {key: value for key, value in answer["layers"].items() if key != "seconds"} == expected
+
+
+def test_another_plan_or_folder_is_refused(explained, trained, tmp_path):
+    with pytest.raises(RunRefusal, match=r"holds an explanation with another sources; expected the same run, data and sample"):
+        explain(trained("attention"), explained[0], plan=Plan(sample=2), members=[])
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(RunRefusal, match="a folder with other files"):
+        explain(trained("attention"), tmp_path, plan=SMALL, members=[])
+    with pytest.raises(RunRefusal, match="no finished symmetry part in it"):
+        explain(trained("attention"), tmp_path / "new", plan=SMALL, members=[], against=tmp_path)
+
+
+def test_a_c4_network_is_exact_and_is_compared(explained, trained, tmp_path):
+    run, other = trained("c4-attention"), trained("attention")
+    answer = explain(run, tmp_path / "c4", plan=SMALL, members=[other], against=explained[0])
+    turns = answer["symmetry"]["quarter_turns"]
+    assert turns["exact"], turns
+    assert turns["largest"] <= 1e-3
+    page = (tmp_path / "c4" / "index.html").read_text()
+    assert "Against plain: mean error" in page
+    assert (tmp_path / "c4" / "figures" / "gallery.csv").is_file()
+
+
+def test_lenet_has_nothing_to_explain(trained, tmp_path, capsys):
+    assert main(["explain", str(trained("lenet")), "--out", str(tmp_path / "x")]) == 2
+    line = capsys.readouterr().err
+    assert line.endswith("lenet has no attention gates; expected a network with attention. Explain an attention model.\n")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_sample_is_even_and_siblings_are_other_seeds(tmp_path):
+    labels = np.repeat([0, 1], [30, 20])
+    rows = evenly(labels, 10)
+    assert np.bincount(labels[rows]).tolist() == [5, 5]
+    assert np.array_equal(evenly(labels, 0), np.arange(50))
+    for name in ("c4-x-seed0", "c4-x-seed1", "d4-x-seed1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights.safetensors").touch()
+    (tmp_path / "c4-x-seed2").mkdir()
+    assert [run.name for run in siblings(tmp_path / "c4-x-seed0")] == ["c4-x-seed1"]
+
+
+def test_truth_is_made_again_from_names():
+    sources, made = load_simulated(4), simulate(4, 0)
+    assert np.array_equal(truth_masks(sources), made.masks)
+    assert (made.masks & Part.LOBE).any()
+    changed = sources.choose(np.array([1, 0]))
+    changed.images[0, 0, 0] ^= 1
+    assert truth_masks(changed) is None
+
+
+def test_departure_winners_and_plain_numbers():
+    plane = np.full((1, 4, 4), 0.7)
+    plane[0, 0, 0], plane[0, 3, 3] = 0.2, 0.9
+    lit = np.zeros((1, 4, 4), bool)
+    lit[0, 0, 0] = lit[0, 3, 3] = True
+    found = departure(plane, lit)
+    assert found[0, 0, 0] == pytest.approx(0.5)
+    assert found[0, 3, 3] == pytest.approx(0.2)
+    assert found[0, 1, 1] == 0
+    assert winners({"a": {"high": -0.1}, "b": {"high": 0.1}, "c": {"high": None}}) == ["a"]
+    assert plain({"a": np.float64(np.nan), "b": np.arange(2), "c": (np.True_,)}) == {"a": None, "b": [0, 1], "c": [True]}
