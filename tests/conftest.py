@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported: two test processes share two cores
@@ -13,6 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first import
 from equiradio.data.location import data_folder
 from equiradio.data.mirabest import find_mirabest
 from equiradio.settings import Settings, change, preset
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
