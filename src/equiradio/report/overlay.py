@@ -1,6 +1,7 @@
 """Attention laid over the image it belongs to, as pixels: rows counted from below, so that north is up."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -8,8 +9,9 @@ from equiradio.artefacts.files import write_atomically
 
 ZOOM = 4  # screen pixels for each pixel of the sky
 LEVELS = (0.5, 0.7, 0.9)  # shares of the way from the lowest to the highest attention of a map, at which contours are drawn
-GAP, STRIP = 12, 44  # screen pixels between panels, and for the words above them
-BACKGROUND, WORDS, LINE = (18, 18, 22), (235, 235, 235), (90, 220, 255)
+GAP, STRIP = 12, 44  # screen pixels between panels, and for the words above and below them
+BACKGROUND, WORDS, FAINT, LINE = (18, 18, 22), (235, 235, 235), (160, 160, 168), (90, 220, 255)
+BAR_ARCSEC = 60.0
 
 
 def overlay(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
@@ -52,30 +54,63 @@ def contours(attention: np.ndarray, levels: tuple[float, ...] = LEVELS, least: i
     return [(level, np.asarray(line) - 1) for level in levels for line in maker.lines(level) if len(line) >= least]
 
 
-def save_overlay(image: np.ndarray, attention: np.ndarray, title: str, words: str, path: Path) -> None:
-    """A PNG of two panels: the image, and the same with attention, its contours and its peak."""
+def save_overlay(image: np.ndarray, attention: np.ndarray, title: str, words: str, path: Path, arcsec: float | None = None) -> None:
+    """A PNG of two panels: the image, and the same with attention, its contours and its peak.
+
+    ``arcsec`` is the size of a pixel where north is up and east is left; a bar and a compass then say so.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = (ZOOM * side for side in image.shape)
-    page = Image.new("RGB", (2 * width + 3 * GAP, height + STRIP + GAP), BACKGROUND)
+    page = Image.new("RGB", (2 * width + 3 * GAP, height + 2 * STRIP), BACKGROUND)
     for number, shown in enumerate((np.zeros_like(attention), attention)):
         panel = Image.fromarray(overlay(image, shown)).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
         page.paste(panel, (GAP + number * (width + GAP), STRIP))
-    pen = ImageDraw.Draw(page)
-    left, top = 2 * GAP + width, STRIP
+    left, pen = 2 * GAP + width, ImageDraw.Draw(page)
+    _draw_map(pen, attention, left, STRIP)
+    font, small, below = ImageFont.load_default(17), ImageFont.load_default(14), STRIP + height + 13
+    pen.text((GAP, 12), title, WORDS, font)
+    pen.text((left, 12), words, WORDS, font)
+    pen.text((GAP, below), "brightness, asinh stretch", FAINT, small)
+    if np.isfinite(attention).any():
+        page.paste(_colour_bar(120, 12), (left, below + 3))
+        shares = ", ".join(f"{100 * level:g}" for level in LEVELS)
+        pen.text((left + 130, below), f"attention, lowest to highest; lines at {shares} %; cross: peak", FAINT, small)
+    if arcsec:
+        _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, small)
+    write_atomically(path, lambda part: page.save(part, format="PNG"))
+
+
+def _draw_map(pen: Any, attention: np.ndarray, left: int, top: int) -> None:
+    """Contours and peak; where a contour only follows the edge of the image, it is left out."""
+    rows, columns = attention.shape
 
     def place(column: float, row: float) -> tuple[float, float]:
-        x, y = min(max(column, 0), image.shape[1] - 1), min(max(row, 0), image.shape[0] - 1)
-        return left + ZOOM * (x + 0.5), top + height - ZOOM * (y + 0.5)
+        return left + ZOOM * (column + 0.5), top + ZOOM * (rows - row - 0.5)
 
     for level, line in contours(attention):
-        pen.line([place(*point) for point in line], LINE, 3 if level == LEVELS[-1] else 1)
+        inside = ((line >= 0) & (line <= (columns - 1, rows - 1))).all(1)
+        for number in np.flatnonzero(inside[:-1] & inside[1:]):
+            pen.line([place(*line[number]), place(*line[number + 1])], LINE, 3 if level == LEVELS[-1] else 1)
     if np.isfinite(attention).any():
         row, column = np.unravel_index(int(np.nanargmax(attention)), attention.shape)
         x, y = place(float(column), float(row))
         for dx, dy in ((9, 0), (0, 9)):
             pen.line([(x - dx, y - dy), (x + dx, y + dy)], (255, 255, 255), 2)
-    font = ImageFont.load_default(17)
-    pen.text((GAP, 12), title, WORDS, font)
-    pen.text((left, 12), words, WORDS, font)
-    write_atomically(path, lambda part: page.save(part, format="PNG"))
+
+
+def _colour_bar(width: int, height: int) -> Any:
+    """The colours of `overlay` over a black sky, from the lowest attention to the highest."""
+    from PIL import Image
+
+    ramp = np.repeat(np.linspace(0, 1, width)[None], height, 0)
+    return Image.fromarray(overlay(np.zeros_like(ramp), ramp)).convert("RGB")
+
+
+def _draw_compass(pen: Any, left: int, bottom: int, right: int, bar: float, font: Any) -> None:
+    """A bar of `BAR_ARCSEC` on the left; north and east on the right."""
+    pen.line([(left, bottom), (left + bar, bottom)], WORDS, 2)
+    pen.text((left, bottom - 22), f'{BAR_ARCSEC:g}"', WORDS, font)
+    pen.line([(right - 30, bottom), (right, bottom), (right, bottom - 30)], WORDS, 2)
+    pen.text((right - 4, bottom - 48), "N", WORDS, font)
+    pen.text((right - 44, bottom - 8), "E", WORDS, font)

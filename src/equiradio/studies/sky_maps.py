@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.artefacts.files import write_atomically, write_text
-from equiradio.data.cutout import Cutout
+from equiradio.data.cutout import SCALE_ARCSEC, Cutout
 from equiradio.inference.rows import peak
 from equiradio.report.overlay import contours, save_overlay
 
@@ -27,7 +27,7 @@ def write_maps(folder: Path, name: str, cutout: Cutout, gates: np.ndarray, row: 
     words = f"{row['label']}  p(FRII) {row['p_frii']:.2f}, {row['p_frii_low']:.2f} to {row['p_frii_high']:.2f}"
     words += "  uncertain" if row["uncertain"] else ""
     shown = cutout.image if cutout.pixels is None else np.where(cutout.image > 0, cutout.pixels, 0)
-    save_overlay(shown, attention, name, words, folder / f"{name}.png")
+    save_overlay(shown, attention, name, words, folder / f"{name}.png", None if cutout.wcs is None else SCALE_ARCSEC)
 
 
 def _write_fits(path: Path, cutout: Cutout, attention: np.ndarray, gates: np.ndarray, row: dict[str, Any]) -> None:

@@ -2,7 +2,11 @@
 
 import json
 import shutil
+import signal
+import subprocess
 import sys
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +99,7 @@ def repeated(answers, count):
     return type(answers)(*(np.repeat(getattr(answers, name), count, axis=0) for name in answers.__dataclass_fields__))
 
 
-def test_an_interrupted_run_goes_on(classifier, folder, tmp_path, monkeypatch):
+def test_an_interrupted_run_goes_on(trained, classifier, folder, tmp_path, monkeypatch, capsys):
     files, out = study.image_files([folder]), tmp_path / "c.parquet"
     calls = []
 
@@ -107,6 +111,9 @@ def test_an_interrupted_run_goes_on(classifier, folder, tmp_path, monkeypatch):
 
     answered = study.answered
     monkeypatch.setattr(study, "answered", stops)
+    assert main(["classify", str(folder), "--model", str(trained("lenet")), "--out", str(tmp_path / "door.csv")]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "Interrupted. Run the same command with --resume to go on."
+    calls.clear()
     with pytest.raises(KeyboardInterrupt):
         study.classify(classifier, files, out=out)
     assert not out.exists()
@@ -120,6 +127,69 @@ def test_an_interrupted_run_goes_on(classifier, folder, tmp_path, monkeypatch):
     study.classify(classifier, files, out=out, resume=True, progress=lambda what, done, total: seen.append(done))
     assert seen == [16, 20]
     assert repr(pq.read_table(out).to_pylist()) == repr(study.classify(classifier, files).to_pylist())  # nan equals nan in words
+
+
+STOPS_AFTER_TWO_PARTS = """
+import sys, time
+from equiradio.studies import classify as study
+write = study.write_table
+def slow(table, path):
+    write(table, path)
+    if path.name == "000001.parquet":
+        (path.parent / ".000002.parquet.torn.parquet").write_bytes(b"PAR1")
+        print("two", flush=True)
+        time.sleep(600)
+study.write_table = slow
+from equiradio.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_killed_run_goes_on(trained, folder, tmp_path, capsys):
+    run, files = str(trained("lenet")), [str(path) for path in study.image_files([folder]) * 2]
+    whole, out = tmp_path / "whole.parquet", tmp_path / "c.parquet"
+    assert main(["classify", *files, "--model", run, "--out", str(whole)]) == 0
+    words = ["classify", *files, "--model", run, "--out", str(out)]
+    child = subprocess.Popen([sys.executable, "-c", STOPS_AFTER_TWO_PARTS, *words], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "two\n"
+    finally:
+        child.kill()
+        child.communicate()
+    assert child.returncode == -signal.SIGKILL
+    assert not out.exists()
+    assert [pq.read_table(part).num_rows for part in sorted((tmp_path / "c.parquet.parts").glob("0*.parquet"))] == [16, 16]
+    assert main([*words, "--resume"]) == 0
+    assert repr(pq.read_table(out).to_pylist()) == repr(pq.read_table(whole).to_pylist())
+    assert not (tmp_path / "c.parquet.parts").exists()
+    assert main([*words, "--resume"]) == 0  # nothing left to do
+
+
+def test_a_file_that_vanishes_during_the_run_has_its_row(classifier, folder, tmp_path):
+    files = [*study.image_files([folder]) * 2, Path(shutil.copy(folder / "J00.fits", tmp_path / "victim.fits"))]
+    rows = study.classify(classifier, files, progress=lambda what, done, total: done == 16 and files[-1].unlink()).to_pylist()
+    assert rows[-1]["flag_names"] == "missing"
+    assert all(row["label"] for row in rows[:-1])
+
+
+def test_memory_does_not_grow_with_the_number_of_files(classifier, folder, tmp_path, monkeypatch):
+    """Of 1,000 cutouts never more are alive than the batch at work, the one being read and the one before."""
+    alive, most = [0], [0]
+
+    def counted(number, source, **options):
+        cutout = replace(one)
+        alive[0] += 1
+        most[0] = max(most[0], alive[0])
+        weakref.finalize(cutout, lambda: alive.__setitem__(0, alive[0] - 1))
+        return cutout
+
+    one, answer = reading.read_cutout(folder / "J00.fits"), reading.answer
+    monkeypatch.setattr(reading, "read_any", counted)
+    monkeypatch.setattr(reading, "answer", lambda c, k, images: repeated(answer(c, k, images[:1]), len(images)))
+    study.classify(classifier, [folder / "J00.fits"] * 1000, out=tmp_path / "c.parquet")
+    assert pq.read_metadata(tmp_path / "c.parquet").num_rows == 1000
+    assert most[0] <= 4 * reading.BATCH
 
 
 def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
