@@ -48,6 +48,7 @@ def symmetry_figure(
         _band(right, against[1], against[3], COLOURS[1], against[0])
     left.set(xlabel="Rotation (degrees)", ylabel="Error of the map, |A(Rx) - R A(x)| / |A(x)|", ylim=(0, None))
     right.set(xlabel="Rotation (degrees)", ylabel="Shift of the probability, |p(Rx) - p(x)|", ylim=(0, None))
+    left.set_ylim(0, 1.5 * left.get_ylim()[1])  # room for the legend
     for axes in (left, right):
         axes.set_xticks(np.arange(0, 91, 15))
         axes.spines[["top", "right"]].set_visible(False)

@@ -41,7 +41,11 @@ def headline_rows(answer: Mapping[str, Any]) -> list[list[str]]:
     turns, residue = symmetry["quarter_turns"], symmetry["residue"]
     conformal = uncertainty["conformal"]["one network"]["all"]
     rows = [
-        ["map error, 5-85 degrees", f"{symmetry['error']:.3f} [{low:.3f}, {high:.3f}]", f"interpolation alone {symmetry['floor']:.3f}"],
+        [
+            "map error between quarter turns",
+            f"{symmetry['error']:.3f} [{low:.3f}, {high:.3f}]",
+            f"interpolation alone {symmetry['floor']:.3f}",
+        ],
         ["shift of probability", number(symmetry["mean_shift_of_p"]), f"largest {symmetry['largest_shift_of_p']:.3f}"],
         ["quarter turns of maps", f"{turns['largest']:.1e}", "exact" if turns["exact"] else "not exact"],
         ["mirrors of maps", f"{symmetry['mirrors']['largest']:.1e}", "exact" if symmetry["mirrors"]["exact"] else "not exact"],
