@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from equiradio.artefacts.catalogue import CATALOGUE
+from equiradio.artefacts.flags import FLAGS
 from equiradio.artefacts.run import HISTORY, Run
 from equiradio.artefacts.tables import PREDICTIONS
 from equiradio.cli.main import app
@@ -146,3 +148,12 @@ def test_links_between_documents_lead_somewhere(name):
 @pytest.mark.parametrize("name", TEXTS)
 def test_no_document_holds_a_path_of_somebody_s_machine(name):
     assert not re.findall(r"(?<![\w.])/(?:work|root|home|tmp|Users)/\S*", TEXTS[name])
+
+
+def test_columns_and_flags_of_the_catalogue_are_documented():
+    for field in CATALOGUE:
+        about = {key.decode(): value.decode() for key, value in field.metadata.items()}
+        assert f"| `{field.name}` | {about['unit']} | {about['description']} |" in TEXTS["docs/classify.md"]
+    for flag in FLAGS:
+        assert f"| {flag.bit} | `{flag.name}` | {'no answer: ' if flag.fatal else ''}{flag.meaning} |" in TEXTS["docs/classify.md"]
+        assert not flag.fatal or flag.name == "unreadable" or f"\n| `{flag.name}` | `" in TEXTS["docs/errors.md"]

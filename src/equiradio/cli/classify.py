@@ -41,8 +41,10 @@ def classify(
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
-    from equiradio.artefacts.packaged import default_name
+    from equiradio.artefacts.packaged import default_name, packaged_card
 
+    if model is not None and not Path(model).exists():
+        packaged_card(model)  # refuses an unknown name with those there are
     if out is not None:
         check_suffix(out)
     from equiradio.cli.progress import bars

@@ -89,7 +89,7 @@ def _draw_map(pen: Any, attention: np.ndarray, left: int, top: int) -> None:
         return left + ZOOM * (column + 0.5), top + ZOOM * (rows - row - 0.5)
 
     for level, line in contours(attention):
-        inside = ((line >= 0) & (line <= (columns - 1, rows - 1))).all(1)
+        inside = np.all((line >= 0) & (line <= np.array([columns - 1, rows - 1])), axis=1)
         for number in np.flatnonzero(inside[:-1] & inside[1:]):
             pen.line([place(*line[number]), place(*line[number + 1])], LINE, 3 if level == LEVELS[-1] else 1)
     if np.isfinite(attention).any():

@@ -238,9 +238,10 @@ def test_doors(trained, folder, tmp_path, capsys):
         ([str(folder), "--resume"], "no --out"),
         ([str(folder), "--precision", "fp8"], "float32 or bf16"),
         ([str(tmp_path / "maps")], "no such file"),
+        ([str(folder), "--model", "c4-atention"], "Did you mean c4-attention?"),
     ]
     for words, line in refused:
-        assert main(["classify", "--model", run, *words]) == 2
+        assert main(["classify", *words, *([] if "--model" in words else ["--model", run])]) == 2
         err = capsys.readouterr().err.splitlines()
         assert len(err) == 1
         assert line in err[0]

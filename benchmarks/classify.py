@@ -1,0 +1,88 @@
+"""Sources per second of `equiradio classify`: reading, recipe, reprojection and inference apart, and the whole with its memory, as JSON.
+
+Run: python benchmarks/classify.py cutouts --model attention --out results/speed/classify-cpu.json
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.artefacts.files import write_json
+from equiradio.artefacts.packaged import default_name
+from equiradio.data.cutout import SkyImage, cut
+from equiradio.data.fits import read_image
+from equiradio.inference.answering import answer
+from equiradio.inference.catalogue import BATCH, calibration_of
+from equiradio.inference.classifier import load
+from equiradio.inference.forms import machine
+from equiradio.studies.classify import classify, image_files
+
+TURN_DEG = 30.0
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    done = work()
+    return done, time.perf_counter() - start
+
+
+def turned(sky: SkyImage) -> SkyImage:
+    """The same pixels said to lie at another angle, so that they are reprojected."""
+    wcs, angle = sky.wcs.deepcopy(), np.deg2rad(TURN_DEG)
+    wcs.wcs.pc = wcs.wcs.get_pc() @ [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return replace(sky, wcs=wcs)
+
+
+def measure(files: list[Path], model: str) -> dict[str, Any]:
+    """Seconds of each part, one after the other; and of the verb, which reads while it answers."""
+    read_image(files[0])  # imports
+    cut(turned(read_image(files[0])))
+    skies, reading = timed(lambda: [read_image(file) for file in files])
+    cutouts, recipe = timed(lambda: [cut(sky) for sky in skies])
+    some = skies[:BATCH]
+    _, reprojecting = timed(lambda: [cut(turned(sky)) for sky in some])
+    classifier, opening = timed(lambda: load(model))
+    calibration, images = calibration_of(classifier), np.stack([cutout.image for cutout in cutouts])
+    answer(classifier, calibration, images[:1])
+    _, inference = timed(lambda: [answer(classifier, calibration, images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        _, whole = timed(lambda: classify(classifier, files, out=out / "result.vot"))
+        _, with_maps = timed(lambda: classify(classifier, files, out=out / "maps.vot", maps=out / "maps"))
+    seconds = {"reading": reading, "recipe": recipe, "inference": inference, "whole": whole, "whole_with_maps": with_maps}
+    rates = {name: len(files) / spent for name, spent in seconds.items()}
+    rates |= {"reprojection_and_recipe": len(some) / reprojecting}
+    return {
+        "model": classifier.name,
+        "members": len(classifier.members),
+        "poses": calibration.poses,
+        "files": len(files),
+        "opening_seconds": round(opening, 2),
+        "sources_per_second": {name: round(rate, 2) for name, rate in rates.items()},
+        "peak_mib_before_and_after_the_whole": [value // 1024 for value in (before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)],
+    }
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE|DIR", help="FITS cutouts with a WCS")
+    parser.add_argument("--model", default=None, help="packaged model or run folder; the default of classify where left out")
+    parser.add_argument("--repeat", type=int, default=1, help="give the files so many times, to see whether memory grows")
+    parser.add_argument("--out", type=Path, required=True)
+    chosen = parser.parse_args()
+    rows = measure(image_files(chosen.files) * chosen.repeat, chosen.model or default_name())
+    write_json(chosen.out, {"command": "python benchmarks/classify.py", "machine": machine("cpu")} | rows)
+    print(rows)
+
+
+if __name__ == "__main__":
+    main()
