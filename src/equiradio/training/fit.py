@@ -5,7 +5,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -68,22 +68,23 @@ def train(
     """
     check_name(settings.model.name)
     accelerator = choose_device(device)
-    if claim is None and not rank_zero_only.rank:  # the other processes of a distributed training work under the first one's claim
-        with claimed(out) as held:
-            return train(
-                settings,
-                out,
-                data_dir=data_dir,
-                resume=resume,
-                device=device,
-                report=report,
-                step=step,
-                max_minutes=max_minutes,
-                trainer_options=trainer_options,
-                claim=held,
-            )
-    run = Run(out)
-    sources = open_data(settings.data.name, data_dir)
+    sources = open_data(settings.data.name, data_dir)  # refused before anything is written
+    ours = claim is None and not rank_zero_only.rank  # the other processes of a distributed training work under the first one's claim
+    with claimed(out) if ours else nullcontext(claim) as held:
+        return _train(settings, Run(out), sources, resume, accelerator, report, _Watcher(step, max_minutes, held), trainer_options or {})
+
+
+def _train(
+    settings: Settings,
+    run: Run,
+    sources: Sources,
+    resume: bool,
+    accelerator: str,
+    report: Callable[[dict[str, Any]], None] | None,
+    watcher: "_Watcher",
+    trainer_options: dict[str, Any],
+) -> Run:
+    """Train under a claim."""
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
     preprocess = preprocessing(settings.data, settings.model.name)
     module = SourcesModule(sources, settings.training, preprocess)
@@ -100,12 +101,12 @@ def train(
         training=True,
         device=accelerator,
         form=settings.training.layer_form,
-        progress=step or (lambda what, done, total: None),
+        progress=watcher.step or (lambda what, done, total: None),
     )
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
     keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, report)
     with quiet():
-        trainer = _trainer(settings, accelerator, [_Watcher(step, max_minutes, claim), keeper], trainer_options or {})
+        trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
     task = ClassificationTask(network, settings)
     try:
         with quiet():
