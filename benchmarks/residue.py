@@ -19,9 +19,9 @@ from torch import nn
 
 from equiradio.artefacts.files import write_json
 from equiradio.data.simulated import load_simulated
-from equiradio.explain.attention import gate_maps
 from equiradio.explain.equivariance import errors_against_angle
 from equiradio.explain.residual import angular_power, round_sources
+from equiradio.inference.gates import gate_maps
 from equiradio.layers.convolution import SteeredConvolution
 from equiradio.layers.pooling import AntialiasedPool
 from equiradio.models import gated

@@ -11,9 +11,7 @@ from torch import Tensor
 from equiradio.data.augment import show, turned
 from equiradio.data.preprocess import SIDE
 from equiradio.inference.classifier import Classifier, chunks
-from equiradio.inference.gates import combined_map, gate_maps
-
-__all__ = ["ANGLES", "QUARTERS", "combined_map", "exact_quarter_turns", "gate_maps", "maps", "rotation_means"]
+from equiradio.inference.gates import combined_map
 
 ANGLES = 36  # rotations over which class means are taken
 QUARTERS = 4

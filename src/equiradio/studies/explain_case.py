@@ -16,10 +16,10 @@ from equiradio.artefacts.files import write_atomically, write_json, write_text
 from equiradio.data.simulated import simulate_source
 from equiradio.data.sources import Sources
 from equiradio.errors import RunRefusal
-from equiradio.explain.attention import gate_maps
 from equiradio.explain.equivariance import ANGLES
 from equiradio.explain.faithfulness import FRACTIONS
 from equiradio.inference.classifier import Classifier, chunks
+from equiradio.inference.gates import gate_maps
 
 VERSION = 1  # of the measures: a folder made by another version is not gone on with
 BATCH = 16

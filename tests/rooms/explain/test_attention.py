@@ -11,8 +11,10 @@ from torch.testing import assert_close
 
 from equiradio.data.datasets import open_data
 from equiradio.explain import attention
-from equiradio.explain.attention import combined_map, exact_quarter_turns, gate_maps, maps, rotation_means
+from equiradio.explain.attention import exact_quarter_turns, maps, rotation_means
+from equiradio.inference import gates as image_scale
 from equiradio.inference.classifier import load
+from equiradio.inference.gates import combined_map, gate_maps
 from equiradio.models.registry import build
 
 
@@ -42,7 +44,7 @@ def test_a_spot_lies_on_the_pixels_it_came_from(step, row, column):
 
 
 def test_the_place_law_catches_a_map_that_is_not_cropped(monkeypatch):
-    monkeypatch.setattr(attention, "SIDE", 152)
+    monkeypatch.setattr(image_scale, "SIDE", 152)
     with pytest.raises(AssertionError):
         test_a_spot_lies_on_the_pixels_it_came_from.hypothesis.inner_test(step=1, row=5, column=9)
 
