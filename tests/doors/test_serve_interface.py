@@ -256,7 +256,7 @@ def test_a_hub_s_clients_are_told_where_to_fetch_a_selection(client, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--model", "c4-atention"), "neither a run folder nor packaged"),
+        (("--model", "c4-atention"), "neither packaged nor a run folder"),
         (("--runs", "."), "no run in it"),
         (("--table", "none.parquet"), "no such file"),
         (("--images", "."), "no image in it"),

@@ -37,6 +37,7 @@ class SkyImage:
     wcs : astropy's, two celestial axes in the file's own frame; None where there is none.
     beam_arcsec : major axis of the beam, None where the header does not say.
     unit : BUNIT as it stands, or empty.
+    ellipse : of the beam: major and minor axis in arcsec, position angle in degrees; None where the header does not say.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SkyImage:
     wcs: Any = None
     beam_arcsec: float | None = None
     unit: str = ""
+    ellipse: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Cutout:
     wcs : of these 150 x 150 pixels, or None.
     ra_deg, dec_deg : ICRS of the crop's centre, nan where unknown.
     flags : names of quality flags (`equiradio.artefacts.flags`).
+    ellipse : of the beam, as in `SkyImage`.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Cutout:
     dec_deg: float = math.nan
     unit: str = ""
     flags: frozenset[str] = field(default_factory=frozenset)
+    ellipse: tuple[float, float, float] | None = None
 
 
 def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None, max_nonfinite: float = MAX_NONFINITE) -> Cutout:
@@ -110,7 +114,7 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
         flags.add("small_field")
     wcs = None if wcs is None else wcs[start : start + SIDE, start : start + SIDE]
     ra, dec = position(wcs, (SIDE - 1) / 2, (SIDE - 1) / 2)
-    return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, sky.unit, frozenset(flags))
+    return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, sky.unit, frozenset(flags), sky.ellipse)
 
 
 def to_mirabest(field_pixels: np.ndarray, name: str = "image", max_nonfinite: float = MAX_NONFINITE) -> np.ndarray:

@@ -9,7 +9,7 @@ import re
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,22 @@ from equiradio.data.cutout import MAX_NONFINITE, Cutout, SkyImage, cut
 from equiradio.data.pictures import NPY, PNG, picture
 from equiradio.errors import ImageRefusal
 
-MOST_BYTES = 1 << 30  # of a file, and after gunzip
-MOST_PIXELS = 200_000_000  # of an image
 GZIP = b"\x1f\x8b"
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".npy")
 KEPT_CARDS = re.compile(
     r"NAXIS|CTYPE\d|CRVAL\d|CRPIX\d|CDELT\d|CUNIT\d|CROTA\d|P[CV]\d+_\d+|CD\d_\d|PC00\d00\d|LONPOLE|LATPOLE|RADEC?SYS|EQUINOX|EPOCH|DATE-OBS|MJD-OBS"
 )  # what a WCS is made of; other cards may be illegal and are never copied
 CHANGED = "Fetch it again."
+
+
+class Limits(NamedTuple):
+    """What is read at once: ``bytes`` of a file, and after gunzip; ``pixels`` of an image. Checked before anything is decoded."""
+
+    bytes: int = 1 << 30
+    pixels: int = 200_000_000
+
+
+LIMITS = Limits()
 
 
 def mirabest_image(path: str | Path) -> np.ndarray:
@@ -41,6 +49,7 @@ def read_cutout(
     ra_deg: float | None = None,
     dec_deg: float | None = None,
     max_nonfinite: float = MAX_NONFINITE,
+    limits: Limits = LIMITS,
 ) -> Cutout:
     """What a network is shown of a file, or of an upload's bytes.
 
@@ -50,47 +59,48 @@ def read_cutout(
     hdu, plane : which HDU, and which plane of a cube; needed only where there are several.
     ra_deg, dec_deg : ICRS position to cut around; by default the image's centre.
     max_nonfinite : share of the crop, 0..1, that may be not finite.
+    limits : larger files and images are refused.
 
     Raises
     ------
     ImageRefusal : it cannot be read or used; its ``flag`` says in a word why.
     """
-    content, name = _content(file, name)
+    content, name = _content(file, name, limits)
     if content.startswith((PNG, NPY)):
         return Cutout(name, 0, picture(content, name), flags=frozenset({"no_wcs"}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied
-        return cut(_from_fits(content, name, hdu, plane), ra_deg, dec_deg, max_nonfinite)
+        return cut(_from_fits(content, name, hdu, plane, limits), ra_deg, dec_deg, max_nonfinite)
 
 
 def read_image(file: str | Path | bytes, name: str | None = None, *, hdu: int | None = None, plane: int | None = None) -> SkyImage:
     """The image plane of a FITS file; parameters and refusals as in `read_cutout`."""
-    content, name = _content(file, name)
+    content, name = _content(file, name, LIMITS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _from_fits(content, name, hdu, plane)
+        return _from_fits(content, name, hdu, plane, LIMITS)
 
 
-def _content(file: str | Path | bytes, name: str | None) -> tuple[bytes, str]:
+def _content(file: str | Path | bytes, name: str | None, limits: Limits) -> tuple[bytes, str]:
     """Bytes after gunzip, and the name."""
     if isinstance(file, bytes):
         content, name = file, name or "upload"
     else:
         name = name or str(file)
-        content = _read(Path(file), name)
+        content = _read(Path(file), name, limits)
     if not content:
         raise ImageRefusal("empty_file", name, "0 bytes", "a FITS image", CHANGED)
-    return (_gunzip(content, name) if content.startswith(GZIP) else content), name
+    return (_gunzip(content, name, limits) if content.startswith(GZIP) else content), name
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read(path: Path, name: str, limits: Limits) -> bytes:
     try:
         if not path.is_file():
             path.stat()  # says why: absent, a loop of links, a locked folder
             raise ImageRefusal("unreadable", name, "a folder or a device", "a file", "Name an image file.")
         size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise ImageRefusal("too_large", name, f"{size:,} bytes", f"at most {MOST_BYTES:,}", "Cut the source out first.")
+        if size > limits.bytes:
+            raise ImageRefusal("too_large", name, f"{size:,} bytes", f"at most {limits.bytes:,}", "Cut the source out first.")
         return path.read_bytes()
     except FileNotFoundError:
         raise ImageRefusal("missing", name, "no such file", "a FITS image", "Check the path.") from None
@@ -103,25 +113,25 @@ def _read(path: Path, name: str) -> bytes:
         raise ImageRefusal("unreadable", name, found, "a file that may be read", "Check links and permissions.") from None
 
 
-def _gunzip(content: bytes, name: str) -> bytes:
-    """Unpacked, but never more than `MOST_BYTES`: a small file can promise terabytes. Members behind the first are unpacked too."""
+def _gunzip(content: bytes, name: str, limits: Limits) -> bytes:
+    """Unpacked, but never more than the limit: a small file can promise terabytes. Members behind the first are unpacked too."""
     parts, total = [], 0
     while content.startswith(GZIP):
         unpack = zlib.decompressobj(wbits=31)
         try:
-            parts.append(unpack.decompress(content, MOST_BYTES + 1 - total))
+            parts.append(unpack.decompress(content, limits.bytes + 1 - total))
         except zlib.error as error:
             raise ImageRefusal("damaged", name, f"gzip data that cannot be unpacked ({error})", "a whole file", CHANGED) from None
         total += len(parts[-1])
-        if total > MOST_BYTES:
-            raise ImageRefusal("too_large", name, f"more than {MOST_BYTES:,} bytes unpacked", "fewer", "Cut the source out first.")
+        if total > limits.bytes:
+            raise ImageRefusal("too_large", name, f"more than {limits.bytes:,} bytes unpacked", "fewer", "Cut the source out first.")
         if not unpack.eof:
             raise ImageRefusal("truncated", name, f"gzip data cut short, {total:,} bytes unpacked", "a whole file", CHANGED)
         content = unpack.unused_data
     return b"".join(parts)
 
 
-def _from_fits(content: bytes, name: str, number: int | None, plane: int | None) -> SkyImage:
+def _from_fits(content: bytes, name: str, number: int | None, plane: int | None, limits: Limits) -> SkyImage:
     from astropy.io import fits
 
     if not content.startswith(b"SIMPLE  ="):
@@ -130,10 +140,10 @@ def _from_fits(content: bytes, name: str, number: int | None, plane: int | None)
         )
     try:
         with fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=True) as hdus:
-            number, hdu = _chosen(hdus, content, name, number)
+            number, hdu = _chosen(hdus, content, name, number, limits)
             pixels = _plane(hdu, name, plane)
             header = _clean(hdu.header)
-            return SkyImage(name, number, pixels, _celestial(header), _beam(hdu.header), _unit(hdu.header))
+            return SkyImage(name, number, pixels, _celestial(header), _beam(hdu.header), _unit(hdu.header), _ellipse(hdu.header))
     except ImageRefusal:
         raise
     except MemoryError:
@@ -145,7 +155,7 @@ def _from_fits(content: bytes, name: str, number: int | None, plane: int | None)
         raise ImageRefusal("damaged", name, f"FITS that cannot be understood ({first})", "a whole file", CHANGED) from None
 
 
-def _chosen(hdus: Any, content: bytes, name: str, number: int | None) -> tuple[int, Any]:
+def _chosen(hdus: Any, content: bytes, name: str, number: int | None, limits: Limits) -> tuple[int, Any]:
     """The HDU that holds the image, its size checked against the file before any pixel is read."""
     found, images = [], {}
     for index, hdu in enumerate(hdus):
@@ -153,9 +163,9 @@ def _chosen(hdus: Any, content: bytes, name: str, number: int | None) -> tuple[i
         title = f"{index} {hdu.name or 'unnamed'}"
         kind = "an image" if shape else "empty" if hdu.is_image else f"a table of {hdu.header.get('NAXIS2', 0):,} rows"
         found.append(f"{title} is {kind}")
-        if hdu.is_image and math.prod(map(float, shape or (0,))) > MOST_PIXELS:
+        if hdu.is_image and math.prod(map(float, shape or (0,))) > limits.pixels:
             words = f"its header promises {' x '.join(f'{side:,}' for side in shape)} pixels"
-            raise ImageRefusal("too_large", name, words, f"at most {MOST_PIXELS:,}", "Cut the source out first.")
+            raise ImageRefusal("too_large", name, words, f"at most {limits.pixels:,}", "Cut the source out first.")
         place = hdu.fileinfo() or {}
         end = place.get("datLoc", 0) + min(hdu.size, place.get("datSpan", 0))  # padding may be missing; of tiles, size is that unpacked
         if end > len(content):
@@ -230,6 +240,14 @@ def _beam(header: Any) -> float | None:
     except Exception:  # absent, text, or an illegal card
         return None
     return beam if math.isfinite(beam) and beam > 0 else None
+
+
+def _ellipse(header: Any) -> tuple[float, float, float] | None:
+    try:
+        major, minor, angle = (float(header[card]) for card in ("BMAJ", "BMIN", "BPA"))
+    except Exception:  # as above
+        return None
+    return (major * 3600, minor * 3600, angle) if 0 < minor <= major < 1 and math.isfinite(angle) else None
 
 
 def _unit(header: Any) -> str:

@@ -25,7 +25,7 @@ def _png(content: bytes, name: str) -> np.ndarray:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as file:
             _check(file.size[::-1], name)
             return np.array(file.convert("L"))
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageRefusal("damaged", name, f"a PNG that cannot be read ({error})", "a whole PNG", "Write it anew.") from None
 
 
@@ -42,8 +42,9 @@ def _npy(content: bytes, name: str) -> np.ndarray:
         return np.lib.format.read_array(file, allow_pickle=False)
     except ImageRefusal:
         raise
-    except (ValueError, EOFError, OSError, SyntaxError) as error:
-        raise ImageRefusal("damaged", name, f"an NPY file that cannot be read ({error})", "a whole file", "Write it anew.") from None
+    except (ValueError, EOFError, OSError, SyntaxError, MemoryError, RecursionError) as error:
+        found = f"an NPY file that cannot be read ({str(error)[:120] or type(error).__name__})"
+        raise ImageRefusal("damaged", name, found, "a whole file", "Write it anew.") from None
 
 
 def _check(shape: tuple[int, ...], name: str) -> None:

@@ -1,6 +1,6 @@
 """Calibrated answers of an ensemble: probability, spread, whether to abstain, and how unlike the known sources an image is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,13 @@ class Answers:
 
 def answer(classifier: Classifier, calibration: Calibration, images: np.ndarray) -> Answers:
     """Ask every member about raw images uint8 (count, 150, 150), in the calibration's poses."""
+    *_, last = answer_in_pieces(classifier, calibration, images)
+    assert last is not None
+    return last
+
+
+def answer_in_pieces(classifier: Classifier, calibration: Calibration, images: np.ndarray) -> Iterator[Answers | None]:
+    """What `answer` says; yields nothing after each pose of each member, so that others may ask between, and at last the answers."""
     logits, distances, maps = [], [], []
     for number, member in enumerate(classifier.members):
         for pose in range(calibration.poses):
@@ -82,6 +89,7 @@ def answer(classifier: Classifier, calibration: Calibration, images: np.ndarray)
                 maps.append(_maps(attention, images.shape))
                 if calibration.centre is not None and calibration.precision is not None:
                     distances.append(squared_distance(features, calibration.centre[number], calibration.precision[number]))
+            yield None
     p = frii(np.array(logits), calibration.temperature)
     mean = p.mean(0)
     low, high = np.percentile(p, SPREAD, axis=0)
@@ -89,7 +97,7 @@ def answer(classifier: Classifier, calibration: Calibration, images: np.ndarray)
     top = np.maximum(mean, 1 - mean)
     uncertain = top < calibration.threshold if calibration.threshold is not None else (low < 0.5) & (high >= 0.5)
     unusual = distance > calibration.reach if calibration.reach is not None else np.zeros(len(images), bool)
-    return Answers(mean, np.minimum(low, mean), np.maximum(high, mean), uncertain, distance, unusual, np.mean(maps, axis=0))
+    yield Answers(mean, np.minimum(low, mean), np.maximum(high, mean), uncertain, distance, unusual, np.mean(maps, axis=0))
 
 
 def _maps(attention: Sequence[list[Any]], shape: tuple[int, ...]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What networks say of a source: a class with its interval, and attention while the source turns."""
+"""What networks say of a source: the class that ``equiradio classify`` gives, and attention while the source turns."""
 
 import base64
 import threading
@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from equiradio.data.augment import Poses, show, turned
+from equiradio.artefacts.flags import FLAGS
+from equiradio.data.augment import show, turned
+from equiradio.data.cutout import Cutout
 from equiradio.data.preprocess import SIDE, circle
-from equiradio.data.sources import CLASSES
 from equiradio.explain.attention import exact_quarter_turns, gate_maps
+from equiradio.inference.answering import Calibration, answer_in_pieces, frii
 from equiradio.inference.classifier import Classifier
+from equiradio.inference.rows import answered_rows
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
 
-ROTATIONS = 8  # of the full answer
-TOGETHER = 2  # poses in a batch: more would be a little quicker, but a turning source would have to wait for them
 QUARTER = 90.0
-INTERVAL = (0.05, 0.95)
 FRAMES = 96  # kept, a third of a megabyte each
 
 
@@ -33,61 +33,47 @@ class Frame(NamedTuple):
     p_frii: float
 
 
-def poses_of(classifier: Classifier) -> Poses:
-    """Rotations of the full answer, and mirrors where the network is not invariant under them; an exact network needs no quarter turns."""
-    group = classifier.group
-    exact = exact_quarter_turns(classifier)
-    angles = np.arange(ROTATIONS // 2) * QUARTER / (ROTATIONS // 2) if exact else np.arange(ROTATIONS) * 360 / ROTATIONS
-    hands = [False] if group is not None and group.order > group.rotations else [False, True]
-    return Poses(np.tile(angles, len(hands)), np.repeat(hands, len(angles)), np.ones(len(angles) * len(hands)))
-
-
 def classify(networks: Networks, network: Network, source: Held) -> Iterator[dict[str, Any] | None]:
-    """Mean probability over members and poses, and the 90 % interval of what they say.
+    """The row that ``equiradio classify`` writes of the source, and in words what it means.
 
     Yields nothing after each piece of the work, so that whoever asked may leave, and at last the answer.
     """
-    said: list[float] = []
     started = time.perf_counter()
-    for member in networks.turn.ask(network.open):
-        poses = poses_of(member)
-        for start in range(0, len(poses.scale), TOGETHER):
-            piece = slice(start, start + TOGETHER)
-            pose = Poses(poses.rotation_deg[piece], poses.mirrored[piece], poses.scale[piece])
-            said += networks.turn.ask(partial(probabilities, member, source.pixels, pose))
-            yield None
-    p_frii, (low, high) = float(np.mean(said)), np.quantile(said, INTERVAL)
-    uncertain = bool(low < 0.5 <= high)
-    label = CLASSES[int(p_frii >= 0.5)]
+    classifier = networks.turn.ask(network.open)
+    calibration: Calibration = network.calibration
+    asking = answer_in_pieces(classifier, calibration, source.pixels[None])
+    while (answers := networks.turn.ask(partial(next, asking))) is None:
+        yield None
+    calibrated = calibration.threshold is not None
+    cutout = Cutout(source.name, 0, source.pixels, wcs=source.wcs, flags=frozenset(source.flags))
+    row = answered_rows([cutout], answers, classifier.name, calibrated)[0]
+    said = {name: row[name] for name in ("label", "p_fri", "p_frii", "p_frii_low", "p_frii_high", "uncertain")}
     yield {
         "source": source.key,
         "model": network.name,
-        "label": label,
-        "p_fri": 1 - p_frii,
-        "p_frii": p_frii,
-        "p_frii_low": float(low),
-        "p_frii_high": float(high),
-        "uncertain": uncertain,
-        "answers": len(said),
-        "members": len(network.members),
-        "in_words": in_words(label, p_frii, float(low), float(high), uncertain),
-        "flags": dict(source.flags),
+        **said,
+        "calibrated": calibrated,
+        "answers": len(classifier.members) * calibration.poses,
+        "members": len(classifier.members),
+        "in_words": in_words(said, calibration.threshold, unusual=bool(answers.unusual[0])),
+        "flags": {flag.name: flag.meaning for flag in FLAGS if row["flags"] & flag.bit},
         "seconds": time.perf_counter() - started,
     }
 
 
-def probabilities(member: Classifier, pixels: np.ndarray, poses: Poses) -> list[float]:
-    """p_frii of one image in some poses."""
-    images = np.repeat(pixels[None], len(poses.scale), 0)
-    return member.look(images, poses).logits.double().softmax(-1)[:, 1].tolist()
-
-
-def in_words(label: str, p_frii: float, low: float, high: float, uncertain: bool) -> str:
-    """The answer as one would say it."""
-    sure = max(p_frii, 1 - p_frii)
-    if uncertain:
-        return f"Abstains: the answers spread from {100 * low:.0f} % to {100 * high:.0f} % for FRII, on both sides of even odds."
-    return f"Says {label} with {100 * sure:.0f} %; nine in ten answers lie on that side."
+def in_words(said: dict[str, Any], threshold: float | None, *, unusual: bool) -> str:
+    """The answer as one would say it. ``threshold`` : the probability below which it abstains; None where the network is not calibrated."""
+    label = said["label"]
+    low, high = (said["p_frii_low"], said["p_frii_high"]) if label == "FRII" else (1 - said["p_frii_high"], 1 - said["p_frii_low"])
+    sure = f"{100 * max(said['p_fri'], said['p_frii']):.0f} %"
+    spread = f"nine in ten answers lie between {100 * low:.0f} % and {100 * high:.0f} %"
+    if unusual:
+        return f"Abstains: the image is unlike the sources that the network was checked on. It would say {label} with {sure}."
+    if threshold is None:
+        return f"{'Abstains: ' if said['uncertain'] else 'Says '}{label} with {sure}, not calibrated; {spread}."
+    if said["uncertain"]:
+        return f"Abstains: {label} with {sure}, less than the {100 * threshold:.1f} % it needs; {spread}."
+    return f"Says {label} with {sure}; {spread}."
 
 
 class Turner:
@@ -100,7 +86,7 @@ class Turner:
 
     def frame(self, network: Network, source: Held, rotation_deg: float) -> Frame:
         """What the first member says of the source turned by an angle. Call it through `Turnstile.ask`."""
-        member = network.open()[0]
+        member = network.open()
         exact = exact_quarter_turns(member)
         angle = round(rotation_deg % 360, 1) % 360
         quarters, rest = divmod(angle, QUARTER) if exact else (0.0, angle)
@@ -108,18 +94,18 @@ class Turner:
         with self._lock:
             kept = self._frames.get(key)
         if kept is None:
-            kept = self._ask(member, source, rest)
+            kept = self._ask(member, network.calibration.temperature, source, rest)
             with self._lock:
                 self._frames[key] = kept
                 while len(self._frames) > FRAMES:
                     self._frames.popitem(last=False)
         return Frame(torch.rot90(kept.maps, int(quarters), (-2, -1)), kept.p_frii)
 
-    def _ask(self, member: Classifier, source: Held, angle: float) -> Frame:
+    def _ask(self, member: Classifier, temperature: float, source: Held, angle: float) -> Frame:
         output = member.look(source.pixels[None], turned([angle]))
         gates = gate_maps(output.attention)[0].float() if output.attention else torch.zeros(0, SIDE, SIDE)
         maps = torch.cat([gates.mean(0, keepdim=True), gates]) if len(gates) else gates
-        return Frame(maps, float(output.logits.double().softmax(-1)[0, 1]))
+        return Frame(maps, float(frii(output.logits.double().cpu().numpy(), temperature)[0]))
 
 
 def turn_back(maps: torch.Tensor, rotation_deg: float) -> torch.Tensor:
@@ -151,7 +137,6 @@ def explained(turner: Turner, network: Network, source: Held, rotation_deg: floa
     back = turn_back(now.maps, rotation_deg)
     attends = len(now.maps) > 0
     resampled = turn_back(show(still.maps[:1], turned([rotation_deg]).matrices())[:, 0], rotation_deg)[0] if attends else None
-    member = network.members[0]
     return {
         "model": network.name,
         "p_frii": now.p_frii,
@@ -163,7 +148,7 @@ def explained(turner: Turner, network: Network, source: Held, rotation_deg: floa
         "peaks_turned_back": [peak(plane) for plane in back],
         "drift": drift(still.maps[0], back[0]) if attends else None,
         "drift_of_resampling": drift(still.maps[0], resampled) if resampled is not None else None,
-        "exact_quarter_turns": exact_quarter_turns(member),
+        "exact_quarter_turns": exact_quarter_turns(network.classifier),
         "milliseconds": 1000 * (time.perf_counter() - started),
     }
 

@@ -30,11 +30,11 @@ class Held:
     name : what its user calls it.
     pixels : uint8 (150, 150), as networks take them.
     values : float32 (150, 150) in ``unit`` where the file has them, not a number where it has none.
-    wcs : astropy WCS of the 150 x 150 pixels, or None.
+    wcs : astropy WCS of the 150 x 150 pixels in the frame of the file, or None.
     position : (ra_deg, dec_deg) of the centre for sources known from a catalogue alone.
     beam_arcsec : major and minor axis, beam_pa_deg its position angle.
     label : class in the catalogue, -1 hybrid, None where there is none.
-    flags : word -> meaning, what was unusual in reading it.
+    flags : name -> meaning of the quality flags that reading it set.
     """
 
     key: str
@@ -52,12 +52,11 @@ class Held:
     flags: dict[str, str] = field(default_factory=dict)
 
     def sky_grid(self) -> list[list[list[float]]] | None:
-        """Unit vectors towards the pixels at evenly spaced rows and columns, (`GRID`, `GRID`, 3); None where positions are unknown."""
+        """ICRS unit vectors towards the pixels at evenly spaced rows and columns, (`GRID`, `GRID`, 3); None where positions are unknown."""
         places = np.linspace(0, SIDE - 1, GRID)
         rows, columns = np.meshgrid(places, places, indexing="ij")
         if self.wcs is not None:
-            ra, dec = (np.deg2rad(axis) for axis in self.wcs.wcs_pix2world(columns, rows, 0))
-            vectors = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], -1)
+            vectors = np.moveaxis(self.wcs.pixel_to_world(columns, rows).icrs.cartesian.xyz.value, 0, -1)
         elif self.position is not None:
             vectors = tangent_vectors(self.position, rows, columns)
         else:

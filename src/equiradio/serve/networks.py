@@ -1,22 +1,21 @@
 """Networks by name: run folders, or the package's ensembles. Opened when first asked for, and asked one at a time."""
 
 import itertools
-import json
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from equiradio.artefacts.card import Card
+from equiradio.artefacts.card import Card, card_of
+from equiradio.artefacts.packaged import PACKAGED, packaged_card
 from equiradio.artefacts.run import Run
-from equiradio.errors import ModelRefusal, nearest
+from equiradio.errors import nearest
 from equiradio.serve.refusals import Busy, NotOffered
 
 T = TypeVar("T")
-PACKAGED = Path(__file__).parents[1] / "weights"
 WAITING = 8  # requests that may wait for a network; more are refused at once
 PATIENCE = 60.0  # seconds that one waits
 
@@ -28,22 +27,27 @@ class Network:
     Attributes
     ----------
     name : as in requests.
-    folder : of the run, or of the packaged weights.
-    members : the opened `Classifier`s, empty until first asked for.
+    opens : what `equiradio.load` opens, a run folder or the name of packaged weights.
+    classifier : opened, None until first asked for; calibration likewise.
     """
 
     name: str
-    folder: Path
+    opens: str
     packaged: bool
     card: Card
     seeds: list[int]
-    members: list[Any] = field(default_factory=list)
+    classifier: Any = None
+    calibration: Any = None
 
-    def open(self) -> list[Any]:
-        """The members; call it through `Turnstile.ask`."""
-        if not self.members:
-            self.members = _packaged_members(self.folder) if self.packaged else _run_members(self.folder)
-        return self.members
+    def open(self) -> Any:
+        """The `Classifier`; call it through `Turnstile.ask`."""
+        if self.classifier is None:
+            from equiradio.inference.catalogue import calibration_of
+            from equiradio.inference.classifier import load
+
+            classifier = load(self.opens)
+            self.calibration, self.classifier = calibration_of(classifier), classifier
+        return self.classifier
 
     def summary(self) -> dict[str, Any]:
         """What the page says of it, from the card."""
@@ -62,37 +66,6 @@ class Network:
         }
 
 
-def _run_members(folder: Path) -> list[Any]:
-    from equiradio.inference.classifier import load
-
-    return [load(folder)]
-
-
-def _packaged_members(folder: Path) -> list[Any]:
-    from equiradio.artefacts.weights import load_into, read_weights
-    from equiradio.data.preprocess import Preprocessing
-    from equiradio.inference.classifier import Classifier
-    from equiradio.inference.forms import take_likely_forms
-    from equiradio.models.registry import build
-    from equiradio.settings import change, preset
-
-    members = []
-    for content in json.loads((folder / "card.json").read_text(encoding="utf-8"))["members"]:
-        card = Card(**content)
-        prepare = Preprocessing(**card.preprocessing)  # type: ignore[arg-type]
-        settings = change(preset(card.preset), {"model.name": card.model})
-        file = folder / f"seed{card.seed}.safetensors"
-        network = build(settings.model, blank=prepare.blank)
-        load_into(network, {name: value.float() for name, value in read_weights(file, model=card.model, group=card.group).items()}, file)
-        take_likely_forms(network, settings.training.layer_form)
-        members.append(Classifier(network, card, prepare))
-    return members
-
-
-def packaged_names() -> list[str]:
-    return sorted(file.parent.name for file in PACKAGED.glob("*/card.json"))
-
-
 def offered(name: str) -> Network:
     """The network of a packaged name or a run folder, not opened yet.
 
@@ -103,12 +76,9 @@ def offered(name: str) -> Network:
     if Path(name).is_dir():
         run = Run(Path(name))
         card = run.card()
-        return Network(run.folder.resolve().name, run.folder, False, card, [card.seed])
-    known = packaged_names()
-    if name not in known:
-        raise ModelRefusal("--model", f"'{name}' is neither a run folder nor packaged", ", ".join(known), nearest(name, known))
-    members = json.loads((PACKAGED / name / "card.json").read_text(encoding="utf-8"))["members"]
-    return Network(name, PACKAGED / name, True, Card(**members[0]), [member["seed"] for member in members])
+        return Network(run.folder.resolve().name, str(run.folder), False, card, [card.seed])
+    cards = [card_of(member, PACKAGED / name / "card.json") for member in packaged_card(name)["members"]]
+    return Network(name, name, True, cards[0], [card.seed for card in cards])
 
 
 class Turnstile:

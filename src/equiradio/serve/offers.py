@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from equiradio.artefacts.packaged import default_name, packaged_names
 from equiradio.errors import DataRefusal
 from equiradio.serve.gallery import Runs
-from equiradio.serve.networks import Networks, offered, packaged_names
+from equiradio.serve.networks import Networks, offered
 from equiradio.serve.sets import ImageFolder, Sets, data_sets
 from equiradio.serve.tables import Table
 
@@ -76,7 +77,8 @@ def gather(
     Refusal : something named is not there.
     """
     galleries = Runs(runs)
-    names = models or [*packaged_names(), *(str(run.folder) for run in galleries.by_name.values() if run.weights_file.is_file())]
+    packaged = sorted(packaged_names(), key=lambda name: name != default_name())  # that which classify takes comes first
+    names = models or [*packaged, *(str(run.folder) for run in galleries.by_name.values() if run.weights_file.is_file())]
     sets: list[Any] = [*data_sets(data, data_dir)]
     if images is not None:
         sets.append(ImageFolder(images))

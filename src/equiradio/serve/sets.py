@@ -4,13 +4,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from equiradio.data.fits import SUFFIXES
 from equiradio.data.sources import Sources
 from equiradio.errors import DataRefusal
 from equiradio.serve.held import FIRST_BEAM, Held, Shelf, position_in
-from equiradio.serve.reading import MOST_BYTES, read_source
+from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
 
-SUFFIXES = (".fits", ".fits.gz", ".fit", ".fits.fz", ".png", ".npy")
 MOST_FILES = 20_000
 
 
@@ -80,9 +80,7 @@ class ImageFolder:
         if name not in self._files:
             raise NotOffered("source", name, "one of the images offered with --images", "Choose one of the list.")
         path = self._files[name]
-        if path.stat().st_size > MOST_BYTES:
-            raise DataRefusal(name, f"{path.stat().st_size:,} bytes", f"at most {MOST_BYTES:,}", "Cut the source out first.")
-        return read_source(path.read_bytes(), path.name, f"{self.name}/{name}")
+        return read_source(path, path.name, f"{self.name}/{name}")
 
 
 class Sets:

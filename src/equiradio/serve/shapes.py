@@ -55,13 +55,14 @@ class Answer(BaseModel):
     label: str
     p_fri: float
     p_frii: float
-    p_frii_low: float = Field(description="lower end of the 90 % interval over members and poses")
+    p_frii_low: float = Field(description="5 % of the model spread over members and poses")
     p_frii_high: float
-    uncertain: bool = Field(description="the model abstains: its interval spans even odds")
+    uncertain: bool = Field(description="the model abstains: below its threshold, unusual, or, where not calibrated, spread over even odds")
+    calibrated: bool = Field(description="temperature, threshold and distance were chosen on validation")
     answers: int = Field(description="members times poses")
     members: int
     in_words: str
-    flags: dict[str, str]
+    flags: dict[str, str] = Field(description="quality flags of the source and of the answer, with their meaning")
     seconds: float
 
 

@@ -1,4 +1,4 @@
-"""Uploaded bytes: the recipe of MiraBest, and refusals before anything large is decoded."""
+"""Uploaded bytes: read as classifying reads them, ICRS positions, and refusals before anything large is decoded."""
 
 import gzip
 import io
@@ -6,12 +6,14 @@ import zlib
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.stats import sigma_clipped_stats
-from astropy.wcs import WCS
 
-from equiradio.errors import DataRefusal
+from equiradio.data.fits import GZIP, Limits, read_cutout
+from equiradio.data.pictures import NPY, PNG
+from equiradio.errors import ImageRefusal
 from equiradio.serve import reading
+from equiradio.serve.held import GRID
 from equiradio.serve.reading import read_source
 
 
@@ -31,33 +33,52 @@ def as_fits(plane, **cards):
     return file.getvalue()
 
 
-def test_the_recipe_is_that_of_mirabest():
-    plane = sky()
-    crop = plane[25:175, 25:175]
-    kept = np.where(crop > 3 * sigma_clipped_stats(plane, sigma=3, maxiters=5)[2], crop, 0)
-    expected = ((kept - kept.min()) / (kept.max() - kept.min()) * 255).astype(np.uint8)
-    for content in (as_fits(plane), gzip.compress(as_fits(plane)), as_fits(plane[None, None])):
-        source = read_source(content, "a.fits", "upload/a")
-        assert np.array_equal(source.pixels, expected)
-        assert np.array_equal(source.values, crop)
+def middle(source):
+    """Where the sky grid puts the image's centre."""
+    x, y, z = source.sky_grid()[GRID // 2][GRID // 2]
+    return SkyCoord(x, y, z, representation_type="cartesian").spherical
 
 
-def test_positions_beam_and_unit_come_from_the_header():
+@pytest.mark.parametrize("cards", [{}, {"CDELT1": -1.0 / 3600, "CDELT2": 1.0 / 3600}, {"CDELT1": 1.8 / 3600}])
+def test_a_file_is_read_as_classifying_reads_it(cards, tmp_path):
+    content = as_fits(sky(400), **cards)
+    expected = read_cutout(content, "a.fits")
+    (tmp_path / "a.fits").write_bytes(content)
+    for file in (content, gzip.compress(content), as_fits(sky(400)[None, None], **cards), tmp_path / "a.fits"):
+        source = read_source(file, "a.fits", "upload/a")
+        assert np.array_equal(source.pixels, expected.image)
+        assert np.array_equal(source.values, expected.pixels, equal_nan=True)
+        assert set(source.flags) == expected.flags
+        assert source.arcsec_per_pixel == pytest.approx(1.8)
+    assert ("reprojected" in source.flags) == bool(cards)
+
+
+def test_beam_and_unit_come_from_the_header():
     source = read_source(as_fits(sky(), BMAJ=5.4 / 3600, BMIN=4.5 / 3600, BPA=20.0), "a.fits", "upload/a")
     assert source.unit == "JY/BEAM"
     assert source.beam_arcsec == pytest.approx((5.4, 4.5))
     assert source.beam_pa_deg == 20
-    assert source.arcsec_per_pixel == pytest.approx(1.8)
-    assert WCS(fits.Header.fromstring(source.any_wcs().to_header_string())).wcs_pix2world([[74.5, 74.5]], 0)[0] == pytest.approx((180, 30))
+    assert read_source(as_fits(sky(), BMAJ=5.4 / 3600, BMIN="none"), "a.fits", "upload/a").beam_arcsec is None
+
+
+@pytest.mark.parametrize(("cards", "frame"), [({}, "icrs"), ({"RADESYS": "FK5", "EQUINOX": 2000.0}, "fk5"), ({"EQUINOX": 1950.0}, "fk4")])
+def test_positions_are_icrs_whatever_the_frame_of_the_file(cards, frame):
+    found = middle(read_source(as_fits(sky(), **cards), "a.fits", "upload/a"))
+    truth = SkyCoord(180.0, 30.0, unit="deg", frame=frame).icrs
+    assert SkyCoord(found.lon, found.lat).separation(truth).arcsec < 1.3  # half a pixel's diagonal
+
+
+def test_that_law_catches_positions_in_the_frame_of_the_file():
+    found = middle(read_source(as_fits(sky()), "a.fits", "upload/a"))
+    assert SkyCoord(found.lon, found.lat).separation(SkyCoord(180.0, 30.0, unit="deg", frame="fk4").icrs).deg > 0.5
 
 
 def test_a_header_without_positions_is_flagged_and_shown():
     file = io.BytesIO()
     fits.PrimaryHDU(sky()).writeto(file)
     source = read_source(file.getvalue(), "a.fits", "upload/a")
-    assert source.sky_grid() is None or "no_wcs" not in source.flags
-    other = read_source(as_fits(sky(), CDELT1=-1e-3, CDELT2=1e-3), "a.fits", "upload/a")
-    assert "arcsec" in other.flags["other_scale"]
+    assert source.sky_grid() is source.arcsec_per_pixel is None
+    assert "no usable sky position" in source.flags["no_wcs"]
 
 
 def blank(share):
@@ -73,39 +94,47 @@ def broken(content, cut):
 HUGE = as_fits(sky()).replace(b"NAXIS1  =                  200", b"NAXIS1  =          90000000000")
 TABLE = io.BytesIO()
 fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("a", "J", array=[1, 2])])]).writeto(TABLE)
+TWO = io.BytesIO()
+fits.HDUList([fits.PrimaryHDU(sky()), fits.ImageHDU(sky())]).writeto(TWO)
 REFUSED = {
-    "nothing": (b"", "an empty file"),
-    "a text": (b"dear astronomer", "15 bytes that are no image known here"),
-    "cut short": (broken(as_fits(sky()), 2), "cannot be read"),
+    "nothing": (b"", "0 bytes"),
+    "a text": (b"dear astronomer", "15 bytes that are no FITS"),
+    "cut short": (broken(as_fits(sky()), 2), "its header promises"),
     "gzip cut short": (broken(gzip.compress(as_fits(sky())), 2), "cut short"),
-    "gzip of nonsense": (reading.GZIP + b"\x08nonsense" * 9, "cannot be unpacked"),
+    "gzip of nonsense": (GZIP + b"\x08nonsense" * 9, "cannot be unpacked"),
     "a header that promises too much": (HUGE, "90,000,000,000 pixels"),
     "a table": (TABLE.getvalue(), "no HDU holds an image (0 PRIMARY is empty"),
-    "a cube": (as_fits(np.stack([sky(), sky()])), "2 x 200 x 200"),
+    "a cube": (
+        as_fits(np.stack([sky(), sky()])),
+        "expected height x width. Save one plane as",
+    ),
+    "two images": (TWO.getvalue(), "Save the image as a file of its own."),
+    "an image of many pixels": (as_fits(np.zeros((5000, 4000), np.uint8)), "at most 16,000,000"),
     "too small": (as_fits(sky(120)), "image is 120 x 120"),
-    "a hole": (as_fits(blank(0.5)), "are not finite"),
-    "empty sky": (as_fits(np.zeros((200, 200), np.float32)), "no pixel above 3 sigma"),
-    "a broken picture": (reading.PNG + b"nonsense", "a PNG that cannot be read"),
-    "a broken array": (reading.NPY + b"nonsense", "an NPY file that cannot be read"),
+    "a hole": (as_fits(blank(0.5)), "recentre it."),
+    "empty sky": (as_fits(np.zeros((200, 200), np.float32)), "all pixels of the image are alike"),
+    "a broken picture": (PNG + b"nonsense", "a PNG that cannot be read"),
+    "a broken array": (NPY + b"nonsense", "an NPY file that cannot be read"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_no_source_is_refused_in_words(case):
     content, words = REFUSED[case]
-    with pytest.raises(DataRefusal) as caught:
+    with pytest.raises(ImageRefusal) as caught:
         read_source(content, "a.fits", "upload/a")
     assert words in str(caught.value)
     assert str(caught.value).startswith("a.fits: ")
     assert "\n" not in str(caught.value)
+    assert "--" not in str(caught.value), "the page has no options"
 
 
 def test_a_small_file_that_unpacks_to_terabytes_is_stopped(monkeypatch):
-    monkeypatch.setattr(reading, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(reading, "LIMITS", Limits(bytes=1_000_000))
     bomb = zlib.compressobj(wbits=31)
     content = b"".join([*(bomb.compress(bytes(100_000)) for _ in range(100)), bomb.flush()])
     assert len(content) < 20_000
-    with pytest.raises(DataRefusal, match="more than 1,000,000 bytes after gunzip"):
+    with pytest.raises(ImageRefusal, match="more than 1,000,000 bytes unpacked"):
         read_source(content, "a.fits.gz", "upload/a")
 
 
@@ -120,5 +149,5 @@ def test_pictures_and_arrays_in_mirabest_form():
         assert np.array_equal(read_source(content, "a", "upload/a").pixels, pixels)
     large = io.BytesIO()
     np.save(large, np.zeros((151, 150), np.uint8))
-    with pytest.raises(DataRefusal, match="image is 151 x 150"):
+    with pytest.raises(ImageRefusal, match="image is 151 x 150"):
         read_source(large.getvalue(), "a.npy", "upload/a")
