@@ -15,9 +15,10 @@ from equiradio.artefacts.flags import FLAGS
 from equiradio.data.augment import show, turned
 from equiradio.data.cutout import Cutout
 from equiradio.data.preprocess import SIDE, circle
-from equiradio.explain.attention import exact_quarter_turns, gate_maps
+from equiradio.explain.attention import exact_quarter_turns
 from equiradio.inference.answering import Calibration, answer_in_pieces, frii
 from equiradio.inference.classifier import Classifier
+from equiradio.inference.gates import gate_maps
 from equiradio.inference.rows import answered_rows
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks

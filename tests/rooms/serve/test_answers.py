@@ -14,9 +14,9 @@ from torch.testing import assert_close
 from equiradio.artefacts.run import Run
 from equiradio.data.augment import turned
 from equiradio.data.simulated import simulate
-from equiradio.explain.attention import gate_maps
 from equiradio.inference.answering import Calibration
 from equiradio.inference.classifier import load
+from equiradio.inference.gates import gate_maps
 from equiradio.serve import answers
 from equiradio.serve.answers import Turner, classify, drift, explain, in_words, turn_back
 from equiradio.serve.held import Held
