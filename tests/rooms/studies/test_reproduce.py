@@ -156,7 +156,8 @@ def test_time_left_is_scaled_by_the_work_of_a_model(tiny, tmp_path, monkeypatch)
     two = [Item(tiny(model), Run(tmp_path / model)) for model in ("lenet", "attention")]
     clock = TimeLeft(two)
     assert clock.told() == ""
-    monkeypatch.setattr("equiradio.studies.bench.multiply_adds", lambda model: {"training": {"lenet": 2, "attention": 10}[model]})
+    work = {"lenet": 2, "attention": 10}
+    monkeypatch.setattr("equiradio.studies.bench.multiply_adds", lambda model: {"float32": {"training": work[model]}})
     clock.saw(two[0], 60.0)
     epochs = [item.settings.training.epochs for item in two]
     assert clock.left() == pytest.approx(60 * epochs[0] + 300 * epochs[1])
