@@ -69,7 +69,11 @@ class Runs:
         return sorted(path.stem for path in (self.get(name).folder / "predictions").glob("*.parquet"))
 
     def figures(self, name: str) -> dict[str, Path]:
-        return {path.stem: path for path in (self.get(name).folder / "figures").glob("*.png")}
+        """Those of a run, and Figures 1 to 3 of a report that was made of the folder around it."""
+        folder = self.get(name).folder.resolve()
+        around = folder.parent.parent  # what `equiradio reproduce` wrote, or `results`
+        reports = [path for place in (around, around / "report") for path in place.glob("figure[123].png")]
+        return {path.stem: path for path in [*(folder / "figures").glob("*.png"), *reports]}
 
     def figure(self, name: str, figure: str) -> bytes:
         known = self.figures(name)

@@ -16,6 +16,7 @@ LABELS = {"a": 1, "b": 1, "h": -1}
 
 @pytest.fixture
 def runs(tmp_path):
+    tmp_path = tmp_path / "runs"
     for name, said in SAID.items():
         rows = [(source, LABELS[source], number, p) for number in (0, 1) for source, p in ((key, ps[number]) for key, ps in said.items())]
         p = np.array([row[3] for row in rows])
@@ -63,6 +64,15 @@ def test_unknown_filters_are_refused(runs, chosen):
         tiles(runs, **chosen)
 
 
+def test_figures_are_those_of_the_run_and_of_the_report_around_it(runs, tmp_path):
+    own, report = tmp_path / "runs" / "one" / "figures" / "loss.png", tmp_path / "report" / "figure2.png"
+    for path in (own, report, report.with_name("figure9.png"), report.with_name("secret.png")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(path.name.encode())
+    assert runs.figures("one") == {"loss": own, "figure2": report}
+    assert runs.figure("two", "figure2") == b"figure2.png"
+
+
 def test_only_what_was_offered_is_read(runs, tmp_path):
     for name in ("../one", "/etc", "three"):
         with pytest.raises(NotOffered):
@@ -76,4 +86,4 @@ def test_only_what_was_offered_is_read(runs, tmp_path):
     assert runs.attention("one", "b") is None
     assert runs.attention("two", "a") is None
     with pytest.raises(RunRefusal, match="no run in it"):
-        Runs([tmp_path / "one" / "predictions"])
+        Runs([tmp_path / "runs" / "one" / "predictions"])

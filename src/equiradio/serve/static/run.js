@@ -25,7 +25,7 @@ export class RunView {
     const c = this.controls;
     this.count = element("p", { class: "note", role: "status", id: "gallery-count" }, "");
     this.grid = element("ul", { class: "gallery" });
-    this.figures = element("details", { class: "figures" }, element("summary", {}, "Figures of this run"));
+    this.figures = element("details", { class: "figures" }, element("summary", {}, "Figures of this run and of its report"));
     this.figuresOf = "";
     this.figures.addEventListener("toggle", () => this.drawFigures());
     this.root.append(
