@@ -17,20 +17,19 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from brief_training import PREPARE, fit, score
 from torch import Tensor
 
 from equiradio.artefacts.files import write_json
 from equiradio.artefacts.plans import FORMS
-from equiradio.data.augment import TEST, TRAINING, draw_poses, show
 from equiradio.data.datasets import open_data
-from equiradio.data.preprocess import Preprocessing
 from equiradio.data.sources import Sources
 from equiradio.inference.device import choose_precision
 from equiradio.inference.forms import machine
 from equiradio.layers.memory import keep_large_blocks
 from equiradio.layers.plan import steerable_layers, take
 from equiradio.models.gated import GatedNet
-from equiradio.settings import ModelSettings, preset
+from equiradio.settings import ModelSettings
 from equiradio.symmetry import parse_group
 
 ARMS = {
@@ -39,8 +38,7 @@ ARMS = {
     if (precision, form) != ("bf16", "winograd")
 }
 GROUPS, SEEDS, WIDTHS, SIDE = ("D8", "C16"), (0, 1, 2), (2, 4, 8, 16), 76
-SOURCES, EPOCHS, BATCH, PASSES = 400, 6, 16, 4  # training sources; passes over each test source
-PREPARE = Preprocessing(0.0031, 0.0350, None)
+SOURCES, EPOCHS, PASSES = 400, 6, 4  # training sources; passes over each test source
 
 
 def halved(sources: Sources) -> tuple[Tensor, Tensor]:
@@ -48,47 +46,13 @@ def halved(sources: Sources) -> tuple[Tensor, Tensor]:
     return F.avg_pool2d(torch.from_numpy(sources.images)[:, None].float(), 2)[:, 0], torch.from_numpy(sources.labels)
 
 
-def views(images: Tensor, rows: np.ndarray, seed: int, purpose: int, number: int) -> Tensor:
-    """These images in a pose each, as the network takes them."""
-    poses = draw_poses(seed, purpose, rows, np.full(len(rows), number))
-    return PREPARE(show(images[rows], poses.matrices()))
-
-
 def train(group: str, precision: str, form: str, seed: int, data: tuple[Tensor, Tensor]) -> GatedNet:
-    """The recipe of preset fast on halved images."""
+    """A narrow network of this group, trained in one form."""
     torch.manual_seed(seed)
-    images, labels = data
-    recipe = preset("fast").training
     network = GatedNet(ModelSettings(pooling="mean", head_relu=False, side=SIDE), parse_group(group), PREPARE.blank, WIDTHS).train()
     take(network, dict.fromkeys(steerable_layers(network), form))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-    steps = EPOCHS * -(-len(labels) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps)
-    for epoch in range(EPOCHS):
-        order = np.random.default_rng([seed, epoch]).permutation(len(labels))
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-                logits = network(views(images, rows, seed, TRAINING, epoch)).logits
-            optimiser.zero_grad()
-            F.cross_entropy(logits.float(), labels[rows]).backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip)
-            optimiser.step()
-            schedule.step()
-    return network.eval()
-
-
-@torch.inference_mode()
-def score(network: GatedNet, precision: str, seed: int, data: tuple[Tensor, Tensor]) -> dict[str, float]:
-    """Accuracy and negative log-likelihood of the mean probability over the passes."""
-    images, labels = data
-    total = torch.zeros(len(labels), 2)
-    for number, start in product(range(PASSES), range(0, len(labels), 50)):
-        rows = np.arange(start, min(start + 50, len(labels)))
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            total[rows] += network(views(images, rows, seed, TEST, number)).logits.float().softmax(1) / PASSES
-    right = (total.argmax(1) == labels).float().mean()
-    return {"accuracy": round(float(right), 4), "nll": round(float(F.nll_loss(total.log(), labels)), 4)}
+    fit(network, *data, seed, EPOCHS, precision)
+    return network
 
 
 def main() -> None:
@@ -107,7 +71,7 @@ def main() -> None:
             continue
         start = time.perf_counter()
         network = train(group, *ARMS[arm], seed, known)
-        runs.append({"group": group, "arm": arm, "seed": seed, **score(network, ARMS[arm][0], seed, unseen)})
+        runs.append({"group": group, "arm": arm, "seed": seed, **score(network, *unseen, seed, PASSES, ARMS[arm][0])})
         runs[-1]["seconds"] = round(time.perf_counter() - start)
         print(runs[-1], flush=True)
         heading = {"command": "python benchmarks/accuracy.py", "machine": machine("cpu"), "train": len(known[1]), "test": len(unseen[1])}

@@ -26,6 +26,7 @@ class ModelSettings:
     aggregation: str = _setting("fine-tuned", choices=("fine-tuned", "mean", "concat", "deep-supervision"))
     kernel_size: int = _setting(5, choices=(3, 5, 7, 9))
     dropout: float = _setting(0.5, low=0.0, high=0.95)
+    downsampling: str = _setting("max", choices=("max", "antialiased"))
     pooling: str = _setting("sum", choices=("sum", "mean"))
     head_relu: bool = _setting(True)
     side: int = _setting(152, choices=(150, 152))

@@ -75,6 +75,13 @@ def test_every_kernel_size_is_exact(size):
     check_invariance(narrow(Dihedral(8), kernel_size=size, **SMALL), Dihedral(8), some_images(38), **EXACT)
 
 
+@pytest.mark.parametrize("side", [40, 38])
+def test_antialiased_pooling_is_exact_at_odd_sides_too(side):
+    """38 -> 19 -> 10 -> 5 pixels."""
+    net = narrow(Dihedral(8), downsampling="antialiased", side=side)
+    check_invariance(net, Dihedral(8), some_images(38), **EXACT)
+
+
 def test_the_law_catches_floor_pooling():
     """150 -> 75 -> 37 -> 18, the published code's habit: even quarter turns move the logits by percents."""
     with pytest.raises(AssertionError):

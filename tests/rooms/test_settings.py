@@ -168,6 +168,7 @@ def test_the_paper_preset_says_what_the_audit_says():
     assert (training.passes, training.validation_passes, training.schedule, training.precision) == (8, 8, "constant", "float32")
     assert (model.gates, model.normalisation, model.aggregation, model.kernel_size) == (3, "range", "fine-tuned", 5)
     assert (model.dropout, model.pooling, model.head_relu, model.side) == (0.5, "sum", True, 152)
+    assert model.downsampling == "max"
     assert (data.mask, data.pixel_mean, data.pixel_std) == ("published", 0.0031, 0.0350)
     assert training.compat == ()
 

@@ -6,6 +6,7 @@ exact at the border too, since the next layer pads y with zeros as before.
 """
 
 import copy
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from equiradio.inference.classifier import Classifier
 from equiradio.layers.attention_gate import NORMALISATIONS, AttentionGate, interpolation
 from equiradio.layers.convolution import LiftingConvolution, SteerableConvolution
 from equiradio.layers.normalisation import FieldBatchNorm
+from equiradio.layers.pooling import AntialiasedPool
 from equiradio.models.gated import Block, GatedNet
 from equiradio.models.lenet import LeNet
 
@@ -131,10 +133,11 @@ class PlainGatedNet(nn.Module):
     def __init__(self, network: GatedNet, prepare: Preprocessing) -> None:
         super().__init__()
         self.order = network.group.order if network.group else 1
+        antialiased = isinstance(network.halve, AntialiasedPool)
         side, sides, blocks = network.settings.side, [], []
         for number, block in enumerate(network.blocks):
             assert isinstance(block, Block)
-            side = side // 2 if number else side
+            side = (side + antialiased) // 2 if number else side  # max pooling drops an odd row, antialiased pooling keeps it
             sides.append(side)
             layers: list[nn.Module] = []
             for convolution, norm in zip(block.convolutions, block.norms, strict=True):
@@ -147,11 +150,12 @@ class PlainGatedNet(nn.Module):
         attended = sides[3 - len(network.gates) : 3] if len(network.gates) else []
         self.gates = nn.ModuleList(PlainGate(gate, side, sides[3]) for gate, side in zip(network.gates, attended, strict=True))
         self.aggregate, self.pool = network.aggregate, network._pool
+        self.halve = network.halve if antialiased else partial(F.max_pool2d, kernel_size=2)
 
     def forward(self, images: Tensor) -> Answer:
         channels, stages = images, []
         for number, block in enumerate(self.blocks):
-            channels = block(F.max_pool2d(channels, 2) if number else channels)
+            channels = block(self.halve(channels) if number else channels)
             stages.append(channels.unflatten(1, (self.order, -1)).amax(1))
         *shallow, context = stages
         features = shallow[3 - len(self.gates) :] if len(self.gates) else [context]

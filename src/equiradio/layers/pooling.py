@@ -52,7 +52,8 @@ def group_pool(fields: Tensor) -> Tensor:
 class AntialiasedPool(nn.Module):
     """Blur with a Gaussian, then keep every second pixel; samples lie symmetrically, so that quarter turns stay exact at any side.
 
-    forward(fields (batch, field, |G|, n, n)) -> side ceil(n / 2). The kernel has 6 pixels for an even side, else 5. ``sigma`` in pixels.
+    forward(fields (batch, field, |G|, n, n) or channels (batch, c, n, n)) -> side ceil(n / 2). The kernel has 6 pixels for an even side,
+    else 5. ``sigma`` in pixels.
     Source: Zhang 2019; used by Scaife & Porter 2021 with sigma 0.66.
     """
 
@@ -61,14 +62,15 @@ class AntialiasedPool(nn.Module):
         self.sigma = sigma
 
     def forward(self, fields: Tensor) -> Tensor:
-        channels = to_channels(fields)
+        channels = to_channels(fields) if fields.dim() == 5 else fields
         size = 5 + (channels.shape[-1] % 2 == 0)
         offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
         profile = torch.exp(-(offsets**2) / (2 * self.sigma**2))
         kernel = torch.outer(profile, profile) / profile.sum() ** 2
         count = channels.shape[1]
         bank = kernel.to(channels).expand(count, 1, size, size)
-        return to_fields(F.conv2d(channels, bank, stride=2, padding=2, groups=count), fields.shape[2])
+        pooled = F.conv2d(channels, bank, stride=2, padding=2, groups=count)
+        return to_fields(pooled, fields.shape[2]) if fields.dim() == 5 else pooled
 
     def pooled_side(self, side: int) -> int:
         """Side of the output for a square input of ``side`` pixels."""

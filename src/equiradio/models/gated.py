@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from equiradio.layers.attention_gate import AttentionGate, attend
 from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution, to_channels, to_fields
 from equiradio.layers.normalisation import FieldBatchNorm
-from equiradio.layers.pooling import group_pool, max_pool
+from equiradio.layers.pooling import AntialiasedPool, group_pool, max_pool
 from equiradio.settings import ModelSettings
 from equiradio.symmetry.groups import Group
 
@@ -58,7 +58,7 @@ class GatedNet(nn.Module):
     Parameters
     ----------
     settings : gates (from the deepest up: 1 gate attends to block 3, 3 gates to blocks 1-3), normalisation, aggregation, kernel size,
-        dropout, pooling.
+        downsampling between blocks, dropout, pooling.
     group : the symmetry, or None.
     blank : value of an empty pixel after normalisation.
     widths : fields of each block.
@@ -80,6 +80,7 @@ class GatedNet(nn.Module):
                 fields_in = width
             blocks.append(Block(convolutions, width))
         self.blocks = nn.ModuleList(blocks)
+        self.halve: Callable[[Tensor], Tensor] = AntialiasedPool() if settings.downsampling == "antialiased" else max_pool
         attended = widths[3 - settings.gates : 3] if settings.gates else ()
         self.gates = nn.ModuleList(AttentionGate(width, widths[3], HIDDEN, settings.normalisation) for width in attended)
         self.aggregate = Aggregation(attended or widths[3:], settings)
@@ -89,7 +90,7 @@ class GatedNet(nn.Module):
         sky = F.pad(images, (edge // 2, edge - edge // 2) * 2, value=self.blank)
         fields, stages = sky, []
         for number, block in enumerate(self.blocks):
-            fields = block(max_pool(fields) if number else fields)
+            fields = block(self.halve(fields) if number else fields)
             stages.append(group_pool(fields))
         *shallow, context = stages
         features = shallow[3 - len(self.gates) :] if self.gates else [context]

@@ -125,4 +125,8 @@ def _asymmetry(rows: list[dict[str, Any]]) -> Claim:
         "that commutes with turns has a mean over uniform rotations that is symmetric under them by construction, whatever it learned."
     )
     verdict = f"odd part differs between classes at 5 % in {sure} of {len(plain)} plain networks" if plain else "not tested"
+    fresh = [row for row in rows if row["seed"] is None]
+    unlearnt = sum(row["p_odd_power"] < 0.05 for row in fresh)
+    if plain and unlearnt:
+        verdict += f", and in {unlearnt} of {len(fresh)} untrained ones: it need not be learnt"
     return Claim(claim, evidence, verdict, [row["file"] for row in rows])

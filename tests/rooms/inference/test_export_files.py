@@ -42,6 +42,13 @@ def test_an_onnx_file_answers_as_the_network_does(classifier, tmp_path, count):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+def test_antialiased_downsampling_is_written_too(untrained, tmp_path, kind):
+    pytest.importorskip("onnxruntime")
+    network = load(untrained("c4-attention", kernel_size=3, downsampling="antialiased"))
+    assert write_export(network, tmp_path / "net", kind) <= 1e-5
+
+
 def test_a_torch_file_opens_without_equiradio(classifier, tmp_path):
     path = tmp_path / "net.pt2"
     write_export(classifier, path, "torch")

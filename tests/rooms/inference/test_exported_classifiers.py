@@ -88,6 +88,8 @@ def test_plain_networks_and_masks_too(mask):
         {"kernel_size": 9},
         {"side": 150},
         {"side": 152},
+        {"downsampling": "antialiased"},
+        {"downsampling": "antialiased", "side": 150},
         {"pooling": "sum", "head_relu": True},
     ],
     ids=str,

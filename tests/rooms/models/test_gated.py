@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.testing import assert_close
 
+from equiradio.layers import AntialiasedPool
 from equiradio.models import GatedNet, build
 from equiradio.models.gated import MEAN_SCALE, Aggregation
 from equiradio.settings import ModelSettings
@@ -60,6 +61,22 @@ def test_every_normalisation_trains(normalisation):
 def test_every_kernel_size_answers_at_the_same_side(size):
     for group in (None, Cyclic(4)):
         assert [alpha.shape[-1] for alpha in a_net(group, kernel_size=size)(images()).attention] == [40, 20, 10]
+
+
+def test_antialiased_pooling_keeps_the_last_row_of_an_odd_side():
+    net = a_net(downsampling="antialiased", side=150)
+    assert [alpha.shape[-1] for alpha in net(images(150)).attention] == [150, 75, 38]
+
+
+def test_antialiased_pooling_takes_the_place_of_maxima():
+    net = a_net(downsampling="antialiased")
+    with torch.no_grad():
+        first = net.blocks[0](F.pad(images(), (1, 1, 1, 1), value=BLANK))
+        expected = net.blocks[1](AntialiasedPool()(first))
+        stage: list[Tensor] = []
+        net.blocks[1].register_forward_hook(lambda block, given, found: stage.append(found))
+        net(images())
+    assert_close(stage[0], expected)
 
 
 def test_padding_is_with_blank_sky():

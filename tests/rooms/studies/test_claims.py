@@ -1,0 +1,84 @@
+"""What is said of the paper's claims, for evidence that is known in advance."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from equiradio.studies.claims import claims
+
+NOTHING = {"images_to_converge": [], "overlap": [], "lacking": "No images.", "asymmetry": []}
+PAPER = {"accuracy": 0.83}
+
+
+def table(comparisons=()):
+    rows = [{"model": name, "paper": PAPER, "undertrained": False} for name in ("lenet", "attention", "c4-attention")]
+    return {"rows": rows, "comparisons": list(comparisons)}
+
+
+def verdicts(found=(), comparisons=()) -> list[str]:
+    return [claim.verdict for claim in claims(SimpleNamespace(), table(comparisons), NOTHING | dict(found))]
+
+
+def converged(model, images, last=False):
+    return {"model": model, "seed": 0, "images": images, "lowest_epoch": 9 if last else 5, "epochs": 9, "file": "history.csv"}
+
+
+def pair(bootstrap, mcnemar):
+    return {
+        "first": "c4-attention",
+        "second": "attention",
+        "bootstrap": {"difference": 0.03, "interval95": [0.01, 0.05], "p_holm": bootstrap},
+        "mcnemar": {"p_holm": mcnemar},
+    }
+
+
+def overlap(name, kind, mean):
+    return {"map": name, "kind": kind, "mean": mean, "interval95": [mean - 0.01, mean + 0.01], "files": []}
+
+
+def odd(seed, p_odd_power):
+    return {"model": "attention", "seed": seed, "index": 0.1, "p": 0.5, "p_odd_power": p_odd_power, "file": "maps.npz"}
+
+
+def test_without_evidence_nothing_is_claimed():
+    assert verdicts() == ["not tested"] * 4
+
+
+def test_epochs_are_compared_with_the_plain_attention_network_only():
+    assert verdicts({"images_to_converge": [converged("lenet", 10), converged("c4-attention", 5)]})[0] == "not tested"
+    slow, quick = converged("attention", 100), converged("c4-attention", 50)
+    assert verdicts({"images_to_converge": [slow, quick]})[0] == "1 of 1 equivariant models saw fewer images than attention"
+    assert verdicts({"images_to_converge": [slow, converged("c4-attention", 150)]})[0].startswith("0 of 1")
+
+
+def test_a_loss_that_still_fell_at_the_end_is_said_to_bound_the_count():
+    rows = [converged("lenet", 10, last=True), converged("lenet", 20)]
+    evidence = claims(SimpleNamespace(), table(), NOTHING | {"images_to_converge": rows})[0].evidence
+    assert "In 1 of 2 runs the lowest loss came in the last epoch" in evidence
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "mcnemar", "verdict"),
+    [
+        (0.01, 0.04, "supported by both tests: c4-attention over attention"),
+        (0.01, 0.06, "the tests disagree: suggested, not shown"),
+        (0.06, 0.01, "the tests disagree: suggested, not shown"),
+        (0.06, 0.06, "not shown"),
+    ],
+)
+def test_a_difference_is_supported_where_both_corrected_tests_find_it(bootstrap, mcnemar, verdict):
+    assert verdicts(comparisons=[pair(bootstrap, mcnemar)])[1] == verdict
+
+
+def test_maps_must_beat_the_best_control_that_learned_nothing():
+    rows = [overlap("attention", "trained", 0.3), overlap("c4-attention", "trained", 0.5), overlap("the image itself", "control", 1.0)]
+    gaussian, fresh = overlap("centred Gaussian", "control", 0.4), overlap("attention", "untrained", 0.2)
+    assert verdicts({"overlap": [*rows, gaussian, fresh]})[2].endswith("(centred Gaussian): c4-attention")
+    assert verdicts({"overlap": [*rows, gaussian, overlap("attention", "untrained", 0.49)]})[2].endswith("(attention untrained): none")
+
+
+def test_an_asymmetry_that_untrained_networks_have_too_need_not_be_learnt():
+    plain = [odd(0, 0.01), odd(1, 0.2)]
+    found = "odd part differs between classes at 5 % in 1 of 2 plain networks"
+    assert verdicts({"asymmetry": [*plain, odd(None, 0.2)]})[3] == found
+    assert verdicts({"asymmetry": [*plain, odd(None, 0.01)]})[3] == f"{found}, and in 1 of 1 untrained ones: it need not be learnt"
