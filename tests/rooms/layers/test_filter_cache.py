@@ -8,6 +8,7 @@ from layer_cases import as_if_trained, some_fields
 from torch import nn
 from torch.testing import assert_close
 
+from equiradio.artefacts.plans import FORMS
 from equiradio.layers import SteerableConvolution
 from equiradio.layers.convolution import SteeredConvolution
 from equiradio.symmetry import Dihedral
@@ -105,3 +106,17 @@ def test_filters_are_made_anew_where_a_gradient_is_wanted():
     layer.train()
     with torch.no_grad():
         assert layer.current_filters() is not layer.current_filters()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_a_form_multiplies_by_is_kept_while_the_weights_stay(form):
+    layer, fields = a_layer(seed=0), some_fields(GROUP, 5, fields=1)
+    layer.form = form
+    with torch.no_grad():
+        before = layer(fields)
+        kept = layer._kept[1]
+        layer(fields)
+        assert layer._kept[1] is kept
+        layer.weight.mul_(2)
+        for layer.form in FORMS:  # what another form has kept is not taken for one's own
+            assert_close(layer(fields), 2 * before)

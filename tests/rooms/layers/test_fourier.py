@@ -140,21 +140,6 @@ def test_bf16_is_as_near_as_the_dense_forms_bf16(group):
         assert 0 < ours < max(2 * theirs, 0.01)
 
 
-def test_matrices_are_kept_while_the_weights_stay_and_made_anew_when_they_change():
-    layer, fields = a_layer(Cyclic(8)).eval(), some_fields(Cyclic(8), 5)
-    with torch.no_grad():
-        before = layer(fields)
-        kept = layer._kept[1]
-        layer(fields)
-        assert layer._kept[1] is kept
-        layer.weight.mul_(2)
-        assert_close(layer(fields), 2 * before)
-        layer.form = "dense"
-        assert_close(layer(fields), 2 * before)
-        layer.form = "fourier"
-        assert_close(layer(fields), 2 * before)
-
-
 @pytest.mark.parametrize("group", [Cyclic(8), Dihedral(8)], ids=lambda group: group.name)
 def test_the_product_is_as_small_as_claimed(group):
     """22 |G| multiply-adds per pixel and pair of 5x5 fields, but for bins 0 and N/2, kept with their empty imaginary parts."""
