@@ -56,6 +56,10 @@ def headline_rows(answer: Mapping[str, Any]) -> list[list[str]]:
         ],
     ]
     rows += [[MEASURES[name], number(means["attention"]), _verdict(faithful, name)] for name, means in faithful["means"].items()]
+    if answer["evidence"]["linear"]:
+        plain = answer["evidence"]["replaced"]["mean map of all sources"]
+        meaning = f"{100 * plain['answers_changed']:.1f} % of answers change, p {p_text(plain['accuracy_change']['p_value'])}"
+        rows.append(["accuracy with one mean map for all", number(plain["accuracy"]), meaning])
     agree = astronomy["network_and_ratio"]
     rows += [
         ["agrees with the Fanaroff-Riley ratio", number(agree["share"]), f"kappa {number(agree['kappa'])}, p {p_text(agree['p_value'])}"],
@@ -101,3 +105,28 @@ def method_rows(uncertainty: Mapping[str, Any]) -> list[list[str]]:
         half = number(found["selective_accuracy"]["0.5"])
         rows.append([name, str(found["sources"]), *scores, half, number(doubt["auc"]), p_text(doubt["p_value"])])
     return rows
+
+
+REPLACED_COLUMNS = ("in place of attention", "accuracy", "AUC", "answers that change, %", "change of accuracy [95 %]", "p")
+MARK_COLUMNS = ("map", "gate", "energy on islands [95 %]", "average precision [95 %]")
+
+
+def replaced_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
+    """One row per map that was put in the place of attention; the first is attention itself."""
+    rows = []
+    for name, found in evidence["replaced"].items():
+        change = found["accuracy_change"]
+        span = f"{change['lift']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]"
+        percent = f"{100 * found['answers_changed']:.1f}"
+        rows.append([name, number(found["accuracy"]), number(found["auc"]), percent, span, p_text(change["p_value"])])
+    return rows
+
+
+def mark_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
+    """One row per part of the answer and gate: how much of it lies on the source; precision where truth is known."""
+    span = lambda found: f"{found['mean']:.3f} [{found['interval95'][0]:.3f}, {found['interval95'][1]:.3f}]" if found else "-"
+    return [
+        [kind, gate, span(measures["energy"]), span(measures.get("precision"))]
+        for kind, gates in evidence["marks"].items()
+        for gate, measures in gates.items()
+    ]

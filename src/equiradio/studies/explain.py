@@ -13,6 +13,7 @@ from equiradio.errors import RunRefusal
 from equiradio.inference.classifier import Classifier, load
 from equiradio.studies.explain_astronomy import astronomy
 from equiradio.studies.explain_case import VERSION, Case, Folder, Plan, Progress, digest, evenly, plain, truth_masks
+from equiradio.studies.explain_evidence import taken_apart
 from equiradio.studies.explain_faithfulness import faithfulness
 from equiradio.studies.explain_maps import layers, maps, symmetry
 from equiradio.studies.explain_page import write_page
@@ -23,6 +24,7 @@ PARTS: dict[str, Callable[[Case, Folder], Any]] = {
     "symmetry": lambda case, folder: symmetry(case),
     "layers": lambda case, folder: layers(case),
     "faithfulness": lambda case, folder: faithfulness(case, folder.arrays("maps")),
+    "evidence": lambda case, folder: taken_apart(case),
     "astronomy": lambda case, folder: astronomy(case, folder.arrays("maps")),
     "uncertainty": lambda case, folder: uncertainty(case, folder.arrays("symmetry")["p_turned"]),
 }

@@ -13,7 +13,20 @@ from equiradio.explain.faithfulness import similarity
 from equiradio.explain.residual import WIDTHS, order_excess, peak_test, shares
 from equiradio.report.explanation_figures import gallery, layers_figure, randomisation_figure, residue_figure, symmetry_figure
 from equiradio.report.explanation_measures import astronomy_figure, faithfulness_figure, lifts_figure, uncertainty_figure
-from equiradio.report.explanation_text import HEADLINES, LIFT_COLUMNS, METHOD_COLUMNS, headline_rows, lift_rows, method_rows, number, p_text
+from equiradio.report.explanation_text import (
+    HEADLINES,
+    LIFT_COLUMNS,
+    MARK_COLUMNS,
+    METHOD_COLUMNS,
+    REPLACED_COLUMNS,
+    headline_rows,
+    lift_rows,
+    mark_rows,
+    method_rows,
+    number,
+    p_text,
+    replaced_rows,
+)
 from equiradio.report.figures import save
 from equiradio.report.page import Page
 from equiradio.studies.explain_astronomy import COLUMNS as ASTRONOMY
@@ -33,7 +46,7 @@ def write_page(case: Case, folder: Folder, answer: dict[str, Any], other: Folder
         f"through each class so that nobody picked them. {passes:,} images were shown to networks in {seconds / 60:.1f} minutes."
     )
     page.table(HEADLINES, headline_rows(answer))
-    for section in (_symmetry, _faithfulness, _astronomy, _uncertainty, _gallery):
+    for section in (_symmetry, _faithfulness, _evidence, _astronomy, _uncertainty, _gallery):
         section(page, case, folder, answer, other)
     write_text(folder.path / "index.html", page.render())
 
@@ -170,6 +183,20 @@ def _randomised(page: Page, case: Case, folder: Folder, arrays: dict[str, np.nda
     )
     picture = save(randomisation_figure(stages, arrays["cascade"]), folder.figure("randomisation"))
     page.picture(picture, "Randomisation test: does the map change when what was learnt is taken away?")
+
+
+def _evidence(page: Page, case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:
+    found = answer["evidence"]
+    page.heading("What attention does to the answer")
+    if not found["linear"]:
+        page.text(f"The answer cannot be taken apart. {found['reason']}")
+        return
+    page.text(
+        "The heads are linear, so the logits are a sum over pixels of attention times a reading of the features. "
+        f"Below: {found['sources']} sources answered with other maps in place of attention, and how well each part marks the source."
+    )
+    page.table(REPLACED_COLUMNS, replaced_rows(found))
+    page.table(MARK_COLUMNS, mark_rows(found))
 
 
 def _astronomy(page: Page, case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:

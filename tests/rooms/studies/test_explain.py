@@ -6,14 +6,16 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from equiradio.cli.main import main
 from equiradio.data.simulated import load_simulated, simulate
 from equiradio.data.simulated_shapes import Part
 from equiradio.errors import RunRefusal
 from equiradio.studies import explain as room
-from equiradio.studies.explain import explain, siblings
+from equiradio.studies.explain import explain, open_case, siblings
 from equiradio.studies.explain_case import Plan, evenly, plain, truth_masks
+from equiradio.studies.explain_evidence import above_sky, replaced, taken_apart
 from equiradio.studies.explain_faithfulness import departure, winners
 
 pytest.importorskip("captum")
@@ -54,6 +56,47 @@ def test_a_plain_network_is_not_exact_and_its_controls_are_measured(explained):
     assert faithful["means"]["precision"]["image"] > 0.5
     conformal = answer["uncertainty"]["conformal"]["one network"]["all"]
     assert 0 <= conformal["coverage"] <= 1
+
+
+def test_the_answer_is_taken_apart(explained):
+    out, answer = explained
+    found = answer["evidence"]
+    assert found["linear"]
+    usual = found["replaced"]["attention as it is"]
+    assert (usual["answers_changed"], usual["accuracy_change"]["lift"]) == (0, 0)
+    assert usual["accuracy"] == pytest.approx(answer["uncertainty"]["methods"]["one network"]["accuracy"])
+    assert {gate for gates in found["marks"].values() for gate in gates} == {"gate 1", "gate 2", "gate 3", "all gates"}
+    both = [found["marks"][kind]["gate 1"]["energy"]["mean"] for kind in ("attention", "1 - attention")]
+    assert both[0] != both[1]
+    assert "What attention does to the answer" in (out / "index.html").read_text()
+
+
+def test_replacing_attention_is_scored_against_the_answers_as_they_are():
+    labels = np.array([0, 0, 1, 1])
+    margins = {"as it is": np.array([-1.0, -2, 1, 2]), "turned": np.array([1.0, 2, -1, -2]), "shifted": np.array([-1.0, 0.5, 1, 2])}
+    found = replaced(margins, labels)
+    assert [found[name]["accuracy"] for name in margins] == [1, 0, 0.75]
+    assert [found[name]["answers_changed"] for name in margins] == [0, 1, 0.25]
+    assert [found[name]["auc"] for name in margins] == [1, 0, 1]
+    assert found["shifted"]["accuracy_change"]["lift"] == -0.25
+
+
+def test_a_signed_map_counts_by_how_far_it_is_from_its_sky():
+    planes, dark = torch.full((1, 3, 3), 2.0), torch.ones(1, 3, 3, dtype=torch.bool)
+    planes[0, 1, 1], planes[0, 0, 0], dark[0, 1, 1] = -1, 4, False
+    expected = torch.zeros(1, 3, 3)
+    expected[0, 1, 1], expected[0, 0, 0] = 3, 2
+    assert torch.equal(above_sky(planes, dark), expected)
+    assert torch.equal(above_sky(planes, ~torch.ones_like(dark)), planes.abs())
+
+
+def test_heads_with_a_relu_are_said_not_to_come_apart(untrained, tmp_path):
+    run = untrained("attention", kernel_size=3, head_relu=True)
+    case = open_case(run, "simulated", "test", [], SMALL, None, "cpu", lambda what, done, total: None)
+    summary, arrays = taken_apart(case)
+    assert summary == {"linear": False, "reason": summary["reason"]}
+    assert "linear heads" in summary["reason"]
+    assert arrays == {}
 
 
 def test_what_is_done_is_not_done_again(explained, trained, tmp_path, monkeypatch):
