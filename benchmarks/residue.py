@@ -6,8 +6,7 @@ arms that matter, briefly, on `simulated`, all on the same images in the same po
 
 Usage: python benchmarks/residue.py --out results/residue/untrained.json [--seeds 5] [--minutes 9]    goes on where it stopped
        python benchmarks/residue.py --trained --out results/residue/trained.json [--seeds 3] [--minutes 9]
-       python benchmarks/residue.py --draw results/residue/untrained.json results/residue/untrained.png
-       python benchmarks/residue.py --table results/residue/untrained.json
+`residue_effects.py` makes the table and the figure of what they leave.
 """
 
 import argparse
@@ -19,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from brief_training import PREPARE, fit, score
-from scipy.stats import t as student
 from torch import Tensor, nn
 
 from equiradio.artefacts.files import write_json
@@ -42,11 +40,6 @@ ANGLES = (0, 15, 30, 45)
 PROBED = (4, 8, 12, 16)  # harmonics of round sources: quarter turns leave only multiples of 4
 BASE = {"group": "C8", "kernel": 5, "downsampling": "max", "side": 152, "bandlimit": None}
 LEARNT, EPOCHS, PASSES, TURNED = 400, 6, 4, 40  # training sources; passes over each test source; test sources turned
-MEASURES = {
-    "round_residue": "Residue of round sources (power over the mean's)",
-    "error": "Error of turned sources, 15-45 degrees",
-    "accuracy": "Accuracy on the test sources",
-}
 CROP = 88  # pixels at the centre that the trained see: 96 % of the flux, 44, 22 and 11 pixels behind the poolings
 
 
@@ -60,10 +53,9 @@ def variants() -> list[dict]:
 
 
 def arms() -> list[dict]:
-    """What is trained: downsampling and kernel of C8, and the groups against free filters."""
-    base = BASE | {"side": CROP}
-    found = [base | {"group": group, "downsampling": how} for group in ("C8", None, "D8", "C4") for how in ("max", "antialiased")]
-    return found + [base | {"kernel": 9, "downsampling": how} for how in ("max", "antialiased")]
+    """What is trained: both ways of downsampling for each of some groups, and for free filters."""
+    ways = product(("C8", None, "D8", "C4"), ("max", "antialiased"))
+    return [BASE | {"side": CROP, "group": group, "downsampling": how} for group, how in ways]
 
 
 def name_of(variant: dict) -> str:
@@ -169,80 +161,14 @@ def run(out: Path, seeds: int, minutes: float, training: bool) -> None:
     print(f"all {len(rows)} measured")
 
 
-def draw(source: Path, picture: Path) -> None:
-    """Every measure by variant: a dot per seed, a bar through the 95 % interval of the mean."""
-    from matplotlib.figure import Figure
-
-    from equiradio.report.figures import COLOURS, save
-
-    rows = json.loads(source.read_text())["rows"]
-    names = list(dict.fromkeys(row["variant"] for row in rows))
-    shown = [key for key in MEASURES if key in rows[0]]
-    figure = Figure(figsize=(3 + 3 * len(shown), 0.3 * len(names) + 1), layout="constrained")
-    panels = figure.subplots(1, len(shown), sharey=True)
-    for axes, key in zip(panels, shown, strict=True):
-        for place, name in enumerate(names):
-            mean, low, high = interval([row[key] for row in rows if row["variant"] == name], logarithmic=key != "accuracy")
-            colour = COLOURS[2] if "antialiased" in name else COLOURS[0]
-            values = [row[key] for row in rows if row["variant"] == name]
-            axes.plot(values, [place] * len(values), ".", color="0.75", markersize=5)
-            axes.plot([low, high], [place] * 2, color=colour, linewidth=2)
-            axes.plot(mean, place, "o", color=colour, markersize=5)
-        axes.set(xscale="linear" if key == "accuracy" else "log", xlabel=MEASURES[key])
-        axes.grid(axis="x", color="0.9")
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_yticks(range(len(names)), names, fontsize=8)
-    panels[0].invert_yaxis()
-    save(figure, picture)
-
-
-def interval(values: list[float], logarithmic: bool) -> tuple[float, float, float]:
-    """Mean and 95 % interval by Student's t over seeds; of the logarithms where that is the scale."""
-    scaled = np.log(values) if logarithmic else np.array(values)
-    half = float(student.ppf(0.975, len(values) - 1) * scaled.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
-    ends = scaled.mean(), scaled.mean() - half, scaled.mean() + half
-    mean, low, high = np.exp(ends) if logarithmic else ends
-    return float(mean), float(low), float(high)
-
-
-def table(source: Path) -> str:
-    """Markdown: the mean by variant, and as a ratio to the first variant, seed by seed, with its 95 % interval."""
-    rows = json.loads(source.read_text())["rows"]
-    names = list(dict.fromkeys(row["variant"] for row in rows))
-    of = lambda name, key: {row["seed"]: row[key] for row in rows if row["variant"] == name}
-    lines = ["| network | seeds | residue of round sources | ratio | error of turned sources | ratio |", "|---|---|---|---|---|---|"]
-    scored = "accuracy" in rows[0]
-    if scored:
-        lines = [line + extra for line, extra in zip(lines, (" shift of the probability | accuracy, % |", "---|---|"), strict=True)]
-    for name in names:
-        cells = [name, str(len(of(name, "error")))]
-        for key in ("round_residue", "error"):
-            own, first = of(name, key), of(names[0], key)
-            cells.append(f"{interval(list(own.values()), logarithmic=True)[0]:.2g}")
-            ratio = interval([own[seed] / first[seed] for seed in own if seed in first], logarithmic=True)
-            cells.append("1" if name == names[0] else f"{ratio[0]:.2f} [{ratio[1]:.2f}, {ratio[2]:.2f}]")
-        if scored:
-            means = [np.mean(list(of(name, key).values())) for key in ("shift", "accuracy")]
-            cells += [f"{means[0]:.3f}", f"{100 * means[1]:.1f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results/residue/untrained.json"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--trained", action="store_true")
-    parser.add_argument("--draw", type=Path, nargs=2, metavar=("JSON", "PNG"))
-    parser.add_argument("--table", type=Path, metavar="JSON")
     arguments = parser.parse_args()
-    if arguments.table:
-        print(table(arguments.table))
-    elif arguments.draw:
-        draw(*arguments.draw)
-    else:
-        run(arguments.out, arguments.seeds, arguments.minutes, arguments.trained)
+    run(arguments.out, arguments.seeds, arguments.minutes, arguments.trained)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,11 @@ def _gated(group: Group | None, widths: tuple[int, ...] = WIDTHS) -> Builder:
     return lambda settings, blank: GatedNet(settings, group, blank, widths)
 
 
+def _clean(group: Group) -> Builder:
+    """The gated network with antialiased downsampling, whatever the settings say: less residue in its maps (docs/explain.md)."""
+    return lambda settings, blank: GatedNet(replace(settings, downsampling="antialiased"), group, blank)
+
+
 def _equivariant_lenet(group: Group) -> Builder:
     return lambda settings, blank: EquivariantLeNet(group, settings.dropout, settings.kernel_size)
 
@@ -31,6 +36,7 @@ MODELS: dict[str, Builder] = {
     "attention": _gated(None),
     "attention-wide": _gated(None, WIDE),
     **{f"{name.lower()}-attention": _gated(parse_group(name)) for name in BUILT},
+    **{f"{name.lower()}-attention-clean": _clean(parse_group(name)) for name in BUILT},
     **{f"{name.lower()}-lenet": _equivariant_lenet(parse_group(name)) for name in BUILT},
 }
 
@@ -44,7 +50,7 @@ def check_name(name: str) -> str:
     """
     if name not in MODELS:
         group, _, kind = name.partition("-")
-        if kind in ("attention", "lenet") and group[:1] in "cd" and group[1:].isdigit():
+        if kind in ("attention", "attention-clean", "lenet") and group[:1] in "cd" and group[1:].isdigit():
             parse_group(group)  # refuses, naming the nearest groups
         raise ModelRefusal("model", f"'{name}' is not a model", ", ".join((*TABLE1, "attention-wide")), nearest(name, list(MODELS)))
     return name

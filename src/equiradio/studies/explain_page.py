@@ -27,6 +27,7 @@ from equiradio.report.explanation_text import (
     p_text,
     replaced_rows,
 )
+from equiradio.report.explanation_text import KINDS as SAID
 from equiradio.report.figures import save
 from equiradio.report.page import Page
 from equiradio.studies.explain_astronomy import COLUMNS as ASTRONOMY
@@ -165,7 +166,7 @@ def _faithfulness(page: Page, case: Case, folder: Folder, answer: dict[str, Any]
         "Lift over each control, 95 % bootstrap intervals.",
     )
     page.table(LIFT_COLUMNS, lift_rows(found))
-    lost = sorted({kind for kinds in found["wins"].values() for kind in kinds})
+    lost = [SAID[kind] for kind in KINDS if any(kind in kinds for kinds in found["wins"].values())]
     page.text(
         f"Controls that beat attention on some measure: {', '.join(lost)}."
         if lost

@@ -29,7 +29,8 @@ def weights(name: str) -> int:
 def test_the_names_are_those_of_the_design():
     assert ", ".join(TABLE1) == TABLE1_TEXT
     lower = [name.lower() for name in BUILT]
-    assert set(MODELS) == {"lenet", "attention", "attention-wide"} | {f"{name}-{kind}" for name in lower for kind in ("attention", "lenet")}
+    kinds = ("attention", "attention-clean", "lenet")
+    assert set(MODELS) == {"lenet", "attention", "attention-wide"} | {f"{name}-{kind}" for name in lower for kind in kinds}
 
 
 @pytest.mark.parametrize("name", TABLE1)
@@ -54,6 +55,13 @@ def test_the_wide_control_has_the_channels_of_c4():
     channels = [tuple(layer.weight.shape[:2]) for block in wide.blocks for layer in block.convolutions]
     assert channels == [tuple(layer.filters().shape[:2]) for block in c4.blocks for layer in block.convolutions]
     assert channels[-1] == (4 * WIDTHS[-1], 4 * WIDTHS[-1])
+
+
+@pytest.mark.parametrize("downsampling", ["max", "antialiased"])
+def test_clean_models_are_antialiased_whatever_the_settings_say(downsampling):
+    clean, usual = build("d4-attention-clean", downsampling=downsampling), build("d4-attention", downsampling=downsampling)
+    assert (clean.settings.downsampling, usual.settings.downsampling) == ("antialiased", downsampling)
+    assert [value.shape for value in clean.state_dict().values()] == [value.shape for value in usual.state_dict().values()]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -91,6 +99,7 @@ GROUPS = "expected one of C1 C2 C4 C8 C16 D1 D2 D4 D8 D16."
         ("c4-atention", f"model: 'c4-atention' is not a model; {EXPECTED} Did you mean c4-attention?"),
         ("LeNet", f"model: 'LeNet' is not a model; {EXPECTED} Did you mean lenet?"),
         ("d6-attention", f"group: D6 is not built here; {GROUPS} Nearest are D4 and D8."),
+        ("d6-attention-clean", f"group: D6 is not built here; {GROUPS} Nearest are D4 and D8."),
         ("c3-lenet", f"group: C3 is not built here; {GROUPS} Nearest are C2 and C4."),
         ("xyz", f"model: 'xyz' is not a model; {EXPECTED} Choose one of {', '.join(MODELS)}."),
         ("", f"model: '' is not a model; {EXPECTED} Choose one of {', '.join(MODELS)}."),
