@@ -12,7 +12,6 @@ from torch.testing import assert_close
 from equiradio.data.datasets import open_data
 from equiradio.explain import attention
 from equiradio.explain.attention import exact_quarter_turns, maps, rotation_means
-from equiradio.inference import gates as image_scale
 from equiradio.inference.classifier import load
 from equiradio.inference.gates import combined_map, gate_maps
 from equiradio.models.registry import build
@@ -44,7 +43,7 @@ def test_a_spot_lies_on_the_pixels_it_came_from(step, row, column):
 
 
 def test_the_place_law_catches_a_map_that_is_not_cropped(monkeypatch):
-    monkeypatch.setattr(image_scale, "SIDE", 152)
+    monkeypatch.setattr(gate_maps, "__defaults__", (152,))
     with pytest.raises(AssertionError):
         test_a_spot_lies_on_the_pixels_it_came_from.hypothesis.inner_test(step=1, row=5, column=9)
 
@@ -166,3 +165,12 @@ def test_free_quarter_turns_are_as_good_as_paid_ones(trained, sources, monkeypat
 def test_they_would_be_wrong_for_a_plain_network(trained, sources, monkeypatch):
     saved, paid = saved_and_paid_for(load(trained("attention")), sources, monkeypatch)
     assert abs(saved[0] - paid[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize(("side", "padded"), [(88, 88), (86, 88)])
+def test_maps_of_smaller_images_have_their_size(side, padded):
+    gates = [torch.rand(2, 1, padded // 2**level, padded // 2**level) for level in range(3)]
+    found = gate_maps(gates, side)
+    assert found.shape == (2, 3, side, side)
+    edge = (padded - side) // 2
+    assert torch.equal(found[:, :1], gates[0][..., edge : edge + side, edge : edge + side])
