@@ -3,8 +3,6 @@
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from equiradio.data.sources import HYBRID
 from equiradio.errors import SettingRefusal
@@ -16,6 +14,7 @@ from equiradio.explain.faithfulness import paired_lift
 from equiradio.explain.islands import energy_inside, precision_of, source_islands
 from equiradio.inference.gates import gate_maps
 from equiradio.studies.explain_case import Case
+from equiradio.studies.explain_faithfulness import departure
 
 Part = tuple[dict[str, Any], dict[str, np.ndarray]]
 RESAMPLES = 2000
@@ -76,7 +75,6 @@ def replaced(margins: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, An
 def marks(case: Case, parts: list[Evidence]) -> dict[str, Any]:
     """Mean over the sample, with its interval, of energy on islands and (truth known) average precision, by kind and gate."""
     images = case.sources.images
-    dark = torch.from_numpy(images == 0)
     islands, counts = [source_islands(image) for image in images], draw(len(images), RESAMPLES, 0)
     of = lambda measure, planes, masks: with_interval(
         np.array([measure(plane, mask) if mask.any() else np.nan for plane, mask in zip(planes, masks, strict=True)]), counts
@@ -86,14 +84,8 @@ def marks(case: Case, parts: list[Evidence]) -> dict[str, Any]:
         shown = gate_maps([make(part) for part in parts])
         planes = {f"gate {number + 1}": shown[:, number] for number in range(shown.shape[1])} | {"all gates": shown.mean(1)}
         for gate, plane in planes.items():
-            seen = (above_sky(plane, dark) if kind in SIGNED else plane).numpy()
+            seen = departure(plane.numpy(), images > 0) if kind in SIGNED else plane.numpy()
             found.setdefault(kind, {})[gate] = {"energy": of(energy_inside, seen, islands)}
             if case.truth is not None:
                 found[kind][gate]["precision"] = of(precision_of, seen, case.truth > 0)
     return found
-
-
-def above_sky(planes: Tensor, dark: Tensor) -> Tensor:
-    """How far a signed map is from its median on dark pixels, up or down: (count, side, side)."""
-    level = [plane[mask].median() if mask.any() else plane.new_zeros(()) for plane, mask in zip(planes, dark, strict=True)]
-    return (planes - torch.stack(level)[:, None, None]).abs()

@@ -6,7 +6,6 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 
 from equiradio.cli.main import main
 from equiradio.data.simulated import load_simulated, simulate
@@ -15,7 +14,7 @@ from equiradio.errors import RunRefusal
 from equiradio.studies import explain as room
 from equiradio.studies.explain import explain, open_case, siblings
 from equiradio.studies.explain_case import Plan, evenly, plain, truth_masks
-from equiradio.studies.explain_evidence import above_sky, replaced, taken_apart
+from equiradio.studies.explain_evidence import replaced, taken_apart
 from equiradio.studies.explain_faithfulness import departure, winners
 
 pytest.importorskip("captum")
@@ -83,12 +82,12 @@ def test_replacing_attention_is_scored_against_the_answers_as_they_are():
 
 
 def test_a_signed_map_counts_by_how_far_it_is_from_its_sky():
-    planes, dark = torch.full((1, 3, 3), 2.0), torch.ones(1, 3, 3, dtype=torch.bool)
-    planes[0, 1, 1], planes[0, 0, 0], dark[0, 1, 1] = -1, 4, False
-    expected = torch.zeros(1, 3, 3)
+    planes, lit = np.full((1, 3, 3), 2.0), np.zeros((1, 3, 3), bool)
+    planes[0, 1, 1], planes[0, 0, 0], lit[0, 1, 1] = -1, 4, True
+    expected = np.zeros((1, 3, 3))
     expected[0, 1, 1], expected[0, 0, 0] = 3, 2
-    assert torch.equal(above_sky(planes, dark), expected)
-    assert torch.equal(above_sky(planes, ~torch.ones_like(dark)), planes.abs())
+    assert np.array_equal(departure(planes, lit), expected)
+    assert np.array_equal(departure(planes, np.ones_like(lit)), np.abs(planes))
 
 
 def test_heads_with_a_relu_are_said_not_to_come_apart(untrained, tmp_path):
