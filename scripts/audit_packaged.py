@@ -1,39 +1,54 @@
 """Measure the published code's habits on packaged weights, for runs that lie in results/ without theirs; writes results/audit.json.
 
-Usage: python scripts/audit_packaged.py --passes 1 results/runs/attention-mirabest-fast-seed0 ...          (from the repository's root)
+Usage: python scripts/audit_packaged.py --passes 4 results/runs/attention-mirabest-fast-seed0 ...          (from the repository's root)
 
-A run that was measured before stays. 'equiradio reproduce --audit' does the same for runs that it trained, and trains with sixteen passes.
+A run that was measured before stays. The training with sixteen passes lies in results/audit/ and is set against the run of its model and
+seed. 'equiradio reproduce --audit' does all of it for runs that it trained.
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from make_maps import with_packaged_weights
 
 from equiradio.artefacts.files import write_json
 from equiradio.artefacts.run import Run
 from equiradio.data.datasets import chosen_split, open_data
-from equiradio.studies.audit import AUDITED, EFFECTS, WHAT, audit_network
+from equiradio.studies.audit import PASSES, WHAT, audit_network, of_training
+from equiradio.studies.plan import AUDITED, Item
 
-TARGET = Path("results/audit.json")
+RESULTS, KINDS = Path("results"), ("runs", "audit")
+TARGET = RESULTS / "audit.json"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--passes", type=int, default=1)
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--passes", type=int, default=PASSES)
     asked = parser.parse_args()
-    rows = json.loads(TARGET.read_text())["rows"] if TARGET.is_file() else []
+    rows = [row for row in (json.loads(TARGET.read_text())["rows"] if TARGET.is_file() else []) if row["habit"] != AUDITED]
+
+    def write() -> None:
+        found = {"what": WHAT.format(passes=asked.passes), "passes": asked.passes, "rows": rows + trained_with_it()}
+        write_json(TARGET, found | {"command": f"python scripts/audit_packaged.py --passes {asked.passes} RUN"})
+
     for folder in asked.runs:
         run = Run(folder)
         sources = chosen_split(open_data(run.settings().data.name), "test")
         found = audit_network(with_packaged_weights(run), sources, folder.name, run.settings().training.seed, asked.passes)
-        rows = [row for row in rows if row["run"] not in (folder.name, "any")] + found
-        rows.append({"run": "any", "habit": AUDITED, **dict.fromkeys(EFFECTS)})
-        command = f"python scripts/audit_packaged.py --passes {asked.passes} RUN"
-        write_json(TARGET, {"what": WHAT.format(passes=asked.passes), "command": command, "passes": asked.passes, "rows": rows})
+        rows = [row for row in rows if row["run"] != folder.name] + found
+        write()
         print(f"{TARGET}: {folder.name}", flush=True)
+    write()
+
+
+def trained_with_it() -> list[dict[str, Any]]:
+    """A row for each training with the habit that needs one."""
+    folders = {kind: sorted(card.parent for card in RESULTS.glob(f"{kind}/*/card.json")) for kind in KINDS}
+    items = {kind: [Item(run.settings(), run) for run in map(Run, found)] for kind, found in folders.items()}
+    return [of_training(item, items["runs"]) for item in items["audit"]]
 
 
 if __name__ == "__main__":

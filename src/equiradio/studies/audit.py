@@ -54,7 +54,7 @@ def audit_runs(
         if has_gates(classifier):
             sources = chosen_split(open_data(item.settings.data.name, data_dir), SPLIT)
             rows += audit_network(classifier, sources, item.name, item.settings.training.seed, passes, step)
-    rows += [_sixteen(item, usual) for item in items if AUDITED in item.settings.training.compat]
+    rows += [of_training(item, usual) for item in items if AUDITED in item.settings.training.compat]
     found = {"what": WHAT.format(passes=passes), "passes": passes, "rows": rows}
     if out is not None:
         write_json(out, found)
@@ -140,8 +140,8 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     return float(((parts[0] * parts[1]).sum(axis=1)[known] / sizes[known]).mean()) if known.any() else None
 
 
-def _sixteen(item: Item, usual: Sequence[Item]) -> dict[str, Any]:
-    """Effect of the habit that needs a training: pooled scores against the run of the same model and seed."""
+def of_training(item: Item, usual: Sequence[Item]) -> dict[str, Any]:
+    """Effect of the habit that needs a training: pooled scores against the run of that model and seed, where both are there."""
     row: dict[str, Any] = {"run": item.name, "habit": AUDITED, **dict.fromkeys(EFFECTS)}
     same = next(
         (other for other in usual if other.model == item.model and other.settings.training.seed == item.settings.training.seed), None

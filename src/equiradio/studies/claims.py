@@ -34,7 +34,8 @@ def _epochs(rows: list[dict[str, Any]]) -> Claim:
         parts.append(f"{model}: {', '.join(f'{number:,}' for number in images)} ({len(images)} runs)")
     late = sum(row["lowest_epoch"] == row["epochs"] for row in rows)
     evidence = (
-        "Training images seen until the validation loss was within 5 % of its lowest, constant learning rate: " + "; ".join(parts) + "."
+        "Training images seen until the validation loss was within 5 % of its lowest, constant learning rate, over the "
+        f"{rows[0]['horizon']:,} images that every run saw: " + "; ".join(parts) + "."
     )
     if late:
         evidence += f" In {late} of {len(rows)} runs the lowest loss came in the last epoch, so the count is a lower bound."

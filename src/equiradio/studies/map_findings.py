@@ -92,24 +92,29 @@ def figure2_sources(results: Results, models: list[str]) -> list[dict[str, Any]]
 
 
 def images_to_converge(results: Results, factor: float) -> list[dict[str, Any]]:
-    """Of each run at a constant learning rate: training images seen until the validation loss was within ``factor`` of its lowest."""
+    """Of each run at a constant learning rate: training images seen until the validation loss was within ``factor`` of its lowest.
+
+    A longer run finds a lower loss later, so all are judged by as many images as the shortest saw (``horizon``).
+    """
+    kept = [result for result in [*results.runs, *results.variants] if result.settings.training.schedule == "constant"]
+    kept = [result for result in kept if result.run.history_file.is_file() and result.card.epochs]
+    horizon = min((result.card.images_seen for result in kept), default=0)
     rows = []
-    for result in [*results.runs, *results.variants]:
-        if result.settings.training.schedule != "constant" or not result.run.history_file.is_file() or not result.card.epochs:
-            continue
-        losses = np.array([epoch["validation_loss"] for epoch in result.run.history()])
-        epochs = int(np.flatnonzero(losses <= factor * losses.min())[0]) + 1
+    for result in kept:
         per_epoch = result.card.images_seen / result.card.epochs
+        losses = np.array([epoch["validation_loss"] for epoch in result.run.history()])[: max(1, round(horizon / per_epoch))]
+        epochs = int(np.flatnonzero(losses <= factor * losses.min())[0]) + 1
         rows.append(
             {
                 "model": result.model,
                 "seed": result.card.seed,
                 "learning_rate": result.settings.training.learning_rate,
-                "epochs": result.card.epochs,
+                "epochs": len(losses),
                 "lowest": float(losses.min()),
                 "lowest_epoch": int(losses.argmin()) + 1,
                 "epochs_to": epochs,
                 "images": round(epochs * per_epoch),
+                "horizon": horizon,
                 "file": result.run.history_file.relative_to(results.folder).as_posix(),
             }
         )

@@ -83,5 +83,5 @@ def test_an_audit_is_written_and_told(trained, tmp_path, tiny, monkeypatch, sour
     told = audit_rows(found)  # a LeNet has no gates: only the training that is not there
     assert told == [["not-run", "sixteen-passes", "not run", *["-"] * 7]]
     assert len(AUDIT) == len(told[0])
-    again = study._sixteen(Item(with_habits(run.settings(), ["sixteen-passes"]), run), [Item(run.settings(), run)])
+    again = study.of_training(Item(with_habits(run.settings(), ["sixteen-passes"]), run), [Item(run.settings(), run)])
     assert (again["accuracy_change"], again["answers_changed"]) == (0.0, 0.0)

@@ -20,7 +20,15 @@ def verdicts(found=(), comparisons=()) -> list[str]:
 
 
 def converged(model, images, last=False):
-    return {"model": model, "seed": 0, "images": images, "lowest_epoch": 9 if last else 5, "epochs": 9, "file": "history.csv"}
+    return {
+        "model": model,
+        "seed": 0,
+        "images": images,
+        "lowest_epoch": 9 if last else 5,
+        "epochs": 9,
+        "horizon": 900,
+        "file": "history.csv",
+    }
 
 
 def pair(bootstrap, mcnemar):
