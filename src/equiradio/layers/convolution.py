@@ -152,7 +152,7 @@ class SteerableConvolution(SteeredConvolution):
         return spectral_weight(self.weight, self.group, self.size)
 
     def products(self) -> Tensor:
-        """What the Winograd form multiplies by, in place of `filters`; bf16 has too few digits for it."""
+        """What the Winograd form multiplies by, in place of `filters`, in float32 or better: bf16 has too few digits for it."""
         with torch.autocast(self.weight.device.type, enabled=False):
             return spread_filters(self.filters())
 
@@ -160,7 +160,8 @@ class SteerableConvolution(SteeredConvolution):
         if self.form == "fourier":
             return fourier_convolution(fields, self._current(self.matrices), self.group, self.size)
         if self.form == "winograd":
-            return to_fields(winograd_convolution(to_channels(fields), self._current(self.products), self.size), self.group.order)
+            exact = winograd_convolution(to_channels(fields), self._current(self.products), self.size)
+            return to_fields(exact.to(fields.dtype), self.group.order)
         return to_fields(F.conv2d(to_channels(fields), self.current_filters(), padding=self.size // 2), self.group.order)
 
 

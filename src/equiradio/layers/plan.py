@@ -14,9 +14,9 @@ from equiradio.layers import winograd
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.symmetry.groups import Group
 
-LEAST_ORDER = 8  # of a group for which the Fourier form is tried: below, it loses everywhere (docs/performance.md)
+LEAST_ORDER = 8  # of a group for which the Fourier form, and in bf16 Winograd's, is tried: below, they lose everywhere (docs/performance.md)
 SURE_ORDER, SURE_RUN = 16, 32  # from here on the Fourier form wins on every machine seen: the rule where nothing was measured
-SURE_CHANNELS = 64  # from here on the Winograd form wins where it is possible
+SURE_CHANNELS = 64  # from here on the Winograd form wins in float32 where it is possible
 SIDE = 150  # of the images that a network takes
 IMAGES = 2  # a layer is timed with on a CPU, where time grows with their number; on a GPU with a whole batch
 
@@ -42,9 +42,9 @@ class Case:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Those that may win here: Fourier in large groups, Winograd in float32 on a CPU."""
+        """Those that may win here: Fourier in large groups, Winograd on a CPU: in bf16, where it computes in float32, in large groups."""
         fourier = self.group.order >= LEAST_ORDER
-        filtering = possible_winograd(self.size, self.precision, self.device)
+        filtering = possible_winograd(self.size, self.device) and (fourier or self.precision == "float32")
         return ("dense", *["fourier"] * fourier, *["winograd"] * filtering)
 
     def measure(self) -> Choice:
@@ -147,9 +147,9 @@ def take(network: nn.Module, forms: Mapping[str, str]) -> None:
         layer.form = form
 
 
-def possible_winograd(size: int, precision: str, device: str) -> bool:
-    """The Winograd form is one for float32 on a CPU: bf16 has too few digits for it, and a GPU's library chooses for itself."""
-    return size in winograd.SIZES and precision == "float32" and device == "cpu"
+def possible_winograd(size: int, device: str) -> bool:
+    """The Winograd form is one for CPUs: a GPU's library chooses for itself."""
+    return size in winograd.SIZES and device == "cpu"
 
 
 def by_rule(network: nn.Module, precision: str = "float32", device: str = "cpu") -> dict[str, str]:
@@ -161,8 +161,8 @@ def _likely(layer: SteerableConvolution, precision: str, device: str) -> str:
     copies = 2 if layer.group.mirrored else 1
     if layer.group.order >= SURE_ORDER and copies * layer.fields_in >= SURE_RUN:
         return "fourier"
-    wide = layer.group.order * min(layer.fields_in, layer.fields_out) >= SURE_CHANNELS
-    return "winograd" if wide and possible_winograd(layer.size, precision, device) else "dense"
+    wide = precision == "float32" and layer.group.order * min(layer.fields_in, layer.fields_out) >= SURE_CHANNELS
+    return "winograd" if wide and possible_winograd(layer.size, device) else "dense"
 
 
 class _Watcher(nn.Module):

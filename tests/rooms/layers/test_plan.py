@@ -68,9 +68,11 @@ def a_case(group: Group, size: int, precision: str, device: str) -> Case:
 
 
 def test_only_forms_that_may_win_are_tried():
-    """Fourier in large groups; Winograd in float32 on a CPU, for filters of 3 or 5 pixels."""
+    """Fourier in large groups; Winograd on a CPU, for filters of 3 or 5 pixels, and in bf16 in large groups only."""
     assert a_case(Cyclic(4), 5, "bf16", "cpu").forms == ("dense",)
     assert a_case(Cyclic(4), 5, "float32", "cpu").forms == ("dense", "winograd")
+    assert a_case(Cyclic(8), 5, "bf16", "cpu").forms == ("dense", "fourier", "winograd")
+    assert a_case(Cyclic(8), 5, "bf16", "cuda").forms == ("dense", "fourier")
     assert a_case(Dihedral(4), 7, "float32", "cpu").forms == ("dense", "fourier")
     assert a_case(Dihedral(4), 3, "float32", "cpu").forms == ("dense", "fourier", "winograd")
     assert a_case(Dihedral(4), 5, "float32", "cuda").forms == ("dense", "fourier")

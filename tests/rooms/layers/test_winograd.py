@@ -140,3 +140,14 @@ def test_memory_layout_does_not_matter():
     answer = winograd_convolution(images.contiguous(memory_format=torch.channels_last), filters, 5)
     assert_close(answer, winograd_convolution(images, filters, 5), rtol=0, atol=0)
     assert answer.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_among_layers_in_bf16_it_computes_in_float32_and_answers_in_bf16():
+    layer = SteerableConvolution(8, 8, Cyclic(8)).eval()
+    fields = some_fields(Cyclic(8), 12, fields=8).bfloat16()
+    right = layer(fields.float())
+    layer.form = "winograd"
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = layer(fields)
+    assert answer.dtype == torch.bfloat16
+    assert_close(answer, right.bfloat16(), rtol=2**-7, atol=1e-4)  # one rounding, of what float32 gives
