@@ -5,12 +5,16 @@ in a row. The parts tell what attention does and what the features would have sa
 with the gate in it.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equiradio.data.preprocess import SIDE
 from equiradio.errors import SettingRefusal
 from equiradio.inference.classifier import Classifier, chunks
 from equiradio.models.gated import GatedNet
@@ -58,11 +62,17 @@ def _difference(linear: nn.Module) -> tuple[Tensor, Tensor]:
     return weight[1] - weight[0], bias[1] - bias[0]
 
 
-@torch.inference_mode()
-def evidence(classifier: Classifier, images: np.ndarray, batch: int = 16) -> tuple[list[Evidence], Tensor]:
-    """Attention and reading of every gate, shallow to deep, and the constant, for raw images uint8 (count, 150, 150)."""
-    network = classifier.network
-    assert isinstance(network, GatedNet)
+Seen = tuple[list[Evidence], Tensor]  # every gate's, shallow to deep, and the constant
+
+
+@contextmanager
+def watched(network: GatedNet) -> Iterator[Callable[[], Seen]]:
+    """Keeps attention and reading of all that the network is shown meanwhile; the function tells them, in order.
+
+    Raises
+    ------
+    SettingRefusal : see `readings`.
+    """
     vectors, constant = readings(network)
     kept: list[list[Evidence]] = [[] for _ in vectors]
 
@@ -78,14 +88,33 @@ def evidence(classifier: Classifier, images: np.ndarray, batch: int = 16) -> tup
         for number, gate in enumerate(network.gates)
     ]
     try:
-        for start, stop in chunks(len(images), batch):
-            classifier.look(images[start:stop])
+        yield lambda: ([Evidence(*map(torch.cat, zip(*parts, strict=True))) for parts in kept], constant)
     finally:
         for hook in hooks:
             hook.remove()
-    return [Evidence(*map(torch.cat, zip(*parts, strict=True))) for parts in kept], constant
+
+
+@torch.inference_mode()
+def evidence(classifier: Classifier, images: np.ndarray, batch: int = 16) -> Seen:
+    """Attention and reading of every gate, shallow to deep, and the constant, for raw images uint8 (count, 150, 150)."""
+    assert isinstance(classifier.network, GatedNet)
+    with watched(classifier.network) as seen:
+        for start, stop in chunks(len(images), batch):
+            classifier.look(images[start:stop])
+    return seen()
 
 
 def margin(parts: list[Evidence], constant: Tensor) -> np.ndarray:
     """logit FRII - logit FRI (count,), put together again; with other maps in place of attention, what the network would say."""
     return (constant.cpu() + sum((part.attention.double() * part.reading.double()).sum((1, 2, 3)) for part in parts)).numpy()
+
+
+def on_sky(parts: list[Evidence], sky: int, side: int = SIDE) -> Tensor:
+    """Attention times reading, summed over gates, on the image's pixels (count, side, side): what each says for FRII (for FRI, below 0).
+
+    ``sky``: side of the padded sky, ``settings.side``. A gate's pixel is shared out evenly among the image's pixels that it covers, so that
+    the sum of all, with the constant, is the margin but for what lies in the padding, which is cut off.
+    """
+    planes = [F.interpolate(part.attention * part.reading, size=(sky, sky)) * (part.reading.shape[-1] / sky) ** 2 for part in parts]
+    edge = (sky - side) // 2
+    return torch.stack(planes).sum(0)[:, 0, edge : edge + side, edge : edge + side]

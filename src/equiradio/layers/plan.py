@@ -14,7 +14,9 @@ from equiradio.layers import winograd
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.symmetry.groups import Group
 
-LEAST_ORDER = 8  # of a group for which the Fourier form, and in bf16 Winograd's, is tried: below, they lose everywhere (docs/performance.md)
+LEAST_ORDER = (
+    8  # of a group for which the Fourier form, and in bf16 Winograd's, is tried: below, they lose everywhere (docs/performance.md)
+)
 SURE_ORDER, SURE_RUN = 16, 32  # from here on the Fourier form wins on every machine seen: the rule where nothing was measured
 SURE_CHANNELS = 64  # from here on the Winograd form wins in float32 where it is possible
 SIDE = 150  # of the images that a network takes

@@ -1,4 +1,4 @@
-"""Attention laid over the image it belongs to, as pixels: rows counted from below, so that north is up."""
+"""Attention and evidence laid over the image they belong to, as pixels: rows counted from below, so that north is up."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ LEVELS = (0.5, 0.7, 0.9)  # shares of the way from the lowest to the highest att
 GAP, STRIP = 12, 44  # screen pixels between panels, and for the words above and below them
 BACKGROUND, WORDS, FAINT, LINE = (18, 18, 22), (235, 235, 235), (160, 160, 168), (90, 220, 255)
 BAR_ARCSEC = 60.0
+FOR_FRII, FOR_FRI = (240, 150, 30), (70, 160, 255)  # told apart by the colour-blind too
+STRONG = 99.5  # percent of the pixels of an evidence map that are weaker than its full colour
 
 
 def overlay(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
@@ -28,8 +30,23 @@ def overlay(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
     share = stretched(attention)
     colour = matplotlib.colormaps["plasma"](share)[..., :3]
     weight = 0.75 * share[..., None] ** 1.5
-    mixed = (1 - weight) * sky + weight * colour
-    return np.dstack([np.round(255 * mixed).astype(np.uint8), np.full(image.shape, 255, np.uint8)])[::-1]
+    return _pixels((1 - weight) * sky + weight * colour)
+
+
+def evidence_overlay(image: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+    """RGBA uint8 (height, width, 4), first row on top: the image in grey, over it what speaks for FRII in orange and for FRI in blue.
+
+    ``evidence`` (height, width) is above 0 for FRII; the stronger, the more opaque.
+    """
+    sky = grey(image)[..., None] * np.ones(3)
+    full = max(float(np.percentile(abs(evidence), STRONG)), 1e-30)
+    weight = 0.85 * np.clip(abs(evidence) / full, 0, 1)[..., None]
+    colour = np.where(evidence[..., None] > 0, FOR_FRII, FOR_FRI) / 255
+    return _pixels((1 - weight) * sky + weight * colour)
+
+
+def _pixels(colour: np.ndarray) -> np.ndarray:
+    return np.dstack([np.round(255 * colour).astype(np.uint8), np.full(colour.shape[:2], 255, np.uint8)])[::-1]
 
 
 def stretched(attention: np.ndarray) -> np.ndarray:
@@ -54,28 +71,42 @@ def contours(attention: np.ndarray, levels: tuple[float, ...] = LEVELS, least: i
     return [(level, np.asarray(line) - 1) for level in levels for line in maker.lines(level) if len(line) >= least]
 
 
-def save_overlay(image: np.ndarray, attention: np.ndarray, title: str, words: str, path: Path, arcsec: float | None = None) -> None:
-    """A PNG of two panels: the image, and the same with attention, its contours and its peak.
+def save_overlay(
+    image: np.ndarray,
+    attention: np.ndarray,
+    title: str,
+    words: str,
+    path: Path,
+    arcsec: float | None = None,
+    evidence: np.ndarray | None = None,
+) -> None:
+    """A PNG of panels: the image, the same with attention, its contours and its peak, and with evidence where there is any.
 
     ``arcsec`` is the size of a pixel where north is up and east is left; a bar and a compass then say so.
     """
     from PIL import Image, ImageDraw, ImageFont
 
+    panels = [overlay(image, np.zeros_like(attention)), overlay(image, attention)]
+    panels += [] if evidence is None else [evidence_overlay(image, evidence)]
     height, width = (ZOOM * side for side in image.shape)
-    page = Image.new("RGB", (2 * width + 3 * GAP, height + 2 * STRIP), BACKGROUND)
-    for number, shown in enumerate((np.zeros_like(attention), attention)):
-        panel = Image.fromarray(overlay(image, shown)).convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-        page.paste(panel, (GAP + number * (width + GAP), STRIP))
-    left, pen = 2 * GAP + width, ImageDraw.Draw(page)
-    _draw_map(pen, attention, left, STRIP)
+    lefts = [GAP + number * (width + GAP) for number in range(len(panels))]
+    page = Image.new("RGB", (lefts[-1] + width + GAP, height + 2 * STRIP), BACKGROUND)
+    for left, panel in zip(lefts, panels, strict=True):
+        picture = Image.fromarray(panel).convert("RGB")
+        page.paste(picture.resize((width, height), Image.Resampling.BILINEAR), (left, STRIP))
+    pen = ImageDraw.Draw(page)
+    _draw_map(pen, attention, lefts[1], STRIP)
     font, small, below = ImageFont.load_default(17), ImageFont.load_default(14), STRIP + height + 13
-    pen.text((GAP, 12), title, WORDS, font)
-    pen.text((left, 12), words, WORDS, font)
-    pen.text((GAP, below), "brightness, asinh stretch", FAINT, small)
+    pen.text((lefts[0], 12), title, WORDS, font)
+    pen.text((lefts[1], 12), words, WORDS, font)
+    pen.text((lefts[0], below), "brightness, asinh stretch", FAINT, small)
     if np.isfinite(attention).any():
-        page.paste(_colour_bar(120, 12), (left, below + 3))
+        page.paste(_colour_bar(120, 12), (lefts[1], below + 3))
         shares = ", ".join(f"{100 * level:g}" for level in LEVELS)
-        pen.text((left + 130, below), f"attention, lowest to highest; lines at {shares} %; cross: peak", FAINT, small)
+        pen.text((lefts[1] + 130, below), f"attention, lowest to highest; lines at {shares} %; cross: peak", FAINT, small)
+    if evidence is not None:
+        page.paste(_evidence_bar(120, 12), (lefts[2], below + 3))
+        pen.text((lefts[2] + 130, below), "evidence: blue speaks for FRI, orange for FRII", FAINT, small)
     if arcsec:
         _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, small)
     write_atomically(path, lambda part: page.save(part, format="PNG"))
@@ -105,6 +136,14 @@ def _colour_bar(width: int, height: int) -> Any:
 
     ramp = np.repeat(np.linspace(0, 1, width)[None], height, 0)
     return Image.fromarray(overlay(np.zeros_like(ramp), ramp)).convert("RGB")
+
+
+def _evidence_bar(width: int, height: int) -> Any:
+    """The colours of `evidence_overlay` over a black sky, from all for FRI to all for FRII."""
+    from PIL import Image
+
+    ramp = np.repeat(np.linspace(-1, 1, width)[None], height, 0)
+    return Image.fromarray(evidence_overlay(np.zeros_like(ramp), ramp)).convert("RGB")
 
 
 def _draw_compass(pen: Any, left: int, bottom: int, right: int, bar: float, font: Any) -> None:

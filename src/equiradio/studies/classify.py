@@ -5,6 +5,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from equiradio.errors import ImageRefusal, RunRefusal
 from equiradio.inference.catalogue import BATCH, answered, batches, calibration_of
 from equiradio.inference.classifier import Classifier
 from equiradio.inference.rows import source_name
-from equiradio.studies.sky_maps import write_maps
+from equiradio.studies.sky_maps import gathered, write_maps
 
 Progress = Callable[[str, int, int], object]
 
@@ -115,12 +116,14 @@ def _parts(
     for batch in batches(files[start:], **options):
         if len(files) == 1 and isinstance(batch[0][1], ImageRefusal):
             raise batch[0][1]
-        rows, cutouts, answers = answered(classifier, calibration, batch)
+        watching: AbstractContextManager[Any] = gathered(classifier) if maps is not None else nullcontext()
+        with watching as evidence:
+            rows, cutouts, answers = answered(classifier, calibration, batch)
         if maps is not None and answers is not None:
             places = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
-            for place, cutout, gates in zip(places, cutouts, answers.gates, strict=True):
+            for place, cutout, gates, why in zip(places, cutouts, answers.gates, evidence(len(cutouts)), strict=True):
                 name = rows[place]["source_id"]
-                write_maps(maps, name if often[name] == 1 else f"{name}-{done + place}", cutout, gates, rows[place])
+                write_maps(maps, name if often[name] == 1 else f"{name}-{done + place}", cutout, gates, rows[place], why)
         yield rows
         done += len(batch)
         progress("sources", done, len(files))

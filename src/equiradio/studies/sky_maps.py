@@ -1,36 +1,89 @@
-"""Attention on the sky: a FITS file, a PNG overlay and a DS9 region file for each source."""
+"""Attention and evidence on the sky: a FITS file, a PNG overlay and a DS9 region file for each source."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from equiradio.artefacts.files import write_atomically, write_text
 from equiradio.data.cutout import SCALE_ARCSEC, Cutout
+from equiradio.errors import SettingRefusal
+from equiradio.explain.evidence import Evidence, margin, on_sky, watched
+from equiradio.inference.classifier import Classifier
 from equiradio.inference.rows import peak
+from equiradio.models.gated import GatedNet
 from equiradio.report.overlay import contours, save_overlay
 
 SYSTEM = {True: "icrs", False: "image"}  # of a region file, with and without a WCS
 
 
-def write_maps(folder: Path, name: str, cutout: Cutout, gates: np.ndarray, row: dict[str, Any]) -> None:
+class PixelEvidence(NamedTuple):
+    """Why one source was answered so, mean over members of the image as it is, in log-odds of FRII before calibration.
+
+    plane : what each pixel adds (150, 150), float32: above 0 for FRII, below 0 for FRI.
+    constant : what is said without any, by the heads and by the blank padding around the image.
+    margin : logit FRII - logit FRI, the sum of both.
+    """
+
+    plane: np.ndarray
+    constant: float
+    margin: float
+
+
+@contextmanager
+def gathered(classifier: Classifier) -> Iterator[Callable[[int], list[PixelEvidence | None]]]:
+    """Reads along while images are answered; the function tells the evidence of the first ``count`` that every member was shown.
+
+    None for networks without gates or with a ReLU behind the heads, whose answers are no sum over pixels.
+    """
+    networks = [member.network for member in classifier.members if isinstance(member.network, GatedNet)]
+    with ExitStack() as stack:
+        try:
+            seen = [stack.enter_context(watched(network)) for network in networks]
+        except SettingRefusal:
+            seen = []
+
+        def tell(count: int) -> list[PixelEvidence | None]:
+            if not seen:
+                return [None] * count
+            planes, margins = [], []
+            for network, known in zip(networks, seen, strict=True):
+                parts, constant = known()
+                first = [Evidence(*(maps[:count] for maps in part)) for part in parts]
+                planes.append(on_sky(first, network.settings.side).numpy())
+                margins.append(margin(first, constant))
+            means = zip(np.mean(planes, 0), np.mean(margins, 0), strict=True)
+            return [PixelEvidence(plane, float(whole - plane.sum(dtype=float)), float(whole)) for plane, whole in means]
+
+        yield tell
+
+
+def write_maps(
+    folder: Path, name: str, cutout: Cutout, gates: np.ndarray, row: dict[str, Any], evidence: PixelEvidence | None = None
+) -> None:
     """Write ``name.fits``, ``name.png`` and ``name.reg`` into a folder.
 
     Parameters
     ----------
     gates : float32 (gates, 150, 150), maps of each gate, shallow to deep; none for a network without attention.
     row : the source's row of the catalogue.
+    evidence : of `gathered`, if there is any.
     """
     attention = gates.mean(0) if len(gates) else np.full(cutout.image.shape, np.nan, np.float32)
-    write_atomically(folder / f"{name}.fits", lambda part: _write_fits(part, cutout, attention, gates, row))
+    write_atomically(folder / f"{name}.fits", lambda part: _write_fits(part, cutout, attention, gates, row, evidence))
     write_text(folder / f"{name}.reg", region(cutout, attention))
     words = f"{row['label']}  p(FRII) {row['p_frii']:.2f}, {row['p_frii_low']:.2f} to {row['p_frii_high']:.2f}"
     words += "  uncertain" if row["uncertain"] else ""
     shown = cutout.image if cutout.pixels is None else np.where(cutout.image > 0, cutout.pixels, 0)
-    save_overlay(shown, attention, name, words, folder / f"{name}.png", None if cutout.wcs is None else SCALE_ARCSEC)
+    arcsec, why = None if cutout.wcs is None else SCALE_ARCSEC, None if evidence is None else evidence.plane
+    save_overlay(shown, attention, name, words, folder / f"{name}.png", arcsec, why)
 
 
-def _write_fits(path: Path, cutout: Cutout, attention: np.ndarray, gates: np.ndarray, row: dict[str, Any]) -> None:
+def _write_fits(
+    path: Path, cutout: Cutout, attention: np.ndarray, gates: np.ndarray, row: dict[str, Any], evidence: PixelEvidence | None
+) -> None:
     from astropy.io import fits
 
     header = fits.Header() if cutout.wcs is None else cutout.wcs.to_header(relax=True)
@@ -43,6 +96,10 @@ def _write_fits(path: Path, cutout: Cutout, attention: np.ndarray, gates: np.nda
     hdus = [primary, fits.ImageHDU(attention.astype(np.float32), header, name="ATTENTION")]
     hdus += [fits.ImageHDU(gate.astype(np.float32), header, name=f"GATE{number}") for number, gate in enumerate(gates, 1)]
     hdus.append(fits.ImageHDU(cutout.image, header, name="NETWORK"))
+    if evidence is not None:
+        hdus.append(fits.ImageHDU(evidence.plane, header, name="EVIDENCE"))
+        hdus[-1].header["CONSTANT"] = (evidence.constant, "log-odds of FRII without any of these pixels")
+        hdus[-1].header["MARGIN"] = (evidence.margin, "logit FRII - logit FRI of the image as it is")
     fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
 
 

@@ -6,7 +6,7 @@ import torch
 
 from equiradio.errors import SettingRefusal
 from equiradio.explain import evidence as room
-from equiradio.explain.evidence import Evidence, evidence, margin, readings
+from equiradio.explain.evidence import Evidence, evidence, margin, on_sky, readings, watched
 from equiradio.inference.classifier import load
 from equiradio.models import build
 
@@ -57,3 +57,38 @@ def test_networks_that_cannot_be_taken_apart_are_refused(changes, message):
     with pytest.raises(SettingRefusal) as refusal:
         readings(build("attention", **{"head_relu": False} | changes))
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize("name", ["attention", "c4-attention"])
+def test_on_the_whole_sky_the_pixels_still_add_up(untrained, name):
+    parts, constant = evidence(load(untrained(name, kernel_size=3)), IMAGES)
+    sums = on_sky(parts, sky=152, side=152).double().sum((1, 2))
+    np.testing.assert_allclose(sums + constant, margin(parts, constant), rtol=1e-4, atol=1e-6)
+
+
+def test_a_gate_s_pixel_lies_on_the_pixels_that_it_covers():
+    """With the edge of one pixel cut off, pixel (row, column) of a gate at half scale covers 2 row - 1 and 2 row, and so on."""
+    readings_of = []
+    for side, place in ((152, (11, 21)), (76, (11, 21)), (38, (11, 21))):
+        readings_of.append(torch.zeros(1, 1, side, side))
+        readings_of[-1][0, 0, *place] = 16.0
+    for scale, reading in zip((1, 2, 4), readings_of, strict=True):
+        (plane,) = on_sky([Evidence(torch.full_like(reading, 0.5), reading)], 152)
+        rows, columns = (slice(scale * place - 1, scale * (place + 1) - 1) for place in (11, 21))
+        assert plane[rows, columns].unique().tolist() == [8 / scale**2]
+        assert plane.sum() == 8
+
+
+def test_what_is_shown_meanwhile_is_kept_in_order_and_afterwards_nothing(untrained):
+    classifier = load(untrained("attention", kernel_size=3))
+    whole, constant = evidence(classifier, IMAGES)
+    with watched(classifier.network) as seen, torch.inference_mode():
+        classifier.look(IMAGES[:1])
+        classifier.look(IMAGES[1:])
+    with torch.inference_mode():
+        classifier.look(IMAGES)
+    parts, again = seen()
+    assert again == constant
+    for part, right in zip(parts, whole, strict=True):
+        torch.testing.assert_close(part.reading, right.reading)
+        torch.testing.assert_close(part.attention, right.attention)

@@ -24,6 +24,7 @@ from equiradio.artefacts.catalogue import CATALOGUE
 from equiradio.artefacts.flags import BITS
 from equiradio.cli.main import main
 from equiradio.errors import ImageRefusal, RunRefusal
+from equiradio.explain.evidence import evidence, margin, on_sky
 from equiradio.inference import catalogue as reading
 from equiradio.inference.classifier import load
 from equiradio.studies import classify as study
@@ -196,7 +197,8 @@ def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
     path = write(tmp_path / "a.fits", sky(400, 1.5, at=(40, 25)), header(400, 1.5, turn_deg=20))
     row = study.classify(load(trained("attention")), [path], maps=tmp_path / "maps").to_pylist()[0]
     with fits.open(tmp_path / "maps" / "a.fits", checksum=True) as hdus:
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3", "NETWORK"]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3", "NETWORK", "EVIDENCE"]
+        assert np.all(WCS(hdus["EVIDENCE"].header).wcs.crval == WCS(hdus["ATTENTION"].header).wcs.crval)
         place = np.unravel_index(hdus["ATTENTION"].data.argmax(), (150, 150))
         found = WCS(hdus["ATTENTION"].header).pixel_to_world(place[1], place[0]).icrs
         told = SkyCoord(row["attention_peak_ra_deg"], row["attention_peak_dec_deg"], unit="deg")
@@ -206,6 +208,32 @@ def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
     peak = region[-1].partition("(")[2].partition(")")[0].split(",")
     assert SkyCoord(*map(float, peak), unit="deg").separation(told).arcsec < 0.01
     assert (tmp_path / "maps" / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_evidence_is_each_source_s_own_and_adds_up_to_its_margin(untrained, folder, tmp_path):
+    """Of an ensemble, in the second batch as in the first, whatever poses are asked for after the first."""
+    members = [load(untrained("attention", seed=seed, kernel_size=3)) for seed in (0, 1)]
+    ensemble = load(untrained("attention", seed=0, kernel_size=3))
+    ensemble.members = [ensemble, members[1]]
+    study.classify(ensemble, study.image_files([folder]), out=tmp_path / "c.csv", maps=tmp_path / "maps")
+    for name in ("J00", "J15", "J16", "J19"):
+        with fits.open(tmp_path / "maps" / f"{name}.fits") as hdus:
+            found, image = hdus["EVIDENCE"], hdus["NETWORK"].data[None]
+            margins, planes = [], []
+            for member in members:
+                parts, constant = evidence(member, image)
+                margins.append(float(margin(parts, constant)[0]))
+                planes.append(on_sky(parts, 152)[0].numpy())
+            assert found.header["MARGIN"] == pytest.approx(np.mean(margins), rel=1e-4)
+            assert found.header["CONSTANT"] + found.data.sum(dtype=float) == pytest.approx(found.header["MARGIN"], rel=1e-4)
+            np.testing.assert_allclose(found.data, np.mean(planes, 0), rtol=1e-3, atol=1e-3 * abs(found.data).max())
+
+
+def test_networks_whose_answer_is_no_sum_over_pixels_have_no_evidence(untrained, folder, tmp_path):
+    for number, model in enumerate((untrained("lenet"), untrained("attention", kernel_size=3, head_relu=True))):
+        study.classify(load(model), [folder / "J00.fits"], maps=tmp_path / str(number))
+        with fits.open(tmp_path / str(number) / "J00.fits") as hdus:
+            assert "EVIDENCE" not in hdus
 
 
 @pytest.mark.parametrize("turn_deg", [0.0, 40.0])
