@@ -31,8 +31,8 @@ def main() -> None:
     rows = [row for row in (json.loads(TARGET.read_text())["rows"] if TARGET.is_file() else []) if row["habit"] != AUDITED]
 
     def write() -> None:
-        found = {"what": WHAT.format(passes=asked.passes), "passes": asked.passes, "rows": rows + trained_with_it()}
-        write_json(TARGET, found | {"command": f"python scripts/audit_packaged.py --passes {asked.passes} RUN"})
+        said = {"what": WHAT.format(passes=asked.passes), "command": f"python scripts/audit_packaged.py --passes {asked.passes} RUN"}
+        write_json(TARGET, said | {"passes": asked.passes, "rows": rows + trained_with_it()})
 
     for folder in asked.runs:
         run = Run(folder)
