@@ -5,7 +5,6 @@ Usage: python scripts/list_speed.py            (from the repository's root)
 
 import json
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from equiradio.artefacts.plans import FORMS
 from equiradio.studies.bench_summary import peaks_told
 
 SPEED, TARGET = Path("results/speed"), Path("docs/performance.md")
+PEERS = SPEED / "peers-cpu.json"
 REACH = {  # ratios to e2cnn that we set out to reach: training, inference
     "lenet": (3, 3),
     "attention": (4, 5),
@@ -26,12 +26,9 @@ REACH = {  # ratios to e2cnn that we set out to reach: training, inference
 SHOWN = ("e2cnn", "e2cnn-kept-blocks", "escnn", "float32-dense", "default")
 
 
-def peers(file: str = "peers-cpu.json") -> list[str]:
+def peers() -> list[str]:
     """Milliseconds per image of every variant, how many times faster than e2cnn our default is, and what was to be reached."""
-    path = SPEED / file
-    if not path.exists():
-        return ["Not measured yet."]
-    content = json.loads(path.read_text())
+    content = json.loads(PEERS.read_text())
     lines = []
     for number, task in enumerate(("training", "inference")):
         lines += [f"Milliseconds per image, {task}:", ""]
@@ -67,12 +64,9 @@ def _time(found: dict[str, Any] | None) -> str:
     return f"{median:.0f}" if median >= 100 else f"{median:.1f}" if median >= 10 else f"{median:.2f}"
 
 
-def forms(file: str = "peers-cpu.json") -> list[str]:
+def forms() -> list[str]:
     """Layers of each network in each form, and the network's time in the same precision with all layers dense over its own."""
-    path = SPEED / file
-    if not path.exists():
-        return ["Not measured yet."]
-    content = json.loads(path.read_text())
+    content = json.loads(PEERS.read_text())
     lines = ["| model | dense, Fourier, Winograd: training | inference | times faster than all dense, training | inference |"]
     lines.append("|---|---|---|---|---|")
     for model, row in content["summary"].items():
@@ -94,10 +88,7 @@ def _gain(variants: dict[str, Any]) -> str:
 
 def accuracy() -> list[str]:
     """Accuracy and negative log-likelihood by group and arm, mean and standard deviation over seeds."""
-    path = SPEED / "accuracy.json"
-    if not path.exists():
-        return ["Not measured yet."]
-    content = json.loads(path.read_text())
+    content = json.loads((SPEED / "accuracy.json").read_text())
     lines = ["| group | arm | seeds | accuracy, % | NLL |", "|---|---|---|---|---|"]
     for group, arms in content["summary"].items():
         for arm, row in arms.items():
@@ -116,7 +107,6 @@ def main() -> None:
     """Replace what stands between the markers."""
     text = TARGET.read_text(encoding="utf-8")
     parts = {"peers": peers, "forms": forms, "accuracy": accuracy}
-    parts |= {f"{name}-avx2": partial(parts[name], "peers-cpu-avx2.json") for name in ("peers", "forms")}
     for name, make in parts.items():
         markers = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
         assert markers.search(text), name

@@ -17,6 +17,7 @@ from equiradio.data.preprocess import SIDE
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answering import Answers, Calibration, answer
 from equiradio.inference.classifier import Classifier
+from equiradio.inference.evidence import gathered, readings
 from equiradio.inference.rows import answered_rows, refused_row
 
 BATCH = 16  # sources answered at once, and read ahead
@@ -89,4 +90,23 @@ def attention(classifier: Classifier, sources: Iterable[Source], **options: Any)
         known = iter(answers.attention if answers else [])
         empty = np.full((SIDE, SIDE), np.nan, np.float32)
         maps += [next(known) if isinstance(what, Cutout) else empty for _, what in batch]
+    return np.stack(maps) if maps else np.empty((0, SIDE, SIDE), np.float32)
+
+
+def evidence(classifier: Classifier, sources: Iterable[Source], **options: Any) -> np.ndarray:
+    """What each pixel of each source adds to the log-odds of FRII, nan for a source that cannot be used.
+
+    Raises
+    ------
+    SettingRefusal : the network's answers are no sum over pixels.
+    """
+    for member in classifier.members:
+        readings(member.network)
+    calibration, maps = Calibration(poses=1), []
+    for batch in batches(sources, **options):
+        with gathered(classifier) as told:
+            _, cutouts, _ = answered(classifier, calibration, batch)
+        known = iter(told(len(cutouts)))
+        empty = np.full((SIDE, SIDE), np.nan, np.float32)
+        maps += [next(known).plane if isinstance(what, Cutout) else empty for _, what in batch]  # type: ignore[union-attr]
     return np.stack(maps) if maps else np.empty((0, SIDE, SIDE), np.float32)

@@ -86,6 +86,16 @@ class Classifier:
 
         return attention(self, sources, **options)
 
+    def evidence(self, sources: Iterable[str | Path | np.ndarray], **options: Any) -> np.ndarray:
+        """What each pixel adds to the log-odds of FRII, float32 (count, 150, 150), mean over members, on the pixels of each cutout.
+
+        Above 0 speaks for FRII, below 0 for FRI. Raises `equiradio.errors.SettingRefusal` for networks whose answer is no sum over pixels:
+        without gates, or with a ReLU behind the heads.
+        """
+        from equiradio.inference.catalogue import evidence
+
+        return evidence(self, sources, **options)
+
     def _repr_html_(self) -> str:
         from html import escape
 

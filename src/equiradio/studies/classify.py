@@ -20,8 +20,9 @@ from equiradio.data.fits import SUFFIXES
 from equiradio.errors import ImageRefusal, RunRefusal
 from equiradio.inference.catalogue import BATCH, answered, batches, calibration_of
 from equiradio.inference.classifier import Classifier
+from equiradio.inference.evidence import gathered
 from equiradio.inference.rows import source_name
-from equiradio.studies.sky_maps import gathered, write_maps
+from equiradio.studies.sky_maps import write_maps
 
 Progress = Callable[[str, int, int], object]
 

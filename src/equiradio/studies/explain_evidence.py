@@ -9,9 +9,9 @@ from equiradio.errors import SettingRefusal
 from equiradio.evaluation.bootstrap import draw
 from equiradio.evaluation.overlap import with_interval
 from equiradio.evaluation.scores import scores
-from equiradio.explain.evidence import Evidence, evidence, margin
 from equiradio.explain.faithfulness import paired_lift
 from equiradio.explain.islands import energy_inside, precision_of, source_islands
+from equiradio.inference.evidence import Evidence, evidence, margin
 from equiradio.inference.gates import gate_maps
 from equiradio.studies.explain_case import Case
 from equiradio.studies.explain_faithfulness import departure

@@ -1,63 +1,17 @@
 """Attention and evidence on the sky: a FITS file, a PNG overlay and a DS9 region file for each source."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from equiradio.artefacts.files import write_atomically, write_text
 from equiradio.data.cutout import SCALE_ARCSEC, Cutout
-from equiradio.errors import SettingRefusal
-from equiradio.explain.evidence import Evidence, margin, on_sky, watched
-from equiradio.inference.classifier import Classifier
+from equiradio.inference.evidence import PixelEvidence
 from equiradio.inference.rows import peak
-from equiradio.models.gated import GatedNet
 from equiradio.report.overlay import contours, save_overlay
 
 SYSTEM = {True: "icrs", False: "image"}  # of a region file, with and without a WCS
-
-
-class PixelEvidence(NamedTuple):
-    """Why one source was answered so, mean over members of the image as it is, in log-odds of FRII before calibration.
-
-    plane : what each pixel adds (150, 150), float32: above 0 for FRII, below 0 for FRI.
-    constant : what is said without any, by the heads and by the blank padding around the image.
-    margin : logit FRII - logit FRI, the sum of both.
-    """
-
-    plane: np.ndarray
-    constant: float
-    margin: float
-
-
-@contextmanager
-def gathered(classifier: Classifier) -> Iterator[Callable[[int], list[PixelEvidence | None]]]:
-    """Reads along while images are answered; the function tells the evidence of the first ``count`` that every member was shown.
-
-    None for networks without gates or with a ReLU behind the heads, whose answers are no sum over pixels.
-    """
-    networks = [member.network for member in classifier.members if isinstance(member.network, GatedNet)]
-    with ExitStack() as stack:
-        try:
-            seen = [stack.enter_context(watched(network)) for network in networks]
-        except SettingRefusal:
-            seen = []
-
-        def tell(count: int) -> list[PixelEvidence | None]:
-            if not seen:
-                return [None] * count
-            planes, margins = [], []
-            for network, known in zip(networks, seen, strict=True):
-                parts, constant = known()
-                first = [Evidence(*(maps[:count] for maps in part)) for part in parts]
-                planes.append(on_sky(first, network.settings.side).numpy())
-                margins.append(margin(first, constant))
-            means = zip(np.mean(planes, 0), np.mean(margins, 0), strict=True)
-            return [PixelEvidence(plane, float(whole - plane.sum(dtype=float)), float(whole)) for plane, whole in means]
-
-        yield tell
 
 
 def write_maps(

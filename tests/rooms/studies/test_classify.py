@@ -24,9 +24,9 @@ from equiradio.artefacts.catalogue import CATALOGUE
 from equiradio.artefacts.flags import BITS
 from equiradio.cli.main import main
 from equiradio.errors import ImageRefusal, RunRefusal
-from equiradio.explain.evidence import evidence, margin, on_sky
 from equiradio.inference import catalogue as reading
 from equiradio.inference.classifier import load
+from equiradio.inference.evidence import evidence, margin, on_sky
 from equiradio.studies import classify as study
 from equiradio.studies.sky_maps import write_maps
 

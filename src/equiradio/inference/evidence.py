@@ -6,8 +6,8 @@ with the gate in it.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,16 +31,16 @@ class Evidence(NamedTuple):
     reading: Tensor
 
 
-def readings(network: GatedNet) -> tuple[list[Tensor], Tensor]:
+def readings(network: nn.Module) -> tuple[list[Tensor], Tensor]:
     """A vector for each gate and a constant: margin = constant + sum of vector . attended features; float64.
 
     Raises
     ------
     SettingRefusal : a ReLU stands behind the heads, so they are not linear; or the network has no gates.
     """
+    if not isinstance(network, GatedNet) or not network.settings.gates:
+        raise SettingRefusal("model.gates", "0", "1 to 3 gates", "Take a model with attention, or train with --set gates=3.")
     settings, heads = network.settings, network.aggregate
-    if not settings.gates:
-        raise SettingRefusal("model.gates", "0", "1 to 3 gates", "Train with --set gates=3.")
     if settings.head_relu and settings.aggregation == "fine-tuned":
         raise SettingRefusal("model.head_relu", "true", "linear heads, as in preset fast", "Train with --set head_relu=false.")
     if heads.top is None:
@@ -66,7 +66,7 @@ Seen = tuple[list[Evidence], Tensor]  # every gate's, shallow to deep, and the c
 
 
 @contextmanager
-def watched(network: GatedNet) -> Iterator[Callable[[], Seen]]:
+def watched(network: nn.Module) -> Iterator[Callable[[], Seen]]:
     """Keeps attention and reading of all that the network is shown meanwhile; the function tells them, in order.
 
     Raises
@@ -74,6 +74,7 @@ def watched(network: GatedNet) -> Iterator[Callable[[], Seen]]:
     SettingRefusal : see `readings`.
     """
     vectors, constant = readings(network)
+    assert isinstance(network, GatedNet)
     kept: list[list[Evidence]] = [[] for _ in vectors]
 
     def keep(number: int, inputs: tuple[Tensor, ...], attention: Tensor) -> None:
@@ -97,7 +98,6 @@ def watched(network: GatedNet) -> Iterator[Callable[[], Seen]]:
 @torch.inference_mode()
 def evidence(classifier: Classifier, images: np.ndarray, batch: int = 16) -> Seen:
     """Attention and reading of every gate, shallow to deep, and the constant, for raw images uint8 (count, 150, 150)."""
-    assert isinstance(classifier.network, GatedNet)
     with watched(classifier.network) as seen:
         for start, stop in chunks(len(images), batch):
             classifier.look(images[start:stop])
@@ -118,3 +118,44 @@ def on_sky(parts: list[Evidence], sky: int, side: int = SIDE) -> Tensor:
     planes = [F.interpolate(part.attention * part.reading, size=(sky, sky)) * (part.reading.shape[-1] / sky) ** 2 for part in parts]
     edge = (sky - side) // 2
     return torch.stack(planes).sum(0)[:, 0, edge : edge + side, edge : edge + side]
+
+
+class PixelEvidence(NamedTuple):
+    """Why one source was answered so, mean over members of the image as it is, in log-odds of FRII before calibration.
+
+    plane : what each pixel adds (150, 150), float32: above 0 for FRII, below 0 for FRI.
+    constant : what is said without any, by the heads and by the blank padding around the image.
+    margin : logit FRII - logit FRI, the sum of both.
+    """
+
+    plane: np.ndarray
+    constant: float
+    margin: float
+
+
+@contextmanager
+def gathered(classifier: Classifier) -> Iterator[Callable[[int], list[PixelEvidence | None]]]:
+    """Reads along while images are answered; the function tells the evidence of the first ``count`` that every member was shown.
+
+    None for networks without gates or with a ReLU behind the heads, whose answers are no sum over pixels.
+    """
+    networks: list[Any] = [member.network for member in classifier.members]
+    with ExitStack() as stack:
+        try:
+            seen = [stack.enter_context(watched(network)) for network in networks]
+        except SettingRefusal:
+            seen = []
+
+        def tell(count: int) -> list[PixelEvidence | None]:
+            if not seen:
+                return [None] * count
+            planes, margins = [], []
+            for network, known in zip(networks, seen, strict=True):
+                parts, constant = known()
+                first = [Evidence(*(maps[:count] for maps in part)) for part in parts]
+                planes.append(on_sky(first, network.settings.side).numpy())
+                margins.append(margin(first, constant))
+            means = zip(np.mean(planes, 0), np.mean(margins, 0), strict=True)
+            return [PixelEvidence(plane, float(whole - plane.sum(dtype=float)), float(whole)) for plane, whole in means]
+
+        yield tell

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from equiradio.errors import SettingRefusal
-from equiradio.explain import evidence as room
-from equiradio.explain.evidence import Evidence, evidence, margin, on_sky, readings, watched
+from equiradio.inference import evidence as room
 from equiradio.inference.classifier import load
+from equiradio.inference.evidence import Evidence, evidence, margin, on_sky, readings, watched
 from equiradio.models import build
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (3, 150, 150)).astype(np.uint8)
@@ -49,7 +49,7 @@ def test_the_law_catches_a_reading_of_the_wrong_gate(untrained, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gates": 0}, "model.gates: 0; expected 1 to 3 gates. Train with --set gates=3."),
+        ({"gates": 0}, "model.gates: 0; expected 1 to 3 gates. Take a model with attention, or train with --set gates=3."),
         ({"head_relu": True}, "model.head_relu: true; expected linear heads, as in preset fast. Train with --set head_relu=false."),
     ],
 )
@@ -92,3 +92,23 @@ def test_what_is_shown_meanwhile_is_kept_in_order_and_afterwards_nothing(untrain
     for part, right in zip(parts, whole, strict=True):
         torch.testing.assert_close(part.reading, right.reading)
         torch.testing.assert_close(part.attention, right.attention)
+
+
+def test_a_classifier_tells_the_evidence_of_images_and_nan_for_what_it_cannot_use(untrained):
+    """Of more images than are answered at once."""
+    classifier = load(untrained("attention", kernel_size=3))
+    sources = [*IMAGES] * 6
+    sources[2] = np.zeros((150, 150), np.uint8)
+    found = classifier.evidence(sources)
+    parts, _ = evidence(classifier, IMAGES)
+    right = on_sky(parts, 152).numpy()
+    assert found.shape == (18, 150, 150)
+    assert np.isnan(found[2]).all()
+    for number in (0, 1, 5, 16, 17):
+        np.testing.assert_allclose(found[number], right[number % 3], rtol=1e-3, atol=1e-3 * abs(right).max())
+    assert classifier.evidence([]).shape == (0, 150, 150)
+
+
+def test_a_classifier_without_gates_has_no_evidence_and_says_so(untrained):
+    with pytest.raises(SettingRefusal, match="expected 1 to 3 gates"):
+        load(untrained("lenet")).evidence([*IMAGES])
