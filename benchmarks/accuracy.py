@@ -59,12 +59,15 @@ def main() -> None:
     """Train what is missing, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    out = parser.parse_args().out
+    parser.add_argument("--arms", default=",".join(ARMS), help="comma-separated")
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="comma-separated")
+    options = parser.parse_args()
+    out, arms, seeds = options.out, options.arms.split(","), [int(seed) for seed in options.seeds.split(",")]
     runs: list[dict[str, Any]] = json.loads(out.read_text())["runs"] if out.exists() else []
     keep_large_blocks()
     sources = open_data("simulated")
     known, unseen = halved(sources.of_split("train").choose(np.arange(SOURCES))), halved(sources.of_split("test"))
-    for seed, group, arm in product(SEEDS, GROUPS, ARMS):
+    for seed, group, arm in product(seeds, GROUPS, arms):
         if any((run["seed"], run["group"], run["arm"]) == (seed, group, arm) for run in runs):
             continue
         if ARMS[arm][0] == "bf16" and choose_precision("auto", "cpu") != "bf16":
