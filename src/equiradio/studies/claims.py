@@ -39,19 +39,29 @@ def _epochs(rows: list[dict[str, Any]]) -> Claim:
     )
     if late:
         evidence += f" In {late} of {len(rows)} runs the lowest loss came in the last epoch, so the count is a lower bound."
-    plain, equivariant = ([m for m in models if (m[0] in "cd" and m[1].isdigit()) == kind] for kind in (False, True))
-    attention = [model for model in plain if model.startswith("attention")]
+    equivariant = [model for model in models if model[0] in "cd" and model[1].isdigit()]
     files = [row["file"] for row in rows]
-    if not attention or not equivariant:
-        return Claim(
-            claim,
-            evidence + " Not run: " + ("the equivariant models." if attention else "attention and its equivariant kin."),
-            "not tested",
-            files,
-        )
-    means = {model: float(np.mean([row["images"] for row in rows if row["model"] == model])) for model in models}
-    fewer = [model for model in equivariant if means[model] < means["attention"]]
-    return Claim(claim, evidence, f"{len(fewer)} of {len(equivariant)} equivariant models saw fewer images than attention", files)
+    if "attention" not in models or not equivariant:
+        lacking = "the equivariant models." if "attention" in models else "attention and its equivariant kin."
+        return Claim(claim, f"{evidence} Not run: {lacking}", "not tested", files)
+    of = lambda model, what: [row[what] for row in rows if row["model"] == model]
+    told = {model: ", ".join("never" if n is None else f"{n:,}" for n in of(model, "images_to_match")) for model in models}
+    evidence += f" Until it was as low as attention's lowest ({rows[0]['to_match']:.3f}): "
+    evidence += "; ".join(f"{model}: {images}" for model, images in told.items()) + "."
+    sooner, fewer = (
+        [model for model in equivariant if _mean(of(model, what)) < _mean(of("attention", what))] for what in ("images_to_match", "images")
+    )
+    verdict = (
+        f"{len(sooner)} of {len(equivariant)} fit as well as attention ever did after fewer images than it; "
+        f"{len(fewer)} of {len(equivariant)} equivariant models saw fewer images than attention until their own lowest loss"
+    )
+    runs = min(len(of(model, "images")) for model in (*equivariant, "attention"))
+    return Claim(claim, evidence, verdict + (f" ({runs} run each at least)" if runs < 3 else ""), files)
+
+
+def _mean(images: list[int | None]) -> float:
+    """Never is later than any."""
+    return float(np.mean([np.inf if number is None else number for number in images]))
 
 
 def _performance(table: dict[str, Any]) -> Claim:

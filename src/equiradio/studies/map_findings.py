@@ -94,28 +94,38 @@ def figure2_sources(results: Results, models: list[str]) -> list[dict[str, Any]]
 def images_to_converge(results: Results, factor: float) -> list[dict[str, Any]]:
     """Of each run at a constant learning rate: training images seen until the validation loss was within ``factor`` of its lowest.
 
-    A longer run finds a lower loss later, so all are judged by as many images as the shortest saw (``horizon``).
+    A longer run finds a lower loss later, so all are judged by as many images as the shortest saw (``horizon``). ``images_to_match``: until
+    the loss was as low as the lowest of `attention`, mean over its seeds (``to_match``); None where it never was, or without `attention`.
     """
     kept = [result for result in [*results.runs, *results.variants] if result.settings.training.schedule == "constant"]
     kept = [result for result in kept if result.run.history_file.is_file() and result.card.epochs]
     horizon = min((result.card.images_seen for result in kept), default=0)
-    rows = []
+    rows: list[tuple[dict[str, Any], np.ndarray, float]] = []
     for result in kept:
         per_epoch = result.card.images_seen / result.card.epochs
         losses = np.array([epoch["validation_loss"] for epoch in result.run.history()])[: max(1, round(horizon / per_epoch))]
-        epochs = int(np.flatnonzero(losses <= factor * losses.min())[0]) + 1
-        rows.append(
-            {
-                "model": result.model,
-                "seed": result.card.seed,
-                "learning_rate": result.settings.training.learning_rate,
-                "epochs": len(losses),
-                "lowest": float(losses.min()),
-                "lowest_epoch": int(losses.argmin()) + 1,
-                "epochs_to": epochs,
-                "images": round(epochs * per_epoch),
-                "horizon": horizon,
-                "file": result.run.history_file.relative_to(results.folder).as_posix(),
-            }
-        )
-    return sorted(rows, key=lambda row: (row["model"], row["seed"]))
+        epochs = _first(losses <= factor * losses.min())
+        row: dict[str, Any] = {
+            "model": result.model,
+            "seed": result.card.seed,
+            "learning_rate": result.settings.training.learning_rate,
+            "epochs": len(losses),
+            "lowest": float(losses.min()),
+            "lowest_epoch": int(losses.argmin()) + 1,
+            "epochs_to": epochs,
+            "images": round((epochs or 0) * per_epoch),
+            "horizon": horizon,
+            "file": result.run.history_file.relative_to(results.folder).as_posix(),
+        }
+        rows.append((row, losses, per_epoch))
+    plain = [row["lowest"] for row, _, _ in rows if row["model"] == "attention"]
+    target = float(np.mean(plain)) if plain else None
+    for row, losses, per_epoch in rows:
+        matched = None if target is None else _first(losses <= target)
+        row |= {"to_match": target, "images_to_match": None if matched is None else round(matched * per_epoch)}
+    return sorted((row for row, _, _ in rows), key=lambda row: (row["model"], row["seed"]))
+
+
+def _first(there: np.ndarray) -> int | None:
+    """Which is the first that is true, counted from 1."""
+    return int(there.argmax()) + 1 if there.any() else None

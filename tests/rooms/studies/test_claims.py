@@ -19,8 +19,8 @@ def verdicts(found=(), comparisons=()) -> list[str]:
     return [claim.verdict for claim in claims(SimpleNamespace(), table(comparisons), NOTHING | dict(found))]
 
 
-def converged(model, images, last=False):
-    return {
+def converged(model, images, last=False, matched=None):
+    row = {
         "model": model,
         "seed": 0,
         "images": images,
@@ -29,6 +29,7 @@ def converged(model, images, last=False):
         "horizon": 900,
         "file": "history.csv",
     }
+    return row | {"to_match": 0.4, "images_to_match": matched}
 
 
 def pair(bootstrap, mcnemar):
@@ -54,9 +55,18 @@ def test_without_evidence_nothing_is_claimed():
 
 def test_epochs_are_compared_with_the_plain_attention_network_only():
     assert verdicts({"images_to_converge": [converged("lenet", 10), converged("c4-attention", 5)]})[0] == "not tested"
-    slow, quick = converged("attention", 100), converged("c4-attention", 50)
-    assert verdicts({"images_to_converge": [slow, quick]})[0] == "1 of 1 equivariant models saw fewer images than attention"
-    assert verdicts({"images_to_converge": [slow, converged("c4-attention", 150)]})[0].startswith("0 of 1")
+    assert verdicts({"images_to_converge": [converged("attention-wide", 10), converged("c4-attention", 5)]})[0] == "not tested"
+    plain = converged("attention", 100, matched=90)
+    early, late, never = (converged("c4-attention", images, matched=matched) for images, matched in ((50, 30), (150, 91), (150, None)))
+    assert verdicts({"images_to_converge": [plain, early]})[0] == (
+        "1 of 1 fit as well as attention ever did after fewer images than it; "
+        "1 of 1 equivariant models saw fewer images than attention until their own lowest loss (1 run each at least)"
+    )
+    for other in (late, never):
+        verdict = verdicts({"images_to_converge": [plain, other]})[0]
+        assert verdict.startswith("0 of 1 fit as well")
+        assert "; 0 of 1 equivariant" in verdict
+    assert "(3 run" not in verdicts({"images_to_converge": [plain, early] * 3})[0]
 
 
 def test_a_loss_that_still_fell_at_the_end_is_said_to_bound_the_count():

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from fake_results import NAMES, fake_results
+from fake_results import NAMES, answers, fake_results, write_run
 
 from equiradio.artefacts.run import Run
 from equiradio.report.paper import MODELS
@@ -111,6 +111,19 @@ def test_runs_of_unequal_length_are_judged_by_the_images_that_all_saw(tmp_path):
     run.write_history(run.history()[:3])
     rows = images_to_converge(read_results(tmp_path), 1.05)
     assert [(row["epochs"], row["epochs_to"], row["images"], row["horizon"]) for row in rows] == [(3, 3, 3 * 1712, 3 * 1712)] * 2
+
+
+def test_a_run_is_set_against_the_lowest_loss_of_the_plain_attention_network(tmp_path):
+    """0.90, 0.50, 0.44, 0.42, 0.40, ...: 0.42 comes fourth, and nothing goes below 0.39."""
+    folder = fake_results(tmp_path)
+    assert {row["images_to_match"] for row in images_to_converge(read_results(folder), 1.05)} == {None}
+    constant = {"training.schedule": "constant", "training.learning_rate": 5e-4}
+    for lowest, expected in ((0.42, 4 * 1712), (0.39, None)):
+        run = write_run(folder / "constant", "attention", 0, answers([]), **constant)
+        run.write_history([row | {"validation_loss": max(lowest, row["validation_loss"] - 0.2 * (lowest < 0.4))} for row in run.history()])
+        found = {row["model"]: row for row in images_to_converge(read_results(folder), 1.05)}
+        assert found["attention"]["to_match"] == lowest
+        assert found["lenet"]["images_to_match"] == expected
 
 
 def test_asymmetries_are_those_of_the_maps(written):
