@@ -31,7 +31,7 @@ def _epochs(rows: list[dict[str, Any]]) -> Claim:
     parts = []
     for model in models:
         images = [row["images"] for row in rows if row["model"] == model]
-        parts.append(f"{model}: {', '.join(f'{number:,}' for number in images)} ({len(images)} runs)")
+        parts.append(f"{model}: {', '.join(f'{number:,}' for number in images)} ({_runs(len(images))})")
     late = sum(row["lowest_epoch"] == row["epochs"] for row in rows)
     evidence = (
         "Training images seen until the validation loss was within 5 % of its lowest, constant learning rate, over the "
@@ -55,8 +55,12 @@ def _epochs(rows: list[dict[str, Any]]) -> Claim:
         f"{len(sooner)} of {len(equivariant)} fit as well as attention ever did after fewer images than it; "
         f"{len(fewer)} of {len(equivariant)} equivariant models saw fewer images than attention until their own lowest loss"
     )
-    runs = min(len(of(model, "images")) for model in (*equivariant, "attention"))
-    return Claim(claim, evidence, verdict + (f" ({runs} run each at least)" if runs < 3 else ""), files)
+    least = min(len(of(model, "images")) for model in (*equivariant, "attention"))
+    return Claim(claim, evidence, verdict + (f" (by {_runs(least)} of some: an indication)" if least < 3 else ""), files)
+
+
+def _runs(count: int) -> str:
+    return "one run" if count == 1 else f"{count} runs"
 
 
 def _mean(images: list[int | None]) -> float:

@@ -60,13 +60,13 @@ def test_epochs_are_compared_with_the_plain_attention_network_only():
     early, late, never = (converged("c4-attention", images, matched=matched) for images, matched in ((50, 30), (150, 91), (150, None)))
     assert verdicts({"images_to_converge": [plain, early]})[0] == (
         "1 of 1 fit as well as attention ever did after fewer images than it; "
-        "1 of 1 equivariant models saw fewer images than attention until their own lowest loss (1 run each at least)"
+        "1 of 1 equivariant models saw fewer images than attention until their own lowest loss (by one run of some: an indication)"
     )
     for other in (late, never):
         verdict = verdicts({"images_to_converge": [plain, other]})[0]
         assert verdict.startswith("0 of 1 fit as well")
         assert "; 0 of 1 equivariant" in verdict
-    assert "(3 run" not in verdicts({"images_to_converge": [plain, early] * 3})[0]
+    assert "indication" not in verdicts({"images_to_converge": [plain, early] * 3})[0]
 
 
 def test_a_loss_that_still_fell_at_the_end_is_said_to_bound_the_count():
