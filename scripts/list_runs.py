@@ -7,6 +7,7 @@ results/report/ is not kept; table1.* of it are, in results/, and a test rebuild
 
 import json
 import re
+import sys
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -46,6 +47,9 @@ def details() -> list[str]:
 
 
 def main() -> None:
+    lacking = json.loads((REPORT / "findings.json").read_text())["lacking"]
+    if lacking:
+        sys.exit(f"{REPORT}: {lacking} Set EQUIRADIO_DATA and make the report again; nothing was written.")
     for suffix in ("csv", "json", "md", "tex"):
         copyfile(REPORT / f"table1.{suffix}", RESULTS / f"table1.{suffix}")
     copyfile(REPORT / "findings.json", RESULTS / "findings.json")
