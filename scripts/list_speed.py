@@ -23,7 +23,13 @@ REACH = {  # ratios to e2cnn that we set out to reach: training, inference
     "c16-attention": (3, 3),
     "d16-attention": (4, 4),
 }
-SHOWN = ("e2cnn", "e2cnn-kept-blocks", "escnn", "float32-dense", "default")
+SHOWN = {
+    "e2cnn": "e2cnn",
+    "e2cnn-kept-blocks": "e2cnn, our malloc",
+    "escnn": "escnn",
+    "float32-dense": "ours, float32 dense",
+    "default": "ours, default",
+}
 
 
 def peers() -> list[str]:
@@ -31,15 +37,15 @@ def peers() -> list[str]:
     content = json.loads(PEERS.read_text())
     lines = []
     for number, task in enumerate(("training", "inference")):
-        lines += [f"Milliseconds per image, {task}:", ""]
-        lines += ["| model | batch | e2cnn | e2cnn, our malloc | escnn | ours, float32 dense | ours, default | ratio | reach | of peak |"]
-        lines += ["|---|---|---|---|---|---|---|---|---|---|"]
+        shown = [variant for variant in SHOWN if any(variant in row[task]["variants"] for row in content["summary"].values())]
+        columns = ["model", "batch", *(SHOWN[variant] for variant in shown), "ratio", "reach", "of peak"]
+        lines += [f"Milliseconds per image, {task}:", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         for model, row in content["summary"].items():
             found = row[task]
-            times = [_time(found["variants"].get(variant)) for variant in SHOWN]
+            times = [_time(found["variants"].get(variant)) for variant in shown]
             ratio, ours = found["times_faster_than_e2cnn"].get("default"), found["variants"].get("default", {})
             share = f"{100 * ours['share_of_peak']:.0f} %" if ours else "-"
-            faster = f"{ratio['median']:.1f}" if ratio else "-"
+            faster = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else "-"
             lines.append(f"| `{model}` | {row['batch']} | {' | '.join(times)} | {faster} | {REACH[model][number]} | {share} |")
         lines.append("")
     lines += ["Peak memory of a training step, MiB, and seconds to build the network:", ""]

@@ -160,8 +160,7 @@ class SteerableConvolution(SteeredConvolution):
         if self.form == "fourier":
             return fourier_convolution(fields, self._current(self.matrices), self.group, self.size)
         if self.form == "winograd":
-            exact = winograd_convolution(to_channels(fields), self._current(self.products), self.size)
-            return to_fields(exact.to(fields.dtype), self.group.order)
+            return to_fields(winograd_convolution(to_channels(fields), self._current(self.products), self.size), self.group.order)
         return to_fields(F.conv2d(to_channels(fields), self.current_filters(), padding=self.size // 2), self.group.order)
 
 

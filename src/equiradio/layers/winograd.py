@@ -90,9 +90,9 @@ class _Tiles:
         self.down, self.blocks = -(-height // TILE), -(-width // TILE) + 1  # the last block across is only looked ahead at
         self.tiles = self.down * images * self.blocks
 
-    def room(self, images: Tensor, ahead: int) -> Tensor:
+    def room(self, like: Tensor, channels: int, ahead: int) -> Tensor:
         """Blocks (4, 4, down + ahead, images, blocks, c), all zero: they stay so where there is no pixel, however often they are laid."""
-        return images.new_zeros(TILE, TILE, self.down + ahead, self.images, self.blocks, images.shape[3])
+        return like.new_zeros(TILE, TILE, self.down + ahead, self.images, self.blocks, channels)
 
     def lay(self, images: Tensor, edge: int, laid: Tensor) -> Tensor:
         """Pixels (images, height, width, c) into blocks."""
@@ -151,6 +151,7 @@ def _steps(first: int, side: int) -> tuple[slice, slice]:
 class _Winograd(torch.autograd.Function):
     """images (batch, height, width, in), spread filters (n * n, in, out) -> (batch, height, width, out).
 
+    Images may have fewer digits than the filters: they are computed with in those of the filters, and the answer is rounded like them.
     Nothing of the transformed images is kept: it is made again, piece by piece, going backward.
     """
 
@@ -158,16 +159,16 @@ class _Winograd(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, spread: Tensor, size: int) -> Tensor:
         ctx.save_for_backward(images, spread)
         ctx.size = size
-        t = _transforms(size, images.dtype, images.device)
+        t = _transforms(size, spread.dtype, spread.device)
         _, count_in, count_out = spread.shape
         answer = images.new_empty(*images.shape[:3], count_out)
         room: Tensor | None = None
         for piece, tiles in _pieces(images, size):
-            room = room if room is not None and room.shape[3] == tiles.images else tiles.room(images, 1)
+            room = room if room is not None and room.shape[3] == tiles.images else tiles.room(spread, count_in, 1)
             down = tiles.analyse_down(tiles.lay(images[piece], tiles.edge, room), t)
-            across = images.new_empty(tiles.points, tiles.tiles * count_in)
-            products = images.new_empty(tiles.points, tiles.tiles, count_out)
-            rows = images.new_empty(tiles.points, TILE, tiles.tiles * count_out)
+            across = spread.new_empty(tiles.points, tiles.tiles * count_in)
+            products = spread.new_empty(tiles.points, tiles.tiles, count_out)
+            rows = spread.new_empty(tiles.points, TILE, tiles.tiles * count_out)
             for point, filters in enumerate(spread.unflatten(0, (tiles.points, -1))):
                 tiles.analyse_across(down[point], t, count_in, across)
                 torch.bmm(across.view(tiles.points, -1, count_in), filters, out=products)
@@ -179,17 +180,21 @@ class _Winograd(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         images, spread = ctx.saved_tensors
-        t = _transforms(ctx.size, images.dtype, images.device)
+        t = _transforms(ctx.size, spread.dtype, spread.device)
         _, count_in, count_out = spread.shape
         d_images, d_spread = torch.empty_like(images), torch.zeros_like(spread)
         rooms: tuple[Tensor, Tensor] | None = None
         for piece, tiles in _pieces(images, ctx.size):
-            rooms = rooms if rooms and rooms[0].shape[3] == tiles.images else (tiles.room(images, 1), tiles.room(grad, 0))
+            rooms = (
+                rooms
+                if rooms and rooms[0].shape[3] == tiles.images
+                else (tiles.room(spread, count_in, 1), tiles.room(spread, count_out, 0))
+            )
             down = tiles.analyse_down(tiles.lay(images[piece], tiles.edge, rooms[0]), t)
             d_rows = torch.mm(t.gather.T, tiles.lay(grad[piece], 0, rooms[1]).view(TILE, -1)).view(tiles.points, TILE, -1)
             d_down = torch.empty_like(down)
-            across, d_across = (images.new_empty(tiles.points, tiles.tiles * count_in) for _ in range(2))
-            d_products = images.new_empty(tiles.points, tiles.tiles * count_out)
+            across, d_across = (spread.new_empty(tiles.points, tiles.tiles * count_in) for _ in range(2))
+            d_products = spread.new_empty(tiles.points, tiles.tiles * count_out)
             filters, d_filters = (tensor.unflatten(0, (tiles.points, -1)) for tensor in (spread, d_spread))
             for point in range(tiles.points):
                 torch.mm(t.gather.T, d_rows[point], out=d_products)
@@ -211,7 +216,7 @@ def _pieces(images: Tensor, size: int) -> list[tuple[slice, _Tiles]]:
 
 
 def winograd_convolution(channels: Tensor, spread: Tensor, size: int) -> Tensor:
-    """A "same" convolution without bias, in float32 or better under any autocast.
+    """A "same" convolution without bias, computed in the filter's type under any autocast.
 
     Parameters
     ----------
@@ -221,8 +226,8 @@ def winograd_convolution(channels: Tensor, spread: Tensor, size: int) -> Tensor:
 
     Returns
     -------
-    (batch, out, height, width), channels last in memory.
+    (batch, out, height, width), channels last in memory, of the type of ``channels``.
     """
     with torch.autocast(channels.device.type, enabled=False):
-        images = channels.permute(0, 2, 3, 1).to(spread.dtype).contiguous()
+        images = channels.permute(0, 2, 3, 1).contiguous()
         return _Winograd.apply(images, spread, size).permute(0, 3, 1, 2)

@@ -67,7 +67,7 @@ def test_the_comparison_catches_a_wrong_neighbour(monkeypatch, wrong):
 
 
 def test_the_comparison_catches_a_stale_border(monkeypatch):
-    monkeypatch.setattr(winograd._Tiles, "room", lambda tiles, images, ahead: torch.ones_like(right(tiles, images, ahead)))
+    monkeypatch.setattr(winograd._Tiles, "room", lambda *given: torch.ones_like(right(*given)))
     with pytest.raises(AssertionError):
         check_against_torch(5, 9, 11)
 
@@ -143,11 +143,18 @@ def test_memory_layout_does_not_matter():
 
 
 def test_among_layers_in_bf16_it_computes_in_float32_and_answers_in_bf16():
-    layer = SteerableConvolution(8, 8, Cyclic(8)).eval()
-    fields = some_fields(Cyclic(8), 12, fields=8).bfloat16()
-    right = layer(fields.float())
+    """One rounding of what float32 gives, in the answer and in both gradients."""
+    layer = SteerableConvolution(8, 8, Cyclic(8)).train()
+    fields = some_fields(Cyclic(8), 12, fields=8).bfloat16().requires_grad_()
+    exact = fields.detach().float().requires_grad_()
+    slope = some_fields(Cyclic(8), 12, fields=8, seed=1).bfloat16()
+    right = layer(exact)
+    expected = torch.autograd.grad(right, (exact, layer.weight), slope.float())
     layer.form = "winograd"
     with torch.autocast("cpu", torch.bfloat16):
         answer = layer(fields)
     assert answer.dtype == torch.bfloat16
-    assert_close(answer, right.bfloat16(), rtol=2**-7, atol=1e-4)  # one rounding, of what float32 gives
+    found = torch.autograd.grad(answer, (fields, layer.weight), slope)
+    assert [value.dtype for value in found] == [torch.bfloat16, torch.float32]
+    for ours, theirs in zip((answer, *found), (right, *expected), strict=True):
+        assert_close(ours.float(), theirs, rtol=2**-7, atol=1e-4 * float(theirs.detach().abs().max()))
