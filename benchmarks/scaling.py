@@ -1,9 +1,11 @@
 """One steerable layer in its forms: cost against group order, batch and side of the image, as JSON and a figure.
 
 Run: python benchmarks/scaling.py --out results/speed/scaling-cpu.json --figure docs/images/scaling.png
+Where the file is there already, the shorter times of both runs are kept: run it again on a shared machine.
 """
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,15 @@ def measure() -> list[dict[str, Any]]:
     return rows
 
 
+def least(rows: list[dict[str, Any]], before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The shorter time of two runs, row by row and form by form: other work on the machine only makes it longer."""
+    for row, earlier in zip(rows, before, strict=True):
+        for name in (f"{form}_ms_per_image" for form in COLOURS):
+            if row[name] and earlier[name]:
+                row[name] = min(row[name], earlier[name])
+    return rows
+
+
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Three panels, one per axis; log scales, with the slopes that the operations predict."""
     from matplotlib.figure import Figure
@@ -57,8 +68,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         ticks = sorted({row[key] for row in rows if row["axis"] == axis})
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.minorticks_off()
-        axes.legend(frameon=False, fontsize=8)
-    figure.axes[0].set_ylabel("milliseconds per image, forward and backward")
+        axes.legend(frameon=False, fontsize=7)
+    figure.axes[0].set_ylabel("ms per image, forward and backward")
     figure.savefig(path, dpi=150)
 
 
@@ -71,6 +82,8 @@ def main() -> None:
     keep_large_blocks()
     torch.manual_seed(0)
     rows = measure()
+    if chosen.out.exists():
+        rows = least(rows, json.loads(chosen.out.read_text())["rows"])
     write_json(
         chosen.out, {"command": "python benchmarks/scaling.py", "machine": machine("cpu"), "fields": FIELDS, "size": 5, "rows": rows}
     )
