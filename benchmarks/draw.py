@@ -24,6 +24,8 @@ def main(source: str, target: str) -> None:
     for axes, task in zip(figure.subplots(1, 2, sharey=True), ("training", "inference"), strict=True):
         for offset, (variant, (label, marker, colour)) in enumerate(STYLES.items()):
             rows = [(row, model[task]["times_faster_than_e2cnn"].get(variant)) for row, model in enumerate(summary.values())]
+            if not any(ratio for _, ratio in rows):
+                continue
             known = [(row + 0.18 * (1.5 - offset), ratio) for row, ratio in rows if ratio]
             heights, medians = [row for row, _ in known], [ratio["median"] for _, ratio in known]
             spans = [[ratio["median"] - ratio["low"] for _, ratio in known], [ratio["high"] - ratio["median"] for _, ratio in known]]
@@ -36,7 +38,7 @@ def main(source: str, target: str) -> None:
         axes.grid(axis="x", color="0.9")
     figure.axes[0].set_yticks(range(len(summary)), list(summary))
     figure.axes[0].invert_yaxis()
-    figure.axes[0].legend(frameon=False, fontsize=8, loc="upper right")
+    figure.axes[0].legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     figure.savefig(target, dpi=150)
 
 
