@@ -104,9 +104,9 @@ def evidence(classifier: Classifier, sources: Iterable[Source], **options: Any) 
         readings(member.network)
     calibration, maps = Calibration(poses=1), []
     for batch in batches(sources, **options):
-        with gathered(classifier) as told:
-            _, cutouts, _ = answered(classifier, calibration, batch)
-        known = iter(told(len(cutouts)))
+        with gathered(classifier, sum(isinstance(what, Cutout) for _, what in batch)) as told:
+            answered(classifier, calibration, batch)
+        known = iter(told())
         empty = np.full((SIDE, SIDE), np.nan, np.float32)
         maps += [next(known).plane if isinstance(what, Cutout) else empty for _, what in batch]  # type: ignore[union-attr]
     return np.stack(maps) if maps else np.empty((0, SIDE, SIDE), np.float32)

@@ -5,6 +5,7 @@ in a row. The parts tell what attention does and what the features would have sa
 with the gate in it.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -66,8 +67,8 @@ Seen = tuple[list[Evidence], Tensor]  # every gate's, shallow to deep, and the c
 
 
 @contextmanager
-def watched(network: nn.Module) -> Iterator[Callable[[], Seen]]:
-    """Keeps attention and reading of all that the network is shown meanwhile; the function tells them, in order.
+def watched(network: nn.Module, first: float = math.inf) -> Iterator[Callable[[], Seen]]:
+    """Keeps attention and reading of the ``first`` images, or somewhat more, that the network is shown meanwhile; the function tells them.
 
     Raises
     ------
@@ -78,6 +79,8 @@ def watched(network: nn.Module) -> Iterator[Callable[[], Seen]]:
     kept: list[list[Evidence]] = [[] for _ in vectors]
 
     def keep(number: int, inputs: tuple[Tensor, ...], attention: Tensor) -> None:
+        if sum(len(part.reading) for part in kept[number]) >= first:
+            return
         features, alpha = inputs[0].double(), attention.double()
         pixels = torch.ones_like(alpha[:1])
         scale = network._pool(pixels, pixels) / pixels.numel()  # what one pixel weighs, by sum or by mean
@@ -134,7 +137,7 @@ class PixelEvidence(NamedTuple):
 
 
 @contextmanager
-def gathered(classifier: Classifier) -> Iterator[Callable[[int], list[PixelEvidence | None]]]:
+def gathered(classifier: Classifier, count: int) -> Iterator[Callable[[], list[PixelEvidence | None]]]:
     """Reads along while images are answered; the function tells the evidence of the first ``count`` that every member was shown.
 
     None for networks without gates or with a ReLU behind the heads, whose answers are no sum over pixels.
@@ -142,12 +145,12 @@ def gathered(classifier: Classifier) -> Iterator[Callable[[int], list[PixelEvide
     networks: list[Any] = [member.network for member in classifier.members]
     with ExitStack() as stack:
         try:
-            seen = [stack.enter_context(watched(network)) for network in networks]
+            seen = [stack.enter_context(watched(network, count)) for network in networks]
         except SettingRefusal:
             seen = []
 
-        def tell(count: int) -> list[PixelEvidence | None]:
-            if not seen:
+        def tell() -> list[PixelEvidence | None]:
+            if not seen or not count:
                 return [None] * count
             planes, margins = [], []
             for network, known in zip(networks, seen, strict=True):

@@ -117,12 +117,12 @@ def _parts(
     for batch in batches(files[start:], **options):
         if len(files) == 1 and isinstance(batch[0][1], ImageRefusal):
             raise batch[0][1]
-        watching: AbstractContextManager[Any] = gathered(classifier) if maps is not None else nullcontext()
+        places = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
+        watching: AbstractContextManager[Any] = gathered(classifier, len(places)) if maps is not None else nullcontext()
         with watching as evidence:
             rows, cutouts, answers = answered(classifier, calibration, batch)
         if maps is not None and answers is not None:
-            places = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
-            for place, cutout, gates, why in zip(places, cutouts, answers.gates, evidence(len(cutouts)), strict=True):
+            for place, cutout, gates, why in zip(places, cutouts, answers.gates, evidence(), strict=True):
                 name = rows[place]["source_id"]
                 write_maps(maps, name if often[name] == 1 else f"{name}-{done + place}", cutout, gates, rows[place], why)
         yield rows

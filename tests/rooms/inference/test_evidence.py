@@ -107,6 +107,15 @@ def test_a_classifier_tells_the_evidence_of_images_and_nan_for_what_it_cannot_us
     for number in (0, 1, 5, 16, 17):
         np.testing.assert_allclose(found[number], right[number % 3], rtol=1e-3, atol=1e-3 * abs(right).max())
     assert classifier.evidence([]).shape == (0, 150, 150)
+    assert np.isnan(classifier.evidence([sources[2]])).all()
+
+
+def test_no_more_is_kept_than_was_asked_for(untrained):
+    classifier = load(untrained("attention", kernel_size=3))
+    with watched(classifier.network, first=3) as seen, torch.inference_mode():
+        for _ in range(2):
+            classifier.look(IMAGES)
+    assert {len(part.reading) for part in seen()[0]} == {3}
 
 
 def test_a_classifier_without_gates_has_no_evidence_and_says_so(untrained):
