@@ -246,25 +246,33 @@ def test_the_bare_command_shows_its_verbs(capsys):
     assert main(["--version"]) == 0
 
 
-def python(code):
+def python(*arguments):
     """Run in an interpreter of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120
-    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=120)
+
+
+def test_the_package_runs_as_a_module():
+    answer = python("-m", "equiradio", "data", "verify", "nothing-of-this-name")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "nothing-of-this-name" in answer.stderr
 
 
 def test_help_imports_nothing_heavy():
     answer = python(
+        "-c",
         "import sys; from equiradio.cli.main import main; code = main(['--help']);"
         "heavy = ('torch', 'lightning', 'astropy', 'sklearn', 'matplotlib', 'scipy', 'pooch')\n"
-        "print([m for m in heavy if m in sys.modules]); sys.exit(code)"
+        "print([m for m in heavy if m in sys.modules]); sys.exit(code)",
     )
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.splitlines()[-1] == "[]"
 
 
 def test_training_needs_the_pytorch_stack_alone(sky, tmp_path):
-    answer = python(f"""
+    answer = python(
+        "-c",
+        f"""
 import sys
 class Wall:
     def find_spec(self, name, path=None, target=None):
@@ -276,7 +284,8 @@ from equiradio.settings import change, preset
 from equiradio.training.fit import train
 small = {{"model.name": "lenet", "data.name": {str(sky)!r}, "epochs": 1}}
 train(change(preset("quick"), small), Path({str(tmp_path / "run")!r}), device="cpu")
-""")
+""",
+    )
     assert answer.returncode == 0, answer.stderr
     assert (tmp_path / "run" / "weights.safetensors").is_file()
 

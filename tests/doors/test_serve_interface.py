@@ -89,8 +89,10 @@ def test_maps_as_fits(client, key):
     response = client.get("/api/map.fits", params={"source": key, "rotation_deg": 90})
     assert response.headers["content-disposition"].endswith('-attention.fits"')
     with fits.open(io.BytesIO(response.content)) as hdus:
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3"]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3", "EVIDENCE"]
         assert hdus["ATTENTION"].data.shape == (150, 150)
+        known = hdus["EVIDENCE"]
+        assert known.data.sum() + known.header["CONSTANT"] == pytest.approx(known.header["MARGIN"], abs=1e-4)
 
 
 def test_pictures_runs_and_tables(client, key, sky):

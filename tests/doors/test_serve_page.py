@@ -141,6 +141,14 @@ def test_two_models_side_by_side_keys_cursor_and_a_link(page, address, sky):
     assert all(drift > 0 for drift in drifts)
     page.hover(".row:first-child canvas.panel-turning", position={"x": 100, "y": 100})
     until(page, "document.querySelector('#readout').textContent.includes('attention')")
+    page.keyboard.press("e")
+    until(page, "document.querySelector('.row').dataset.layer === 'evidence'")
+    page.hover(".row:first-child canvas.panel-back", position={"x": 100, "y": 100})
+    until(page, "document.querySelector('#readout').textContent.includes('log-odds')")
+    assert "orange for FRII" in page.inner_text(".row:first-child")
+    assert "map=evidence" in page.url
+    page.keyboard.press("e")
+    until(page, "document.querySelector('.row').dataset.layer === '0'")
     over = pictures(page)[0]
     page.keyboard.press("o")
     assert pictures(page)[0] != over

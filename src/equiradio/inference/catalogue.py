@@ -104,7 +104,7 @@ def evidence(classifier: Classifier, sources: Iterable[Source], **options: Any) 
         readings(member.network)
     calibration, maps = Calibration(poses=1), []
     for batch in batches(sources, **options):
-        with gathered(classifier, sum(isinstance(what, Cutout) for _, what in batch)) as told:
+        with gathered(classifier.members, sum(isinstance(what, Cutout) for _, what in batch)) as told:
             answered(classifier, calibration, batch)
         known = iter(told())
         empty = np.full((SIDE, SIDE), np.nan, np.float32)

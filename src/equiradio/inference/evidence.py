@@ -6,7 +6,7 @@ with the gate in it.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -137,12 +137,12 @@ class PixelEvidence(NamedTuple):
 
 
 @contextmanager
-def gathered(classifier: Classifier, count: int) -> Iterator[Callable[[], list[PixelEvidence | None]]]:
-    """Reads along while images are answered; the function tells the evidence of the first ``count`` that every member was shown.
+def gathered(members: Sequence[Classifier], count: int) -> Iterator[Callable[[], list[PixelEvidence | None]]]:
+    """Reads along while members are asked; the function tells the evidence of the first ``count`` images that each of them was shown.
 
     None for networks without gates or with a ReLU behind the heads, whose answers are no sum over pixels.
     """
-    networks: list[Any] = [member.network for member in classifier.members]
+    networks: list[Any] = [member.network for member in members]
     with ExitStack() as stack:
         try:
             seen = [stack.enter_context(watched(network, count)) for network in networks]

@@ -18,20 +18,23 @@ from equiradio.data.preprocess import SIDE, circle
 from equiradio.explain.attention import exact_quarter_turns
 from equiradio.inference.answering import Calibration, answer_in_pieces, frii
 from equiradio.inference.classifier import Classifier
+from equiradio.inference.evidence import PixelEvidence, gathered
 from equiradio.inference.gates import gate_maps
 from equiradio.inference.rows import answered_rows
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
 
 QUARTER = 90.0
-FRAMES = 96  # kept, a third of a megabyte each
+FRAMES = 96  # kept, less than half a megabyte each
+STRONG = 0.995  # of the pixels of an evidence map are weaker than its full colour
 
 
 class Frame(NamedTuple):
-    """Attention float32 (1 + gates, 150, 150), the mean first, then shallow to deep; p_frii."""
+    """Attention float32 (1 + gates, 150, 150), the mean first, then shallow to deep; p_frii; what each pixel adds to it, if known."""
 
     maps: torch.Tensor
     p_frii: float
+    evidence: PixelEvidence | None
 
 
 def classify(networks: Networks, network: Network, source: Held) -> Iterator[dict[str, Any] | None]:
@@ -100,13 +103,15 @@ class Turner:
                 self._frames[key] = kept
                 while len(self._frames) > FRAMES:
                     self._frames.popitem(last=False)
-        return Frame(torch.rot90(kept.maps, int(quarters), (-2, -1)), kept.p_frii)
+        evidence = kept.evidence and kept.evidence._replace(plane=np.rot90(kept.evidence.plane, int(quarters)))
+        return Frame(torch.rot90(kept.maps, int(quarters), (-2, -1)), kept.p_frii, evidence)
 
     def _ask(self, member: Classifier, temperature: float, source: Held, angle: float) -> Frame:
-        output = member.look(source.pixels[None], turned([angle]))
+        with gathered([member], 1) as tell:
+            output = member.look(source.pixels[None], turned([angle]))
         gates = gate_maps(output.attention)[0].float() if output.attention else torch.zeros(0, SIDE, SIDE)
         maps = torch.cat([gates.mean(0, keepdim=True), gates]) if len(gates) else gates
-        return Frame(maps, float(frii(output.logits.double().cpu().numpy(), temperature)[0]))
+        return Frame(maps, float(frii(output.logits.double().cpu().numpy(), temperature)[0]), tell()[0])
 
 
 def turn_back(maps: torch.Tensor, rotation_deg: float) -> torch.Tensor:
@@ -147,11 +152,20 @@ def explained(turner: Turner, network: Network, source: Held, rotation_deg: floa
         "maps_turned_back": [as_text(plane) for plane in back],
         "peaks": [peak(plane) for plane in now.maps],
         "peaks_turned_back": [peak(plane) for plane in back],
+        "evidence": evidence_of(still.evidence, now.evidence, rotation_deg) if still.evidence and now.evidence else None,
         "drift": drift(still.maps[0], back[0]) if attends else None,
         "drift_of_resampling": drift(still.maps[0], resampled) if resampled is not None else None,
         "exact_quarter_turns": exact_quarter_turns(network.classifier),
         "milliseconds": 1000 * (time.perf_counter() - started),
     }
+
+
+def evidence_of(still: PixelEvidence, now: PixelEvidence, rotation_deg: float) -> dict[str, Any]:
+    """Evidence of a turned source; its colours span what all but the strongest pixels of the source as it is say."""
+    back = turn_back(torch.from_numpy(now.plane.copy())[None], rotation_deg)[0].numpy()
+    full = max(float(np.quantile(abs(still.plane), STRONG)), 1e-12)
+    planes = {"map": as_floats(now.plane), "map_turned_back": as_floats(back)}
+    return {**planes, "full": full, "constant": now.constant, "margin": now.margin}
 
 
 def peak(plane: torch.Tensor) -> tuple[int, int]:
@@ -169,3 +183,8 @@ def turned_pixels(source: Held, rotation_deg: float) -> np.ndarray:
 def as_text(plane: torch.Tensor) -> str:
     """A map 0..1 as base64 of its rows, uint8."""
     return base64.b64encode((plane.clamp(0, 1) * 255).round().byte().numpy().tobytes()).decode()
+
+
+def as_floats(plane: np.ndarray) -> str:
+    """A map as base64 of its rows, little-endian float32."""
+    return base64.b64encode(np.ascontiguousarray(plane, "<f4").tobytes()).decode()

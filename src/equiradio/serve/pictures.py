@@ -1,11 +1,14 @@
 """Small pictures for lists, and FITS files of maps."""
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from equiradio.serve.held import Held
+
+if TYPE_CHECKING:
+    from equiradio.inference.evidence import PixelEvidence
 
 SHOWN = 100  # pixels of a picture in a gallery
 
@@ -24,19 +27,25 @@ def png(pixels: np.ndarray, colours: str = "gray") -> bytes:
     return file.getvalue()
 
 
-def maps_as_fits(source: Held, answer: dict[str, Any], planes: list[np.ndarray], rotation_deg: float, version: str) -> bytes:
-    """Image and attention maps turned back to the sky, one HDU each, with the source's WCS where it has one."""
+def maps_as_fits(
+    source: Held, answer: dict[str, Any], planes: list[np.ndarray], evidence: "PixelEvidence | None", rotation_deg: float, version: str
+) -> bytes:
+    """Image, attention maps and evidence turned back to the sky, one HDU each, with the source's WCS where it has one."""
     from astropy.io import fits
+
+    from equiradio.studies.sky_maps import evidence_hdu
 
     wcs = source.any_wcs()
     header = wcs.to_header() if wcs is not None else fits.Header()
     header["OBJECT"] = source.name.encode("ascii", "replace").decode()[:60]
     header["HISTORY"] = f"equiradio {version}, model {answer['model']}".encode("ascii", "replace").decode()
-    header["HISTORY"] = f"attention of the source turned by {rotation_deg:g} deg, turned back"
+    header["HISTORY"] = f"maps of the source turned by {rotation_deg:g} deg, turned back"
     hdus = [fits.PrimaryHDU(source.pixels, header)]
     for number, plane in enumerate(planes):
         hdu = fits.ImageHDU(plane.astype(np.float32), header, name="ATTENTION" if number == 0 else f"GATE{number}")
         hdus.append(hdu)
+    if evidence is not None:
+        hdus.append(evidence_hdu(evidence, header))
     file = io.BytesIO()
     fits.HDUList(hdus).writeto(file)
     return file.getvalue()

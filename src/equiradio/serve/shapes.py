@@ -66,6 +66,16 @@ class Answer(BaseModel):
     seconds: float
 
 
+class Evidence(BaseModel):
+    """What each pixel adds to the log-odds of FRII, before calibration. Maps are base64 of 150 x 150 little-endian float32, from row 0."""
+
+    map: str = Field(description="in the frame of the turned source; its sum and the constant make the margin")
+    map_turned_back: str
+    full: float = Field(description="99.5 % of the pixels of the source as it is say no more than this either way: the colours end there")
+    constant: float = Field(description="what is said without any of these pixels")
+    margin: float = Field(description="logit FRII - logit FRI of the turned source")
+
+
 class Explanation(BaseModel):
     """Attention of one model. Maps are base64 of 150 x 150 uint8, rows from row 0; the mean of the gates first, then shallow to deep."""
 
@@ -77,6 +87,7 @@ class Explanation(BaseModel):
     maps_turned_back: list[str]
     peaks: list[tuple[int, int]] = Field(description="row and column of the largest value of each map")
     peaks_turned_back: list[tuple[int, int]]
+    evidence: Evidence | None = Field(description="null where the answer is no sum over pixels: no gates, or a ReLU behind the heads")
     drift: float | None = Field(
         description="root of summed squares of (map turned back - map of the source as it is) over that of the latter"
     )

@@ -103,7 +103,7 @@ def routes(offers: Offers) -> APIRouter:
         model: Annotated[str | None, Query(max_length=1000)] = None,
         rotation_deg: Annotated[float, Query(ge=-3600, le=3600, allow_inf_nan=False)] = 0.0,
     ) -> Response:
-        """Image and attention maps on the sky, one HDU each."""
+        """Image, attention maps and evidence on the sky, one HDU each."""
         held = offers.sets.get(source)
         content = fits_of(offers, networks, held, model, rotation_deg)
         return attachment(content, "application/fits", f"{held.name.removesuffix('.gz').removesuffix('.fits')}-attention.fits")
@@ -176,12 +176,15 @@ def described(held: Held) -> shapes.Source:
 
 def fits_of(offers: Offers, networks: Networks, held: Held, model: str | None, rotation_deg: float) -> bytes:
     """Image and attention maps as a FITS file."""
+    from equiradio.inference.evidence import PixelEvidence
     from equiradio.serve import answers
     from equiradio.serve.pictures import maps_as_fits
 
     said = answers.explain(offers.turner(), networks.get(model), held, rotation_deg)
-    planes = [np.frombuffer(base64.b64decode(text), np.uint8).reshape(held.pixels.shape) / 255 for text in said["maps_turned_back"]]
-    return maps_as_fits(held, said, planes, rotation_deg, equiradio.__version__)
+    plane = lambda text, kind: np.frombuffer(base64.b64decode(text), kind).reshape(held.pixels.shape)
+    planes, known = [plane(text, np.uint8) / 255 for text in said["maps_turned_back"]], said["evidence"]
+    evidence = known and PixelEvidence(plane(known["map_turned_back"], "<f4"), known["constant"], known["margin"])
+    return maps_as_fits(held, said, planes, evidence, rotation_deg, equiradio.__version__)
 
 
 def binary(kind: str) -> dict[int | str, dict[str, Any]]:

@@ -118,7 +118,7 @@ def _parts(
         if len(files) == 1 and isinstance(batch[0][1], ImageRefusal):
             raise batch[0][1]
         places = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
-        watching: AbstractContextManager[Any] = gathered(classifier, len(places)) if maps is not None else nullcontext()
+        watching: AbstractContextManager[Any] = gathered(classifier.members, len(places)) if maps is not None else nullcontext()
         with watching as evidence:
             rows, cutouts, answers = answered(classifier, calibration, batch)
         if maps is not None and answers is not None:

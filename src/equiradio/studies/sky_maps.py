@@ -51,10 +51,18 @@ def _write_fits(
     hdus += [fits.ImageHDU(gate.astype(np.float32), header, name=f"GATE{number}") for number, gate in enumerate(gates, 1)]
     hdus.append(fits.ImageHDU(cutout.image, header, name="NETWORK"))
     if evidence is not None:
-        hdus.append(fits.ImageHDU(evidence.plane, header, name="EVIDENCE"))
-        hdus[-1].header["CONSTANT"] = (evidence.constant, "log-odds of FRII without any of these pixels")
-        hdus[-1].header["MARGIN"] = (evidence.margin, "logit FRII - logit FRI of the image as it is")
+        hdus.append(evidence_hdu(evidence, header))
     fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
+
+
+def evidence_hdu(evidence: PixelEvidence, header: Any) -> Any:
+    """The HDU named EVIDENCE: the plane, with CONSTANT and MARGIN in its header."""
+    from astropy.io import fits
+
+    hdu = fits.ImageHDU(evidence.plane.astype(np.float32), header, name="EVIDENCE")
+    hdu.header["CONSTANT"] = (evidence.constant, "log-odds of FRII without any of these pixels")
+    hdu.header["MARGIN"] = (evidence.margin, "logit FRII - logit FRI of what was shown")
+    return hdu
 
 
 def region(cutout: Cutout, attention: np.ndarray) -> str:

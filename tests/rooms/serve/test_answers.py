@@ -1,5 +1,6 @@
 """Classes as ``equiradio classify`` gives them. Frames of a turning source: exact where the network is, else the drift says so."""
 
+import base64
 import json
 import shutil
 
@@ -79,7 +80,38 @@ def test_a_plain_network_drifts(networks):
 def test_a_network_without_gates_has_no_map(networks):
     said = explain(Turner(networks), networks.get(list(networks.by_name)[2]), SOURCE, 10.0)
     assert said["maps"] == []
+    assert said["evidence"] is None
     assert said["drift"] is None
+
+
+def plane(text):
+    return np.frombuffer(base64.b64decode(text), "<f4").reshape(150, 150)
+
+
+@pytest.mark.parametrize("angle", [0.0, 30.0, 90.0])
+def test_evidence_adds_up_to_what_the_network_says_of_the_turned_source(networks, angle):
+    for name in list(networks.by_name)[:2]:
+        network = networks.get(name)
+        found = explain(Turner(networks), network, SOURCE, angle)["evidence"]
+        (fri, frii), *_ = network.classifier.look(SOURCE.pixels[None], turned([angle])).logits.double().cpu().numpy()
+        assert found["margin"] == pytest.approx(frii - fri, abs=2e-3)
+        assert plane(found["map"]).sum() + found["constant"] == pytest.approx(found["margin"], abs=1e-4)
+        assert found["full"] > 0
+
+
+def test_evidence_turns_with_the_sky_in_an_exact_network(networks):
+    still, quarter = (explain(Turner(networks), networks.get(None), SOURCE, angle)["evidence"] for angle in (0.0, 90.0))
+    assert np.array_equal(plane(quarter["map"]), np.rot90(plane(still["map"])))
+    assert np.array_equal(plane(quarter["map_turned_back"]), plane(still["map"]))
+    assert quarter["full"] == still["full"]
+
+
+def test_of_an_ensemble_the_first_member_alone_gives_a_frame():
+    networks = Networks([offered("attention")])
+    network = networks.get(None)
+    found = explain(Turner(networks), network, SOURCE, 0.0)["evidence"]
+    (fri, frii), *_ = network.open().look(SOURCE.pixels[None]).logits.double().cpu().numpy()
+    assert found["margin"] == pytest.approx(frii - fri, abs=2e-3)
 
 
 def test_turning_back_undoes_turning():

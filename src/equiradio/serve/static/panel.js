@@ -69,7 +69,7 @@ export class Panel {
     if (furniture) this.furnish(pen, furniture, side, sharp);
   }
 
-  /** low, high: values that the colours span; within: only where a frame turned by this angle had pixels; fading: clear where low. */
+  /** low, high: values that the colours span; within: only where a frame turned by this angle had pixels; fading: opacity by share of the span. */
   paint(pen, { plane, colours, stretch, low = 0, high = 255, within, fading }, opacity) {
     const table = shades(colours, stretch);
     const picture = new ImageData(SIDE, SIDE);
@@ -81,7 +81,7 @@ export class Panel {
         picture.data[at] = table[value];
         picture.data[at + 1] = table[value + 1];
         picture.data[at + 2] = table[value + 2];
-        picture.data[at + 3] = fading ? 255 * share : within && outside(SIDE - 1 - row, column, within) ? 0 : 255;
+        picture.data[at + 3] = fading ? 255 * fading(share) : within && outside(SIDE - 1 - row, column, within) ? 0 : 255;
       }
     }
     this.small.getContext("2d").putImageData(picture, 0, 0);

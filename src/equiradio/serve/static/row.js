@@ -1,7 +1,8 @@
-// One model's row: the image with attention over it, attention in the turning frame and turned back, and the answer.
+// One model's row: the image with a layer (attention or evidence) over it, the layer in the turning frame and turned back, and the answer.
 
 import { bytes, element, percent, post } from "./api.js";
-import { compassOf, eye, lookAt, Panel, SIDE, span } from "./panel.js";
+import { attentionLayers, evidenceLayer, signed } from "./layers.js";
+import { compassOf, eye, lookAt, Panel, SIDE } from "./panel.js";
 import { position, unturned } from "./sky.js";
 import { state } from "./state.js";
 
@@ -9,13 +10,15 @@ const wish = state.source;
 
 export class Row {
   constructor(name, view) {
-    Object.assign(this, { name, view, said: null, turnedBack: [], maps: [], gone: false });
+    Object.assign(this, { name, view, said: null, layers: [], gone: false });
     this.panels = {};
-    const figure = (kind, caption, label) => {
-      const canvas = element("canvas", { class: `panel panel-${kind}`, role: "img", "aria-label": `${label}, ${name}` });
+    this.captions = {};
+    const figure = (kind) => {
+      const canvas = element("canvas", { class: `panel panel-${kind}`, role: "img" });
       this.panels[kind] = new Panel(canvas);
+      this.captions[kind] = element("figcaption", {});
       this.listen(canvas, kind);
-      return element("figure", {}, canvas, element("figcaption", {}, caption));
+      return element("figure", {}, canvas, this.captions[kind]);
     };
     this.gates = element("div", { class: "gates" });
     this.answer = element("div", { class: "answer", "aria-live": "polite" });
@@ -24,10 +27,19 @@ export class Row {
       "article", { class: "row", "data-model": name }, element("h2", {}, name),
       element(
         "div", { class: "panels" },
-        figure("sky", "Image, attention over it", "Image"), figure("turning", "Attention, turning", "Attention in the turning frame"),
-        figure("back", "Attention, turned back", "Attention turned back"), element("div", { class: "words" }, this.answer, this.live), this.gates,
+        figure("sky"), figure("turning"), figure("back"), element("div", { class: "words" }, this.answer, this.live), this.gates,
       ),
     );
+    this.caption("Attention", "");
+  }
+
+  /** What the panels show, in words. */
+  caption(kind, colours) {
+    const captions = { sky: `Image, ${kind.toLowerCase()} over it`, turning: `${kind}, turning${colours}`, back: `${kind}, turned back` };
+    for (const [place, words] of Object.entries(captions)) {
+      this.captions[place].textContent = words;
+      this.panels[place].canvas.setAttribute("aria-label", `${words}, ${this.name}`);
+    }
   }
 
   stop() {
@@ -80,62 +92,69 @@ export class Row {
 
   take(said) {
     this.said = said;
-    this.maps = said.maps.map(bytes);
-    this.turnedBack = said.maps_turned_back.map(bytes);
+    this.layers = [...attentionLayers(said), ...evidenceLayer(said)];
     const pair = (word, value, kind = "") => [element("dt", {}, word), element("dd", { class: kind }, value)];
     this.live.replaceChildren(
       ...pair("FRII at this angle", `${percent(said.p_frii, 1)}, unturned ${percent(said.p_frii_unturned, 1)}`),
       ...(said.drift === null
         ? pair("Attention", "none: this network has no gates")
         : pair("Drift of attention", `${percent(said.drift, 1)} (resampling alone ${percent(said.drift_of_resampling, 1)})`, "drift")),
+      ...(said.evidence ? pair("Log-odds of FRII at this angle", inParts(said.evidence), "evidence") : []),
     );
     this.box.dataset.drift = said.drift ?? "";
-    if (this.maps.length > 1 && this.gates.children.length !== this.maps.length) {
-      this.thumbs = this.maps.map((_, k) => {
-        const words = k === 0 ? "mean" : `gate ${k}`;
+    if (this.layers.length > 1 && this.gates.children.length !== this.layers.length) {
+      this.thumbs = this.layers.map(({ key, words }) => {
         const canvas = element("canvas", { class: "thumb", "aria-hidden": "true" });
-        const button = element("button", { type: "button", class: "gate", onclick: () => this.choose(k) }, canvas, element("span", {}, words));
+        const button = element("button", { type: "button", class: "gate", onclick: () => this.view.choose(key) }, canvas, element("span", {}, words));
         this.gates.append(button);
         return { panel: new Panel(canvas), button };
       });
     }
   }
 
-  choose(gate) {
-    this.view.map.value = String(gate);
-    this.view.set("map", String(gate));
+  /** The layer chosen, or the first where this network has none of that name. */
+  layer() {
+    return this.layers.find(({ key }) => key === wish.map) || this.layers[0];
   }
 
   draw(source, shown) {
-    const gate = Math.min(Number(wish.map), this.maps.length - 1);
-    const [map, back] = [this.maps[gate], this.turnedBack[gate]];
-    const [low, high] = wish.range === "own" && map ? span(map) : [0, 255];
-    const levels = Array.from({ length: Number(wish.contours) }, (_, k) => low + ((high - low) * (k + 1)) / (Number(wish.contours) + 1));
+    const layer = this.layer();
     const outline = Number(wish.contours) > 0;
-    const colours = { colours: wish.colours, stretch: "linear", low, high };
     const scene = { base: { plane: shown.plane, colours: wish.image, stretch: wish.stretch } };
     scene.furniture = {
       scale: source.arcsec_per_pixel, beam: source.beam_arcsec, beamAngle: source.beam_pa_deg, angle: shown.rotation,
       compass: compassOf(source.sky, shown.rotation, position),
     };
-    if (map && wish.over === "1") {
-      scene.over = { plane: map, ...colours, fading: true, opacity: Number(wish.opacity) };
-      scene.lines = [{ plane: map, levels, colour: "#fff" }];
+    if (layer && wish.over === "1") {
+      scene.over = { ...layer.over(wish), plane: layer.map, opacity: Number(wish.opacity) };
+      scene.lines = [{ plane: layer.map, levels: layer.levels(wish), colour: "#fff" }];
     }
     this.panels.sky.show(scene);
-    const drawn = (plane, under, [row, column] = []) =>
-      plane && { base: { plane, ...colours }, lines: outline ? [{ plane: under, levels: [0.5], colour: "#fff", dashed: true }] : [], marker: { row, column } };
-    this.panels.turning.show(drawn(map, shown.plane, this.said?.peaks[gate]) || {});
-    const backScene = drawn(back, source.plane, this.said?.peaks_turned_back[gate]) || {};
-    if (back) backScene.base.within = shown.rotation;
-    this.panels.back.show(backScene);
-    if (map) {
-      this.box.dataset.peak = this.said.peaks[gate].join();
-      this.thumbs?.forEach(({ panel, button }, k) => {
-        panel.show({ base: { plane: this.maps[k], colours: wish.colours, stretch: "linear" } });
-        button.setAttribute("aria-pressed", String(k === gate));
-      });
+    if (!layer) {
+      for (const kind of ["turning", "back"]) this.panels[kind].show({});
+      return;
     }
+    const drawn = (plane, under, peak) => {
+      const lines = outline ? [{ plane: under, levels: [0.5], colour: "#fff", dashed: true }] : [];
+      return { base: { ...layer.base(wish), plane }, lines, marker: peak && { row: peak[0], column: peak[1] } };
+    };
+    this.panels.turning.show(drawn(layer.map, shown.plane, layer.peak));
+    const back = drawn(layer.back, source.plane, layer.peakBack);
+    back.base.within = shown.rotation;
+    this.panels.back.show(back);
+    this.caption(layer.kind, layer.colours);
+    this.box.dataset.layer = layer.key;
+    this.box.dataset.peak = layer.peak ? layer.peak.join() : "";
+    this.thumbs?.forEach(({ panel, button }, k) => {
+      panel.show({ base: { ...this.layers[k].base({ ...wish, range: "unit" }), plane: this.layers[k].map } });
+      button.setAttribute("aria-pressed", String(this.layers[k] === layer));
+    });
+  }
+
+  /** What the layer says at an index of a panel, in words. */
+  reader(kind) {
+    const layer = this.layer();
+    return layer && ((index) => layer.say((kind === "back" ? layer.back : layer.map)[index]));
   }
 
   /** A cross at the same place of the sky in every panel. */
@@ -167,7 +186,7 @@ export class Row {
         lookAt(eye.zoom, held.column - (event.clientX - held.x) / unit, held.row + (event.clientY - held.y) / unit);
         this.view.zoomed();
       } else if (held) this.view.turn(Math.round(held.rotation + angleOf(event) - held.angle));
-      else this.view.point(at, turned, kind === "sky" ? null : kind === "back" ? this.turnedBack[Number(wish.map)] : this.maps[Number(wish.map)]);
+      else this.view.point(at, turned, kind === "sky" ? null : this.reader(kind));
     });
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (held = null));
     canvas.addEventListener("pointerleave", () => this.view.point(null));
@@ -184,4 +203,9 @@ export class Row {
       this.view.zoomed();
     }, { passive: false });
   }
+}
+
+/** +0.42: pixels +1.30, heads and padding −0.88 */
+function inParts({ margin, constant }) {
+  return `${signed(margin, 2)}: pixels ${signed(margin - constant, 2)}, heads and padding ${signed(constant, 2)}`;
 }

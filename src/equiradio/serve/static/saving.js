@@ -29,7 +29,8 @@ export function savePicture(view) {
   rows.forEach((canvases, k) => {
     const top = 2 * LINE + k * (side + LINE + GAP);
     const said = view.rows[k].box.querySelector(".spoken")?.textContent || "";
-    pen.fillText(`${view.rows[k].name}: image, attention, attention turned back. ${said}`, GAP, top, sheet.width - 2 * GAP);
+    const shown = Object.values(view.rows[k].captions).map((caption) => caption.textContent).join("; ");
+    pen.fillText(`${view.rows[k].name}: ${shown}. ${said}`, GAP, top, sheet.width - 2 * GAP);
     canvases.forEach((canvas, place) => pen.drawImage(canvas, GAP + place * (side + GAP), top + 8));
   });
   sheet.toBlob((blob) => {

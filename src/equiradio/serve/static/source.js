@@ -184,20 +184,28 @@ export class SourceView {
     if (ask.key !== this.source?.key) return;
     this.shown = { rotation: ask.rotation, plane: bytes(answer.pixels) };
     for (const said of answer.answers) this.rows.find((row) => row.name === said.model)?.take(said);
-    const gates = Math.max(...answer.answers.map((said) => said.gates), 0);
-    if (this.map.options.length !== gates + 1) {
-      const deep = (k) => (k === 1 ? " (shallow)" : k === gates ? " (deep)" : "");
-      const pairs = Array.from({ length: gates }, (_, k) => [String(k + 1), `gate ${k + 1}${deep(k + 1)}`]);
-      offer(this.map, [["0", "mean of the gates"], ...pairs]);
-    }
-    if (Number(wish.map) > gates) wish.map = "0";
-    this.map.value = wish.map;
+    this.offerMaps(Math.max(...answer.answers.map((said) => said.gates), 0), answer.answers.some((said) => said.evidence));
     const median = this.latest.median();
     const pace = median === null ? "" : ` ${Math.round(median)} ms a frame (median).`;
     this.pace.textContent = `Shown at ${Math.round(ask.rotation)}°, clockwise on the screen.${pace}`;
     this.root.dataset.shown = String(ask.rotation);
     this.draw();
     if (this.spin && this.latest.next === null) requestAnimationFrame(() => this.spin && this.turn((Number(wish.rotation) + 2) % 360));
+  }
+
+  /** Maps to choose from: those that one of the models has. */
+  offerMaps(gates, evident) {
+    const deep = (k) => (k === 1 ? " (shallow)" : k === gates ? " (deep)" : "");
+    const each = Array.from({ length: gates }, (_, k) => [String(k + 1), `gate ${k + 1}${deep(k + 1)}`]);
+    const pairs = [["0", "mean of the gates"], ...each, ...(evident ? [["evidence", "evidence"]] : [])];
+    if (this.map.options.length !== pairs.length) offer(this.map, pairs);
+    if (!pairs.some(([key]) => key === wish.map)) wish.map = "0";
+    this.map.value = wish.map;
+  }
+
+  choose(map) {
+    this.map.value = map;
+    this.set("map", map);
   }
 
   failed(error) {
@@ -226,7 +234,7 @@ export class SourceView {
   }
 
   /** The pointer over a panel, in its row and column; turned says whether the panel shows the turning frame. */
-  point(at, turned, plane) {
+  point(at, turned, say) {
     const rotation = this.shown?.rotation || 0;
     for (const row of this.rows) row.point(at, turned, rotation);
     if (!at || at.row < -0.5 || at.column < -0.5 || at.row > SIDE - 0.5 || at.column > SIDE - 0.5) {
@@ -238,9 +246,9 @@ export class SourceView {
     const index = Math.round(sky.row) * SIDE + Math.round(sky.column);
     const inside = Math.round(sky.row) >= 0 && Math.round(sky.row) < SIDE && Math.round(sky.column) >= 0 && Math.round(sky.column) < SIDE;
     const value = !inside ? "outside" : this.source.numbers ? `${this.source.numbers[index].toPrecision(4)} ${this.source.unit}` : `${this.source.plane[index]} of 255`;
-    const attention = plane ? ` · attention ${(plane[Math.round(at.row) * SIDE + Math.round(at.column)] / 255).toFixed(2)}` : "";
+    const layer = say ? ` · ${say(Math.round(at.row) * SIDE + Math.round(at.column))}` : "";
     const words = where ? `${sexagesimal(where)} (${where.ra.toFixed(5)}° ${where.dec.toFixed(5)}°)` : "no position known";
-    this.readout.textContent = `row ${Math.round(sky.row)}, column ${Math.round(sky.column)} · ${words} · ${value}${attention}`;
+    this.readout.textContent = `row ${Math.round(sky.row)}, column ${Math.round(sky.column)} · ${words} · ${value}${layer}`;
   }
 
   zoomed() {
@@ -266,7 +274,8 @@ export class SourceView {
     else if (event.key === "o") {
       this.controls.over.checked = !this.controls.over.checked;
       this.set("over", this.controls.over.checked ? "1" : "0");
-    } else return false;
+    } else if (event.key === "e" && [...this.map.options].some(({ value }) => value === "evidence")) this.choose(wish.map === "evidence" ? "0" : "evidence");
+    else return false;
     return true;
   }
 }
