@@ -244,13 +244,10 @@ def test_a_hub_s_clients_are_told_where_to_fetch_a_selection(client, monkeypatch
         topcat.connect()
         topcat.bind_receive_notification("table.load.votable", lambda *message: told.append(message[4]["url"]))
         query = "table=million.parquet&where=p_frii:min:0.9999&where=uncertain:is:false"
-        for _ in range(6):  # a notification may be lost on its way, and a busy machine takes long to pass one on
-            assert client.post("/api/samp", data={"kind": "table", "query": query}).json() == {"clients": 1}
-            end = time.monotonic() + 15
-            while not told and time.monotonic() < end:
-                time.sleep(0.05)
-            if told:
-                break
+        assert client.post("/api/samp", data={"kind": "table", "query": query}).json() == {"clients": 1}
+        end = time.monotonic() + 90  # a busy machine takes long to pass a message on
+        while not told and time.monotonic() < end:
+            time.sleep(0.05)
         assert client.get(told[0]).text.startswith("<?xml")
         refusal(client.post("/api/samp", data={"kind": "image", "query": ""}), 422)
         topcat.disconnect()

@@ -1,13 +1,15 @@
 """SAMP: tell TOPCAT, Aladin and DS9 where to fetch what is seen, when a hub runs on this machine."""
 
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from equiradio.serve.refusals import RequestRefusal
 
 KINDS = {"table": "table.load.votable", "image": "image.load.fits"}
+STAY = 10.0  # seconds; a hub drops the messages that it has not passed on when their sender leaves
 
 
 @contextmanager
@@ -55,7 +57,14 @@ def send(kind: str, url: str, name: str) -> int:
         message: dict[str, Any] = {"samp.mtype": KINDS[kind], "samp.params": {"url": url, "name": name}}
         takers = client.notify_all(message)
     finally:
-        client.disconnect()
+        leaving = threading.Timer(STAY, _leave, [client])
+        leaving.daemon = True
+        leaving.start()
     if not takers:
         raise RequestRefusal("SAMP", f"nobody there takes {KINDS[kind]}", "TOPCAT, Aladin or DS9", "Start one, then send again.")
     return len(takers)
+
+
+def _leave(client: Any) -> None:
+    with suppress(Exception):  # the hub may be gone by then
+        client.disconnect()
