@@ -39,10 +39,14 @@ def evidence_overlay(image: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     ``evidence`` (height, width) is above 0 for FRII; the stronger, the more opaque.
     """
     sky = grey(image)[..., None] * np.ones(3)
-    full = max(float(np.percentile(abs(evidence), STRONG)), 1e-30)
-    weight = 0.85 * np.clip(abs(evidence) / full, 0, 1)[..., None]
+    weight = 0.85 * np.clip(abs(evidence) / full_colour(evidence), 0, 1)[..., None]
     colour = np.where(evidence[..., None] > 0, FOR_FRII, FOR_FRI) / 255
     return _pixels((1 - weight) * sky + weight * colour)
+
+
+def full_colour(evidence: np.ndarray) -> float:
+    """The evidence, for or against, from which on a pixel has its full colour."""
+    return max(float(np.percentile(abs(evidence), STRONG)), 1e-30)
 
 
 def _pixels(colour: np.ndarray) -> np.ndarray:

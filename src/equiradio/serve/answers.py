@@ -21,12 +21,12 @@ from equiradio.inference.classifier import Classifier
 from equiradio.inference.evidence import PixelEvidence, gathered
 from equiradio.inference.gates import gate_maps
 from equiradio.inference.rows import answered_rows
+from equiradio.report.overlay import full_colour
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
 
 QUARTER = 90.0
 FRAMES = 96  # kept, less than half a megabyte each
-STRONG = 0.995  # of the pixels of an evidence map are weaker than its full colour
 
 
 class Frame(NamedTuple):
@@ -163,9 +163,8 @@ def explained(turner: Turner, network: Network, source: Held, rotation_deg: floa
 def evidence_of(still: PixelEvidence, now: PixelEvidence, rotation_deg: float) -> dict[str, Any]:
     """Evidence of a turned source; its colours span what all but the strongest pixels of the source as it is say."""
     back = turn_back(torch.from_numpy(now.plane.copy())[None], rotation_deg)[0].numpy()
-    full = max(float(np.quantile(abs(still.plane), STRONG)), 1e-12)
     planes = {"map": as_floats(now.plane), "map_turned_back": as_floats(back)}
-    return {**planes, "full": full, "constant": now.constant, "margin": now.margin}
+    return {**planes, "full": full_colour(still.plane), "constant": now.constant, "margin": now.margin}
 
 
 def peak(plane: torch.Tensor) -> tuple[int, int]:
