@@ -90,7 +90,11 @@ def test_maps_as_fits(client, key):
     assert response.headers["content-disposition"].endswith('-attention.fits"')
     with fits.open(io.BytesIO(response.content)) as hdus:
         assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3", "EVIDENCE"]
-        assert hdus["ATTENTION"].data.shape == (150, 150)
+        said = client.post("/api/explain", data={"source": key, "rotation_deg": 90}).json()["answers"][0]
+        eight_bits = np.frombuffer(base64.b64decode(said["maps_turned_back"][0]), np.uint8).reshape(150, 150)
+        saved = hdus["ATTENTION"].data
+        assert saved == pytest.approx(eight_bits / 255, abs=0.5 / 255 + 1e-6)
+        assert len(np.unique(saved)) > 1000, "rounded to what the page draws"
         known = hdus["EVIDENCE"]
         assert known.data.sum() + known.header["CONSTANT"] == pytest.approx(known.header["MARGIN"], abs=1e-4)
 

@@ -1,6 +1,5 @@
 """What networks say of a source: the class that ``equiradio classify`` gives, and attention while the source turns."""
 
-import base64
 import threading
 import time
 from collections import OrderedDict
@@ -24,6 +23,7 @@ from equiradio.inference.rows import answered_rows
 from equiradio.report.overlay import full_colour
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
+from equiradio.serve.shapes import as_base64
 
 QUARTER = 90.0
 FRAMES = 96  # kept, less than half a megabyte each
@@ -131,39 +131,61 @@ def drift(still: torch.Tensor, back: torch.Tensor) -> float:
     return float((back - still)[inside].norm() / still[inside].norm().clamp_min(1e-12))
 
 
+class View(NamedTuple):
+    """A turned source beside the source as it is, and what was seen of it turned back to the sky."""
+
+    still: Frame
+    now: Frame
+    back: Frame
+
+    @property
+    def attends(self) -> bool:
+        return len(self.now.maps) > 0
+
+
+def look(turner: Turner, network: Network, source: Held, rotation_deg: float) -> View:
+    """What a network sees of a turned source; asked in its turn and before all that is not urgent."""
+    return turner.networks.turn.ask(partial(_look, turner, network, source, rotation_deg), urgent=True)
+
+
+def _look(turner: Turner, network: Network, source: Held, rotation_deg: float) -> View:
+    still, now = turner.frame(network, source, 0.0), turner.frame(network, source, rotation_deg)
+    back = now._replace(maps=turn_back(now.maps, rotation_deg))
+    if now.evidence:
+        plane = turn_back(torch.from_numpy(now.evidence.plane.copy())[None], rotation_deg)[0].numpy()
+        back = back._replace(evidence=now.evidence._replace(plane=plane))
+    return View(still, now, back)
+
+
 def explain(turner: Turner, network: Network, source: Held, rotation_deg: float) -> dict[str, Any]:
-    """`explained`, in its turn and before all that is not urgent."""
-    return turner.networks.turn.ask(partial(explained, turner, network, source, rotation_deg), urgent=True)
-
-
-def explained(turner: Turner, network: Network, source: Held, rotation_deg: float) -> dict[str, Any]:
     """Attention of a turned source, in the turning frame and turned back, and how far it drifted from that of the source as it is."""
     started = time.perf_counter()
-    still, now = turner.frame(network, source, 0.0), turner.frame(network, source, rotation_deg)
-    back = turn_back(now.maps, rotation_deg)
-    attends = len(now.maps) > 0
-    resampled = turn_back(show(still.maps[:1], turned([rotation_deg]).matrices())[:, 0], rotation_deg)[0] if attends else None
+    view = look(turner, network, source, rotation_deg)
+    still, now, back = view
+    resampled = turn_back(show(still.maps[:1], turned([rotation_deg]).matrices())[:, 0], rotation_deg)[0] if view.attends else None
     return {
         "model": network.name,
         "p_frii": now.p_frii,
         "p_frii_unturned": still.p_frii,
         "gates": max(len(now.maps) - 1, 0),
-        "maps": [as_text(plane) for plane in now.maps],
-        "maps_turned_back": [as_text(plane) for plane in back],
+        "maps": texts(now.maps),
+        "maps_turned_back": texts(back.maps),
         "peaks": [peak(plane) for plane in now.maps],
-        "peaks_turned_back": [peak(plane) for plane in back],
-        "evidence": evidence_of(still.evidence, now.evidence, rotation_deg) if still.evidence and now.evidence else None,
-        "drift": drift(still.maps[0], back[0]) if attends else None,
+        "peaks_turned_back": [peak(plane) for plane in back.maps],
+        "evidence": evidence_of(view),
+        "drift": drift(still.maps[0], back.maps[0]) if view.attends else None,
         "drift_of_resampling": drift(still.maps[0], resampled) if resampled is not None else None,
         "exact_quarter_turns": exact_quarter_turns(network.classifier),
         "milliseconds": 1000 * (time.perf_counter() - started),
     }
 
 
-def evidence_of(still: PixelEvidence, now: PixelEvidence, rotation_deg: float) -> dict[str, Any]:
+def evidence_of(view: View) -> dict[str, Any] | None:
     """Evidence of a turned source; its colours span what all but the strongest pixels of the source as it is say."""
-    back = turn_back(torch.from_numpy(now.plane.copy())[None], rotation_deg)[0].numpy()
-    planes = {"map": as_floats(now.plane), "map_turned_back": as_floats(back)}
+    still, now, back = (frame.evidence for frame in view)
+    if still is None or now is None or back is None:
+        return None
+    planes = {"map": as_base64(now.plane.astype("<f4")), "map_turned_back": as_base64(back.plane.astype("<f4"))}
     return {**planes, "full": full_colour(still.plane), "constant": now.constant, "margin": now.margin}
 
 
@@ -179,11 +201,6 @@ def turned_pixels(source: Held, rotation_deg: float) -> np.ndarray:
     return shown.round().clamp(0, 255).byte().numpy()
 
 
-def as_text(plane: torch.Tensor) -> str:
-    """A map 0..1 as base64 of its rows, uint8."""
-    return base64.b64encode((plane.clamp(0, 1) * 255).round().byte().numpy().tobytes()).decode()
-
-
-def as_floats(plane: np.ndarray) -> str:
-    """A map as base64 of its rows, little-endian float32."""
-    return base64.b64encode(np.ascontiguousarray(plane, "<f4").tobytes()).decode()
+def texts(maps: torch.Tensor) -> list[str]:
+    """Maps 0..1 in 8 bits, as text."""
+    return [as_base64(plane) for plane in (maps.clamp(0, 1) * 255).round().byte().numpy()]

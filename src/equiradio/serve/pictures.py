@@ -1,7 +1,7 @@
 """Small pictures for lists, and FITS files of maps."""
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,9 +27,7 @@ def png(pixels: np.ndarray, colours: str = "gray") -> bytes:
     return file.getvalue()
 
 
-def maps_as_fits(
-    source: Held, answer: dict[str, Any], planes: list[np.ndarray], evidence: "PixelEvidence | None", rotation_deg: float, version: str
-) -> bytes:
+def maps_as_fits(source: Held, model: str, maps: np.ndarray, evidence: "PixelEvidence | None", rotation_deg: float, version: str) -> bytes:
     """Image, attention maps and evidence turned back to the sky, one HDU each, with the source's WCS where it has one."""
     from astropy.io import fits
 
@@ -38,12 +36,11 @@ def maps_as_fits(
     wcs = source.any_wcs()
     header = wcs.to_header() if wcs is not None else fits.Header()
     header["OBJECT"] = source.name.encode("ascii", "replace").decode()[:60]
-    header["HISTORY"] = f"equiradio {version}, model {answer['model']}".encode("ascii", "replace").decode()
+    header["HISTORY"] = f"equiradio {version}, model {model}".encode("ascii", "replace").decode()
     header["HISTORY"] = f"maps of the source turned by {rotation_deg:g} deg, turned back"
     hdus = [fits.PrimaryHDU(source.pixels, header)]
-    for number, plane in enumerate(planes):
-        hdu = fits.ImageHDU(plane.astype(np.float32), header, name="ATTENTION" if number == 0 else f"GATE{number}")
-        hdus.append(hdu)
+    for number, plane in enumerate(maps.astype(np.float32)):
+        hdus.append(fits.ImageHDU(plane, header, name="ATTENTION" if number == 0 else f"GATE{number}"))
     if evidence is not None:
         hdus.append(evidence_hdu(evidence, header))
     file = io.BytesIO()

@@ -1,6 +1,14 @@
 """Shapes of the REST interface's answers, as its OpenAPI page shows them."""
 
+import base64
+
+import numpy as np
 from pydantic import BaseModel, Field
+
+
+def as_base64(plane: np.ndarray) -> str:
+    """Pixels of a plane, row by row, as the answers carry them."""
+    return base64.b64encode(np.ascontiguousarray(plane).tobytes()).decode()
 
 
 class ErrorParts(BaseModel):

@@ -1,10 +1,8 @@
 """Routes of sources and networks: health, models, sources, classify, explain, maps."""
 
-import base64
 import resource
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
@@ -15,6 +13,7 @@ from equiradio.serve.networks import Network, Networks
 from equiradio.serve.offers import Offers
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import Busy, NotOffered, RequestRefusal, clipped, printable
+from equiradio.serve.shapes import as_base64
 
 LABELS = {0: "FRI", 1: "FRII", -1: "hybrid"}
 MOST_MODELS = 2  # side by side
@@ -94,7 +93,7 @@ def routes(offers: Offers) -> APIRouter:
 
         named, held = [networks.get(name) for name in model or [""]], chosen(offers, file, source)
         said = [shapes.Explanation(**answers.explain(offers.turner(), network, held, rotation_deg)) for network in named]
-        pixels = base64.b64encode(answers.turned_pixels(held, rotation_deg).tobytes()).decode()
+        pixels = as_base64(answers.turned_pixels(held, rotation_deg))
         return shapes.Explained(source=held.key, rotation_deg=rotation_deg, pixels=pixels, answers=said)
 
     @router.get("/map.fits", response_class=Response, responses=binary("application/fits"))
@@ -157,12 +156,11 @@ def chosen(offers: Offers, file: UploadFile | None, source: str | None) -> Held:
 
 
 def described(held: Held) -> shapes.Source:
-    text = lambda array: base64.b64encode(array.tobytes()).decode()
     return shapes.Source(
         key=held.key,
         name=held.name,
-        pixels=text(held.pixels),
-        values=None if held.values is None else text(held.values.astype("<f4")),
+        pixels=as_base64(held.pixels),
+        values=None if held.values is None else as_base64(held.values.astype("<f4")),
         unit=printable(held.unit),
         sky=held.sky_grid(),
         arcsec_per_pixel=held.arcsec_per_pixel,
@@ -175,16 +173,13 @@ def described(held: Held) -> shapes.Source:
 
 
 def fits_of(offers: Offers, networks: Networks, held: Held, model: str | None, rotation_deg: float) -> bytes:
-    """Image and attention maps as a FITS file."""
-    from equiradio.inference.evidence import PixelEvidence
+    """Image, attention maps and evidence as a FITS file."""
     from equiradio.serve import answers
     from equiradio.serve.pictures import maps_as_fits
 
-    said = answers.explain(offers.turner(), networks.get(model), held, rotation_deg)
-    plane = lambda text, kind: np.frombuffer(base64.b64decode(text), kind).reshape(held.pixels.shape)
-    planes, known = [plane(text, np.uint8) / 255 for text in said["maps_turned_back"]], said["evidence"]
-    evidence = known and PixelEvidence(plane(known["map_turned_back"], "<f4"), known["constant"], known["margin"])
-    return maps_as_fits(held, said, planes, evidence, rotation_deg, equiradio.__version__)
+    network = networks.get(model)
+    seen = answers.look(offers.turner(), network, held, rotation_deg).back
+    return maps_as_fits(held, network.name, seen.maps.numpy(), seen.evidence, rotation_deg, equiradio.__version__)
 
 
 def binary(kind: str) -> dict[int | str, dict[str, Any]]:
