@@ -44,9 +44,17 @@ def main(names: list[str]) -> None:
     if chromium is None or not names or set(names) - set(SHOTS):
         sys.exit(f"Install Chromium, and name some of {', '.join(SHOTS)}.")
     command = [sys.executable, "-m", "equiradio", "serve", *OFFERED]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as viewer, sync_playwright() as playwright:
-        assert viewer.stdout
-        root = viewer.stdout.readline().split()[0]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as viewer:
+        try:
+            assert viewer.stdout
+            take(names, viewer.stdout.readline().split()[0], chromium)
+        finally:
+            viewer.terminate()
+
+
+def take(names: list[str], root: str, chromium: str) -> None:
+    """Shoot and write what is named, from a viewer that runs at an address."""
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page()
         page.set_default_timeout(120_000)
@@ -55,7 +63,6 @@ def main(names: list[str]) -> None:
             shoot(page, f"{root}{link}", width, height).save(IMAGES / f"{name}.png", optimize=True)
             print(f"{IMAGES / name}.png", flush=True)
         browser.close()
-        viewer.terminate()
 
 
 if __name__ == "__main__":

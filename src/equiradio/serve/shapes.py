@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 def as_base64(plane: np.ndarray) -> str:
     """Pixels of a plane, row by row, as the answers carry them."""
-    return base64.b64encode(np.ascontiguousarray(plane).tobytes()).decode()
+    return base64.b64encode(plane.tobytes()).decode()
 
 
 class ErrorParts(BaseModel):
