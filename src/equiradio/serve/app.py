@@ -83,7 +83,8 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     where = f"{request.method} {clipped(request.url.path)}"
-    refusal = RequestRefusal(where, f"{error.status_code} {error.detail}", "an endpoint that /api lists", "See /api.")
+    expected = "a whole, well-formed body" if error.status_code == 400 else "an endpoint that /api lists"
+    refusal = RequestRefusal(where, f"{error.status_code} {error.detail}", expected, "See /api.")
     return JSONResponse(as_json(refusal), error.status_code, error.headers)
 
 
