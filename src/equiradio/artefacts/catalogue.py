@@ -29,7 +29,7 @@ CATALOGUE = pa.schema(
         _column("p_frii", pa.float64(), "", "stat.probability", "probability of FRII"),
         _column("p_frii_low", pa.float64(), "", "stat.probability;stat.min", "5 % of the model spread of p_frii"),
         _column("p_frii_high", pa.float64(), "", "stat.probability;stat.max", "95 % of the model spread of p_frii"),
-        _column("uncertain", pa.bool_(), "", "meta.code.qual", "abstain: the probability is below the threshold, or there is no answer"),
+        _column("uncertain", pa.bool_(), "", "meta.code.qual", "abstain: probability below the threshold, source unusual, or no answer"),
         _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
         _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
         _column("attention_peak_ra_deg", pa.float64(), "deg", "pos.eq.ra", "right ascension of the brightest attention pixel, ICRS"),

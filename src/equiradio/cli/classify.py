@@ -77,7 +77,7 @@ def classify(
 def _print(rows: list[dict], model: str) -> None:
     from equiradio.cli.progress import print_table
 
-    columns = ("source", "class", "p(FRII)", "90 %", "uncertain", "flags")
+    columns = ("source", "class", "p(FRII)", "5-95 %", "uncertain", "flags")
     shown = [
         (
             row["source_id"],

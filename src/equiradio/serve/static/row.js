@@ -85,7 +85,7 @@ export class Row {
     const spoken = said.members > 1 ? `${said.members} networks, ${said.answers} answers` : `1 network, ${said.answers} answers`;
     this.answer.replaceChildren(
       element("p", { class: `verdict ${said.uncertain ? "unsure" : ""}`, "data-label": said.label }, said.uncertain ? `${said.label}?` : said.label),
-      ...bars, element("p", { class: "spoken" }, said.in_words), element("p", { class: "note" }, `90 % interval of ${spoken}, ${said.calibrated ? "calibrated" : "not calibrated"}`),
+      ...bars, element("p", { class: "spoken" }, said.in_words), element("p", { class: "note" }, `Spread (5 to 95 %) of ${spoken}; probabilities ${said.calibrated ? "calibrated" : "not calibrated"}`),
       flags.length ? element("ul", { class: "flags" }, ...flags) : "",
     );
   }
