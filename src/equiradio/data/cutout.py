@@ -88,7 +88,7 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     """
     flags = set()
     column, row = _target(sky, ra_deg, dec_deg)
-    scale, upright = (SCALE_ARCSEC, True) if sky.wcs is None else _geometry(sky)
+    scale, upright = (SCALE_ARCSEC, True) if sky.wcs is None else _geometry(sky, column, row)
     same = upright and abs(scale / SCALE_ARCSEC - 1) <= SAME_SCALE
     if min(sky.pixels.shape) * scale < SIDE * SCALE_ARCSEC * (1 - SAME_SCALE):
         height, width = sky.pixels.shape
@@ -168,15 +168,30 @@ def _target(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple
     return column, row
 
 
-def _geometry(sky: SkyImage) -> tuple[float, bool]:
-    """Pixel scale in arcsec, and whether north is up and east left within `SAME_ANGLE_DEG`."""
-    matrix = sky.wcs.pixel_scale_matrix * 3600  # axes (longitude, latitude) by (column, row), arcsec
+def _geometry(sky: SkyImage, column: float, row: float) -> tuple[float, bool]:
+    """Pixel scale in arcsec at the target, and whether ICRS north is up and east left there within `SAME_ANGLE_DEG`."""
+    nominal = math.sqrt(abs(float(np.linalg.det(sky.wcs.pixel_scale_matrix)))) * 3600
+    matrix = _steps(sky.wcs, column, row)
     scale = math.sqrt(abs(float(np.linalg.det(matrix))))
-    if not SCALES_ARCSEC[0] <= scale <= SCALES_ARCSEC[1]:
-        found, expected = f"pixels of {scale:.3g} arcsec", f"{SCALES_ARCSEC[0]:g} to {SCALES_ARCSEC[1]:g}"
-        raise ImageRefusal("absurd_scale", sky.name, found, expected, "Correct CDELT or CD in the header.")
+    for found in (nominal, scale):
+        if not SCALES_ARCSEC[0] <= found <= SCALES_ARCSEC[1]:
+            expected = f"{SCALES_ARCSEC[0]:g} to {SCALES_ARCSEC[1]:g}"
+            raise ImageRefusal("absurd_scale", sky.name, f"pixels of {found:.3g} arcsec", expected, "Correct CDELT or CD in the header.")
     straight = scale * np.diag([-1.0, 1.0])
     return scale, bool(np.abs(matrix - straight).max() <= scale * max(SAME_SCALE, math.sin(math.radians(SAME_ANGLE_DEG))))
+
+
+def _steps(wcs: Any, column: float, row: float) -> np.ndarray:
+    """Arcsec towards (east, north) by one pixel along (column, row) at a place of the image; nan where it has no position.
+
+    The linear matrix of a header says so only at its reference point and in its own frame.
+    """
+    sky = wcs.pixel_to_world([column, column + 1, column], [row, row, row + 1]).icrs
+    ra, dec = sky.ra.rad[0], sky.dec.rad[0]
+    east = (-math.sin(ra), math.cos(ra), 0.0)
+    north = (-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec))
+    places = sky.cartesian.xyz.value
+    return np.degrees(np.array([east, north]) @ (places[:, 1:] - places[:, :1])) * 3600
 
 
 def _window(sky: SkyImage, row: int, column: int) -> tuple[np.ndarray, Any]:

@@ -15,7 +15,7 @@ from sky_files import DEC, RA, damaged, header, sky, write
 
 from equiradio.artefacts.flags import BITS, FATAL, FLAGS, bits, names
 from equiradio.data import cutout
-from equiradio.data.cutout import position
+from equiradio.data.cutout import _steps, position
 from equiradio.data.fits import mirabest_image, read_cutout, read_image
 from equiradio.data.location import data_folder
 from equiradio.errors import ImageRefusal
@@ -115,6 +115,34 @@ def test_the_brightest_pixel_stays_where_it_is_on_the_sky(tmp_path, scale, turn_
         row, column = np.unravel_index(int(plane.argmax()), plane.shape)
         places.append(SkyCoord(*position(wcs, column, row), unit="deg"))
     assert places[0].separation(places[1]).arcsec < 1.5 * max(1.8, scale)
+
+
+def far_off(name):
+    """Headers whose linear matrix looks like FIRST's, while the sky at the image's centre does not."""
+    cards = header(400)
+    if name == "plate carree":
+        cards["CTYPE1"], cards["CTYPE2"], cards["CRVAL2"], cards["CRPIX2"] = "RA---CAR", "DEC--CAR", 0.0, 200.5 - 60 * 3600 / 1.8
+    elif name == "galactic":
+        cards["CTYPE1"], cards["CTYPE2"], cards["CRVAL1"], cards["CRVAL2"] = "GLON-TAN", "GLAT-TAN", 190.0, 50.0
+        cards.remove("RADESYS", ignore_missing=True)
+    else:
+        cards["CTYPE1"], cards["CTYPE2"], cards["CRVAL2"], cards["CRPIX1"] = "RA---SIN", "DEC--SIN", 60.0, 200.5 - 1.5 * 3600 / 1.8
+    return cards
+
+
+@pytest.mark.parametrize("name", ["plate carree", "galactic", "far from the reference"])
+def test_scale_and_orientation_are_those_of_the_sky_at_the_target(tmp_path, name):
+    path = write(tmp_path / "a.fits", sky(400, at=(25, -20)), far_off(name))
+    whole, found = read_image(path), read_cutout(path)
+    assert "reprojected" in found.flags
+    assert ("other_beam" in found.flags) == (name == "plate carree")
+    upright = _steps(found.wcs, 75, 75)
+    assert np.abs(upright - np.diag([-1.8, 1.8])).max() < 0.02
+    places = []
+    for wcs, plane in ((whole.wcs, whole.pixels), (found.wcs, found.image)):
+        row, column = np.unravel_index(int(plane.argmax()), plane.shape)
+        places.append(SkyCoord(*position(wcs, column, row), unit="deg"))
+    assert places[0].separation(places[1]).arcsec < 3
 
 
 def test_a_position_asked_for_is_the_centre(tmp_path):
