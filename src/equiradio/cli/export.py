@@ -22,3 +22,6 @@ def export(
     path = out or Path(f"{classifier.card.model}{SUFFIXES[to]}")
     difference = write_export(classifier, path, to)
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; opened again, probabilities within {difference:.0e} of the network's")
+    if classifier.packaged:
+        count = len(classifier.members)
+        typer.echo(f"{path}: holds seed {classifier.card.seed} of {count} packaged ones, without their temperature and threshold", err=True)

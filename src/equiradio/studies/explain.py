@@ -1,6 +1,7 @@
 """Explain a trained network: measured faithfulness, symmetry and residue, part by part; what is done is not done again."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -92,8 +93,9 @@ def open_case(
         raise RunRefusal(run, found, "the same data", f"Say --data {trained_on} if that is meant.")
     everyone, validation = chosen_split(everything, split), chosen_split(everything, "validation")
     sample = everyone.choose(evenly(everyone.labels, plan.sample))
-    others = {path.name: load(path, device) for path in members}
-    for path, member in zip(members, others.values(), strict=True):
+    often = Counter(path.name for path in members)
+    others = {path.name if often[path.name] == 1 else str(path): load(path, device) for path in members}
+    for path, member in others.items():
         _with_gates(path, member)
     name = Path(run).name
     return Case(name, classifier, sample, everyone, validation, others, plan, progress, truth_masks(sample))
@@ -103,7 +105,8 @@ def siblings(run: Path) -> list[Path]:
     """Run folders beside this one whose names differ in nothing but the seed, and that hold weights."""
     stem, mark, _ = run.name.rpartition("-seed")
     found = sorted(run.parent.glob(f"{stem}-seed*")) if mark else []
-    return [folder for folder in found if folder.name != run.name and Run(folder).weights_file.is_file()]
+    seeds = [folder for folder in found if folder.name.rpartition("-seed")[2].isdecimal() and folder.name != run.name]
+    return [folder for folder in seeds if Run(folder).weights_file.is_file()]
 
 
 def _with_gates(run: str | Path, classifier: Classifier) -> None:

@@ -145,7 +145,7 @@ def test_a_sample_is_even_and_siblings_are_other_seeds(tmp_path):
     rows = evenly(labels, 10)
     assert np.bincount(labels[rows]).tolist() == [5, 5]
     assert np.array_equal(evenly(labels, 0), np.arange(50))
-    for name in ("c4-x-seed0", "c4-x-seed1", "d4-x-seed1"):
+    for name in ("c4-x-seed0", "c4-x-seed1", "c4-x-seed0-other", "d4-x-seed1"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "weights.safetensors").touch()
     (tmp_path / "c4-x-seed2").mkdir()
