@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.files import write_atomically
-from equiradio.errors import SettingRefusal
+from equiradio.errors import RunRefusal, SettingRefusal
 
 
 def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str) -> pa.Field:
@@ -58,11 +58,42 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
         write_atomically(path, lambda part: pyarrow.csv.write_csv(table, part))
     else:
         form = "fits" if suffix == ".fits" else "votable"
-        write_atomically(path, lambda part: _astropy(table).write(part, format=form, overwrite=True))
+        write_atomically(path, lambda part: _astropy(table, ascii_only=form == "fits").write(part, format=form, overwrite=True))
 
 
-def _astropy(table: pa.Table) -> Any:
-    """As an astropy table, with units, descriptions and UCDs."""
+def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
+    """Columns of text of a catalogue, as `write_catalogue` wrote them.
+
+    Raises
+    ------
+    RunRefusal : the file is no catalogue with these columns.
+    """
+    suffix, known = path.suffix.lower(), list(names)
+    try:
+        if suffix == ".parquet":
+            with pq.ParquetFile(path) as file:
+                table = file.read(columns=known)
+        elif suffix == ".csv":
+            texts = pyarrow.csv.ConvertOptions(include_columns=known, column_types=dict.fromkeys(known, pa.string()))
+            table = pyarrow.csv.read_csv(path, convert_options=texts)
+        else:
+            from astropy.table import Table
+
+            read = Table.read(path, format="fits" if suffix == ".fits" else "votable")[known]
+            read.convert_bytestring_to_unicode()
+            table = pa.table({name: [str(value) for value in read[name]] for name in known})
+        return {name: table.column(name).to_pylist() for name in known}
+    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise RunRefusal(path, "a file that is no catalogue of ours", f"columns {', '.join(known)}", "Name another --out.") from error
+
+
+def as_written(text: str, path: Path) -> str:
+    """A text as `read_texts` gives it back from this catalogue."""
+    return _ascii(text).rstrip(" ") if path.suffix.lower() == ".fits" else text
+
+
+def _astropy(table: pa.Table, *, ascii_only: bool) -> Any:
+    """As an astropy table, with units, descriptions and UCDs; FITS has no letters but ASCII, others are written as \\xfc or \\u0142."""
     import warnings
 
     from astropy.table import Column, Table
@@ -75,6 +106,8 @@ def _astropy(table: pa.Table) -> Any:
             values = table.column(field.name).to_pylist()
             kind: Any = str if pa.types.is_string(field.type) else field.type.to_pandas_dtype()
             filled = _filled(values, field.type)
+            if kind is str and ascii_only:
+                filled = [_ascii(value) for value in filled]
             columns.append(
                 Column(
                     filled,
@@ -86,6 +119,10 @@ def _astropy(table: pa.Table) -> Any:
                 )
             )
         return Table(columns, meta={"name": "equiradio"})
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _filled(values: Sequence[Any], kind: pa.DataType) -> list[Any]:

@@ -29,3 +29,8 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically; numbers that are not finite are refused by the encoder."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def printable(text: str) -> str:
+    """Text that any file can hold: lone surrogates, which stand for bytes of file names that are no UTF-8, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -71,7 +71,7 @@ def classify(
     else:
         _print(table.to_pylist(), classifier.name)
     if maps is not None:
-        typer.echo(f"{maps}: attention maps")
+        typer.echo(f"{maps}: attention maps", err=as_json)
 
 
 def _print(rows: list[dict], model: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 
 @contextmanager
@@ -28,9 +29,9 @@ def bars() -> Iterator[Any]:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
     """A table on stdout; as wide as it needs to be where stdout is not a terminal."""
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=Text(title, style="table.title") if title else None, title_justify="left")
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # as it is: [v2] in a file's name is no markup
     Console(width=None if sys.stdout.isatty() else 200).print(table)

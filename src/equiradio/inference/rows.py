@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.artefacts import flags as quality
+from equiradio.artefacts.files import printable
 from equiradio.data.cutout import Cutout, position
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answering import Answers
@@ -28,10 +29,10 @@ NOTHING: dict[str, Any] = {
 
 def source_name(file: str) -> str:
     """A file's name without its folder and the suffixes of an image."""
-    name = Path(file).name
+    name = printable(Path(file).name)
     for suffix in (".gz", ".fz", ".fits", ".fit", ".fts", ".png", ".npy"):
         name = name.removesuffix(suffix)
-    return name or Path(file).name
+    return name or printable(Path(file).name)
 
 
 def refused_row(refusal: ImageRefusal, file: str, model: str) -> dict[str, Any]:
@@ -74,4 +75,4 @@ def peak(attention: np.ndarray) -> tuple[int, int]:
 def _row(file: str, hdu: int, model: str, flags: set[str], said: dict[str, Any]) -> dict[str, Any]:
     number = quality.bits(flags)
     named = {"flags": number, "flag_names": " ".join(quality.names(number))}
-    return {"source_id": source_name(file), "file": file, "hdu": hdu, "model": model} | NOTHING | said | named
+    return {"source_id": source_name(file), "file": printable(file), "hdu": hdu, "model": model} | NOTHING | said | named

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from equiradio.artefacts.files import printable
 from equiradio.errors import Refusal
 
 CLIPPED = 200  # characters of a name from a request that are repeated in an answer
@@ -49,11 +50,6 @@ def as_json(refusal: Refusal) -> dict[str, Any]:
     """The one shape of errors: kind, where, found, expected, do."""
     parts = ("kind", "where", "found", "expected", "do")
     return {"error": {part: printable(str(getattr(refusal, part))) for part in parts}}
-
-
-def printable(text: str) -> str:
-    """Text that JSON can carry: lone surrogates, which file names may hold, become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def status_of(refusal: Refusal) -> int:

@@ -7,12 +7,13 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 import equiradio
+from equiradio.artefacts.files import printable
 from equiradio.serve import shapes
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
 from equiradio.serve.offers import Offers
 from equiradio.serve.reading import read_source
-from equiradio.serve.refusals import Busy, NotOffered, RequestRefusal, clipped, printable
+from equiradio.serve.refusals import Busy, NotOffered, RequestRefusal, clipped
 from equiradio.serve.shapes import as_base64
 
 LABELS = {0: "FRI", 1: "FRII", -1: "hybrid"}

@@ -1,6 +1,7 @@
 """The catalogue of many files: whole, resumable, on the sky, whatever some of the files are."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -20,14 +21,16 @@ from astropy.wcs import WCS
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from sky_files import damaged, header, sky, write
 
-from equiradio.artefacts.catalogue import CATALOGUE
+from equiradio.artefacts.catalogue import CATALOGUE, read_texts
 from equiradio.artefacts.flags import BITS
 from equiradio.cli.main import main
-from equiradio.errors import ImageRefusal, RunRefusal
+from equiradio.cli.progress import print_table
+from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal
 from equiradio.inference import catalogue as reading
 from equiradio.inference.classifier import load
 from equiradio.inference.evidence import evidence, margin, on_sky
 from equiradio.studies import classify as study
+from equiradio.studies.classify_files import map_names
 from equiradio.studies.sky_maps import write_maps
 
 
@@ -167,6 +170,91 @@ def test_a_killed_run_goes_on(trained, folder, tmp_path, capsys):
     assert main([*words, "--resume"]) == 0  # nothing left to do
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "fits", "vot"])
+def test_a_finished_catalogue_is_taken_for_done_only_where_it_is_the_one_asked_for(classifier, trained, folder, tmp_path, suffix):
+    files, out, maps = study.image_files([folder])[:3], tmp_path / f"c.{suffix}", tmp_path / "maps"
+    study.classify(classifier, files, out=out)
+    written = out.read_bytes()
+    study.classify(classifier, files, out=out, resume=True)
+    with pytest.raises(RunRefusal, match="3 files that are not these 2"):
+        study.classify(classifier, files[1:], out=out, resume=True)
+    with pytest.raises(RunRefusal, match="answers of lenet"):
+        study.classify(load(trained("attention")), files, out=out, resume=True)
+    with pytest.raises(RunRefusal, match="no maps of 3 of 3 sources"):
+        study.classify(classifier, files, out=out, maps=maps, resume=True)
+    assert out.read_bytes() == written
+    study.classify(classifier, files, out=out, maps=maps)
+    study.classify(classifier, files, out=out, maps=maps, resume=True)
+    out.write_bytes(b"nothing of the kind")
+    with pytest.raises(RunRefusal, match="no catalogue of ours"):
+        study.classify(classifier, files, out=out, resume=True)
+
+
+def test_parts_of_a_run_in_other_digits_or_without_maps_are_not_gone_on_with(classifier, trained, folder, tmp_path, monkeypatch):
+    files, out = study.image_files([folder]), tmp_path / "c.csv"
+    once = [study.answered]
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "answered", lambda *arguments: once.pop()(*arguments))
+        with pytest.raises(IndexError):
+            study.classify(classifier, files, out=out)
+    with pytest.raises(RunRefusal, match="another precision;"):
+        study.classify(load(trained("lenet"), precision="bf16"), files, out=out, resume=True)
+    with pytest.raises(RunRefusal, match="another maps;"):
+        study.classify(classifier, files, out=out, maps=tmp_path / "maps", resume=True)
+    (tmp_path / "c.csv.parts" / "plan.json").unlink()
+    with pytest.raises(RunRefusal, match="another model, precision"):
+        study.classify(classifier, files, out=out, resume=True)
+
+
+def test_a_refused_file_leaves_no_parts_in_the_way(classifier, folder, tmp_path):
+    with pytest.raises(ImageRefusal, match="no such file"):
+        study.classify(classifier, [tmp_path / "gone.fits"], out=tmp_path / "c.csv")
+    assert not list(tmp_path.iterdir())
+    study.classify(classifier, [folder / "J00.fits"], out=tmp_path / "c.csv")
+
+
+def test_images_are_never_written_over(classifier, folder, tmp_path):
+    place = tmp_path / "images"
+    place.mkdir()
+    image, other = (Path(shutil.copy(folder / name, place)) for name in ("J00.fits", "J01.fits"))
+    link, behind = tmp_path / "link.fits", tmp_path / "behind"
+    link.symlink_to(image)
+    behind.symlink_to(place)
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    for asked in (image, link, behind / "J00.fits"):
+        for maps in (place, behind, place / ".." / "images"):
+            with pytest.raises(SettingRefusal, match="holds images"):
+                study.classify(classifier, [asked], maps=maps)
+        for out in (image, other, behind / "J00.fits"):
+            with pytest.raises(SettingRefusal, match="is an image"):
+                study.classify(classifier, [asked], out=out)
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+    study.classify(classifier, [image], out=tmp_path / "c.fits", maps=place / "maps")
+    study.classify(classifier, [image], out=tmp_path / "c.fits")  # a catalogue may be replaced
+
+
+def test_file_names_that_are_not_ascii_or_no_text_at_all(classifier, folder, tmp_path, capsys):
+    names = ["größe [v2].fits", os.fsdecode(b"gal\xed.fits"), os.fsdecode(b"gal\xee.fits")]
+    try:
+        files = [Path(shutil.copy(folder / "J00.fits", tmp_path / name)) for name in names]
+    except OSError:
+        pytest.skip("this file system holds no such names")
+    for suffix in ("parquet", "csv", "fits", "vot"):
+        out = tmp_path / f"c.{suffix}"
+        study.classify(classifier, files, out=out, maps=tmp_path / "maps")
+        study.classify(classifier, files, out=out, maps=tmp_path / "maps", resume=True)
+        told = read_texts(out, ["source_id"])["source_id"]
+        assert told == ["gr\\xf6\\xdfe [v2]" if suffix == "fits" else "größe [v2]", "gal?", "gal?"]
+    assert sorted(path.name for path in (tmp_path / "maps").glob("*.fits")) == ["gal?-1.fits", "gal?-2.fits", "größe [v2].fits"]
+    print_table(("source",), [("größe [v2]",)], "[x=1]")
+    assert "größe [v2]" in (shown := capsys.readouterr().out)
+    assert "[x=1]" in shown
+
+
+def test_maps_are_named_like_their_source_and_each_has_its_own():
+    assert map_names([Path(name) for name in ("a-1.fits", "a.fits", "b/a.png", "c.fits")]) == ["a-1", "a-1-1", "a-2", "c"]
+
+
 def test_a_file_that_vanishes_during_the_run_has_its_row(classifier, folder, tmp_path):
     files = [*study.image_files([folder]) * 2, Path(shutil.copy(folder / "J00.fits", tmp_path / "victim.fits"))]
     rows = study.classify(classifier, files, progress=lambda what, done, total: done == 16 and files[-1].unlink()).to_pylist()
@@ -255,6 +343,8 @@ def test_doors(trained, folder, tmp_path, capsys):
     run = str(trained("lenet"))
     assert main(["classify", str(folder / "J00.fits"), "--model", run, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["source_id"] == "J00"
+    assert main(["classify", str(folder / "J00.fits"), "--model", run, "--json", "--maps", str(tmp_path / "maps")]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["source_id"] == "J00"
     assert main(["classify", str(folder), "--model", run, "--out", str(tmp_path / "r.csv")]) == 0
     assert len((tmp_path / "r.csv").read_text().splitlines()) == 21
     capsys.readouterr()
@@ -265,7 +355,8 @@ def test_doors(trained, folder, tmp_path, capsys):
         ([str(folder), "--max-nonfinite", "5"], "a share from 0 to 1"),
         ([str(folder), "--resume"], "no --out"),
         ([str(folder), "--precision", "fp8"], "float32 or bf16"),
-        ([str(tmp_path / "maps")], "no such file"),
+        ([str(tmp_path / "none")], "no such file"),
+        ([str(folder / "J00.fits"), "--maps", str(folder)], "holds images"),
         ([str(folder), "--model", "c4-atention"], "Did you mean c4-attention?"),
     ]
     for words, line in refused:
@@ -273,4 +364,3 @@ def test_doors(trained, folder, tmp_path, capsys):
         err = capsys.readouterr().err.splitlines()
         assert len(err) == 1
         assert line in err[0]
-    shutil.rmtree(tmp_path / "r", ignore_errors=True)
