@@ -86,10 +86,10 @@ def mcnemar_power(sources: int, difference: float, discordant: float, alpha: flo
 def smallest_difference(sources: int, discordant: float, *, alpha: float = ALPHA, power: float = POWER) -> dict:
     """The least true difference of two accuracies that a paired test on so many sources would find with this power.
 
-    ``difference`` is None where even a difference as large as ``discordant`` would not be found.
+    ``difference`` is None where even a difference as large as ``discordant`` would not be found, as where no two answers differ.
     """
     low, high = 0.0, discordant
-    found = mcnemar_power(sources, high, discordant, alpha) >= power
+    found = discordant > 0 and mcnemar_power(sources, high, discordant, alpha) >= power
     while found and high - low > 1e-5:  # the power grows with the difference
         middle = (low + high) / 2
         low, high = (low, middle) if mcnemar_power(sources, middle, discordant, alpha) >= power else (middle, high)

@@ -1,5 +1,6 @@
 """Figures 1 to 3 of Bowles et al. 2021, from stored histories and maps: data in, Figure out."""
 
+import itertools
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -45,7 +46,8 @@ def figure1(histories: dict[str, list[list[dict[str, float]]]], note: str) -> Fi
     """
     figure = Figure(figsize=(COLUMN, 2.9), layout="constrained")
     axes = figure.subplots()
-    for colour, (model, seeds) in zip(COLOURS, histories.items(), strict=False):
+    lowest = min(row["validation_loss"] for seeds in histories.values() for rows in seeds for row in rows)
+    for colour, (model, seeds) in zip(itertools.cycle(COLOURS), histories.items(), strict=False):
         for number, rows in enumerate(seeds):
             epochs = np.array([row["epoch"] for row in rows]) + 1
             for key, style in (("train_loss", "--"), ("validation_loss", "-")):
@@ -63,7 +65,7 @@ def figure1(histories: dict[str, list[list[dict[str, float]]]], note: str) -> Fi
         axes.annotate("", end, (0, -20), textcoords="offset points", arrowprops=arrow)
     axes.axhline(np.log(2), color="0.5", linewidth=0.7, linestyle=":")
     axes.text(0.99, np.log(2), "chance", transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=6, color="0.4")
-    axes.set(ylim=(0.2, 1.2))
+    axes.set(ylim=(min(0.2, 0.9 * lowest), 1.2))
     axes.set_xlabel("Epoch", fontsize=8)
     axes.set_ylabel("Cross-entropy (nats per image)", fontsize=8)
     axes.tick_params(labelsize=7)

@@ -39,7 +39,7 @@ def _epochs(rows: list[dict[str, Any]]) -> Claim:
     )
     if late:
         evidence += f" In {late} of {len(rows)} runs the lowest loss came in the last epoch, so the count is a lower bound."
-    equivariant = [model for model in models if model[0] in "cd" and model[1].isdigit()]
+    equivariant = [model for model in models if _equivariant(model)]
     files = [row["file"] for row in rows]
     if "attention" not in models or not equivariant:
         lacking = "the equivariant models." if "attention" in models else "attention and its equivariant kin."
@@ -59,6 +59,10 @@ def _epochs(rows: list[dict[str, Any]]) -> Claim:
     return Claim(claim, evidence, verdict + (f" (by {_runs(least)} of some: an indication)" if least < 3 else ""), files)
 
 
+def _equivariant(model: str) -> bool:
+    return model[0] in "cd" and model[1].isdigit()
+
+
 def _runs(count: int) -> str:
     return "one run" if count == 1 else f"{count} runs"
 
@@ -76,8 +80,7 @@ def _performance(table: dict[str, Any]) -> Claim:
         for kind in (True, False)
     ]
     evidence = f"In the paper's own table the equivariant rows average {means[0]:.2f} % and the two others {means[1]:.2f} %. "
-    pairs = [pair for pair in table["comparisons"] if pair["first"] not in ("lenet", "attention")]
-    sure = []
+    pairs = [pair for pair in table["comparisons"] if _equivariant(pair["first"])]
     for pair in pairs:
         low, high = (100 * edge for edge in pair["bootstrap"]["interval95"])
         evidence += (
@@ -85,21 +88,30 @@ def _performance(table: dict[str, Any]) -> Claim:
             "after Holm "
             f"p = {pair['bootstrap']['p_holm']:.3f} (bootstrap over sources) and {pair['mcnemar']['p_holm']:.3f} (McNemar). "
         )
-        if max(pair["bootstrap"]["p_holm"], pair["mcnemar"]["p_holm"]) < 0.05:
-            sure.append(f"{pair['first']} over {pair['second']}")
     short = [row["model"] for row in table["rows"] if row["undertrained"]]
     if short:
         evidence += f"Undertrained by this preset: {', '.join(short)}, so differences with it may be differences of training."
-    either = [pair for pair in pairs if min(pair["bootstrap"]["p_holm"], pair["mcnemar"]["p_holm"]) < 0.05]
+    better, worse = (_sure([pair for pair in pairs if (pair["bootstrap"]["difference"] > 0) == sign]) for sign in (True, False))
+    either = [pair for pair in pairs if min(_p_values(pair)) < 0.05 and pair["bootstrap"]["difference"] > 0]
     if not pairs:
         verdict = "not tested"
-    elif sure:
-        verdict = f"supported by both tests: {', '.join(sure)}"
+    elif better or worse:
+        told = {"supported by both tests": better, "contradicted by both tests, worse": worse}
+        verdict = "; ".join(f"{words}: {', '.join(those)}" for words, those in told.items() if those)
     elif either:
         verdict = "the tests disagree: suggested, not shown"
     else:
         verdict = "not shown"
     return Claim(claim, evidence, verdict, ["table1.json"])
+
+
+def _p_values(pair: dict[str, Any]) -> tuple[float, float]:
+    return pair["bootstrap"]["p_holm"], pair["mcnemar"]["p_holm"]
+
+
+def _sure(pairs: list[dict[str, Any]]) -> list[str]:
+    """Those that both tests tell apart, in words."""
+    return [f"{pair['first']} against {pair['second']}" for pair in pairs if max(_p_values(pair)) < 0.05]
 
 
 def _follows(found: dict[str, Any]) -> Claim:

@@ -132,6 +132,7 @@ def test_the_smallest_difference_has_the_power_asked_for():
     found = smallest_difference(153, 0.14)
     assert mcnemar_power(153, found["difference"], 0.14) == pytest.approx(0.8, abs=1e-3)
     assert smallest_difference(600, 0.14)["difference"] < found["difference"] < smallest_difference(153, 0.3)["difference"]
+    assert smallest_difference(153, 0.0)["difference"] is None
     assert smallest_difference(20, 0.05)["difference"] is None  # one source in twenty differs: no test can see that
 
 
