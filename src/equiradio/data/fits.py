@@ -18,6 +18,7 @@ from equiradio.data.pictures import NPY, PNG, picture
 from equiradio.errors import ImageRefusal
 
 GZIP = b"\x1f\x8b"
+CHUNK = 1 << 14  # bytes given to gzip at once: what it has not used it copies, once for every member
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".npy")
 KEPT_CARDS = re.compile(
     r"NAXIS|CTYPE\d|CRVAL\d|CRPIX\d|CDELT\d|CUNIT\d|CROTA\d|P[CV]\d+_\d+|CD\d_\d|PC00\d00\d|LONPOLE|LATPOLE|RADEC?SYS|EQUINOX|EPOCH|DATE-OBS|MJD-OBS"
@@ -115,19 +116,22 @@ def _read(path: Path, name: str, limits: Limits) -> bytes:
 
 def _gunzip(content: bytes, name: str, limits: Limits) -> bytes:
     """Unpacked, but never more than the limit: a small file can promise terabytes. Members behind the first are unpacked too."""
-    parts, total = [], 0
-    while content.startswith(GZIP):
+    view, at, parts, total = memoryview(content), 0, [], 0
+    while view[at : at + 2] == GZIP:
         unpack = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(unpack.decompress(content, limits.bytes + 1 - total))
-        except zlib.error as error:
-            raise ImageRefusal("damaged", name, f"gzip data that cannot be unpacked ({error})", "a whole file", CHANGED) from None
-        total += len(parts[-1])
-        if total > limits.bytes:
-            raise ImageRefusal("too_large", name, f"more than {limits.bytes:,} bytes unpacked", "fewer", "Cut the source out first.")
+        while not unpack.eof and at < len(view):
+            piece = view[at : at + CHUNK]
+            at += len(piece)
+            try:
+                parts.append(unpack.decompress(piece, limits.bytes + 1 - total))
+            except zlib.error as error:
+                raise ImageRefusal("damaged", name, f"gzip data that cannot be unpacked ({error})", "a whole file", CHANGED) from None
+            total += len(parts[-1])
+            if total > limits.bytes:
+                raise ImageRefusal("too_large", name, f"more than {limits.bytes:,} bytes unpacked", "fewer", "Cut the source out first.")
         if not unpack.eof:
             raise ImageRefusal("truncated", name, f"gzip data cut short, {total:,} bytes unpacked", "a whole file", CHANGED)
-        content = unpack.unused_data
+        at -= len(unpack.unused_data)
     return b"".join(parts)
 
 

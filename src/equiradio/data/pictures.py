@@ -24,7 +24,13 @@ def _png(content: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as file:
             _check(file.size[::-1], name)
+            if file.mode.startswith(("I", "F")):  # Pillow would clip what is above 255
+                raise ImageRefusal(
+                    "wrong_shape", name, "a PNG of more than 8 bits", "8 bits, pixels 0 to 255", "Give the FITS file instead."
+                )
             return np.array(file.convert("L"))
+    except ImageRefusal:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageRefusal("damaged", name, f"a PNG that cannot be read ({error})", "a whole PNG", "Write it anew.") from None
 

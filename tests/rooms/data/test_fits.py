@@ -72,6 +72,17 @@ def test_the_same_pixels_stored_otherwise_give_the_same_image(tmp_path, form):
     assert other.flags <= {"no_wcs"}
 
 
+def test_gzip_members_are_unpacked_one_after_the_other(tmp_path):
+    content = write(tmp_path / "plain.fits").read_bytes()
+    many = b"".join(gzip.compress(content[at : at + 1000]) for at in range(0, len(content), 1000))
+    empty = gzip.compress(b"") * 50_000  # a second; with a copy of all that follows at each it takes a minute
+    for packed in (many, gzip.compress(content) + empty, many + b"padding"):
+        assert np.array_equal(read_cutout(packed).image, read_cutout(content).image)
+    for cut in (1, 500, len(many) - 3):
+        with pytest.raises(ImageRefusal, match="cut short"):
+            read_cutout(many[: len(many) - cut])
+
+
 def test_scaled_integers_are_read_in_physical_values(tmp_path):
     hdu = fits.PrimaryHDU(sky(), header())
     hdu.scale("int32", bscale=1e-9, bzero=0.5)
@@ -180,6 +191,9 @@ def test_pictures_in_mirabest_form(tmp_path):
     np.save(tmp_path / "a.npy", image)
     for name in ("a.png", "a.npy"):
         assert np.array_equal(read_cutout(tmp_path / name).image, image)
+    Image.fromarray(image.astype(np.uint16) * 200).save(tmp_path / "deep.png")
+    with pytest.raises(ImageRefusal, match="more than 8 bits"):
+        read_cutout(tmp_path / "deep.png")
     file = io.BytesIO()
     np.save(file, image[:100])
     with pytest.raises(ImageRefusal, match="100 x 150; expected 150 x 150"):
