@@ -25,6 +25,7 @@ def do(model: str, seed: int, data: str, preset: str, folder: Path, device: str,
     from equiradio.settings import change
     from equiradio.settings import preset as settings_of
     from equiradio.studies.evaluate import evaluate
+    from equiradio.studies.plan import Item
     from equiradio.training.fit import train
 
     settings = change(settings_of(preset), {"model.name": model, "data.name": data, "training.seed": seed})
@@ -38,7 +39,7 @@ def do(model: str, seed: int, data: str, preset: str, folder: Path, device: str,
         state = f"{run.folder.name}: {card.state}, {card.epochs} epochs, {card.seconds:.0f} s, validation loss {card.best_validation_loss}"
         if card.state != "finished" or time.time() > end - SLACK:
             return state
-        if not run.metrics_file(data, "test").is_file():
+        if not Item(settings, run).evaluated:
             evaluate(run.folder, device=device, precision="bf16")
         return f"{state}, evaluated"
     except Exception:  # one failed run must not stop the others; its card says why

@@ -108,7 +108,7 @@ def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
     """The value as its field's type, or a refusal."""
     wanted = type(spec.default)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 1e300 else math.inf
     if wanted is tuple and isinstance(value, list):
         value = tuple(value)
     if type(value) is not wanted:
@@ -183,7 +183,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise SettingRefusal("--set", f"'{text}' has no '='", "key=value", "For example --set training.epochs=20.")
     try:
         return key.strip(), tomllib.loads(f"value = {value.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # not TOML, or a number of thousands of digits
         return key.strip(), value.strip()
 
 

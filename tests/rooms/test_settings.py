@@ -158,6 +158,12 @@ def test_assignments_are_read_as_toml_or_else_as_text(text, pair):
     assert parse_assignment(text) == pair
 
 
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "1" * 5000, "[" * 3000])
+def test_numbers_and_lists_that_nobody_can_mean_are_refused(value):
+    with pytest.raises(SettingRefusal, match=r"training\.learning_rate is "):
+        change(preset("fast"), dict([parse_assignment(f"training.learning_rate={value}")]))
+
+
 def test_an_assignment_without_equals_is_refused():
     assert refused(parse_assignment, "epochs") == "--set: 'epochs' has no '='; expected key=value. For example --set training.epochs=20."
 

@@ -91,7 +91,8 @@ def claimed(folder: Path) -> Iterator[Claim]:
 
 
 def lock_file(folder: Path) -> Path:
-    """``<folder>.lock``, beside the folder."""
+    """``<folder>.lock``, beside the folder; the same however the folder is spelled or linked to."""
+    folder = folder.resolve()
     return folder.with_name(f"{folder.name}.lock")
 
 

@@ -1,6 +1,7 @@
 """A training's folder: where each of its files lies, and nothing about what made them."""
 
 import csv
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from equiradio.artefacts.card import Card, read_card
 from equiradio.artefacts.files import write_text
 from equiradio.errors import RunRefusal
-from equiradio.settings import Settings, from_toml, to_toml
+from equiradio.settings import Settings, from_toml, keys, to_toml
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_accuracy", "learning_rate", "seconds", "images_per_second")
 
@@ -68,6 +69,20 @@ class Run:
             )
         return from_toml(self.settings_file)
 
+    def weights_digest(self) -> str:
+        """The beginning of the SHA-256 of all weights in the order of their names; predictions name the weights that they are of by it."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            numbers = load_file(self.weights_file)
+        except (SafetensorError, OSError) as error:
+            raise RunRefusal(self.weights_file, f"cannot be read ({error})", "whole weights", "Train anew.") from None
+        digest = hashlib.sha256()
+        for name, value in sorted(numbers.items()):
+            digest.update(name.encode() + value.tobytes())
+        return digest.hexdigest()[:12]
+
     def card(self) -> Card:
         return read_card(self.card_file)
 
@@ -92,3 +107,12 @@ class Run:
         except (ValueError, KeyError, TypeError, csv.Error) as error:
             do = "Take it away to go without, or train anew."
             raise RunRefusal(self.history_file, f"cannot be read ({error})", f"columns {', '.join(HISTORY)}", do) from None
+
+
+def refuse_other_settings(run: Run, settings: Settings) -> None:
+    """Refuse a run folder that holds a training by other settings than these."""
+    theirs = run.settings()
+    if theirs != settings:
+        values = [(key, *(getattr(getattr(s, key.split(".")[0]), key.split(".")[1]) for s in (theirs, settings))) for key in keys()]
+        differing = ", ".join(f"{key} {old!r} there, {new!r} asked" for key, old, new in values if old != new)
+        raise RunRefusal(run.folder, f"holds a training with other settings ({differing})", "the same settings", "Choose another --out.")

@@ -70,6 +70,15 @@ def read_predictions(path: str | Path) -> pa.Table:
     return _typed(table.select(PREDICTIONS.names), path)
 
 
+def predicted_by(path: Path) -> str | None:
+    """The digest of the weights (`Run.weights_digest`) that predictions are of; None where there are none, or they do not say."""
+    try:
+        told = (pq.read_schema(path).metadata or {}).get(b"weights")
+    except (pa.ArrowException, OSError):
+        return None
+    return told.decode() if told else None
+
+
 def _typed(table: pa.Table, path: Path) -> pa.Table:
     for field in PREDICTIONS:
         column = table.column(field.name)

@@ -11,6 +11,7 @@ from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
 
 INTERRUPTED = 130
+NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # of CUDA, of PyTorch's allocator on Windows and elsewhere
 USAGE_PROBLEM: type[Exception] = typer.BadParameter.__mro__[2]  # click's ClickException, of which newer typers carry a copy of their own
 
 app = typer.Typer(
@@ -62,6 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except MemoryError as error:
         print(f"memory: {error}; expected numbers that fit into it. Ask for less.", file=sys.stderr)
+        return 2
+    except RuntimeError as error:  # of PyTorch, whose own MemoryError is one of these
+        if not any(words in str(error) for words in NO_MEMORY):
+            raise
+        print(f"memory: {str(error).splitlines()[0]}; expected numbers that fit into it. Ask for less.", file=sys.stderr)
         return 2
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)

@@ -51,8 +51,8 @@ def reproduce(
             typer.echo(f"done here: {', '.join(outcome.done) or 'none'}; worked on elsewhere: {', '.join(outcome.elsewhere) or 'none'}")
             return
         if audit:
-            _audit(items, out, where, data_dir)
-        _report(out, outcome, preset, data_dir, as_json)
+            _audit(items, out, where, data_dir, as_json)
+        _report(out, outcome, preset, items[0].data, data_dir, as_json)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. Finished runs and epochs are kept in {out}; run the same command to go on.") from None
 
@@ -75,23 +75,24 @@ def _carry_out(items: list, out: Path, passes: int, where: str, data_dir: Path |
     return outcome
 
 
-def _audit(items: list, out: Path, where: str, data_dir: Path | None) -> None:
+def _audit(items: list, out: Path, where: str, data_dir: Path | None, as_json: bool) -> None:
     from equiradio.cli.progress import bars, print_table
     from equiradio.report.table1 import AUDIT, audit_rows
     from equiradio.studies.audit import audit_runs
 
     with bars() as step:
         found = audit_runs(items, out / "audit.json", data_dir=data_dir, device=where, step=step)
-    print_table(AUDIT, audit_rows(found), found["what"])
+    if not as_json:  # it lies in audit.json
+        print_table(AUDIT, audit_rows(found), found["what"])
 
 
-def _report(out: Path, outcome: Any, preset: str, data_dir: Path | None, as_json: bool) -> None:
+def _report(out: Path, outcome: Any, preset: str, data: str, data_dir: Path | None, as_json: bool) -> None:
     from equiradio.cli.progress import bars
     from equiradio.cli.report import show
     from equiradio.studies.report import report
 
     with bars() as step:
-        table = report(out, out, preset=preset, data_dir=data_dir, step=step)
+        table = report(out, out, preset=preset, data=data, data_dir=data_dir, step=step)
     show(table, out, as_json)
     if outcome.elsewhere:
         typer.echo(f"{len(outcome.elsewhere)} runs are worked on elsewhere; run the same command again when they are done.", err=True)

@@ -61,6 +61,7 @@ def evaluate(
     if passes < 0:
         raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
     run, classifier = Run(folder), load(folder, device, precision)
+    weights = run.weights_digest()
     history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
     settings = run.settings()
     sources = chosen_split(open_data(data or settings.data.name, data_dir), split)
@@ -80,12 +81,12 @@ def evaluate(
     columns = predict(classifier, sources, settings.training.seed, passes, batches, progress)
     if not all(np.isfinite(columns[name]).all() for name in ("logit_fri", "logit_frii")):
         raise RunRefusal(folder, "the network's answers are not finite numbers", "finite logits", "The weights are damaged; train anew.")
-    write_table(pa.table(columns, schema=PREDICTIONS), run.predictions_file(sources.name, split))
+    write_table(pa.table(columns, schema=PREDICTIONS.with_metadata({"weights": weights})), run.predictions_file(sources.name, split))
     scored = metrics(columns, data=sources.name, split=split, seed=settings.training.seed)
-    write_json(run.metrics_file(sources.name, split), scored)
     if history:
         save(loss_curves({classifier.card.model: history}), run.figure_file("loss"))
     _draw(run, classifier, sources, columns, "raw-figure2" in settings.training.compat, progress)
+    write_json(run.metrics_file(sources.name, split), scored)  # the last: where they are, everything is
     return scored
 
 

@@ -1,6 +1,7 @@
 """The page of a report: every number with the file it came from."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ CAPTIONS = {
 }
 
 
-def write_page(out: Path, results: Results, table: dict[str, Any], found: dict[str, Any], back: Path) -> None:
-    """Write report.html; ``back`` leads from it to the folder of results."""
+def write_page(out: Path, results: Results, table: dict[str, Any], found: dict[str, Any], figures: Sequence[str], back: Path) -> None:
+    """Write report.html, with the figures that were drawn into its folder; ``back`` leads from it to the folder of results."""
     page = Page("Bowles et al. 2021, reproduced")
     here = lambda path: (back / path).as_posix()
     run = [row for row in table["rows"] if row["seeds"]]
@@ -30,10 +31,9 @@ def write_page(out: Path, results: Results, table: dict[str, Any], found: dict[s
         page.text(found["lacking"])
     _tables(page, results, table, here)
     page.heading("Figures")
-    for name, caption in CAPTIONS.items():
-        if (out / f"{name}.png").is_file():
-            page.picture(out / f"{name}.png", caption)
-            page.text([Link(f"{name}.pdf", f"{name}.pdf")])
+    for name in figures:
+        page.picture(out / f"{name}.png", CAPTIONS[name])
+        page.text([Link(f"{name}.pdf", f"{name}.pdf")])
     _what_it_says(page, results, table, found, here)
     _audit(page, results, here)
     write_text(out / "report.html", page.render())

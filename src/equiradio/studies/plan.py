@@ -7,7 +7,8 @@ from typing import Any
 
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import is_claimed
-from equiradio.artefacts.run import Run
+from equiradio.artefacts.run import Run, refuse_other_settings
+from equiradio.artefacts.tables import predicted_by
 from equiradio.data.sources import Sources
 from equiradio.models.registry import check_name
 from equiradio.settings import Settings, change, preset, with_habits
@@ -56,7 +57,17 @@ class Item:
 
     @property
     def evaluated(self) -> bool:
-        return self.trained and self.run.metrics_file(self.data, SPLIT).is_file()
+        """Are there scores of the finished weights? Where these are not kept, or the scores are older than this rule, they are trusted."""
+        scores = self.run.metrics_file(self.data, SPLIT)
+        if not self.trained or not scores.is_file():
+            return False
+        told = predicted_by(self.run.predictions_file(self.data, SPLIT))
+        return told is None or not self.run.weights_file.is_file() or told == self.run.weights_digest()
+
+    def check_settings(self) -> None:
+        """Refuse a run that is there, of another plan."""
+        if self.run.settings_file.is_file():
+            refuse_other_settings(self.run, self.settings)
 
     def state(self) -> str:
         """In a word or two: evaluated, trained, claimed, failed, begun, to do."""

@@ -32,6 +32,7 @@ def report(
     out: Path,
     *,
     preset: str | None = None,
+    data: str | None = None,
     data_dir: Path | None = None,
     step: Step = lambda what, done, total: None,
 ) -> dict[str, Any]:
@@ -41,14 +42,14 @@ def report(
     ----------
     folder : finished runs, ``results`` or what ``equiradio reproduce --out`` named.
     out : where to.
-    preset : of the runs in the table; by default the one with most runs.
+    preset, data : of the runs in the table; by default those with most runs.
     data_dir : where MiraBest lies. Without it the images of Figure 2 and the overlap are left out, which the page says.
 
     Returns
     -------
     What table1.json holds.
     """
-    results = read_results(folder, preset)
+    results = read_results(folder, preset, data)
     everything, lacking = _data(results, data_dir)
     step("report", 1, 6)
     table = table1(results, _baseline(results, everything))
@@ -75,7 +76,7 @@ def report(
         _save(draw_figure3(results, gated, found["asymmetry"]), out / "figure3")
     write_json(out / "findings.json", found)
     step("report", 5, 6)
-    write_page(out, results, table, found, Path(os.path.relpath(folder.resolve(), out.resolve())))
+    write_page(out, results, table, found, FIGURES if gated else (), Path(os.path.relpath(folder.resolve(), out.resolve())))
     step("report", 6, 6)
     return table
 
@@ -129,9 +130,9 @@ def draw_figure2(results: Results, models: list[str], chosen: list[dict[str, Any
     for pick in chosen:
         title = f"{pick['class']}\n{pick['rule']}\n({pick['fitting']} fit)"
         name = pick["source_id"]
-        maps = [_map_of(results.of(model)[0], name) for model in models] if name else []
+        maps = [_map_of(results.shown(model), name) for model in models] if name else []
         rows.append(paper_figures.Row(title, images.get(name), maps, [pick["right"].get(model, True) for model in models]))
-    seeds = ", ".join(sorted({f"{results.of(model)[0].card.seed}" for model in models}))
+    seeds = ", ".join(sorted({f"{results.shown(model).card.seed}" for model in models}))
     note = (
         "Rule: of each class the first source by name that is right by all models, split, wrong by all "
         f"(seed-mean probability over the passes). Maps: seed {seeds}. Contour: lit pixels of the input; dashed: wrong class. "
@@ -152,7 +153,7 @@ def draw_figure3(results: Results, models: list[str], found: list[dict[str, Any]
     for trained in (True, False):
         panels = []
         for model in shown:
-            first = results.of(model)[0]
+            first = results.shown(model)
             path = first.run.maps_file if trained else results.untrained.get(model)
             if path is None:
                 continue

@@ -47,6 +47,7 @@ def carry_out(
         step("runs", number, len(items))
         heading = f"run {number + 1} of {len(items)}: {item.name}"
         try:
+            item.check_settings()
             if not item.evaluated:
                 with claimed(item.run.folder) as claim:
                     if item.failed:
@@ -124,8 +125,11 @@ class TimeLeft:
         return total
 
     def told(self) -> str:
-        """In words."""
-        left = self.left()
+        """In words; nothing where another run's card cannot be read, which is no matter of the run that is training."""
+        try:
+            left = self.left()
+        except (Refusal, OSError):
+            return ""
         return (
             ""
             if left is None

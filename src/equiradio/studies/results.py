@@ -51,8 +51,15 @@ class Result:
 
     @cached_property
     def maps(self) -> dict[str, np.ndarray] | None:
-        """The arrays of maps.npz; None for networks without gates."""
-        return read_maps(self.run.maps_file) if self.run.maps_file.is_file() else None
+        """The arrays of maps.npz; None for networks without gates. Those of other sources than the predictions' are refused."""
+        if not self.run.maps_file.is_file():
+            return None
+        maps = read_maps(self.run.maps_file)
+        if set(maps["source_id"].tolist()) != set(self.predictions.source_ids.tolist()):
+            found = f"maps of {len(maps['source_id']):,} sources that are not those of the {SPLIT} split"
+            do = "Run 'equiradio evaluate' on the run again; maps are those of the last evaluation."
+            raise RunRefusal(self.run.maps_file, found, f"maps of {self.predictions_file.name}", do)
+        return maps
 
 
 @dataclass(frozen=True)
@@ -70,14 +77,18 @@ class Results:
         """The runs of a model by seed."""
         return sorted((result for result in self.runs if result.model == model), key=lambda result: result.card.seed)
 
+    def shown(self, model: str) -> Result:
+        """The first seed of a model that has maps."""
+        return next(result for result in self.of(model) if result.maps is not None)
 
-def read_results(folder: Path, wanted: str | None = None) -> Results:
+
+def read_results(folder: Path, wanted: str | None = None, wanted_data: str | None = None) -> Results:
     """Every run in a folder, or in the folders in it.
 
     Parameters
     ----------
     folder : such as ``results`` or what ``equiradio reproduce --out`` named.
-    wanted : preset of Table 1; by default the one with most runs that are evaluated.
+    wanted, wanted_data : preset and data set of Table 1; by default those with most runs that are evaluated.
 
     Raises
     ------
@@ -90,7 +101,7 @@ def read_results(folder: Path, wanted: str | None = None) -> Results:
     evaluated = [result for result in found if result.predictions_file.is_file()]
     usual = [result for result in evaluated if result.as_preset]
     kinds = Counter((result.card.data, result.settings.training.preset) for result in usual)
-    kinds = Counter({kind: count for kind, count in kinds.items() if wanted in (None, kind[1])})
+    kinds = Counter({kind: count for kind, count in kinds.items() if wanted in (None, kind[1]) and wanted_data in (None, kind[0])})
     if not kinds:
         told = f"{len(found)} runs, {len(evaluated)} of them with predictions on the {SPLIT} split, none by preset {wanted or 'alone'}"
         raise RunRefusal(folder, told, "at least one finished and evaluated run", "Run 'equiradio evaluate' on the runs first.")

@@ -23,7 +23,7 @@ from equiradio.data.datasets import open_data
 from equiradio.data.module import SourcesModule
 from equiradio.data.preprocess import preprocessing
 from equiradio.data.sources import Sources
-from equiradio.errors import Refusal
+from equiradio.errors import TrainingRefusal
 from equiradio.inference.device import choose_device, choose_precision
 from equiradio.inference.forms import settle_forms
 from equiradio.layers.memory import keep_large_blocks
@@ -69,9 +69,11 @@ def train(
     check_name(settings.model.name)
     accelerator = choose_device(device)
     sources = open_data(settings.data.name, data_dir)  # refused before anything is written
-    ours = claim is None and not rank_zero_only.rank  # the other processes of a distributed training work under the first one's claim
-    with claimed(out) if ours else nullcontext(claim) as held:
-        return _train(settings, Run(out), sources, resume, accelerator, report, _Watcher(step, max_minutes, held), trainer_options or {})
+    options = trainer_options or {}
+    follower = bool(rank_zero_only.rank) and any(options.get(name, 1) != 1 for name in ("devices", "num_nodes"))
+    # the other processes of a distributed training work under the first one's claim, in the folder that it has begun
+    with claimed(out) if claim is None and not follower else nullcontext(claim) as held:
+        return _train(settings, Run(out), sources, resume or follower, accelerator, report, _Watcher(step, max_minutes, held), options)
 
 
 def _train(
@@ -114,13 +116,13 @@ def _train(
     except SystemExit:  # Lightning's answer to Ctrl-C
         keeper.write_card("interrupted")
         raise KeyboardInterrupt from None
-    except KeyboardInterrupt:
-        keeper.write_card("interrupted")
-        raise
     except Claimed:  # the card is the new holder's
         raise
-    except Refusal as refusal:
+    except TrainingRefusal as refusal:
         keeper.write_card("failed", reason=str(refusal))
+        raise
+    except BaseException:  # Ctrl-C, no memory left, a defect of ours: nothing that training on cannot mend
+        keeper.write_card("interrupted")
         raise
     done = len(keeper.rows) >= settings.training.epochs or keeper.out_of_patience(settings.training.patience)
     keeper.write_card("finished" if done else "interrupted")

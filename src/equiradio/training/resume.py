@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from equiradio.artefacts.run import Run
+from equiradio.artefacts.run import Run, refuse_other_settings
 from equiradio.artefacts.weights import read_weights
 from equiradio.data.sources import Sources
 from equiradio.errors import RunRefusal
 from equiradio.models.registry import group_of
-from equiradio.settings import Settings, keys
+from equiradio.settings import Settings
 from equiradio.training.keeper import RunKeeper
 
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch")  # of a Lightning checkpoint
@@ -27,7 +27,7 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
             found = "a folder with other files and no settings.toml" if run.folder.is_dir() else "a file"
             raise RunRefusal(run.folder, found, "an empty or new folder, or a run", "Choose another --out.")
         return None
-    _refuse_other_settings(run, settings)
+    refuse_other_settings(run, settings)
     if not resume:
         epochs = len(run.history()) if run.history_file.is_file() else 0
         found = f"holds a training already ({epochs} of {settings.training.epochs} epochs done)"
@@ -44,14 +44,6 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
         raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", do)
     read_weights(run.weights_file, model=settings.model.name, group=group.name if group else "none")
     return run.checkpoint
-
-
-def _refuse_other_settings(run: Run, settings: Settings) -> None:
-    theirs = run.settings()
-    if theirs != settings:
-        values = [(key, *(getattr(getattr(s, key.split(".")[0]), key.split(".")[1]) for s in (theirs, settings))) for key in keys()]
-        differing = ", ".join(f"{key} {old!r} there, {new!r} asked" for key, old, new in values if old != new)
-        raise RunRefusal(run.folder, f"holds a training with other settings ({differing})", "the same settings", "Choose another --out.")
 
 
 def _data_of_checkpoint(checkpoint: Path) -> str:

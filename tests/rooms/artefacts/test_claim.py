@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,16 @@ def test_the_law_of_one_holder_catches_a_lock_that_looks_before_it_writes(folder
     monkeypatch.setattr(module.os, "O_EXCL", 0)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         law_of_one_holder(folder)
+
+
+def test_a_folder_has_one_lock_however_it_is_spelled(folder, tmp_path, monkeypatch):
+    folder.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    for spelled in (Path(), folder / ".." / folder.name, tmp_path / "link", Path("..") / folder.name):
+        assert lock_file(spelled) == lock_file(folder)
+    with claimed(folder), pytest.raises(Claimed), claimed(Path()):
+        pass
 
 
 def test_of_many_that_try_at_once_one_gets_it(folder):

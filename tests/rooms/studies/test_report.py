@@ -11,9 +11,10 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from fake_results import NAMES, answers, fake_results, write_run
+from fake_results import NAMES, answers, fake_results, write_maps, write_run
 
 from equiradio.artefacts.run import Run
+from equiradio.errors import RunRefusal
 from equiradio.report.paper import MODELS
 from equiradio.studies import report as study
 from equiradio.studies.map_findings import figure2_sources, images_to_converge
@@ -167,6 +168,35 @@ def test_figures_are_handed_what_was_stored(written):
     assert said.count("image not here") == 5
     assert "no such source" in said
     assert "Rule: of each class the first source by name" in " ".join(second.get_supxlabel().split())
+
+
+def test_maps_of_other_sources_are_refused_and_other_reports_figures_left_out(tmp_path):
+    runs, out = tmp_path / "results" / "runs", tmp_path / "out"
+    run = write_run(runs, "lenet", 0, answers([]))
+    out.mkdir()
+    (out / "figure1.png").write_bytes(b"of another report")
+    report(tmp_path / "results", out, data_dir=tmp_path)
+    assert "figure1" not in (out / "report.html").read_text()
+    run = write_run(runs, "attention", 0, answers([]))
+    write_maps(run.maps_file, odd=0.5)
+    with np.load(run.maps_file) as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez(run.maps_file, **arrays | {"source_id": np.char.add("validation-", NAMES)})
+    with pytest.raises(RunRefusal, match="maps of 40 sources that are not those of the test split"):
+        report(tmp_path / "results", out, data_dir=tmp_path)
+
+
+def test_figure_2_takes_the_first_seed_that_has_maps(tmp_path):
+    run = [write_run(tmp_path / "runs", "attention", seed, answers([])) for seed in (0, 1)][1]
+    write_maps(run.maps_file, odd=0.5)
+    assert read_results(tmp_path).shown("attention").card.seed == 1
+
+
+def test_the_data_set_asked_for_is_reported(tmp_path):
+    write_run(tmp_path / "runs", "lenet", 0, answers([]))
+    assert read_results(tmp_path, "fast", "mirabest").data == "mirabest"
+    with pytest.raises(RunRefusal, match="none by preset fast"):
+        read_results(tmp_path, "fast", "simulated")
 
 
 def test_a_report_needs_no_torch():

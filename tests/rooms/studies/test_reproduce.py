@@ -4,12 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from equiradio.artefacts.claim import claimed, lock_file
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.tables import read_predictions, write_table
 from equiradio.cli.main import main
 from equiradio.data.datasets import open_data
 from equiradio.errors import SettingRefusal, TrainingRefusal
+from equiradio.settings import change
 from equiradio.studies import reproduce as study
 from equiradio.studies.plan import Item, estimate, images_of, plan, rows
 from equiradio.studies.reproduce import TimeLeft, carry_out, check_part, untrained_maps
@@ -115,6 +118,58 @@ def test_a_run_that_fails_does_not_stop_the_others_and_stays_failed(items, train
         assert (list(outcome.failed), outcome.done) == ([items[0].name], [items[1].name])
     assert "failed before (" in outcome.failed[items[0].name]
     assert trainings == [item.name for item in items]
+
+
+def test_scores_of_weights_that_were_trained_on_since_do_not_count(items, trainings):
+    carry_out(items[:1], passes=1)
+    item, scores = items[0], items[0].run.metrics_file("simulated", "test")
+    before = scores.read_bytes()
+    scores.write_text("{}")
+    numbers = load_file(item.run.weights_file)
+    save_file({name: value + 1 for name, value in numbers.items()}, item.run.weights_file, {"model": "lenet", "group": "none"})
+    assert item.state() == "to evaluate"
+    save_file(numbers, item.run.weights_file, {"model": "lenet", "group": "none"})
+    assert item.state() == "done"
+    evaluation = item.run.predictions_file("simulated", "test")
+    write_table(read_predictions(evaluation).replace_schema_metadata({"weights": "of an earlier epoch"}), evaluation)
+    carry_out(items[:1], passes=1)
+    assert scores.read_bytes() == before
+    assert trainings == [item.name]
+
+
+def test_an_evaluation_that_stops_at_its_maps_is_not_done(tiny, tmp_path, monkeypatch):
+    from equiradio.explain import attention
+    from equiradio.studies import evaluate
+
+    monkeypatch.setattr(attention, "ANGLES", 4)
+    item, draw = Item(tiny("attention"), Run(tmp_path / "run")), evaluate.map_arrays
+    monkeypatch.setattr(evaluate, "map_arrays", stop)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out([item], passes=1)
+    assert item.state() == "to evaluate"
+    monkeypatch.setattr(evaluate, "map_arrays", draw)
+    assert carry_out([item], passes=1).done == ["run"]
+    assert item.run.maps_file.is_file()
+
+
+def stop(*arguments, **options):
+    raise KeyboardInterrupt
+
+
+def test_a_run_of_other_settings_is_not_taken_for_the_one_asked_for(items, tmp_path, trainings):
+    carry_out(items, passes=1)
+    others = [Item(change(item.settings, {"data.name": str(tmp_path / "another")}), item.run) for item in items]
+    outcome = carry_out(others, passes=1)
+    assert outcome.done == []
+    assert all("holds a training with other settings (data.name" in line for line in outcome.failed.values())
+
+
+def test_a_card_that_cannot_be_read_is_no_failure_of_the_run_that_trains(items):
+    items[1].run.folder.mkdir(parents=True)
+    items[1].run.card_file.touch()
+    outcome = carry_out(items, passes=1)
+    assert (outcome.done, list(outcome.failed)) == ([items[0].name], [items[1].name])
+    assert items[0].run.card().state == "finished"
 
 
 def test_two_trainings_in_one_folder_are_locked_out(tiny, tmp_path, capsys, sky):

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from equiradio.artefacts.claim import Claimed, claimed
 from equiradio.artefacts.run import HISTORY, Run
 from equiradio.artefacts.weights import read_weights
 from equiradio.data.augment import VALIDATION, draw_poses
 from equiradio.data.datasets import open_data
-from equiradio.errors import ModelRefusal, SettingRefusal, TrainingRefusal
+from equiradio.errors import ModelRefusal, RunRefusal, SettingRefusal, TrainingRefusal
 from equiradio.inference.classifier import load
 from equiradio.models.registry import build
 from equiradio.training import fit
@@ -167,6 +168,31 @@ def test_interrupted_from_python_it_is_a_keyboard_interrupt_and_the_card_says_so
     with pytest.raises(KeyboardInterrupt):
         train(tiny(), tmp_path / "run", device="cpu", report=report)
     assert Run(tmp_path / "run").card().state == "interrupted"
+
+
+@pytest.mark.parametrize("error", [RunRefusal("another run", "cannot be read", "a card", "Mend it."), RuntimeError("out of memory")])
+def test_what_stops_a_training_without_being_its_fault_leaves_it_to_go_on(tiny, tmp_path, error):
+    def report(row):
+        raise error
+
+    with pytest.raises(type(error)):
+        train(tiny(), tmp_path / "run", device="cpu", report=report)
+    assert Run(tmp_path / "run").card().state == "interrupted"
+
+
+@pytest.mark.parametrize("options", [{"devices": 2, "strategy": "ddp"}, {"num_nodes": 2}])
+def test_the_other_processes_of_a_distributed_training_follow_the_first(tiny, tmp_path, monkeypatch, options):
+    """They work in the folder that it has begun, under its claim; alone, a rank set by a scheduler excuses nobody from either."""
+    settings, seen = tiny(), []
+    Run(tmp_path / "run").write_settings(settings)
+    monkeypatch.setattr(fit, "_train", lambda settings, run, sources, resume, *rest: seen.append(resume))
+    monkeypatch.setattr(fit.rank_zero_only, "rank", 1)
+    with claimed(tmp_path / "run"):
+        train(settings, tmp_path / "run", device="cpu", trainer_options=options)
+        with pytest.raises(Claimed):
+            train(settings, tmp_path / "run", device="cpu")
+    train(settings, tmp_path / "run", device="cpu")
+    assert seen == [True, False]
 
 
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(tiny, tmp_path):
