@@ -8,9 +8,9 @@ Usage: python scripts/calibrate.py ask validation --minutes 9 attention:8 c4-att
 
 import argparse
 import time
-from pathlib import Path
 
 import numpy as np
+from calibration_fit import answers_file, fit, score
 
 from equiradio.artefacts.files import write_atomically
 from equiradio.artefacts.packaged import packaged_card
@@ -18,20 +18,14 @@ from equiradio.data.datasets import open_data
 from equiradio.inference.classifier import load
 from equiradio.inference.ensemble import one_pose
 
-KEPT = Path("calibration")  # not in the repository; what follows from it is, in the cards
-
-
-def answers_file(model: str, split: str, member: int, pose: int) -> Path:
-    return KEPT / f"{model}-{split}-member{member}-pose{pose}.npz"
-
 
 def ask(split: str, model: str, poses: int, end: float) -> bool:
     """Every member in every pose, what is there left alone; False where time ran out."""
     images = open_data("mirabest").of_split(split).images
     classifier = load(model)
     for pose in range(poses):
-        for number, member in enumerate(classifier.members):
-            file = answers_file(model, split, number, pose)
+        for member in classifier.members:
+            file = answers_file(member, split, pose)
             if file.is_file():
                 continue
             if time.time() > end:
@@ -55,8 +49,6 @@ def main() -> None:
             model, _, poses = word.partition(":")
             ask(split, model, int(poses or packaged_card(model)["poses"]), end)
         return
-    from calibration_fit import fit, score
-
     for model in (word.partition(":")[0] for word in given.words):
         (fit if given.step == "fit" else score)(model)
 

@@ -19,22 +19,28 @@ from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import brier, ece, nll
 from equiradio.evaluation.scores import scores
 from equiradio.inference.answering import frii, squared_distance
+from equiradio.inference.classifier import Classifier, load, weights_hash
 
-KEPT = Path("calibration")
+KEPT = Path("calibration")  # not in the repository; what follows from it is, in the cards
 SELECTIVE = 0.95  # accuracy wanted of the sources that are not abstained from
 FLAGGED = 3.0  # percent of cross-fitted validation sources beyond the reach, so that a test split of 153 stays below 5
 WORTH = 0.005  # nats of validation NLL that more poses must win to be worth their time
 POSE_CHOICES = (1, 2, 4, 8)
 
 
-def kept(model: str, split: str, members: int, sources: int) -> tuple[np.ndarray, np.ndarray]:
+def answers_file(member: Classifier, split: str, pose: int) -> Path:
+    """Named by the weights, so that no other member's answers are ever taken for these."""
+    return KEPT / f"{member.card.model}-{split}-{weights_hash([member])[:12]}-pose{pose}.npz"
+
+
+def kept(model: str, split: str, sources: int) -> tuple[np.ndarray, np.ndarray]:
     """Logits (members, poses, sources, 2) and features of pose 0 (members, sources, features), of the poses that every member has."""
-    poses = 0
-    while all((KEPT / f"{model}-{split}-member{m}-pose{poses}.npz").is_file() for m in range(members)):
+    poses, members = 0, load(model).members
+    while all(answers_file(member, split, poses).is_file() for member in members):
         poses += 1
     if not poses:
-        raise RunRefusal(KEPT, f"no answers of all {members} members of {model} on {split}", "pose 0 at least", "Run 'ask' first.")
-    files = [[np.load(KEPT / f"{model}-{split}-member{m}-pose{p}.npz") for p in range(poses)] for m in range(members)]
+        raise RunRefusal(KEPT, f"no answers of all {len(members)} members of {model} on {split}", "pose 0 at least", "Run 'ask' first.")
+    files = [[np.load(answers_file(member, split, pose)) for pose in range(poses)] for member in members]
     logits, features = np.array([[f["logits"] for f in row] for row in files]), np.array([row[0]["features"] for row in files])
     if logits.shape[2] != sources or not (np.isfinite(logits).all() and np.isfinite(features).all()):
         raise RunRefusal(KEPT, f"answers of {model} for {logits.shape[2]} sources, or not finite", f"{sources} finite", "Ask anew.")
@@ -58,7 +64,7 @@ def fit(model: str) -> None:
     """Choose everything on validation answers and write it into the card."""
     card = packaged_card(model)
     labels = open_data("mirabest").of_split("validation").labels
-    logits, features = kept(model, "validation", len(card["members"]), len(labels))
+    logits, features = kept(model, "validation", len(labels))
     poses, temperature, curve = likeliest(logits, labels)
     before, after = (frii(logits[:, :poses], t).mean((0, 1)) for t in (1.0, temperature))
     threshold = abstention(labels, after)
@@ -126,7 +132,7 @@ def score(model: str) -> None:
     """Test scores as shipped, into the card. Nothing is chosen here."""
     card = packaged_card(model)
     sources = open_data("mirabest").of_split("test")
-    logits, features = kept(model, "test", len(card["members"]), len(sources.labels))
+    logits, features = kept(model, "test", len(sources.labels))
     if logits.shape[1] < card["poses"]:
         raise RunRefusal(KEPT, f"{logits.shape[1]} poses of {model} on test", f"the card's {card['poses']}", "Run 'ask test' to its end.")
     logits = logits[:, : card["poses"]]

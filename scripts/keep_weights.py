@@ -20,17 +20,22 @@ PACKAGED = Path("src/equiradio/weights")
 def main(models: list[str]) -> None:
     for model in models:
         file = PACKAGED / model / "card.json"
-        members = {member["seed"]: member for member in (json.loads(file.read_text())["members"] if file.is_file() else [])}
+        card = json.loads(file.read_text()) if file.is_file() else {"model": model, "members": []}
+        before = {member["seed"]: member for member in card["members"]}
+        members = dict(before)
         for folder in sorted(Path("runs").glob(f"{model}-mirabest-fast-seed*")):
             run = Run(folder)
-            card = run.card()
-            if card.state != "finished":
+            trained = run.card() if run.card_file.is_file() else None  # a lock, or a run that has just begun
+            if trained is None or trained.state != "finished":
                 continue
-            state = read_weights(run.weights_file, model=model, group=card.group)
+            state = read_weights(run.weights_file, model=model, group=trained.group)
             halved = {name: value.half() if value.dtype == torch.float32 else value for name, value in state.items()}
-            write_weights(PACKAGED / model / f"seed{card.seed}.safetensors", halved, model=model, group=card.group)
-            members[card.seed] = asdict(card)
-        write_json(file, {"model": model, "members": [members[seed] for seed in sorted(members)]})
+            write_weights(PACKAGED / model / f"seed{trained.seed}.safetensors", halved, model=model, group=trained.group)
+            members[trained.seed] = asdict(trained)
+        if not members:
+            raise SystemExit(f"{model}: no finished run in runs/ and none kept; expected runs/{model}-mirabest-fast-seed<k>. Train first.")
+        kept = card if members == before else {"model": model}  # what was chosen for other members is not for these
+        write_json(file, kept | {"members": [members[seed] for seed in sorted(members)]})
         print(f"{model}: seeds {', '.join(map(str, sorted(members)))}")
 
 

@@ -12,9 +12,12 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 import calibrate
 import calibration_fit as fitting
+import keep_weights
+from safetensors.numpy import load_file, save_file
 from strange_skies import KINDS
 
 from equiradio.artefacts import packaged
+from equiradio.artefacts.files import write_json
 from equiradio.artefacts.flags import BITS
 from equiradio.artefacts.packaged import default_name, packaged_card, packaged_names
 from equiradio.artefacts.weights import read_weights
@@ -45,7 +48,7 @@ def shelf(trained, sky, tmp_path, monkeypatch):
     known = type("Known", (), {"of_split": lambda self, split: sources.of_split(splits[split])})()
     for module in (calibrate, fitting):
         monkeypatch.setattr(module, "open_data", lambda name: known)
-        monkeypatch.setattr(module, "KEPT", tmp_path / "answers")
+    monkeypatch.setattr(fitting, "KEPT", tmp_path / "answers")
     assert read_weights(folder / "seed0.safetensors", model="lenet", group="none")
     return folder
 
@@ -124,3 +127,40 @@ def test_packaged_weights_are_not_sure_of_strange_skies(name):
     images = [to_mirabest(make(seed)) for make in KINDS.values() for seed in range(2)]
     rows = load(name).classify(images).to_pylist()
     assert [row["uncertain"] for row in rows] == [True] * len(images)
+
+
+def test_answers_are_those_of_the_weights_that_gave_them(shelf):
+    """A member that was trained anew is asked anew, wherever it stands."""
+    calibrate.ask("validation", "lenet", 1, 1e12)
+    before = fitting.kept("lenet", "validation", 24)[0]
+    path = shelf / "seed1.safetensors"
+    changed = {name: value * 1.5 if "weight" in name else value for name, value in load_file(path).items()}
+    save_file(changed, path, {"model": "lenet", "group": "none"})
+    with pytest.raises(RunRefusal, match="no answers of all 2 members"):
+        fitting.kept("lenet", "validation", 24)
+    calibrate.ask("validation", "lenet", 1, 1e12)
+    after = fitting.kept("lenet", "validation", 24)[0]
+    assert np.array_equal(after[0], before[0])
+    assert not np.allclose(after[1], before[1])
+
+
+def test_weights_are_kept_beside_those_that_are_there(trained, tmp_path, monkeypatch):
+    """Runs that go on are left out; what was calibrated stays while the members do."""
+    monkeypatch.chdir(tmp_path)
+    run = Path("runs/lenet-mirabest-fast-seed0")
+    shutil.copytree(trained("lenet"), run)
+    Path("runs/lenet-mirabest-fast-seed1").mkdir()
+    Path("runs/lenet-mirabest-fast-seed0.lock").touch()
+    with pytest.raises(SystemExit, match="no finished run"):
+        keep_weights.main(["attention"])
+    keep_weights.main(["lenet"])
+    file = keep_weights.PACKAGED / "lenet" / "card.json"
+    card = json.loads(file.read_text())
+    assert [member["seed"] for member in card["members"]] == [0]
+    write_json(file, card | {"temperature": 1.1})
+    keep_weights.main(["lenet"])
+    assert json.loads(file.read_text())["temperature"] == 1.1
+    write_json(run / "card.json", json.loads((run / "card.json").read_text()) | {"seed": 4})
+    keep_weights.main(["lenet"])
+    card = json.loads(file.read_text())
+    assert ([member["seed"] for member in card["members"]], "temperature" in card) == ([0, 4], False)
