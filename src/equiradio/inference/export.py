@@ -48,8 +48,8 @@ def ordinary(convolution: nn.Module) -> nn.Conv2d:
         return convolution.export()
     assert isinstance(convolution, nn.Conv2d)
     out, fields, size, _ = convolution.weight.shape
-    plain = nn.Conv2d(fields, out, size, padding=size // 2, bias=convolution.bias is not None, dtype=convolution.weight.dtype)
-    plain.load_state_dict(convolution.state_dict())
+    plain = nn.Conv2d(fields, out, size, padding=size // 2, bias=convolution.bias is not None)
+    plain.load_state_dict({name: value.clone() for name, value in convolution.state_dict().items()}, assign=True)
     return plain
 
 

@@ -99,7 +99,8 @@ def _difference(classifier: Classifier, ask: Callable[[Tensor], Any]) -> float:
     for count in BATCHES:
         images = _some_images(count)
         with torch.inference_mode():
-            expected = classifier.network(classifier.preprocess(images)).logits.float().softmax(1).numpy()
+            shown = classifier.preprocess(images.to(classifier.device))
+            expected = classifier.network(shown).logits.float().softmax(1).cpu().numpy()
         answer = np.asarray(ask(images))
         largest = max(largest, float(np.abs(answer - expected).max()) if answer.shape == expected.shape else np.inf)
     return largest

@@ -83,8 +83,15 @@ class _Score(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """In the types of forward, also where it is called inside an autocast."""
+        with torch.autocast(grad.device.type, enabled=False):
+            return _Score._backward(grad, *ctx.saved_tensors)
+
+    @staticmethod
+    def _backward(
+        grad: Tensor, features: Tensor, context: Tensor, from_features: Tensor, to_score: Tensor, rows: Tensor, columns: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Products with few columns are written so that the long matrix stands transposed or last: several times faster on a CPU."""
-        features, context, from_features, to_score, rows, columns = ctx.saved_tensors
         d_features, d_context = torch.empty_like(features), torch.zeros_like(context)
         d_from, d_to = torch.zeros_like(from_features), torch.zeros_like(to_score)
         back = (to_score[:, None] * from_features).T.contiguous()

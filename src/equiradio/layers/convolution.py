@@ -70,8 +70,9 @@ class SteeredConvolution(nn.Module, ABC):
         super().__init__()
         self.fields_in, self.fields_out, self.group, self.size = fields_in, fields_out, group, size
         scale = torch.from_numpy(weight_scale(size)).float()
-        self.weight = nn.Parameter(torch.randn(*weight_shape, len(scale)) * scale / math.sqrt(math.prod(weight_shape[1:])))
-        self._kept: tuple[tuple, Tensor] | None = None
+        normal = torch.randn(*weight_shape, len(scale))
+        self.weight = nn.Parameter(normal * scale.to(normal.device) / math.sqrt(math.prod(weight_shape[1:])))
+        self._kept: tuple[tuple, Tensor, Tensor] | None = None
 
     @abstractmethod
     def filters(self) -> Tensor:
@@ -84,14 +85,20 @@ class SteeredConvolution(nn.Module, ABC):
     def _current(self, make: Callable[[], Tensor]) -> Tensor:
         """What is made of the weights: anew where a gradient is wanted, and kept in evaluation for as long as they don't change.
 
-        A change through ``weight.data`` in place is invisible to torch: call `train` or `eval` after it.
+        A change through ``weight.data`` in place, or by a fused optimiser, is invisible to torch. What was kept is forgotten where a
+        gradient is wanted, as before every step it is; after a change without one call `train` or `eval`.
         """
-        if self.training or torch.is_grad_enabled():
+        weight = self.weight
+        if self.training or torch.is_grad_enabled() or weight.is_inference():
+            self._kept = None
             return make()
-        key = (make.__name__, self.weight.data_ptr(), self.weight._version, self.weight.dtype, self.weight.device)
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, make()
-        return self._kept[1]
+        kind = weight.device.type
+        cast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        key = (make.__name__, weight.data_ptr(), weight._version, weight.dtype, weight.device, cast)
+        kept = self._kept
+        if kept is None or kept[0] != key:
+            kept = self._kept = key, make(), weight.detach()  # which holds the memory, so that no other weight comes to lie there
+        return kept[1]
 
     def train(self, mode: bool = True) -> "SteeredConvolution":
         self._kept = None
@@ -99,7 +106,8 @@ class SteeredConvolution(nn.Module, ABC):
 
     def export(self) -> nn.Conv2d:
         """An ordinary convolution with the same numbers, on channels as `to_channels` orders them."""
-        filters = self.filters().detach()
+        with torch.autocast(self.weight.device.type, enabled=False):
+            filters = self.filters().detach()
         plain = nn.Conv2d(filters.shape[1], filters.shape[0], self.size, padding=self.size // 2, bias=False)
         plain.weight = nn.Parameter(filters.clone(memory_format=torch.contiguous_format))
         return plain.train(self.training)
@@ -154,7 +162,8 @@ class SteerableConvolution(SteeredConvolution):
     def products(self) -> Tensor:
         """What the Winograd form multiplies by, in place of `filters`, in float32 or better: bf16 has too few digits for it."""
         with torch.autocast(self.weight.device.type, enabled=False):
-            return spread_filters(self.filters())
+            filters = self.filters()
+            return spread_filters(filters.to(torch.promote_types(filters.dtype, torch.float32)))
 
     def forward(self, fields: Tensor) -> Tensor:
         if self.form == "fourier":

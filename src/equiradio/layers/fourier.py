@@ -128,7 +128,7 @@ class _Bank:
 
 def _pieces(components: Tensor, bank: _Bank) -> list[slice]:
     size = 1
-    if components.device.type != "cpu":
+    if components.device.type != "cpu" and len(components):
         size = max(1, PIECE // (components[0].numel() * components.element_size() * len(slots(bank.group, bank.size))))
     return [slice(start, start + size) for start in range(0, len(components), size)]
 
@@ -171,11 +171,13 @@ def fourier_convolution(fields: Tensor, matrices: Tensor, group: Group, size: in
     """
     batch, count, order, height, width = fields.shape
     kind = fields.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else fields.dtype
+    cast = torch.is_autocast_enabled(kind) and fields.dtype != torch.float64  # which autocast leaves as it is
+    dtype = torch.get_autocast_dtype(kind) if cast else fields.dtype
     with torch.autocast(kind, enabled=False):
         analysis, synthesis = _transforms(group, dtype, fields.device)
-        columns = fields.permute(0, 3, 4, 2, 1).reshape(-1, order, count).to(dtype)
-        components = torch.matmul(analysis, columns).view(batch, height, width, -1)
+        columns = fields.permute(0, 3, 4, 2, 1).reshape(batch * height * width, order, count).to(dtype)
+        components = torch.matmul(analysis, columns).view(batch, height, width, len(analysis) * count)
         answer = _Product.apply(components, matrices.to(dtype), _Bank(group, size))
-        columns = torch.matmul(synthesis, answer.view(batch * height * width, -1, matrices.shape[2] // 2))
-        return columns.view(batch, height, width, order, -1).permute(0, 4, 3, 1, 2)
+        wanted = matrices.shape[2] // 2
+        columns = torch.matmul(synthesis, answer.view(batch * height * width, 2 * len(matrices), wanted))
+        return columns.view(batch, height, width, order, wanted).permute(0, 4, 3, 1, 2)

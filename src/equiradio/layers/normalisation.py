@@ -54,7 +54,8 @@ class FieldBatchNorm(nn.BatchNorm2d):
         return normal.reshape(batch, height, width, order, count).permute(0, 4, 3, 1, 2)
 
     def _normalise(self, x: Tensor) -> Tensor:
-        if not (self.training and torch.is_grad_enabled() and x.device.type == "cpu"):
+        usual = self.affine and self.track_running_stats and self.momentum is not None
+        if not (usual and self.training and torch.is_grad_enabled() and x.device.type == "cpu"):
             return super().forward(x)
         assert self.running_mean is not None
         assert self.running_var is not None
@@ -64,9 +65,15 @@ class FieldBatchNorm(nn.BatchNorm2d):
         return _BatchNorm.apply(x, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps)
 
     def export(self, order: int) -> nn.BatchNorm2d:
-        """An ordinary batch norm with the same numbers, on channels as `to_channels` orders them."""
-        plain = nn.BatchNorm2d(self.num_features * order, eps=self.eps, momentum=self.momentum).to(self.weight.dtype)
-        plain.load_state_dict({name: value.repeat(order) if value.dim() else value for name, value in self.state_dict().items()})
+        """An ordinary batch norm with the same numbers, on channels as `to_channels` orders them.
+
+        Raises ValueError without running statistics: those of a batch are of fields here, and of channels there.
+        """
+        if not self.track_running_stats:
+            raise ValueError("a batch norm of fields without running statistics has no ordinary form")
+        state = {name: value.repeat(order) if value.dim() else value.clone() for name, value in self.state_dict().items()}
+        plain = nn.BatchNorm2d(self.num_features * order, self.eps, self.momentum, self.affine, self.track_running_stats)
+        plain.load_state_dict(state, assign=True)  # on their device, in their type
         return plain.train(self.training)
 
     def _check_input_dim(self, input: Tensor) -> None:

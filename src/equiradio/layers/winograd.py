@@ -180,11 +180,17 @@ class _Winograd(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         images, spread = ctx.saved_tensors
-        t = _transforms(ctx.size, spread.dtype, spread.device)
+        with torch.autocast(grad.device.type, enabled=False):
+            d_images, d_spread = _Winograd._backward(grad, images, spread, ctx.size)
+        return d_images, d_spread, None
+
+    @staticmethod
+    def _backward(grad: Tensor, images: Tensor, spread: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        t = _transforms(size, spread.dtype, spread.device)
         _, count_in, count_out = spread.shape
         d_images, d_spread = torch.empty_like(images), torch.zeros_like(spread)
         rooms: tuple[Tensor, Tensor] | None = None
-        for piece, tiles in _pieces(images, ctx.size):
+        for piece, tiles in _pieces(images, size):
             rooms = (
                 rooms
                 if rooms and rooms[0].shape[3] == tiles.images
@@ -204,13 +210,13 @@ class _Winograd(torch.autograd.Function):
                 torch.bmm(products, filters[point].transpose(1, 2), out=d_across.view(tiles.points, -1, count_in))
                 tiles.analyse_across_transposed(d_across, t, count_in, d_down[point])
             tiles.lift(tiles.analyse_down_transposed(d_down, t, count_in), tiles.edge, d_images[piece])
-        return d_images, d_spread, None
+        return d_images, d_spread
 
 
 def _pieces(images: Tensor, size: int) -> list[tuple[slice, _Tiles]]:
     """The batch in pieces of as many images as fill a matrix product."""
     batch, height, width, _ = images.shape
-    step = min(batch, -(-ROWS // _Tiles(size, 1, height, width).tiles))
+    step = min(max(batch, 1), -(-ROWS // _Tiles(size, 1, height, width).tiles))
     starts = range(0, batch, step)
     return [(slice(start, start + step), _Tiles(size, min(step, batch - start), height, width)) for start in starts]
 

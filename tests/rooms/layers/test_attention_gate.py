@@ -194,3 +194,18 @@ def test_attending_is_the_sum_over_pixels_of_map_times_features():
     _, features, _ = a_case("range", 5, 6, seed=0)
     alpha = torch.rand(3, 1, 5, 6, dtype=torch.float64)
     assert_close(attend(features, alpha), (features * alpha).sum(PIXELS), rtol=1e-12, atol=1e-12)
+
+
+def test_backward_inside_an_autocast_gives_the_same_gradients():
+    gradients = []
+    for inside in (True, False):
+        torch.manual_seed(0)
+        gate, features, context = AttentionGate(3, 5), torch.randn(2, 3, 12, 12), torch.randn(2, 5, 3, 3)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = gate(features, context).square().sum()
+            if inside:
+                loss.backward()
+        if not inside:
+            loss.backward()
+        gradients.append(gate.to_score.weight.grad)
+    torch.testing.assert_close(*gradients)

@@ -114,3 +114,18 @@ def test_memory_stays_channels_last():
     channels = torch.randn(2, 16, 6, 6).contiguous(memory_format=torch.channels_last)
     normal = to_channels(FieldBatchNorm(2)(to_fields(channels, 8)))
     assert normal.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("options", [{"affine": False}, {"momentum": None}, {"track_running_stats": False}])
+def test_options_of_a_batch_norm_are_those_of_torch(options):
+    """Whatever is asked for: the same answers as an ordinary batch norm over (batch, group, pixels), trained, evaluated and exported."""
+    torch.manual_seed(0)
+    fields = torch.randn(2, 3, 4, 5, 5, dtype=torch.float64, requires_grad=True)
+    norm, plain = FieldBatchNorm(3, **options).double(), nn.BatchNorm3d(3, **options).double()
+    for mode in (True, False):
+        assert_close(norm.train(mode)(fields), plain.train(mode)(fields))
+    if norm.track_running_stats:
+        assert_close(norm.export(4)(to_channels(fields)), to_channels(norm(fields)))
+    else:
+        with pytest.raises(ValueError, match="without running statistics"):
+            norm.export(4)

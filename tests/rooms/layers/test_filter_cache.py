@@ -52,7 +52,16 @@ def copied(layer: SteerableConvolution) -> SteerableConvolution:
     return in_place(copy.deepcopy(layer))
 
 
+def a_fused_step(layer: SteerableConvolution) -> SteerableConvolution:
+    """Which autograd's version counter does not see either."""
+    optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1, fused=True)
+    layer(some_fields(GROUP, 5, fields=1)).square().sum().backward()
+    optimiser.step()
+    return layer
+
+
 CHANGES = {
+    "fused optimiser's step": a_fused_step,
     "in place": in_place,
     "state loaded": loaded,
     "state assigned": assigned,
@@ -120,3 +129,61 @@ def test_what_a_form_multiplies_by_is_kept_while_the_weights_stay(form):
         layer.weight.mul_(2)
         for layer.form in FORMS:  # what another form has kept is not taken for one's own
             assert_close(layer(fields), 2 * before)
+
+
+@torch.no_grad()
+def test_filters_follow_an_autocast_into_it_and_out_again():
+    for form in FORMS:
+        layer = a_layer(seed=0).float()
+        layer.form = form
+        fields = some_fields(GROUP, 9, fields=1).float()
+        expected = layer(fields)
+        with torch.autocast("cpu", torch.bfloat16):
+            layer(fields)
+        assert_close(layer(fields), expected, rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_weights_that_come_and_go_never_lend_their_filters():
+    layer, fields = a_layer(seed=0), some_fields(GROUP, 5, fields=1)
+    given = lambda factor: torch.func.functional_call(layer, {"weight": factor * layer.weight.detach()}, (fields,))
+    one = given(1.0)
+    for factor in range(2, 30):
+        assert_close(given(float(factor)), factor * one)
+
+
+def test_a_layer_made_in_inference_mode_answers():
+    with torch.inference_mode():
+        layer = SteerableConvolution(1, 1, GROUP).eval()
+        assert layer(torch.zeros(1, 1, 8, 5, 5)).shape == (1, 1, 8, 5, 5)
+
+
+def test_layers_are_made_on_the_device_that_is_the_default():
+    with torch.device("meta"):
+        assert SteerableConvolution(1, 1, GROUP).weight.device.type == "meta"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_batch_of_none_and_an_autocast_of_doubles(form):
+    layer = a_layer(seed=0).double()
+    layer.form = form
+    assert layer(torch.zeros(0, 1, 8, 9, 9).double()).shape == (0, 2, 8, 9, 9)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(torch.zeros(1, 1, 8, 9, 9).double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_backward_inside_an_autocast_gives_the_gradients_of_one_outside(form):
+    """Torch advises against it, and allows it."""
+    gradients = []
+    for inside in (True, False):
+        layer = a_layer(seed=0).float()
+        layer.form = form
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = layer(some_fields(GROUP, 9, fields=1).float()).float().square().sum()
+            if inside:
+                loss.backward()
+        if not inside:
+            loss.backward()
+        gradients.append(layer.weight.grad)
+    assert_close(*gradients, rtol=0.05, atol=0.05 * float(gradients[1].abs().max()))
