@@ -172,6 +172,32 @@ def test_two_models_side_by_side_keys_cursor_and_a_link(page, address, sky):
     assert saved.value.suggested_filename == "simulated-0-00002-attention.fits"
 
 
+def test_what_is_saved_and_linked_is_what_is_shown(page, address, sky):
+    """After a link to the same source by another model and angle, and after a source that is refused."""
+    key = f"{sky.name}/simulated-0-00001"
+    opened(page, address, f"#source?key={key}&a=attention-seed0")
+    shown_at(page, 0)
+    turn(page, 30)
+    page.evaluate(f"location.hash = '#source?key={key}&a=c4-attention-seed0&rotation=10'")
+    shown_at(page, 10)
+    assert page.inner_text(".row h2, .row h3").strip() == "c4-attention-seed0"
+    page.evaluate(f"location.hash = '#source?key={sky.name}/none&a=c4-attention-seed0'")
+    page.wait_for_selector("#notice:not([hidden])")
+    until(page, f"location.hash.includes('{key.rpartition('/')[2]}')")
+    with page.expect_download() as saved:
+        page.click("#save-png")
+    assert saved.value.suggested_filename == "simulated-0-00001-10deg.png"
+
+
+def test_the_skip_link_stays_in_the_view(page, address):
+    opened(page, address, "#table")
+    page.focus(".skip")
+    page.keyboard.press("Enter")
+    until(page, "document.activeElement.id === 'stage'")
+    assert page.is_visible("#table")
+    assert page.url.split("#")[1].startswith("table")
+
+
 def test_a_broken_file_is_refused_in_words_and_the_page_lives_on(page, address, sky):
     opened(page, address, "#source")
     upload(page, "broken.fits", b"SIMPLE  =                    T" + b" " * 50)

@@ -45,6 +45,9 @@ def serve(
 
     offers = gather(model or [], runs or [], data or [], images, table or [], data_dir)
     with listen(host, port) as socket:
-        address = f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}/"
-        typer.echo(f"{address} shows the viewer; Ctrl-C stops it.")
+        everywhere = host in ("0.0.0.0", "::")
+        name = "localhost" if everywhere else f"[{host}]" if ":" in host else host
+        typer.echo(f"http://{name}:{socket.getsockname()[1]}/ shows the viewer; Ctrl-C stops it.")
+        if everywhere and not allow_host:
+            typer.echo("From other machines it is refused until --allow-host says the name that they call this one by.", err=True)
         run(offers, socket, (host, *(allow_host or [])))

@@ -94,7 +94,7 @@ class Turner:
         exact = exact_quarter_turns(member)
         angle = round(rotation_deg % 360, 1) % 360
         quarters, rest = divmod(angle, QUARTER) if exact else (0.0, angle)
-        key = (network.name, source.key, round(rest, 1))
+        key = (network.name, source.digest, round(rest, 1))
         with self._lock:
             kept = self._frames.get(key)
         if kept is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -45,6 +46,7 @@ def create_app(
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(pa.ArrowException, _arrow)
     app.add_exception_handler(Exception, _broken)
     pages = _static_files()
 
@@ -86,6 +88,11 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     expected = "a whole, well-formed body" if error.status_code == 400 else "an endpoint that /api lists"
     refusal = RequestRefusal(where, f"{error.status_code} {error.detail}", expected, "See /api.")
     return JSONResponse(as_json(refusal), error.status_code, error.headers)
+
+
+def _arrow(request: Request, error: Exception) -> JSONResponse:
+    refusal = RequestRefusal("table", str(error).splitlines()[0][:200], "a column that can be compared and counted", "Choose another.")
+    return JSONResponse(as_json(refusal), refusal.status)
 
 
 def _broken(request: Request, error: Exception) -> JSONResponse:

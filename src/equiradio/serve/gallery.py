@@ -11,6 +11,7 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
 from equiradio.data.sources import HYBRID
 from equiradio.errors import RunRefusal
+from equiradio.serve.names import apart
 from equiradio.serve.refusals import NotOffered, RequestRefusal
 
 SORTS = ("name", "p_frii", "confidence", "disagreement", "spread")
@@ -44,7 +45,9 @@ class Runs:
             inside = [folder] if (folder / "card.json").is_file() else sorted(path.parent for path in folder.glob("*/card.json"))
             if not inside:
                 raise RunRefusal(folder, "no run in it", "a run folder, or a folder of run folders", "Correct --runs.")
-            self.by_name |= {path.resolve().name: Run(path) for path in inside}
+            for path in map(Path.resolve, inside):
+                if path not in (run.folder for run in self.by_name.values()):
+                    self.by_name[apart(path.name, self.by_name)] = Run(path)
         self._means: dict[tuple[str, str], dict[str, Any]] = {}
         self._maps: dict[str, dict[str, np.ndarray]] = {}
         self._lock = threading.Lock()

@@ -6,6 +6,7 @@ import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,11 @@ class Held:
     label: int | None = None
     confidence: str = ""
     flags: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the pixels: what a network said of a file holds as long as these are the same."""
+        return hashlib.sha256(self.pixels.tobytes()).hexdigest()
 
     def sky_grid(self) -> list[list[list[float]]] | None:
         """ICRS unit vectors towards the pixels at evenly spaced rows and columns, (`GRID`, `GRID`, 3); None where positions are unknown."""

@@ -17,7 +17,7 @@ MOST_ROWS = 500  # of a page
 
 Name = Annotated[str, Query(max_length=300)]
 Word = Annotated[str, Query(max_length=40)]
-Where = Annotated[list[str], Query(max_length=20, description="column:test:value with test one of is, not, min, max, has")]
+Where = Annotated[list[str], Query(max_length=20, description="column:test:value with test one of is, not, min, max, below, has")]
 Sort = Annotated[str | None, Query(max_length=300)]
 
 
@@ -75,9 +75,8 @@ def routes(offers: Offers) -> APIRouter:
     ) -> Response:
         """A page of rows of a selection."""
         page = table_of(table).page(where, sort, descending, offset, limit)
-        images = offers.image_names()
         file = next((k for k, column in enumerate(page["columns"]) if column["name"] == "file"), None)
-        page["keys"] = [images.get(str(row[file]).rpartition("/")[2]) if file is not None else None for row in page["rows"]]
+        page["keys"] = [offers.key_of(str(row[file])) if file is not None else None for row in page["rows"]]
         return Response(json.dumps(page), media_type="application/json")  # rows are plain already; validating each costs more than the rest
 
     @router.get("/histogram")

@@ -13,6 +13,7 @@ from equiradio.artefacts.card import Card, card_of
 from equiradio.artefacts.packaged import PACKAGED, packaged_card
 from equiradio.artefacts.run import Run
 from equiradio.errors import nearest
+from equiradio.serve.names import apart
 from equiradio.serve.refusals import Busy, NotOffered
 
 T = TypeVar("T")
@@ -132,9 +133,7 @@ class Networks:
     def __init__(self, networks: list[Network], turnstile: Turnstile | None = None) -> None:
         self.by_name: dict[str, Network] = {}
         for network in networks:
-            name, number = network.name, 2
-            while network.name in self.by_name:  # two run folders of one name in different places
-                network.name, number = f"{name} ({number})", number + 1
+            network.name = apart(network.name, self.by_name)  # two run folders of one name in different places
             self.by_name[network.name] = network
         self.turn = turnstile or Turnstile()
 

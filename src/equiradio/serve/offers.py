@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from equiradio.artefacts.packaged import default_name, packaged_names
 from equiradio.errors import DataRefusal
 from equiradio.serve.gallery import Runs
+from equiradio.serve.names import apart
 from equiradio.serve.networks import Networks, offered
 from equiradio.serve.sets import ImageFolder, Sets, data_sets
 from equiradio.serve.tables import Table
@@ -26,7 +27,7 @@ class Offers:
     Attributes
     ----------
     reading : held while an upload is decoded.
-    answered : classes already asked for, by source and model.
+    answered : classes already asked for, by source, digest of its pixels, and model.
     """
 
     networks: Networks
@@ -34,10 +35,10 @@ class Offers:
     runs: Runs
     tables: dict[str, Table]
     reading: threading.Lock = field(default_factory=threading.Lock)
-    answered: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    answered: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     _turner: Any = None
 
-    def remember(self, key: tuple[str, str], answer: dict[str, Any]) -> None:
+    def remember(self, key: tuple[str, str, str], answer: dict[str, Any]) -> None:
         """Keep the class of a source by a model, the latest `REMEMBERED` of them."""
         self.answered[key] = answer
         for old in list(self.answered)[:-REMEMBERED]:
@@ -52,10 +53,10 @@ class Offers:
                 self._turner = Turner(self.networks)
             return self._turner
 
-    def image_names(self) -> dict[str, str]:
-        """File name -> key of the images offered."""
-        folder = self.sets.by_name.get("images")
-        return {name: f"images/{key}" for name, key in folder.by_name.items()} if folder else {}
+    def key_of(self, file: str) -> str | None:
+        """The source of a file that a table names; None where no image offered is it, or two may be."""
+        folder = self.sets.by_name.get(ImageFolder.name)
+        return folder.key_of(file) if isinstance(folder, ImageFolder) else None
 
     def warm(self) -> None:
         """Open the first network and ask it once, so that the first frame is as quick as later ones."""
@@ -92,6 +93,7 @@ def _tables(paths: list[Path], galleries: Runs) -> dict[str, Table]:
         if not path.is_file():
             raise DataRefusal(path, "no such file", "a table that a verb wrote", "Correct --table.")
         name = path.name if path.name not in tables else f"{path.resolve().parent.name}/{path.name}"
+        name = apart(name, tables)
         tables[name] = Table(name, path)
     for run in galleries.by_name:
         for evaluation in galleries.evaluations(run):

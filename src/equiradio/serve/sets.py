@@ -1,13 +1,16 @@
 """Sets of sources that are offered: data sets by name, folders of images, and uploads."""
 
+import itertools
 import threading
 from pathlib import Path
 from typing import Any
 
+from equiradio.artefacts.files import printable
 from equiradio.data.fits import SUFFIXES
 from equiradio.data.sources import Sources
 from equiradio.errors import DataRefusal
 from equiradio.serve.held import FIRST_BEAM, Held, Shelf, position_in
+from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
 
@@ -68,10 +71,19 @@ class ImageFolder:
         for path in sorted(root.rglob("*")):
             inside = path.is_file() and path.resolve().is_relative_to(root)  # a link may lead out
             if inside and path.name.lower().endswith(SUFFIXES) and len(self._files) < MOST_FILES:
-                self._files[path.relative_to(root).as_posix()] = path
+                self._files[apart(printable(path.relative_to(root).as_posix()), self._files)] = path
         if not self._files:
             raise DataRefusal(folder, "no image in it", f"files ending in {', '.join(SUFFIXES)}", "Name another folder.")
-        self.by_name = {path.name: name for name, path in self._files.items()}
+        self._named: dict[str, list[str]] = {}
+        for name, path in self._files.items():
+            self._named.setdefault(printable(path.name), []).append(name)
+
+    def key_of(self, file: str) -> str | None:
+        """The key of the image whose path ends like this one in most parts; None where there is none, or where two do."""
+        asked = Path(file)
+        alike = {name: _alike(asked, Path(printable(str(self._files[name])))) for name in self._named.get(asked.name, ())}
+        best = [name for name, count in alike.items() if count == max(alike.values())]
+        return f"{self.name}/{best[0]}" if len(best) == 1 else None
 
     def listing(self) -> list[dict[str, Any]]:
         return [{"key": f"{self.name}/{name}", "name": name, "label": None, "split": "", "confidence": ""} for name in self._files]
@@ -80,14 +92,24 @@ class ImageFolder:
         if name not in self._files:
             raise NotOffered("source", name, "one of the images offered with --images", "Choose one of the list.")
         path = self._files[name]
-        return read_source(path, path.name, f"{self.name}/{name}")
+        return read_source(path, printable(path.name), f"{self.name}/{name}")
+
+
+def _alike(one: Path, other: Path) -> int:
+    """How many parts are the same, from the last backward."""
+    pairs = zip(reversed(one.parts), reversed(other.parts), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 class Sets:
     """All sets by name, uploads among them."""
 
     def __init__(self, sets: list[Any]) -> None:
-        self.by_name = {each.name: each for each in sets}
+        self.by_name: dict[str, Any] = {}
+        for each in sets:
+            if not isinstance(each, ImageFolder):
+                each.name = apart(each.name, {*self.by_name, ImageFolder.name, "upload"})
+            self.by_name[each.name] = each
         self.shelf = Shelf()
 
     def names(self) -> list[str]:

@@ -77,7 +77,7 @@ def routes(offers: Offers) -> APIRouter:
         """The class of a source, with its uncertainty: an uploaded file, or the key of a source."""
         network = networks.get(model)
         held = await run_in_threadpool(chosen, offers, file, source)
-        answer = offers.answered.get((held.key, network.name))
+        answer = offers.answered.get((held.key, held.digest, network.name))
         if answer is None:
             answer = await asked(request, offers, networks, network, held)
         return shapes.Answer(**answer)
@@ -137,7 +137,7 @@ async def asked(request: Request, offers: Offers, networks: Networks, network: N
     while (answer := await run_in_threadpool(next, said)) is None:
         if await request.is_disconnected():
             raise Busy("classify", "nobody waits for the answer", "a client that waits", "Ask again.")
-    offers.remember((held.key, network.name), answer)
+    offers.remember((held.key, held.digest, network.name), answer)
     return answer
 
 

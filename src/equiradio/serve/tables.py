@@ -18,7 +18,9 @@ SELECTIONS = 6  # orders of rows kept
 BINS = 32
 MOST_WORDS = 12  # different values that a histogram of text shows
 MOST_EXPORTED = 200_000  # rows of a VOTable
-TESTS = ("is", "not", "min", "max", "has")
+TESTS = ("is", "not", "min", "max", "below", "has")
+COMPARE = {"min": pc.greater_equal, "max": pc.less_equal, "below": pc.less}
+EXACT = 2**53  # whole numbers that JavaScript, too, can tell from their neighbours
 FORM = "column:test:value, test one of " + ", ".join(TESTS)
 
 
@@ -85,11 +87,11 @@ class Table:
         column = self._column(name)
         if test == "has":
             return pc.match_substring(pc.cast(column, pa.string()), value, ignore_case=True)
-        if test in ("min", "max"):
+        if test in COMPARE:
             number = _number(value)
             if kind_of(column.type) != "number":
                 raise RequestRefusal("where", f"{name} holds {column.type}", "a column of numbers", "Use is, not or has.")
-            return (pc.greater_equal if test == "min" else pc.less_equal)(pc.cast(column, pa.float64()), number)
+            return COMPARE[test](pc.cast(column, pa.float64(), safe=False), number)
         same = pc.equal(pc.cast(column, pa.string()), value)
         return same if test == "is" else pc.invert(same)
 
@@ -108,17 +110,22 @@ class Table:
         rows = self.selection(where, None, False)
         values = values if rows is None else values.take(rows)
         if kind_of(values.type) != "number":
-            counts = pc.value_counts(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values)
-            pairs = sorted(((str(pair["values"]), pair["counts"]) for pair in counts.to_pylist()), key=lambda pair: -pair[1])
+            words = pc.drop_null(pc.cast(values, pa.string()))  # as the test `is` compares them
+            counts = pc.value_counts(words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words)
+            pairs = sorted(((pair["values"], pair["counts"]) for pair in counts.to_pylist()), key=lambda pair: -pair[1])
             return {"column": column, "words": [word for word, _ in pairs[:MOST_WORDS]], "counts": [n for _, n in pairs[:MOST_WORDS]]}
-        numbers = np.asarray(pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False), float)
+        numbers = np.asarray(pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False), float)
         numbers = numbers[np.isfinite(numbers)]
         if not len(numbers):
             return {"column": column, "edges": [], "counts": []}
         low, high = float(numbers.min()), float(numbers.max())
         if not math.isfinite(high - low):
             raise RequestRefusal("column", f"{column} spans {low:g} to {high:g}", "a range that has a width", "Filter it first.")
-        counts, edges = np.histogram(numbers, BINS, (low, high) if high > low and (high - low) / BINS > 0 else (low - 0.5, low + 0.5))
+        if high == low:
+            low, high = low - 0.5, high + 0.5
+        if (high - low) / BINS <= np.spacing(max(abs(low), abs(high))):  # no number lies between the edges of so narrow bins
+            return {"column": column, "edges": [low, high], "counts": [len(numbers)]}
+        counts, edges = np.histogram(numbers, BINS, (low, high))
         return {"column": column, "edges": edges.tolist(), "counts": counts.tolist()}
 
     def votable(self, where: list[str], sort: str | None, descending: bool) -> bytes:
@@ -173,9 +180,27 @@ def read_table(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         found = f"cannot be read ({str(error).splitlines()[0][:120]})"
         raise DataRefusal(path, found, "a table that 'equiradio evaluate' or another verb wrote", "Check the path.") from None
+    table = _simple(table)
     if len(set(table.column_names)) != len(table.column_names):
         raise DataRefusal(path, "two columns of one name", "names that differ", "Rename one.")
     return table
+
+
+def _simple(table: pa.Table) -> pa.Table:
+    """Columns that can be sorted, compared and counted: words in the place of their codes, and of lists and the like."""
+    columns = []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        if pa.types.is_dictionary(field.type):
+            column = pc.cast(column, field.type.value_type)
+        elif pa.types.is_duration(field.type):
+            column = pc.cast(column, pa.int64())
+        elif pa.types.is_temporal(field.type):
+            column = pc.cast(column, pa.string())  # which sorts as time does, and holds nanoseconds
+        elif pa.types.is_nested(field.type) or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            column = pa.chunked_array([pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())])
+        columns.append(column)
+    schema = [pa.field(field.name, column.type, metadata=field.metadata) for field, column in zip(table.schema, columns, strict=True)]
+    return pa.table(columns, schema=pa.schema(schema))
 
 
 def kind_of(kind: pa.DataType) -> str:
@@ -185,9 +210,11 @@ def kind_of(kind: pa.DataType) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value that JSON can carry: numbers that are not finite become null."""
+    """A value that JSON and JavaScript can carry: numbers that are not finite become null, whole ones of too many digits text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT:
+        return str(value)
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 

@@ -63,6 +63,14 @@ def test_an_exact_network_is_asked_once_for_four_angles(networks, monkeypatch):
     assert len(looks) == 3
 
 
+def test_a_file_that_was_replaced_is_asked_about_anew(networks):
+    turner, network = Turner(networks), networks.get(None)
+    before = turner.frame(network, SOURCE, 0.0).p_frii
+    other = Held(SOURCE.key, SOURCE.name, simulate(2, 0).images[1])
+    assert turner.frame(network, other, 0.0).p_frii != before
+    assert turner.frame(network, SOURCE, 0.0).p_frii == before
+
+
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_quarter_turns_of_an_exact_network_do_not_drift(networks, quarters):
     said = explain(Turner(networks), networks.get(None), SOURCE, 90.0 * quarters)

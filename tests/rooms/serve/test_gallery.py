@@ -1,5 +1,7 @@
 """Galleries of runs: means over passes, disagreement over runs, filters, order."""
 
+import shutil
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -71,6 +73,13 @@ def test_figures_are_those_of_the_run_and_of_the_report_around_it(runs, tmp_path
         path.write_bytes(path.name.encode())
     assert runs.figures("one") == {"loss": own, "figure2": report}
     assert runs.figure("two", "figure2") == b"figure2.png"
+
+
+def test_runs_of_one_name_in_two_folders_are_told_apart(runs, tmp_path):
+    shutil.copytree(tmp_path / "runs", tmp_path / "mine")
+    both = Runs([tmp_path / "runs", tmp_path / "mine", tmp_path / "mine" / "one"])
+    assert list(both.by_name) == ["one", "two", "one (2)", "two (2)"]
+    assert both.get("one (2)").folder == (tmp_path / "mine" / "one").resolve()
 
 
 def test_only_what_was_offered_is_read(runs, tmp_path):

@@ -72,6 +72,47 @@ def test_histograms_count_every_row_once(table, columns):
     assert table.histogram("p_frii", ["p_frii:min:2"]) == {"column": "p_frii", "edges": [], "counts": []}
 
 
+@pytest.mark.parametrize("column", ["p_frii", "whole", "uncertain", "label", "when", "code"])
+def test_every_bar_of_a_histogram_selects_what_it_counts(tmp_path, columns, column):
+    """Filters as the page makes them of a bar: half-open but for the last."""
+    days = np.datetime64("2026-11-26T00:00:00.000000001") + np.arange(ROWS) % 3
+    more = {
+        "whole": np.arange(ROWS) % 65,
+        "when": days,
+        "code": pa.array([None if k % 5 == 0 else f"c{k % 4}" for k in range(ROWS)]).dictionary_encode(),
+    }
+    pq.write_table(pa.table(columns | more), tmp_path / "a.parquet")
+    table = Table("a.parquet", tmp_path / "a.parquet")
+    found = table.histogram(column, [])
+    for k, count in enumerate(found["counts"]):
+        last = k == len(found["counts"]) - 1
+        where = (
+            [f"{column}:is:{found['words'][k]}"]
+            if "words" in found
+            else [f"{column}:min:{found['edges'][k]}", f"{column}:{'max' if last else 'below'}:{found['edges'][k + 1]}"]
+        )
+        assert table.page(where, None, False, 0, 1)["selected"] == count
+
+
+def test_columns_that_other_programs_write_can_be_looked_at(tmp_path):
+    """Whole numbers beyond what JavaScript can tell apart, words by code, lists, bytes."""
+    big = 2**60 + np.arange(5)
+    odd = {
+        "id": big,
+        "kind": pa.array(["b", "a", "b", "a", "c"]).dictionary_encode(),
+        "list": [[1], [2, 3], None, [], [1]],
+        "raw": [b"x"] * 5,
+    }
+    pq.write_table(pa.table(odd), tmp_path / "a.parquet")
+    table = Table("a.parquet", tmp_path / "a.parquet")
+    for column in odd:
+        assert sum(table.histogram(column, [])["counts"]) == (4 if column == "list" else 5)
+        assert len(table.page([f"{column}:has:1"], column, True, 0, 5)["rows"]) <= 5
+    assert [row[0] for row in table.page(["id:min:0"], None, False, 0, 5)["rows"]] == [str(number) for number in big]
+    assert [row[1] for row in table.page([], "kind", False, 0, 5)["rows"]] == ["a", "a", "b", "b", "c"]
+    table.votable([], None, False)
+
+
 def test_odd_numbers_are_nothing_in_json(tmp_path):
     path = tmp_path / "odd.parquet"
     pq.write_table(pa.table({"x": [1.0, float("nan"), float("inf"), None], "when": pa.array([0, 1, None, 2], pa.timestamp("s"))}), path)

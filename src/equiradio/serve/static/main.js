@@ -54,6 +54,11 @@ document.addEventListener("keydown", (event) => {
   else if (views[state.view].key(event)) event.preventDefault();
 });
 
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address behind '#' is the view's
+  at("stage").focus();
+});
+
 at("keys-button").addEventListener("click", () => at("keys").showModal());
 
 const THEMES = ["system", "light", "dark"];

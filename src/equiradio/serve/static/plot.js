@@ -34,7 +34,7 @@ export function histogram(box, { column, edges, words, counts }, filter) {
     const range = words ? words[k] : `${short(edges[k])} to ${short(edges[k + 1])}`;
     const bar = svg("rect", { x: LEFT + k * step + 0.5, y: ABOVE, width: Math.max(step - 1, 1), height: HIGH, class: "hit", tabindex: "0", role: "button", "aria-label": `${range}: ${thousands(count)}. Filter.` });
     bar.append(svg("title", {}, `${range}: ${thousands(count)}`));
-    const choose = () => filter(words ? [`${column}:is:${words[k]}`] : [`${column}:min:${edges[k]}`, `${column}:max:${edges[k + 1]}`]);
+    const choose = () => filter(words ? [`${column}:is:${words[k]}`] : [`${column}:min:${edges[k]}`, `${column}:${k === counts.length - 1 ? "max" : "below"}:${edges[k + 1]}`]);
     bar.addEventListener("click", choose);
     bar.addEventListener("keydown", (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), choose()));
     picture.append(svg("rect", { x: LEFT + k * step + 0.5, y: ABOVE + HIGH - tall, width: Math.max(step - 1, 1), height: tall, class: "count" }), bar);

@@ -64,6 +64,7 @@ export class RunView {
       const found = await get("gallery", wish);
       if (asked === this.asked) this.draw(found);
     } catch (error) {
+      if (asked !== this.asked) return;
       this.count.textContent = "Could not be read.";
       this.tell(error.message);
     }

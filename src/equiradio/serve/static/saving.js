@@ -1,7 +1,6 @@
 // What is seen, taken away: a PNG of the panels, a FITS file of the maps, a message to the SAMP hub.
 
 import { get, post, query } from "./api.js";
-import { state } from "./state.js";
 
 const GAP = 12;
 const LINE = 22;
@@ -15,7 +14,7 @@ export function save(address, name) {
 /** All panels of all rows in one picture, with the words that belong to them. */
 export function savePicture(view) {
   const rows = view.rows.map((row) => Object.values(row.panels).map((panel) => panel.canvas));
-  if (!rows.length) return;
+  if (!rows.length || !view.shown) return;
   const side = rows[0][0].width;
   const sheet = document.createElement("canvas");
   sheet.width = 3 * side + 4 * GAP;
@@ -25,7 +24,7 @@ export function savePicture(view) {
   pen.fillRect(0, 0, sheet.width, sheet.height);
   pen.fillStyle = "#111";
   pen.font = "15px system-ui, sans-serif";
-  pen.fillText(`${view.source.name}, turned by ${state.source.rotation}°`, GAP, LINE, sheet.width - 2 * GAP);
+  pen.fillText(`${view.source.name}, turned by ${view.shown.rotation}°`, GAP, LINE, sheet.width - 2 * GAP);
   rows.forEach((canvases, k) => {
     const top = 2 * LINE + k * (side + LINE + GAP);
     const said = view.rows[k].box.querySelector(".spoken")?.textContent || "";
@@ -33,17 +32,19 @@ export function savePicture(view) {
     pen.fillText(`${view.rows[k].name}: ${shown}. ${said}`, GAP, top, sheet.width - 2 * GAP);
     canvases.forEach((canvas, place) => pen.drawImage(canvas, GAP + place * (side + GAP), top + 8));
   });
+  const turned = view.shown.rotation;
   sheet.toBlob((blob) => {
     const address = URL.createObjectURL(blob);
-    save(address, `${view.source.name.replace(/[^\w+.-]/g, "_")}-${state.source.rotation}deg.png`);
+    save(address, `${view.source.name.replace(/[^\w+.-]/g, "_")}-${turned}deg.png`);
     setTimeout(() => URL.revokeObjectURL(address), 10000);
   });
 }
 
-const question = ({ key, a, rotation }) => query({ source: key, model: a, rotation_deg: rotation });
+/** What is on the screen, which a wish that is still being answered is not. */
+const question = ({ source, rows, shown }) => query({ source: source.key, model: rows[0].name, rotation_deg: shown.rotation });
 
-export function saveFits() {
-  save(`/api/map.fits?${question(state.source)}`, "");
+export function saveFits(view) {
+  if (view.shown) save(`/api/map.fits?${question(view)}`, "");
 }
 
 async function send(kind, asked, name, tell) {
@@ -56,5 +57,5 @@ async function send(kind, asked, name, tell) {
   }
 }
 
-export const sendMap = (view) => send("image", question(state.source), view.source.name, view.tell);
+export const sendMap = (view) => view.shown && send("image", question(view), view.source.name, view.tell);
 export const sendTable = (asked, name, tell) => send("table", asked, name, tell);

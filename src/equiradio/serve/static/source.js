@@ -14,7 +14,7 @@ const wish = state.source;
 
 export class SourceView {
   constructor(root, tell) {
-    Object.assign(this, { root, tell, source: null, rows: [], shown: null, spin: null });
+    Object.assign(this, { root, tell, source: null, rows: [], shown: null, spin: null, asked: 0 });
     this.latest = new Latest((ask) => this.explain(ask), (answer, ask) => this.arrived(answer, ask), (error) => this.failed(error));
     this.build();
   }
@@ -96,27 +96,37 @@ export class SourceView {
     }
     if (!wish.key) this.picker.open(wish.set || this.picker.first());
     else if (this.source?.key !== wish.key) await this.open(wish.key, Number(wish.rotation));
+    else if (this.rows.map(({ name }) => name).join() !== [wish.a, wish.b].filter(Boolean).join()) this.arrange();
+    else {
+      if (this.shown && this.shown.rotation !== Number(wish.rotation)) this.turn(Number(wish.rotation));
+      this.draw();
+    }
   }
 
   async upload(file) {
+    const asked = ++this.asked;
     this.about.textContent = `Reading ${file.name} ...`;
     try {
       const source = await post("sources", { file });
       this.picker.open("upload");
-      this.take(source, 0);
+      if (asked === this.asked) this.take(source, 0);
     } catch (error) {
-      this.about.textContent = this.source ? this.describe(this.source) : "Drop another file, or pick a source from the list.";
+      if (asked === this.asked) this.about.textContent = this.source ? this.describe(this.source) : "Drop another file, or pick a source from the list.";
       this.tell(error.message);
     }
   }
 
   async open(key, rotation = Number(wish.rotation) || 0) {
-    const asked = (this.asked = key);
+    const asked = ++this.asked;
     this.root.classList.add("loading");
     try {
       const source = await get("source", { key });
-      if (this.asked === asked) this.take(source, rotation);
+      if (asked === this.asked) this.take(source, rotation);
     } catch (error) {
+      if (asked !== this.asked) return;
+      const shown = this.source ? { key: this.source.key, set: this.source.key.split("/")[0], rotation: String(this.shown?.rotation ?? 0) } : { key: "" };
+      Object.assign(wish, shown); // what is on the screen stays what links and files mean
+      write();
       this.tell(error.message);
     } finally {
       this.root.classList.remove("loading");
@@ -135,6 +145,7 @@ export class SourceView {
     this.picker.mark(source.key);
     this.shown = null;
     this.arrange();
+    this.point(null);
   }
 
   describe(source) {

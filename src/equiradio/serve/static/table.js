@@ -8,11 +8,11 @@ import { DEFAULTS, state, write } from "./state.js";
 
 const wish = state.table;
 const TESTS = { number: [["min", "at least"], ["max", "at most"], ["is", "is"]], text: [["has", "contains"], ["is", "is"], ["not", "is not"]], "yes-no": [["is", "is"]] };
-const WORDS = { is: "is", not: "is not", min: "≥", max: "≤", has: "contains" };
+const WORDS = { is: "is", not: "is not", min: "≥", max: "≤", below: "<", has: "contains" };
 
 export class TableView {
   constructor(root, tell, open) {
-    Object.assign(this, { root, tell, open, columns: [], asked: 0, selected: 0 });
+    Object.assign(this, { root, tell, open, columns: [], asked: 0, drawn: 0, selected: 0 });
     this.name = choice([], { id: "table-name", onchange: () => this.change({ ...DEFAULTS.table, where: [], table: this.name.value }) });
     this.column = element("select", { id: "filter-column", onchange: () => this.offerTests() });
     this.test = element("select", { id: "filter-test" });
@@ -108,12 +108,12 @@ export class TableView {
   }
 
   async drawHistogram() {
-    const asked = this.asked;
+    const asked = ++this.drawn;
     try {
       const found = await get("histogram", { table: wish.table, column: wish.column, where: wish.where });
-      if (asked === this.asked) histogram(this.plot, found, (tests) => this.change({ where: [...wish.where, ...tests], offset: "0" }));
+      if (asked === this.drawn) histogram(this.plot, found, (tests) => this.change({ where: [...wish.where, ...tests], offset: "0" }));
     } catch (error) {
-      this.plot.replaceChildren(element("p", { class: "note" }, error.message));
+      if (asked === this.drawn) this.plot.replaceChildren(element("p", { class: "note" }, error.message));
     }
   }
 

@@ -1,0 +1,47 @@
+"""Sets by name: each source has one key, each key one source, whatever files are called."""
+
+import os
+import shutil
+
+import pytest
+from PIL import Image
+
+from equiradio.data.simulated import simulate
+from equiradio.serve.sets import DataSet, ImageFolder, Sets
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for place in ("a", "b"):
+        (tmp_path / "cutouts" / place).mkdir(parents=True)
+        Image.fromarray(simulate(1, 0).images[0]).save(tmp_path / "cutouts" / place / "src.png")
+    shutil.copy(tmp_path / "cutouts" / "a" / "src.png", tmp_path / "cutouts" / "a" / "alone.png")
+    return tmp_path / "cutouts"
+
+
+def test_a_file_of_a_table_is_known_by_as_much_of_its_path_as_it_takes(folder):
+    images = ImageFolder(folder)
+    assert images.key_of("cutouts/a/src.png") == images.key_of(str(folder / "a" / "src.png")) == "images/a/src.png"
+    assert images.key_of("b/src.png") == "images/b/src.png"
+    assert images.key_of("elsewhere/alone.png") == images.key_of("alone.png") == "images/a/alone.png"
+    assert images.key_of("src.png") is None
+    assert images.key_of("other.png") is images.key_of("") is None
+
+
+def test_names_that_are_no_text_are_shown_and_opened(folder):
+    try:
+        for name in (b"gal\xed.png", b"gal\xee.png"):
+            shutil.copy(folder / "a" / "src.png", folder / os.fsdecode(name))
+    except OSError:
+        pytest.skip("this file system holds no such names")
+    images = ImageFolder(folder)
+    names = [row["name"] for row in images.listing() if row["name"].startswith("gal")]
+    assert names == ["gal?.png", "gal?.png (2)"]
+    assert all(images.get(name).pixels.any() for name in names)
+
+
+def test_sets_of_one_name_are_told_apart_and_none_takes_the_name_of_another_kind(folder):
+    sets = Sets([DataSet(name, name, None) for name in ("sky", "sky", "images", "upload")] + [ImageFolder(folder)])
+    assert sets.names() == ["sky", "sky (2)", "images (2)", "upload (2)", "images", "upload"]
+    assert sets.get("images/a/src.png").name == "src.png"
+    assert isinstance(sets.by_name["images"], ImageFolder)
