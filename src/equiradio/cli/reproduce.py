@@ -52,7 +52,8 @@ def reproduce(
             return
         if audit:
             _audit(items, out, where, data_dir, as_json)
-        _report(out, outcome, preset, items[0].data, data_dir, as_json)
+        data_of_runs = next(item.data for item in items if item.name in outcome.done)  # a folder's own name
+        _report(out, outcome, preset, data_of_runs, data_dir, as_json)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. Finished runs and epochs are kept in {out}; run the same command to go on.") from None
 

@@ -163,6 +163,6 @@ export class TableView {
 
 function written(value, { name, kind }) {
   if (value === null) return "–";
-  if (kind !== "number" || Number.isInteger(value)) return String(value);
+  if (kind !== "number" || Number.isInteger(value) || typeof value === "string") return String(value); // text: a number of too many digits for JavaScript
   return /_deg$/.test(name) ? value.toFixed(5) : Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5 ? value.toFixed(4) : value.toPrecision(3);
 }
