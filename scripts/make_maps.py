@@ -17,7 +17,7 @@ import numpy as np
 from equiradio.artefacts.run import Run
 from equiradio.data.datasets import chosen_split, open_data
 from equiradio.data.sources import Sources
-from equiradio.inference.classifier import Classifier, load
+from equiradio.inference.classifier import Classifier, load, weights_hash
 from equiradio.settings import change, preset
 from equiradio.studies.maps import joined, map_arrays, untrained, write_maps
 
@@ -37,8 +37,8 @@ def with_packaged_weights(run: Run) -> Classifier:
 
 
 def in_pieces(classifier: Classifier, sources: Sources, folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of all sources, piece by piece; pieces that are there are not made again."""
-    parts = []
+    """The arrays of all sources, piece by piece; pieces that the same weights have made are not made again."""
+    parts, folder = [], folder / weights_hash(classifier.members)[:12]
     for start in range(0, len(sources), PIECE):
         file = folder / f"{start:03d}.npz"
         if not file.is_file():
