@@ -164,6 +164,7 @@ def test_two_models_side_by_side_keys_cursor_and_a_link(page, address, sky):
     opened(page, address, again.removeprefix(f"{address}/"))
     until(page, "document.querySelector('#source-title').textContent === 'simulated-0-00002'")
     assert page.locator(".row").count() == 2
+    until(page, "document.querySelector('#source').dataset.shown !== undefined")
     with page.expect_download() as saved:
         page.click("#save-png")
     assert saved.value.suggested_filename.endswith(".png")

@@ -11,10 +11,17 @@ export function save(address, name) {
   link.click();
 }
 
+/** Whether there is something to take away; else it is said. */
+function ready(view) {
+  const there = view.rows.length > 0 && view.shown !== null;
+  if (!there) view.tell("The map is not there yet. Try again when it is.");
+  return there;
+}
+
 /** All panels of all rows in one picture, with the words that belong to them. */
 export function savePicture(view) {
+  if (!ready(view)) return;
   const rows = view.rows.map((row) => Object.values(row.panels).map((panel) => panel.canvas));
-  if (!rows.length || !view.shown) return;
   const side = rows[0][0].width;
   const sheet = document.createElement("canvas");
   sheet.width = 3 * side + 4 * GAP;
@@ -44,7 +51,7 @@ export function savePicture(view) {
 const question = ({ source, rows, shown }) => query({ source: source.key, model: rows[0].name, rotation_deg: shown.rotation });
 
 export function saveFits(view) {
-  if (view.shown) save(`/api/map.fits?${question(view)}`, "");
+  if (ready(view)) save(`/api/map.fits?${question(view)}`, "");
 }
 
 async function send(kind, asked, name, tell) {
@@ -57,5 +64,5 @@ async function send(kind, asked, name, tell) {
   }
 }
 
-export const sendMap = (view) => view.shown && send("image", question(view), view.source.name, view.tell);
+export const sendMap = (view) => ready(view) && send("image", question(view), view.source.name, view.tell);
 export const sendTable = (asked, name, tell) => send("table", asked, name, tell);
