@@ -1,11 +1,14 @@
 """Whole files or none: write beside, then rename."""
 
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -34,3 +37,12 @@ def write_json(path: Path, content: Any) -> None:
 def printable(text: str) -> str:
     """Text that any file can hold: lone surrogates, which stand for bytes of file names that are no UTF-8, become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def numbers_hash(networks: Iterable[Mapping[str, np.ndarray]]) -> str:
+    """SHA-256 of all weights of networks, one network after the other, in the order of their names."""
+    digest = hashlib.sha256()
+    for weights in networks:
+        for name, value in sorted(weights.items()):
+            digest.update(name.encode() + value.tobytes())
+    return digest.hexdigest()

@@ -1,14 +1,13 @@
 """A training's folder: where each of its files lies, and nothing about what made them."""
 
 import csv
-import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from equiradio.artefacts.card import Card, read_card
-from equiradio.artefacts.files import write_text
+from equiradio.artefacts.files import numbers_hash, write_text
 from equiradio.errors import RunRefusal
 from equiradio.settings import Settings, from_toml, keys, to_toml
 
@@ -78,10 +77,7 @@ class Run:
             numbers = load_file(self.weights_file)
         except (SafetensorError, OSError) as error:
             raise RunRefusal(self.weights_file, f"cannot be read ({error})", "whole weights", "Train anew.") from None
-        digest = hashlib.sha256()
-        for name, value in sorted(numbers.items()):
-            digest.update(name.encode() + value.tobytes())
-        return digest.hexdigest()[:12]
+        return numbers_hash([numbers])[:12]
 
     def card(self) -> Card:
         return read_card(self.card_file)

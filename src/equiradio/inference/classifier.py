@@ -1,6 +1,5 @@
 """A trained network, opened from its run folder and asked about images."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from equiradio.artefacts.card import Card, card_of
+from equiradio.artefacts.files import numbers_hash
 from equiradio.artefacts.packaged import PACKAGED, packaged_card, packaged_names
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import load_into, read_weights
@@ -107,11 +107,7 @@ class Classifier:
 
 def weights_hash(members: "list[Classifier]") -> str:
     """SHA-256 of all weights in use, member by member, in the order of their names."""
-    digest = hashlib.sha256()
-    for member in members:
-        for name, value in sorted(member.network.state_dict().items()):
-            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return numbers_hash({name: value.cpu().numpy() for name, value in member.network.state_dict().items()} for member in members)
 
 
 class Chunk(NamedTuple):

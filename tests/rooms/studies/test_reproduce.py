@@ -12,6 +12,7 @@ from equiradio.artefacts.tables import read_predictions, write_table
 from equiradio.cli.main import main
 from equiradio.data.datasets import open_data
 from equiradio.errors import SettingRefusal, TrainingRefusal
+from equiradio.inference.classifier import load
 from equiradio.settings import change
 from equiradio.studies import reproduce as study
 from equiradio.studies.plan import Item, estimate, images_of, plan, rows
@@ -123,6 +124,7 @@ def test_a_run_that_fails_does_not_stop_the_others_and_stays_failed(items, train
 def test_scores_of_weights_that_were_trained_on_since_do_not_count(items, trainings):
     carry_out(items[:1], passes=1)
     item, scores = items[0], items[0].run.metrics_file("simulated", "test")
+    assert load(item.run.folder).name == f"lenet {item.run.weights_digest()}"
     before = scores.read_bytes()
     scores.write_text("{}")
     numbers = load_file(item.run.weights_file)
