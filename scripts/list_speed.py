@@ -104,6 +104,21 @@ def accuracy() -> list[str]:
     return lines
 
 
+def gpu() -> list[str]:
+    """Milliseconds per image, memory and forms of a GPU's training steps and answers."""
+    content = json.loads((SPEED / "gpu-h200.json").read_text())
+    lines = ["| model | training, ms per image | MiB | dense, Fourier | inference, ms per image | MiB | dense, Fourier |", "|---" * 7 + "|"]
+    for model, row in content["models"].items():
+        cells = []
+        for task in ("training", "inference"):
+            forms = list(row["forms"][task].values())
+            counts = f"{forms.count('dense')}, {forms.count('fourier')}" if forms else "-"
+            cells += [f"{row[task]['milliseconds_per_image']:.3f}", f"{row[task]['peak_mib']:,}", counts]
+        lines.append(f"| `{model}` | {' | '.join(cells)} |")
+    options, precisions = content["options"], {row["precision"] for row in content["models"].values()}
+    return [*lines, "", f"The machine: {content['machine']}; batch {options['batch']}, {' and '.join(sorted(precisions))}."]
+
+
 def _spread(found: dict[str, float | None], scale: float, digits: int) -> str:
     tail = "" if found["deviation"] is None else f" ± {scale * found['deviation']:.{digits}f}"
     return f"{scale * (found['mean'] or 0):.{digits}f}{tail}"
@@ -112,7 +127,7 @@ def _spread(found: dict[str, float | None], scale: float, digits: int) -> str:
 def main() -> None:
     """Replace what stands between the markers."""
     text = TARGET.read_text(encoding="utf-8")
-    parts = {"peers": peers, "forms": forms, "accuracy": accuracy}
+    parts = {"peers": peers, "forms": forms, "accuracy": accuracy, "gpu": gpu}
     for name, make in parts.items():
         markers = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
         assert markers.search(text), name

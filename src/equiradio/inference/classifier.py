@@ -18,6 +18,7 @@ from equiradio.data.augment import Poses, show
 from equiradio.data.cutout import RECIPE
 from equiradio.data.preprocess import Preprocessing
 from equiradio.errors import RunRefusal
+from equiradio.inference.device import full_float32
 from equiradio.inference.forms import take_likely_forms
 from equiradio.layers.memory import keep_large_blocks
 from equiradio.models.gated import Output
@@ -62,7 +63,7 @@ class Classifier:
         """
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
         shown = pixels[:, None] if poses is None else show(pixels, poses.matrices().to(self.device))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with full_float32(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             return self.network(shown.float() if raw else self.preprocess(shown))
 
     @cached_property

@@ -1,5 +1,8 @@
 """Which device and precision to compute with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from equiradio.errors import SettingRefusal
@@ -20,3 +23,21 @@ def choose_precision(precision: str, device: str) -> str:
         return precision
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
     return "bf16" if native else "float32"
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Convolutions on a GPU keep all digits of float32 for a while; cuDNN's default rounds what they multiply to 11 bits (TF32).
+
+    Where somebody has set PyTorch's newer switches, which cannot be mixed with this one, precision is left to them.
+    """
+    try:
+        before = torch.backends.cudnn.allow_tf32
+    except RuntimeError:
+        yield
+        return
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before

@@ -10,6 +10,7 @@ from torch import nn
 
 from equiradio.artefacts.plans import Choice, machine_file, read_choices, write_choices
 from equiradio.errors import RunRefusal
+from equiradio.inference.device import full_float32
 from equiradio.layers.plan import by_rule, plan_forms, take
 
 
@@ -42,7 +43,8 @@ def settle_forms(
     of_machine: dict[str, Choice] = {}
     with suppress(RunRefusal):  # a damaged cache is measured anew
         of_machine = read_choices(cache)
-    choices = plan_forms(network, batch, precision, training, device, pin, of_machine | of_run, progress=progress)
+    with full_float32():
+        choices = plan_forms(network, batch, precision, training, device, pin, of_machine | of_run, progress=progress)
     measured = {choice.case: choice for choice in choices.values() if choice.dense_ms is not None}
     if measured.keys() - of_run.keys():
         write_choices(plan_file, of_run | measured)

@@ -1,7 +1,8 @@
 """One measurement of speed in a process of its own: ``python -m equiradio.studies.bench_worker JOB`` prints one line of JSON.
 
 JOB is a JSON object: ``task`` (peaks, plan, training or inference) and, except for peaks, ``model``, ``batch``, ``precision`` (auto,
-float32 or bf16), ``pin`` (null, dense, fourier or winograd), ``forms`` (layer -> form), ``steps``, ``seconds`` and ``keep_blocks``.
+float32 or bf16), ``pin`` (null, dense, fourier or winograd), ``forms`` (layer -> form), ``steps``, ``seconds``, ``keep_blocks`` and,
+where it is not the CPU, ``device``.
 """
 
 import json
@@ -37,13 +38,14 @@ def do(job: dict[str, Any]) -> dict[str, Any]:
     if job["task"] == "peaks":
         return peaks()
     torch.manual_seed(0)
-    job = job | {"precision": choose_precision(job["precision"], "cpu")}
+    device = job.get("device", "cpu")
+    job = job | {"precision": choose_precision(job["precision"], device), "device": device}
     if job["keep_blocks"]:
         keep_large_blocks()
     start = time.perf_counter()
     settings = preset("fast")
     prepare = preprocessing(settings.data, job["model"])
-    network = build(replace(settings.model, name=job["model"]), blank=prepare.blank)
+    network = build(replace(settings.model, name=job["model"]), blank=prepare.blank).to(device)
     built = time.perf_counter() - start
     if job["task"] == "plan":
         return plan(network, job)
@@ -62,7 +64,7 @@ def plan(network: nn.Module, job: dict[str, Any]) -> dict[str, Any]:
     """The forms that the steerable layers take for training and for inference, and the seconds it took to choose."""
     start, forms = time.perf_counter(), {}
     for task in ("training", "inference"):
-        choices = plan_forms(network, job["batch"], job["precision"], task == "training", pin=job["pin"])
+        choices = plan_forms(network, job["batch"], job["precision"], task == "training", job["device"], job["pin"])
         forms[task] = {name: choice.form for name, choice in choices.items()}
     return {"forms": forms, "precision": job["precision"], "seconds": round(time.perf_counter() - start, 3)}
 
@@ -71,13 +73,14 @@ def training(network: nn.Module, prepare: Preprocessing, job: dict[str, Any]) ->
     """A whole step of preset ``fast``: raw uint8, augmentation, forward, loss, backward, clipping, AdamW."""
     learning, batch = preset("fast").training, job["batch"]
     optimiser = torch.optim.AdamW(network.train().parameters(), lr=learning.learning_rate, weight_decay=learning.weight_decay, fused=True)
-    raw, labels, passes = some_sky(batch), torch.arange(batch) % 2, count()
+    device, passes = job["device"], count()
+    raw, labels = some_sky(batch).to(device), torch.arange(batch, device=device) % 2
 
     def step() -> float:
         optimiser.zero_grad()
         poses = draw_poses(0, TRAINING, np.arange(batch), np.array([next(passes)]))
-        images = prepare(show(raw, poses.matrices()))
-        with torch.autocast("cpu", torch.bfloat16, enabled=job["precision"] == "bf16"):
+        images = prepare(show(raw, poses.matrices().to(device)))
+        with torch.autocast(device, torch.bfloat16, enabled=job["precision"] == "bf16"):
             logits = network(images).logits
         loss = F.cross_entropy(logits.float(), labels)
         loss.backward()
@@ -91,11 +94,12 @@ def training(network: nn.Module, prepare: Preprocessing, job: dict[str, Any]) ->
 def inference(network: nn.Module, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
     """Logits for a batch of raw images, by a network in evaluation."""
     network.eval()
-    raw = some_sky(job["batch"])
+    device = job["device"]
+    raw = some_sky(job["batch"]).to(device)
 
     @torch.inference_mode()
     def call() -> list[float]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=job["precision"] == "bf16"):
+        with torch.autocast(device, torch.bfloat16, enabled=job["precision"] == "bf16"):
             return network(prepare(raw[:, None])).logits.float().flatten().tolist()
 
     return call

@@ -24,7 +24,7 @@ from equiradio.data.module import SourcesModule
 from equiradio.data.preprocess import preprocessing
 from equiradio.data.sources import Sources
 from equiradio.errors import TrainingRefusal
-from equiradio.inference.device import choose_device, choose_precision
+from equiradio.inference.device import choose_device, choose_precision, full_float32
 from equiradio.inference.forms import settle_forms
 from equiradio.layers.memory import keep_large_blocks
 from equiradio.models.registry import build, check_name, group_of
@@ -111,7 +111,7 @@ def _train(
         trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
     task = ClassificationTask(network, settings)
     try:
-        with quiet():
+        with quiet(), full_float32():
             trainer.fit(task, module, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C
         keeper.write_card("interrupted")

@@ -164,6 +164,28 @@ def test_devices_and_precisions(monkeypatch):
     assert choose_precision("float32", "cpu") == "float32"
 
 
+def seen_by(classifier, images):
+    """Is TF32, cuDNN's default, allowed while the network is asked?"""
+    seen = []
+    with classifier.network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.conv.fp32_precision == "tf32")):
+        classifier.look(images)
+    return seen
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="PyTorch before 2.9 does not tell")
+def test_float32_is_not_rounded_on_a_gpu(trained, images):
+    classifier = load(trained("attention"))
+    assert torch.backends.cudnn.allow_tf32
+    assert seen_by(classifier, images[:1]) == [False]
+    assert torch.backends.cudnn.allow_tf32  # as before
+    try:
+        torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.rnn.fp32_precision = "tf32", "ieee"  # somebody's own choice
+        assert seen_by(classifier, images[:1]) == [True]
+    finally:
+        torch.backends.cudnn.conv.fp32_precision = torch.backends.cudnn.rnn.fp32_precision = "tf32"
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_chunks_cover_every_row_once():
     assert [tuple(piece) for piece in chunks(7, 3)] == [(0, 3), (3, 6), (6, 7)]
     assert list(chunks(0, 3)) == []

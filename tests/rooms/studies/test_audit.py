@@ -39,7 +39,7 @@ def test_habits_move_the_answers(rows):
     moved = {row["habit"]: row["logit_change"] for row in rows[1:-1]}
     assert moved["batch-range, sorted batches"] > 1e-3
     assert moved["floor-150"] > 1e-4
-    assert moved["batch-range, single images"] == pytest.approx(0, abs=1e-4)  # an image alone is its own batch
+    assert moved["batch-range, single images"] < 0.01 * moved["batch-range, sorted batches"]  # an image alone is its own batch
 
 
 def law_of_the_switch(classifier, sources, habit):
