@@ -16,6 +16,7 @@ SMALL = {"font.size": 7, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick
 FAINT = 0.005  # of the peak of a difference of mean images
 ARCSEC = 1.8  # a pixel of FIRST
 EDGE = 150 * ARCSEC / 2
+TOGETHER = 3  # models in one panel of Figure 1, and panels in a row of it
 
 
 class Panel(NamedTuple):
@@ -42,37 +43,54 @@ def figure1(histories: dict[str, list[list[dict[str, float]]]], note: str) -> Fi
     Parameters
     ----------
     histories : of each model the histories of its seeds; the first is drawn, with shading, the others as thin lines of validation loss.
+        Up to `TOGETHER` models share a panel, as in the paper; of more each has its own.
     note : small print below.
     """
-    figure = Figure(figsize=(COLUMN, 2.9), layout="constrained")
-    axes = figure.subplots()
+    apart = len(histories) > TOGETHER
+    rows, columns = (-(-len(histories) // TOGETHER), TOGETHER) if apart else (1, 1)
+    figure = Figure(figsize=(PAGE, 1.7 * rows + 0.3) if apart else (COLUMN, 2.9), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes in panels[len(histories) :] if apart else ():
+        axes.remove()
+    for number, (colour, (model, seeds)) in enumerate(zip(itertools.cycle(COLOURS), histories.items(), strict=False)):
+        axes = panels[number if apart else 0]
+        _losses(axes, seeds, colour, model)
+        if apart:
+            axes.set_title(model, loc="left", fontsize=7, color=colour, pad=3)
+        axes.tick_params(labelsize=7)
+    first = panels[0]
+    for axes in panels[: len(histories)] if apart else panels:
+        axes.axhline(np.log(2), color="0.5", linewidth=0.7, linestyle=":")
+    first.text(0.99, np.log(2), "chance", transform=first.get_yaxis_transform(), ha="right", va="bottom", fontsize=6, color="0.4")
     lowest = min(row["validation_loss"] for seeds in histories.values() for rows in seeds for row in rows)
-    for colour, (model, seeds) in zip(itertools.cycle(COLOURS), histories.items(), strict=False):
-        for number, rows in enumerate(seeds):
-            epochs = np.array([row["epoch"] for row in rows]) + 1
-            for key, style in (("train_loss", "--"), ("validation_loss", "-")):
-                if number and key == "train_loss":
-                    continue
-                mean, spread = running_mean(np.array([row[key] for row in rows]))
-                label = model if not number and style == "-" else None
-                axes.plot(epochs, mean, style, color=colour, linewidth=0.5 if number else 1.3, alpha=0.45 if number else 1, label=label)
-                if not number:
-                    axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.12, linewidth=0)
-        losses = np.array([row["validation_loss"] for row in seeds[0]])
-        best = int(losses.argmin())
-        end = (seeds[0][best]["epoch"] + 1, losses[best])
-        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 0.9}
-        axes.annotate("", end, (0, -20), textcoords="offset points", arrowprops=arrow)
-    axes.axhline(np.log(2), color="0.5", linewidth=0.7, linestyle=":")
-    axes.text(0.99, np.log(2), "chance", transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=6, color="0.4")
-    axes.set(ylim=(min(0.2, 0.9 * lowest), 1.2))
-    axes.set_xlabel("Epoch", fontsize=8)
-    axes.set_ylabel("Cross-entropy (nats per image)", fontsize=8)
-    axes.tick_params(labelsize=7)
+    first.set(ylim=(min(0.2, 0.9 * lowest), 1.2))
+    for axes in panels[max(len(histories) - columns, 0) : len(histories)] if apart else panels:
+        axes.set_xlabel("Epoch", fontsize=8)
+    for axes in panels[::columns]:
+        axes.set_ylabel("Cross-entropy\n(nats per image)" if apart else "Cross-entropy (nats per image)", fontsize=8)
     kinds = [Line2D([], [], color="0.3", linestyle=style, label=name) for style, name in (("-", "validation"), ("--", "training"))]
-    axes.legend(handles=[*axes.get_legend_handles_labels()[0], *kinds], frameon=False, fontsize=7, loc="upper right")
+    models = [] if apart else first.get_legend_handles_labels()[0]
+    first.legend(handles=[*models, *kinds], frameon=False, fontsize=7, loc="upper right")
     _note(figure, note)
     return figure
+
+
+def _losses(axes: Axes, seeds: list[list[dict[str, float]]], colour: str, model: str) -> None:
+    """A model's curves, and the arrow at its first seed's lowest validation loss."""
+    for number, rows in enumerate(seeds):
+        epochs = np.array([row["epoch"] for row in rows]) + 1
+        for key, style in (("train_loss", "--"), ("validation_loss", "-")):
+            if number and key == "train_loss":
+                continue
+            mean, spread = running_mean(np.array([row[key] for row in rows]))
+            label = model if not number and style == "-" else None
+            axes.plot(epochs, mean, style, color=colour, linewidth=0.5 if number else 1.3, alpha=0.45 if number else 1, label=label)
+            if not number:
+                axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.12, linewidth=0)
+    losses = np.array([row["validation_loss"] for row in seeds[0]])
+    best = int(losses.argmin())
+    end = (seeds[0][best]["epoch"] + 1, losses[best])
+    axes.annotate("", end, (0, -20), textcoords="offset points", arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 0.9})
 
 
 def figure2(rows: list[Row], models: list[str], note: str) -> Figure:

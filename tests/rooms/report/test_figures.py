@@ -8,6 +8,7 @@ import pytest
 from equiradio.data.datasets import open_data
 from equiradio.data.sources import HYBRID
 from equiradio.report.figures import COLOURS, attention_grid, loss_curves, running_mean, save, sources_montage
+from equiradio.report.paper_figures import figure1
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,18 @@ def test_loss_curves_draw_the_history_and_point_at_the_lowest_loss():
     assert [note.xy for note in axes.texts if note.get_text() == "kept"] == [(2, 0.3)]
     assert axes.get_xlabel() == "Epoch"
     assert "nats" in axes.get_ylabel()
+
+
+def test_more_than_three_models_have_a_panel_each_on_the_same_axes():
+    models = [f"c{order}-attention" for order in (1, 2, 4, 8)]
+    figure = figure1({model: [HISTORY, HISTORY] for model in models}, "note")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == models
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    assert [axes.texts[0].xy for axes in figure.axes] == [(2, 0.3)] * 4  # an arrow at the lowest loss of each
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "Epoch", "Epoch", "Epoch"]  # the lowest of each column
+    together = figure1({model: [HISTORY] for model in models[:3]}, "note").axes
+    assert len(together) == 1
+    assert [text.get_text() for text in together[0].get_legend().get_texts()] == [*models[:3], "validation", "training"]
 
 
 def test_smooth_curves_shade_the_spread():
