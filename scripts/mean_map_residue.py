@@ -20,6 +20,7 @@ from equiradio.explain.residual import angular_power
 from equiradio.report.figures import COLOURS, save
 
 SHOWN = (1, 2, 3, 4, 8, 12, 16)
+ASIDE = 0.35  # of a harmonic, between marks of models
 FLOOR = 1e-15  # below is rounding: harmonics that quarter turns forbid
 COLUMNS = ("run", "map", "residue_over_structure", "order_4_share", *(f"m{m}" for m in SHOWN))
 
@@ -39,26 +40,32 @@ def rows_of(run: Path) -> list[list[str]]:
 
 
 def draw(runs: list[Path], path: Path) -> None:
-    """Power of each harmonic of the class difference over the map's radial structure; a line per run, a colour per model."""
-    figure = Figure(figsize=(6.6, 3.6), layout="constrained")
+    """Power of each harmonic of the class difference over the map's radial structure: a line or marks per run, a colour per model."""
+    figure = Figure(figsize=(7.4, 4.0), layout="constrained")
     axes = figure.subplots()
-    models: dict[str, str] = {}
+    models = list(dict.fromkeys(run.name.partition("-mirabest")[0] for run in runs))
+    labelled = set()
     for run in runs:
         model = run.name.partition("-mirabest")[0]
-        label = None if model in models else model
-        colour = models.setdefault(model, COLOURS[len(models)])
+        label = None if model in labelled else model
+        labelled.add(model)
+        place = models.index(model)
         with np.load(run / "maps.npz") as file:
             fri, frii = file["mean_maps"].astype(np.float64)
         power = angular_power(fri - frii - (fri - frii).mean())
         shown = np.flatnonzero(power[1:] > FLOOR * power[0]) + 1
-        axes.plot(shown, power[shown] / power[0], "o-" if len(shown) > 16 else "D", color=colour, markersize=4, linewidth=1, label=label)
+        if len(shown) > 16:
+            axes.plot(shown, power[shown] / power[0], "o-", color=COLOURS[place], markersize=3, linewidth=0.8, alpha=0.7, label=label)
+        else:  # models with quarter turns side by side
+            beside = shown + ASIDE * (place - len(models) / 2)
+            axes.plot(beside, power[shown] / power[0], "^D"[model[0] == "d"], color=COLOURS[place], markersize=4, linestyle="", label=label)
     for multiple in range(4, 33, 4):
         axes.axvline(multiple, color="0.9", linewidth=1, zorder=0)
     axes.set(xlabel="Angular harmonic m around the centre", ylabel="Power over that of the radial structure", yscale="log")
     axes.set_xticks(range(0, 33, 4))
     axes.set_title("Mean map of FRI less that of FRII over 36 rotations: residue", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, title="three seeds each", title_fontsize=8)
+    axes.legend(frameon=False, fontsize=8, title="a mark for each seed", title_fontsize=8)
     save(figure, path)
 
 
