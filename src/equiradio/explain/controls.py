@@ -17,6 +17,7 @@ from equiradio.inference.forms import take_likely_forms
 from equiradio.models.registry import build
 
 CASCADE = ("gates", "blocks.3", "blocks.2", "blocks.1", "blocks.0")  # from the answer down to the image
+FRESH_SEED = 1_000_000  # of weights never trained: of no run's own, lest a control be what a network has grown from
 
 
 def centred_gaussian(fwhm_pixels: float = 30.0, side: int = SIDE) -> np.ndarray:
@@ -25,8 +26,8 @@ def centred_gaussian(fwhm_pixels: float = 30.0, side: int = SIDE) -> np.ndarray:
     return np.exp(-4 * np.log(2) * (offset[:, None] ** 2 + offset**2) / fwhm_pixels**2).astype(np.float32)
 
 
-def fresh_network(classifier: Classifier, seed: int = 0) -> nn.Module:
-    """A network of the same settings with weights as before training."""
+def fresh_network(classifier: Classifier, seed: int = FRESH_SEED) -> nn.Module:
+    """A network of the same settings with weights as before a training by ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(classifier.network.settings, blank=classifier.preprocess.blank)  # type: ignore[arg-type]
@@ -39,7 +40,7 @@ def with_network(classifier: Classifier, network: nn.Module) -> Classifier:
     return Classifier(network, classifier.card, classifier.preprocess, classifier.device.type, classifier.precision)
 
 
-def randomised(classifier: Classifier, seed: int = 0) -> Iterator[tuple[str, Classifier]]:
+def randomised(classifier: Classifier, seed: int = FRESH_SEED) -> Iterator[tuple[str, Classifier]]:
     """The classifier with more and more of its network randomised, from the gates down to the first block.
 
     Source: Adebayo et al. 2018, "Sanity checks for saliency maps" (cascading randomisation). A map that stays the same does not show

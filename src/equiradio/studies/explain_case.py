@@ -21,7 +21,7 @@ from equiradio.explain.faithfulness import FRACTIONS
 from equiradio.inference.classifier import Classifier, chunks
 from equiradio.inference.gates import gate_maps
 
-VERSION = 1  # of the measures: a folder made by another version is not gone on with
+VERSION = 2  # of the measures: a folder made by another version is not gone on with
 BATCH = 16
 
 Progress = Callable[[str, int, int], object]

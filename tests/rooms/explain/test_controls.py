@@ -9,6 +9,7 @@ from equiradio.explain.attention import maps
 from equiradio.explain.controls import centred_gaussian, fresh_network, grad_cam, integrated_gradients, randomised, with_network
 from equiradio.explain.dropout import dropout_answers
 from equiradio.inference.classifier import Classifier, load
+from equiradio.models.registry import build
 
 pytest.importorskip("captum")
 
@@ -61,6 +62,17 @@ def test_a_fresh_network_is_the_same_every_time_and_leaves_the_random_state(clas
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
     assert torch.equal(state, torch.random.get_rng_state())
     assert not one.training
+
+
+def test_fresh_weights_are_not_those_that_the_training_began_with(classifier):
+    fresh = fresh_network(classifier).state_dict()
+    torch.manual_seed(classifier.card.seed)
+    born = build(classifier.network.settings, blank=classifier.preprocess.blank).state_dict()  # as a training by this seed builds it
+    same_seed = fresh_network(classifier, classifier.card.seed).state_dict()
+    random = [name for name, value in born.items() if value.is_floating_point() and value.std() > 0]
+    assert len(random) > 10
+    assert all(torch.equal(same_seed[name], born[name]) for name in random)
+    assert not any(torch.equal(fresh[name], born[name]) for name in random)
 
 
 def check_cascade(classifier, images):
