@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ending import run
 
-from equiradio.errors import Refusal
 from equiradio.inference.device import choose_device
 from equiradio.inference.forms import machine
 from equiradio.settings import preset
@@ -59,8 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        sys.exit(2)
+    run(main)

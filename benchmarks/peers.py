@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ending import run
+
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.studies.bench import MEASURES, VARIANTS, Cell, batch_of, known_models, machine, measure_ours, multiply_adds, processors
 from equiradio.studies.bench_record import Record, measure, run_job
@@ -112,8 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        sys.exit(2)
+    run(main)

@@ -43,22 +43,21 @@ def draw(runs: list[Path], path: Path) -> None:
     """Power of each harmonic of the class difference over the map's radial structure: a line or marks per run, a colour per model."""
     figure = Figure(figsize=(7.4, 4.0), layout="constrained")
     axes = figure.subplots()
-    models = list(dict.fromkeys(run.name.partition("-mirabest")[0] for run in runs))
-    labelled = set()
+    models: dict[str, list[Path]] = {}
     for run in runs:
-        model = run.name.partition("-mirabest")[0]
-        label = None if model in labelled else model
-        labelled.add(model)
-        place = models.index(model)
-        with np.load(run / "maps.npz") as file:
-            fri, frii = file["mean_maps"].astype(np.float64)
-        power = angular_power(fri - frii - (fri - frii).mean())
-        shown = np.flatnonzero(power[1:] > FLOOR * power[0]) + 1
-        if len(shown) > 16:
-            axes.plot(shown, power[shown] / power[0], "o-", color=COLOURS[place], markersize=3, linewidth=0.8, alpha=0.7, label=label)
-        else:  # models with quarter turns side by side
-            beside = shown + ASIDE * (place - len(models) / 2)
-            axes.plot(beside, power[shown] / power[0], "^D"[model[0] == "d"], color=COLOURS[place], markersize=4, linestyle="", label=label)
+        models.setdefault(run.name.partition("-mirabest")[0], []).append(run)
+    for place, (model, own) in enumerate(models.items()):
+        for number, run in enumerate(own):
+            with np.load(run / "maps.npz") as file:
+                fri, frii = file["mean_maps"].astype(np.float64)
+            power = angular_power(fri - frii - (fri - frii).mean())
+            shown = np.flatnonzero(power[1:] > FLOOR * power[0]) + 1
+            style = {"color": COLOURS[place], "label": None if number else model}
+            if len(shown) > 16:
+                axes.plot(shown, power[shown] / power[0], "o-", markersize=3, linewidth=0.8, alpha=0.7, **style)
+            else:  # models with quarter turns side by side
+                beside = shown + ASIDE * (place - len(models) / 2)
+                axes.plot(beside, power[shown] / power[0], "^D"[model[0] == "d"], markersize=4, linestyle="", **style)
     for multiple in range(4, 33, 4):
         axes.axvline(multiple, color="0.9", linewidth=1, zorder=0)
     axes.set(xlabel="Angular harmonic m around the centre", ylabel="Power over that of the radial structure", yscale="log")

@@ -3,13 +3,12 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from whole_networks import as_if_trained, check_same, full, narrow, some_images
+from whole_networks import SMALL, as_if_trained, check_same, full, narrow, some_images
 
 from equiradio.models import Output, build
 from equiradio.symmetry import BUILT, Cyclic, parse_group
 
 EXACT, SINGLE = {"logits": 1e-9, "maps": 1e-9}, {"logits": 1e-4, "maps": 1e-4}
-SMALL = {"side": 40}
 
 
 @torch.no_grad()

@@ -3,21 +3,14 @@
 import pytest
 import torch
 from test_invariance import check_invariance
-from torch import nn
-from whole_networks import check_same, distance, narrow, some_images
+from whole_networks import SMALL, check_same, distance, in_form, narrow, some_images
 
 from equiradio.artefacts.plans import FORMS
-from equiradio.layers.plan import steerable_layers, take
+from equiradio.layers.plan import steerable_layers
 from equiradio.symmetry import BUILT, Dihedral, parse_group
 
-SMALL = {"side": 40}
 by_group = pytest.mark.parametrize("name", [name for name in BUILT if name != "C1"])
 by_form = pytest.mark.parametrize("form", [form for form in FORMS if form != "dense"])
-
-
-def in_form(net: nn.Module, form: str) -> nn.Module:
-    take(net, dict.fromkeys(steerable_layers(net), form))
-    return net
 
 
 @by_form

@@ -3,14 +3,13 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from whole_networks import check_same, distance, full, narrow, some_images
+from whole_networks import SMALL, check_same, distance, full, narrow, some_images
 
 from equiradio.models import Output
 from equiradio.symmetry import BUILT, Cyclic, Dihedral, Group, parse_group
 
 EXACT = {"logits": 1e-9, "maps": 1e-9}
 SINGLE = {"logits": 1e-4, "maps": 1e-3}  # float32
-SMALL = {"side": 40}  # 40, 20, 10, 5: even as far as it is pooled, as 152 is
 
 
 def generators(group: Group) -> list[int]:

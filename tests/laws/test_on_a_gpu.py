@@ -8,11 +8,10 @@ import torch
 from test_invariance import check_invariance
 from torch import nn
 from torch.testing import assert_close
-from whole_networks import check_same, narrow, some_images
+from whole_networks import SMALL, check_same, in_form, narrow, some_images
 
 from equiradio.artefacts.weights import read_weights
 from equiradio.inference.classifier import load
-from equiradio.layers.plan import steerable_layers, take
 from equiradio.models.registry import group_of
 from equiradio.studies.evaluate import evaluate
 from equiradio.symmetry import parse_group
@@ -20,15 +19,12 @@ from equiradio.training.fit import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
-SMALL = {"side": 40}
 NETWORKS = [(None, "dense"), *[(name, form) for name in ("C4", "C16", "D4", "D8") for form in ("dense", "fourier")]]
 by_network = pytest.mark.parametrize(("name", "form"), NETWORKS)
 
 
 def a_network(name: str | None, form: str) -> nn.Module:
-    network = narrow(parse_group(name) if name else None, **SMALL)
-    take(network, dict.fromkeys(steerable_layers(network), form))
-    return network
+    return in_form(narrow(parse_group(name) if name else None, **SMALL), form)
 
 
 @by_network

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from equiradio.layers.plan import steerable_layers, take
 from equiradio.models import GatedNet, Output, build
 from equiradio.settings import ModelSettings
 from equiradio.symmetry import Group
 
+SMALL = {"side": 40}  # 40, 20, 10, 5: even as far as it is pooled, as 152 is
 NARROW = (2, 3, 4, 5)  # fields of each block: the laws do not depend on the width
 BLANK = -0.1
 FAST = {"pooling": "mean", "head_relu": False}  # no ReLU in the heads: none can be dead and hold a law for nothing
@@ -36,6 +38,12 @@ def narrow(group: Group | None, dtype: torch.dtype = torch.float64, **changes) -
     """The same network with few fields, as if trained."""
     torch.manual_seed(0)
     return as_if_trained(GatedNet(ModelSettings(**FAST | changes), group, BLANK, NARROW)).to(dtype)
+
+
+def in_form(net: nn.Module, form: str) -> nn.Module:
+    """The network with every steerable layer in that form."""
+    take(net, dict.fromkeys(steerable_layers(net), form))
+    return net
 
 
 def some_images(side: int, count: int = 1, dtype: torch.dtype = torch.float64) -> Tensor:

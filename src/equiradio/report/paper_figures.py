@@ -47,24 +47,26 @@ def figure1(histories: dict[str, list[list[dict[str, float]]]], note: str) -> Fi
     note : small print below.
     """
     apart = len(histories) > TOGETHER
-    rows, columns = (-(-len(histories) // TOGETHER), TOGETHER) if apart else (1, 1)
+    count, columns = (len(histories), TOGETHER) if apart else (1, 1)
+    rows = -(-count // columns)
     figure = Figure(figsize=(PAGE, 1.7 * rows + 0.3) if apart else (COLUMN, 2.9), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    for axes in panels[len(histories) :] if apart else ():
+    for axes in panels[count:]:
         axes.remove()
+    panels = panels[:count]
     for number, (colour, (model, seeds)) in enumerate(zip(itertools.cycle(COLOURS), histories.items(), strict=False)):
-        axes = panels[number if apart else 0]
+        axes = panels[number % count]
         _losses(axes, seeds, colour, model)
         if apart:
             axes.set_title(model, loc="left", fontsize=7, color=colour, pad=3)
+    for axes in panels:
         axes.tick_params(labelsize=7)
-    first = panels[0]
-    for axes in panels[: len(histories)] if apart else panels:
         axes.axhline(np.log(2), color="0.5", linewidth=0.7, linestyle=":")
+    first = panels[0]
     first.text(0.99, np.log(2), "chance", transform=first.get_yaxis_transform(), ha="right", va="bottom", fontsize=6, color="0.4")
     lowest = min(row["validation_loss"] for seeds in histories.values() for rows in seeds for row in rows)
     first.set(ylim=(min(0.2, 0.9 * lowest), 1.2))
-    for axes in panels[max(len(histories) - columns, 0) : len(histories)] if apart else panels:
+    for axes in panels[-columns:]:
         axes.set_xlabel("Epoch", fontsize=8)
     for axes in panels[::columns]:
         axes.set_ylabel("Cross-entropy\n(nats per image)" if apart else "Cross-entropy (nats per image)", fontsize=8)

@@ -21,7 +21,10 @@ def sources(sky):
 
 @pytest.fixture(scope="module")
 def rows(trained, sources):
-    return audit_network(load(trained("attention")), sources, "run", 0, 1)
+    """In float64: the margins of a network hardly trained differ by little more than float32's rounding."""
+    classifier = load(trained("attention"))
+    classifier.network.double().register_forward_pre_hook(lambda network, images: images[0].double())
+    return audit_network(classifier, sources, "run", 0, 1)
 
 
 def test_every_habit_has_a_row(rows):
@@ -39,7 +42,7 @@ def test_habits_move_the_answers(rows):
     moved = {row["habit"]: row["logit_change"] for row in rows[1:-1]}
     assert moved["batch-range, sorted batches"] > 1e-3
     assert moved["floor-150"] > 1e-4
-    assert moved["batch-range, single images"] < 0.01 * moved["batch-range, sorted batches"]  # an image alone is its own batch
+    assert moved["batch-range, single images"] == pytest.approx(0, abs=1e-4)  # an image alone is its own batch
 
 
 def law_of_the_switch(classifier, sources, habit):
