@@ -21,14 +21,14 @@ import torch.nn.functional as F
 from brief_training import PREPARE, fit, score
 from torch import Tensor
 
-from equiradio.artefacts.files import write_json
-from equiradio.artefacts.plans import FORMS
-from equiradio.data.datasets import open_data
-from equiradio.data.sources import Sources
-from equiradio.inference.device import choose_precision
-from equiradio.inference.forms import machine
-from equiradio.layers.memory import keep_large_blocks
-from equiradio.layers.plan import steerable_layers, take
+from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.forms import FORMS
+from equiradio.compute.device import choose_precision
+from equiradio.compute.form_timing import steerable_layers, take
+from equiradio.compute.forms import machine
+from equiradio.compute.memory import keep_large_blocks
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.sources import Sources
 from equiradio.models.gated import GatedNet
 from equiradio.settings import ModelSettings
 from equiradio.symmetry import parse_group

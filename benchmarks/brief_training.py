@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.data.augment import TEST, TRAINING, draw_poses, show
-from equiradio.data.preprocess import Preprocessing
+from equiradio.compute.poses import TEST, TRAINING, draw_poses, show
+from equiradio.compute.preprocess import Preprocessing
 from equiradio.settings import preset
 
 BATCH = 16

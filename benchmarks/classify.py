@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from equiradio.artefacts.files import write_json
-from equiradio.artefacts.packaged import default_name
-from equiradio.data.cutout import SkyImage, cut
-from equiradio.data.fits import read_image
-from equiradio.inference.answering import answer
-from equiradio.inference.catalogue import BATCH, calibration_of
-from equiradio.inference.classifier import load
-from equiradio.inference.forms import machine
-from equiradio.studies.classify import classify, image_files
+from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.shelf import default_name
+from equiradio.compute.forms import machine
+from equiradio.inference.answers import answer
+from equiradio.inference.reading import BATCH, calibration_of
+from equiradio.inference.team import load
+from equiradio.sky.cutout import SkyImage, cut
+from equiradio.sky.fits import read_image
+from equiradio.verbs.classify import classify, image_files
 
 TURN_DEG = 30.0
 

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from ending import run
 
-from equiradio.inference.device import choose_device
-from equiradio.inference.forms import machine
+from equiradio.bench.run import known_models
+from equiradio.bench.worker import do
+from equiradio.compute.device import choose_device
+from equiradio.compute.forms import machine
 from equiradio.settings import preset
-from equiradio.studies.bench import known_models
-from equiradio.studies.bench_worker import do
 
 TASKS = ("training", "inference")
 KEPT = ("milliseconds_per_image", "first_seconds", "steps")

@@ -13,10 +13,10 @@ from typing import Any
 
 from ending import run
 
+from equiradio.bench.record import Record, measure, run_job
+from equiradio.bench.run import MEASURES, VARIANTS, Cell, batch_of, known_models, machine, measure_ours, multiply_adds, processors
+from equiradio.bench.summary import TASKS, TIME, share_of_peak, summarise, times_faster
 from equiradio.errors import Refusal, SettingRefusal
-from equiradio.studies.bench import MEASURES, VARIANTS, Cell, batch_of, known_models, machine, measure_ours, multiply_adds, processors
-from equiradio.studies.bench_record import Record, measure, run_job
-from equiradio.studies.bench_summary import TASKS, TIME, share_of_peak, summarise, times_faster
 
 VARIABLE = "EQUIRADIO_E2CNN_PYTHON"
 NETWORK = Path(__file__).with_name("peer_network.py")

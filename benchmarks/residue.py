@@ -20,15 +20,15 @@ import torch
 from brief_training import PREPARE, fit, score
 from torch import Tensor, nn
 
-from equiradio.artefacts.files import write_json
-from equiradio.data.datasets import open_data
-from equiradio.data.sources import Sources
+from equiradio.artefacts.atomic import write_json
+from equiradio.compute.form_timing import steerable_layers, take
+from equiradio.compute.memory import keep_large_blocks
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.sources import Sources
 from equiradio.explain.equivariance import errors_against_angle
 from equiradio.explain.residual import angular_power, round_sources
-from equiradio.inference.gates import gate_maps
+from equiradio.inference.gate_maps import gate_maps
 from equiradio.layers.convolution import SteeredConvolution
-from equiradio.layers.memory import keep_large_blocks
-from equiradio.layers.plan import steerable_layers, take
 from equiradio.models.gated import GatedNet
 from equiradio.settings import ModelSettings
 from equiradio.symmetry.groups import parse_group

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from equiradio.artefacts.files import write_json
-from equiradio.inference.device import choose_precision
-from equiradio.inference.forms import machine
-from equiradio.layers.memory import keep_large_blocks
-from equiradio.layers.plan import Case
+from equiradio.artefacts.atomic import write_json
+from equiradio.compute.device import choose_precision
+from equiradio.compute.form_timing import Case
+from equiradio.compute.forms import machine
+from equiradio.compute.memory import keep_large_blocks
 from equiradio.symmetry import Cyclic, Dihedral
 
 FIELDS = 32

@@ -10,7 +10,7 @@ import time
 import numpy as np
 from scipy.ndimage import gaussian_filter, label, maximum_filter
 
-from equiradio.data.simulated import VERSION_HASH, Simulation, extent, simulate
+from equiradio.datasets.simulated import VERSION_HASH, Simulation, extent, simulate
 
 FAINTEST = 0.05  # share of the brightest island; fainter islands are mostly noise and unrelated sources
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from make_maps import with_packaged_weights
 
-from equiradio.artefacts.files import write_json
+from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
-from equiradio.data.datasets import chosen_split, open_data
-from equiradio.studies.audit import PASSES, WHAT, audit_network, of_training
-from equiradio.studies.plan import AUDITED, Item
+from equiradio.datasets.registry import chosen_split, open_data
+from equiradio.paper.audit import PASSES, WHAT, audit_network, of_training
+from equiradio.paper.plan import AUDITED, Item
 
 RESULTS, KINDS = Path("results"), ("runs", "audit")
 TARGET = RESULTS / "audit.json"

@@ -12,11 +12,11 @@ import time
 import numpy as np
 from calibration_fit import answers_file, fit, score
 
-from equiradio.artefacts.files import write_atomically
-from equiradio.artefacts.packaged import packaged_card
-from equiradio.data.datasets import open_data
-from equiradio.inference.classifier import load
-from equiradio.inference.ensemble import one_pose
+from equiradio.artefacts.atomic import write_atomically
+from equiradio.artefacts.shelf import packaged_card
+from equiradio.datasets.registry import open_data
+from equiradio.inference.posed import one_pose
+from equiradio.inference.team import load
 
 
 def ask(split: str, model: str, poses: int, end: float) -> bool:

@@ -10,16 +10,16 @@ from scipy.optimize import minimize_scalar
 from sklearn.covariance import LedoitWolf
 from sklearn.model_selection import KFold
 
-from equiradio.artefacts.files import write_atomically, write_json
-from equiradio.artefacts.packaged import PACKAGED, packaged_card
-from equiradio.data.cutout import RECIPE
-from equiradio.data.datasets import open_data
+from equiradio.artefacts.atomic import write_atomically, write_json
+from equiradio.artefacts.shelf import PACKAGED, packaged_card
+from equiradio.datasets.registry import open_data
 from equiradio.errors import RunRefusal
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import brier, ece, nll
 from equiradio.evaluation.scores import scores
-from equiradio.inference.answering import frii, squared_distance
-from equiradio.inference.classifier import Classifier, load, weights_hash
+from equiradio.inference.answers import frii, squared_distance
+from equiradio.inference.team import load, weights_hash
+from equiradio.sky.cutout import RECIPE
 
 KEPT = Path("calibration")  # not in the repository; what follows from it is, in the cards
 SELECTIVE = 0.95  # accuracy wanted of the sources that are not abstained from

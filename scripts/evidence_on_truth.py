@@ -11,11 +11,11 @@ from pathlib import Path
 
 from make_maps import with_packaged_weights
 
-from equiradio.artefacts.files import write_json
+from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
-from equiradio.data.datasets import chosen_split, open_data
-from equiradio.studies.explain_case import Case, Plan, evenly, plain, truth_masks
-from equiradio.studies.explain_evidence import taken_apart
+from equiradio.datasets.registry import chosen_split, open_data
+from equiradio.explain.case import Case, Plan, evenly, plain, truth_masks
+from equiradio.explain.parts.evidence import taken_apart
 
 
 def main(out: Path, folders: list[Path]) -> None:

@@ -7,9 +7,9 @@ import argparse
 import csv
 from pathlib import Path
 
-from equiradio.data.mirabest import read_mirabest, sky_positions
-from equiradio.data.sources import HYBRID
-from equiradio.data.splits import draw_split
+from equiradio.datasets.mirabest import read_mirabest, sky_positions
+from equiradio.datasets.sources import HYBRID
+from equiradio.datasets.splits import draw_split
 
 LIST = Path(__file__).parents[1] / "src" / "equiradio" / "data" / "frozen" / "mirabest_split.csv"
 

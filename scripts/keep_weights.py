@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from equiradio.artefacts.files import write_json
+from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import read_weights, write_weights
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
-from equiradio.report.table1 import COMPARED, comparison_rows, markdown, seeds_said, told
+from equiradio.paper.table1_text import COMPARED, comparison_rows, markdown, seeds_said, told
 
 RESULTS, REPORT, IMAGES = Path("results"), Path("results/report"), Path("docs/images")
 TARGETS = ("README.md", "docs/reproduction.md")  # the first takes the summary, the second every run

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from equiradio.artefacts.plans import FORMS
-from equiradio.studies.bench_summary import peaks_told
+from equiradio.artefacts.forms import FORMS
+from equiradio.bench.summary import peaks_told
 
 SPEED, TARGET = Path("results/speed"), Path("docs/performance.md")
 PEERS = SPEED / "peers-cpu.json"

@@ -15,11 +15,11 @@ from shutil import copyfile
 import numpy as np
 
 from equiradio.artefacts.run import Run
-from equiradio.data.datasets import chosen_split, open_data
-from equiradio.data.sources import Sources
-from equiradio.inference.classifier import Classifier, load, weights_hash
+from equiradio.datasets.registry import chosen_split, open_data
+from equiradio.datasets.sources import Sources
+from equiradio.inference.team import load, weights_hash
 from equiradio.settings import change, preset
-from equiradio.studies.maps import joined, map_arrays, untrained, write_maps
+from equiradio.verbs.stored_maps import joined, map_arrays, untrained, write_maps
 
 PIECE = 17
 PACKAGED = Path("src/equiradio/weights")

@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from equiradio.artefacts.files import write_json
+from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
-from equiradio.data.datasets import open_data
-from equiradio.data.sources import Sources
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.sources import Sources
+from equiradio.explain.case import plain
 from equiradio.explain.controls import centred_gaussian
 from equiradio.explain.equivariance import inscribed
 from equiradio.explain.faithfulness import paired_lift, similarity
 from equiradio.explain.islands import energy_inside, points_at, source_islands
-from equiradio.studies.explain_astronomy import astronomy
-from equiradio.studies.explain_case import plain
-from equiradio.studies.explain_faithfulness import departure
+from equiradio.explain.parts.astronomy import astronomy
+from equiradio.explain.parts.faithfulness import departure
 
 SPLIT = "test"
 

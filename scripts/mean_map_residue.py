@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from equiradio.artefacts.files import write_text
-from equiradio.data.sources import CLASSES
+from equiradio.artefacts.atomic import write_text
+from equiradio.datasets.sources import CLASSES
 from equiradio.explain.residual import angular_power
 from equiradio.report.figures import COLOURS, save
 

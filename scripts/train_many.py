@@ -22,11 +22,11 @@ def do(model: str, seed: int, data: str, preset: str, folder: Path, device: str,
 
     torch.set_num_threads(1)
     from equiradio.artefacts.run import Run
+    from equiradio.paper.plan import Item
     from equiradio.settings import change
     from equiradio.settings import preset as settings_of
-    from equiradio.studies.evaluate import evaluate
-    from equiradio.studies.plan import Item
     from equiradio.training.fit import train
+    from equiradio.verbs.evaluate import evaluate
 
     settings = change(settings_of(preset), {"model.name": model, "data.name": data, "training.seed": seed})
     run = Run(folder / f"{model}-{data}-{preset}-seed{seed}")

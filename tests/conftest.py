@@ -11,8 +11,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported: two test processes share two cores
 
-from equiradio.data.location import data_folder
-from equiradio.data.mirabest import find_mirabest
+from equiradio.folders import data_folder
+from equiradio.datasets.mirabest import find_mirabest
 from equiradio.settings import Settings, change, preset
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
@@ -24,7 +24,7 @@ def own_plans(tmp_path_factory) -> Iterator[Path]:
     """What tests measure of layers is kept out of the user's cache."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("equiradio.artefacts.plans.user_cache", lambda: folder)
+        patch.setattr("equiradio.artefacts.forms.user_cache", lambda: folder)
         yield folder
 
 
@@ -40,7 +40,7 @@ def mirabest_folder() -> Path:
 @pytest.fixture(scope="session")
 def sky(tmp_path_factory) -> Path:
     """A data folder of 36 simulated sources: 24 train, 6 validation, 6 test."""
-    from equiradio.data.simulated import write_simulated
+    from equiradio.datasets.simulated import write_simulated
 
     return write_simulated(36, 0, tmp_path_factory.mktemp("data") / "sky")
 
@@ -86,7 +86,8 @@ def untrained(tmp_path_factory) -> Callable[..., Path]:
     from equiradio.artefacts.card import Card
     from equiradio.artefacts.run import Run
     from equiradio.artefacts.weights import write_weights
-    from equiradio.models.registry import build, group_of
+    from equiradio.models.names import architecture
+    from equiradio.models.registry import build
 
     runs: dict[str, Path] = {}
 
@@ -96,8 +97,8 @@ def untrained(tmp_path_factory) -> Callable[..., Path]:
             folder = Run(tmp_path_factory.mktemp("untrained") / f"{model}-seed{seed}")
             settings = change(preset("quick"), {"model.name": model, **{f"model.{name}": value for name, value in changes.items()}})
             torch.manual_seed(seed)
-            network, group = build(settings.model), group_of(model)
-            name = group.name if group else "none"
+            network, made_of = build(settings.model), architecture(model)
+            name = made_of.group_name
             folder.write_settings(settings)
             prepare = {"pixel_mean": 0.0031, "pixel_std": 0.035, "mask_radius": None}
             about = {
@@ -109,7 +110,7 @@ def untrained(tmp_path_factory) -> Callable[..., Path]:
                 "precision": "float32",
                 "device": "CPU",
             }
-            Card(model, name, group.order if group else 1, 1, prepare, seed=seed, state="finished", **about).write(folder.card_file)
+            Card(model, name, made_of.order, 1, prepare, seed=seed, state="finished", **about).write(folder.card_file)
             write_weights(folder.weights_file, network.state_dict(), model=model, group=name)
             runs[key] = folder.folder
         return runs[key]

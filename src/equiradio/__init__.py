@@ -3,9 +3,17 @@
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "load", "train"]
+__all__ = ["Catalogue", "Settings", "Team", "list_models", "load", "open_data", "train"]
 
-_HOMES = {"Classifier": "equiradio.inference.classifier", "load": "equiradio.inference.classifier", "train": "equiradio.training.fit"}
+_HOMES = {
+    "Catalogue": "equiradio.inference.catalogue",
+    "Settings": "equiradio.settings",
+    "Team": "equiradio.inference.team",
+    "list_models": "equiradio.artefacts.shelf",
+    "load": "equiradio.inference.team",
+    "open_data": "equiradio.datasets.registry",
+    "train": "equiradio.training.fit",
+}
 
 
 def __getattr__(name: str) -> Any:

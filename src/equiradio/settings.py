@@ -27,8 +27,8 @@ class ModelSettings:
     kernel_size: int = _setting(5, choices=(3, 5, 7, 9))
     dropout: float = _setting(0.5, low=0.0, high=0.95)
     downsampling: str = _setting("max", choices=("max", "antialiased"))
-    pooling: str = _setting("sum", choices=("sum", "mean"))
-    head_relu: bool = _setting(True)
+    pooling: str = _setting("mean", choices=("sum", "mean"))
+    head_relu: bool = _setting(False)
     side: int = _setting(152, choices=(150, 152))
 
 
@@ -37,7 +37,7 @@ class DataSettings:
     """What it is trained on. ``mask``: circle = the inscribed circle; published = what the paper's code did for the model at hand."""
 
     name: str = _setting("mirabest")
-    mask: str = _setting("published", choices=("none", "circle", "published"))
+    mask: str = _setting("none", choices=("none", "circle", "published"))
     pixel_mean: float = _setting(0.0031)
     pixel_std: float = _setting(0.0350, low=1e-6)
 
@@ -46,54 +46,54 @@ class DataSettings:
 class TrainingSettings:
     """How it is trained. One epoch shows every training image ``passes`` times, each time turned, mirrored and scaled anew."""
 
-    preset: str = _setting("paper", choices=("paper", "fast", "quick"))
+    preset: str = _setting("fast", choices=("paper", "fast", "quick"))
     seed: int = _setting(0, low=0, high=2**32 - 1)
-    epochs: int = _setting(1000, low=1, high=1_000_000)
-    passes: int = _setting(8, low=1, high=10_000)
-    validation_passes: int = _setting(8, low=1, high=10_000)
-    batch_size: int = _setting(16, low=1, high=100_000)
-    optimiser: str = _setting("adam", choices=("adam", "adamw"))
-    learning_rate: float = _setting(1e-5, low=0.0)
-    weight_decay: float = _setting(1e-6, low=0.0)
-    schedule: str = _setting("constant", choices=("constant", "one-cycle"))
-    gradient_clip: float = _setting(0.0, low=0.0)
-    patience: int = _setting(50, low=0)
-    precision: str = _setting("float32", choices=("auto", "float32", "bf16"))
+    epochs: int = _setting(16, low=1, high=1_000_000)
+    passes: int = _setting(2, low=1, high=10_000)
+    validation_passes: int = _setting(2, low=1, high=10_000)
+    batch_size: int = _setting(32, low=1, high=100_000)
+    optimiser: str = _setting("adamw", choices=("adam", "adamw"))
+    learning_rate: float = _setting(2e-3, low=0.0)
+    weight_decay: float = _setting(1e-2, low=0.0)
+    schedule: str = _setting("one-cycle", choices=("constant", "one-cycle"))
+    gradient_clip: float = _setting(1.0, low=0.0)
+    patience: int = _setting(0, low=0)
+    precision: str = _setting("auto", choices=("auto", "float32", "bf16"))
     layer_form: str = _setting("auto", choices=("auto", "dense", "fourier", "winograd"))
     compat: tuple[str, ...] = _setting((), choices=HABITS)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything needed to repeat a training."""
+    """Everything needed to repeat a training; as it stands, preset ``fast``."""
 
     model: ModelSettings = field(default_factory=ModelSettings)
     data: DataSettings = field(default_factory=DataSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
 
-_FAST = Settings(
-    ModelSettings(pooling="mean", head_relu=False),
-    DataSettings(mask="none"),
+_PAPER = Settings(
+    ModelSettings(pooling="sum", head_relu=True),
+    DataSettings(mask="published"),
     TrainingSettings(
-        preset="fast",
-        epochs=16,
-        passes=2,
-        validation_passes=2,
-        batch_size=32,
-        optimiser="adamw",
-        learning_rate=2e-3,
-        weight_decay=1e-2,
-        schedule="one-cycle",
-        gradient_clip=1.0,
-        patience=0,
-        precision="auto",
+        preset="paper",
+        epochs=1000,
+        passes=8,
+        validation_passes=8,
+        batch_size=16,
+        optimiser="adam",
+        learning_rate=1e-5,
+        weight_decay=1e-6,
+        schedule="constant",
+        gradient_clip=0.0,
+        patience=50,
+        precision="float32",
     ),
 )
 PRESETS = {
-    "paper": Settings(),
-    "fast": _FAST,
-    "quick": replace(_FAST, training=replace(_FAST.training, preset="quick", epochs=6, passes=1, validation_passes=1)),
+    "paper": _PAPER,
+    "fast": Settings(),
+    "quick": replace(Settings(), training=replace(TrainingSettings(), preset="quick", epochs=6, passes=1, validation_passes=1)),
 }
 
 

@@ -11,7 +11,7 @@ import uvicorn
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import PREDICTIONS, write_table
-from equiradio.data.datasets import open_data
+from equiradio.datasets.registry import open_data
 from equiradio.serve.app import create_app
 from equiradio.serve.offers import gather
 from equiradio.serve.server import listen

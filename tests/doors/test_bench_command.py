@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from equiradio.bench import run as module
 from equiradio.cli.main import main
-from equiradio.studies import bench as module
 
 
 @pytest.fixture

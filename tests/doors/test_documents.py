@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from equiradio.artefacts.catalogue import CATALOGUE
 from equiradio.artefacts.flags import FLAGS
 from equiradio.artefacts.run import HISTORY, Run
 from equiradio.artefacts.tables import PREDICTIONS
 from equiradio.cli.main import app
-from equiradio.data.datasets import DATASETS
-from equiradio.models.registry import TABLE1
+from equiradio.datasets.registry import DATASETS
+from equiradio.models.names import TABLE1
 from equiradio.settings import HABITS, PRESETS, keys
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 from serve_process import offers_of, serving
 
-from equiradio.data.datasets import open_data
+from equiradio.datasets.registry import open_data
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FLAGS += ["--disable-sync", "--no-first-run"]

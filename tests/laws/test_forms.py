@@ -5,8 +5,8 @@ import torch
 from test_invariance import check_invariance
 from whole_networks import SMALL, check_same, distance, in_form, narrow, some_images
 
-from equiradio.artefacts.plans import FORMS
-from equiradio.layers.plan import steerable_layers
+from equiradio.artefacts.forms import FORMS
+from equiradio.compute.form_timing import steerable_layers
 from equiradio.symmetry import BUILT, Dihedral, parse_group
 
 by_group = pytest.mark.parametrize("name", [name for name in BUILT if name != "C1"])

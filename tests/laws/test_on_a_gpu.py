@@ -11,11 +11,11 @@ from torch.testing import assert_close
 from whole_networks import SMALL, check_same, in_form, narrow, some_images
 
 from equiradio.artefacts.weights import read_weights
-from equiradio.inference.classifier import load
-from equiradio.models.registry import group_of
-from equiradio.studies.evaluate import evaluate
+from equiradio.inference.team import load
+from equiradio.models.names import group_of
 from equiradio.symmetry import parse_group
 from equiradio.training.fit import train
+from equiradio.verbs.evaluate import evaluate
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

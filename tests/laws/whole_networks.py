@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from equiradio.layers.plan import steerable_layers, take
+from equiradio.compute.form_timing import steerable_layers, take
 from equiradio.models import GatedNet, Output, build
 from equiradio.settings import ModelSettings
 from equiradio.symmetry import Group

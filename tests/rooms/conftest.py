@@ -2,8 +2,8 @@
 
 import pytest
 
-from equiradio.artefacts.plans import Choice
-from equiradio.layers.plan import Case
+from equiradio.artefacts.forms import Choice
+from equiradio.compute.form_timing import Case
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from equiradio.cli.train import gather
-from equiradio.models.registry import TABLE1
+from equiradio.models.names import TABLE1
 from equiradio.settings import Settings, change
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from equiradio.artefacts.files import write_json
-from equiradio.errors import RunRefusal
+from equiradio.artefacts.atomic import write_json
+from equiradio.errors import Refusal, RunRefusal
+from equiradio.labels import Labels, labels_of
 
 STATES = ("training", "interrupted", "failed", "finished")
 
@@ -19,7 +20,7 @@ class Card:
     ----------
     model, group, order : name, group ("C4", or "none" for free filters) and |G|.
     weights : number of trainable weights.
-    classes : names of the logits, in order.
+    classes, unknown : names of the logits, in order, and the word for sources that are none of them (`equiradio.labels.Labels`).
     preprocessing : pixel_mean, pixel_std, mask_radius (pixels or null).
     data, data_md5, sources : the data set, its checksum, and how many sources of it were trained on and validated with.
     seed, preset, precision, device : of the training.
@@ -50,8 +51,14 @@ class Card:
     images_seen: int = 0
     seconds: float = 0.0
     classes: list[str] = field(default_factory=lambda: ["FRI", "FRII"])
+    unknown: str = ""
     licence: str = "BSD-3-Clause (weights); training images: MiraBest, CC BY 4.0, where data is mirabest"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
+
+    @property
+    def labels(self) -> Labels:
+        """The classes that the network tells apart."""
+        return labels_of(self.classes, self.unknown)
 
     def write(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -81,7 +88,9 @@ def card_of(content: Any, path: Path) -> Card:
     """The card that parsed JSON holds; ``path`` names it in a refusal."""
     try:
         known = {spec.name for spec in fields(Card)}
-        return Card(**{key: value for key, value in content.items() if key in known})
-    except (TypeError, AttributeError) as error:
+        card = Card(**{key: value for key, value in content.items() if key in known})
+        assert len(card.labels) >= 2  # refused here, and not where a table is written
+        return card
+    except (TypeError, AttributeError, Refusal) as error:
         do = "The run is damaged; train anew into another folder."
         raise RunRefusal(path, f"cannot be read ({error})", "a model card in JSON", do) from None

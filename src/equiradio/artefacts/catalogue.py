@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,35 +10,56 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from equiradio.artefacts.files import write_atomically
+from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.labels import FANAROFF_RILEY, Labels
 
 
 def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str) -> pa.Field:
     return pa.field(name, kind, metadata={"unit": unit, "ucd": ucd, "description": description})
 
 
-CATALOGUE = pa.schema(
-    [
-        _column("source_id", pa.string(), "", "meta.id;meta.main", "file's name without its suffix, or the array's number"),
-        _column("file", pa.string(), "", "meta.id;meta.file", "file as it was given"),
-        _column("hdu", pa.int32(), "", "meta.number", "HDU that holds the image, counted from 0; -1 where none was found"),
-        _column("ra_deg", pa.float64(), "deg", "pos.eq.ra;meta.main", "right ascension of the crop's centre, ICRS"),
-        _column("dec_deg", pa.float64(), "deg", "pos.eq.dec;meta.main", "declination of the crop's centre, ICRS"),
-        _column("label", pa.string(), "", "src.class", "FRI or FRII, whichever is more probable; empty without an answer"),
-        _column("p_fri", pa.float64(), "", "stat.probability", "probability of FRI"),
-        _column("p_frii", pa.float64(), "", "stat.probability", "probability of FRII"),
-        _column("p_frii_low", pa.float64(), "", "stat.probability;stat.min", "5 % of the model spread of p_frii"),
-        _column("p_frii_high", pa.float64(), "", "stat.probability;stat.max", "95 % of the model spread of p_frii"),
-        _column("uncertain", pa.bool_(), "", "meta.code.qual", "abstain: probability below the threshold, source unusual, or no answer"),
-        _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
-        _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
-        _column("attention_peak_ra_deg", pa.float64(), "deg", "pos.eq.ra", "right ascension of the brightest attention pixel, ICRS"),
-        _column("attention_peak_dec_deg", pa.float64(), "deg", "pos.eq.dec", "declination of the brightest attention pixel, ICRS"),
-        _column("model", pa.string(), "", "meta.id;meta.modelled", "network that answered, and the hash of its weights"),
+def spread_columns(labels: Labels) -> list[tuple[int, str, str]]:
+    """Classes whose model spread has columns: place, name of the low one, name of the high one. Of two classes the second says everything."""
+    columns = labels.columns()
+    places = [1] if labels.binary else range(len(labels))
+    return [(place, f"{columns[place]}_low", f"{columns[place]}_high") for place in places]
+
+
+@lru_cache
+def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
+    """Columns of the table of ``classify`` and ``survey``; numbers without an answer are nan. Columns of the input may follow."""
+    probabilities = [
+        _column(column, pa.float64(), "", "stat.probability", f"probability of {name}")
+        for column, name in zip(labels.columns(), labels, strict=True)
     ]
-)
-"""Columns of the table of ``classify`` and ``survey``; numbers without an answer are nan. Columns of the input may follow."""
+    spread = []
+    for place, low, high in spread_columns(labels):
+        of = labels.columns()[place]
+        spread.append(_column(low, pa.float64(), "", "stat.probability;stat.min", f"5 % of the model spread of {of}"))
+        spread.append(_column(high, pa.float64(), "", "stat.probability;stat.max", f"95 % of the model spread of {of}"))
+    which = " or ".join(labels) if labels.binary else f"one of {labels}"
+    return pa.schema(
+        [
+            _column("source_id", pa.string(), "", "meta.id;meta.main", "file's name without its suffix, or the array's number"),
+            _column("file", pa.string(), "", "meta.id;meta.file", "file as it was given"),
+            _column("hdu", pa.int32(), "", "meta.number", "HDU that holds the image, counted from 0; -1 where none was found"),
+            _column("ra_deg", pa.float64(), "deg", "pos.eq.ra;meta.main", "right ascension of the crop's centre, ICRS"),
+            _column("dec_deg", pa.float64(), "deg", "pos.eq.dec;meta.main", "declination of the crop's centre, ICRS"),
+            _column("label", pa.string(), "", "src.class", f"{which}, whichever is more probable; empty without an answer"),
+            *probabilities,
+            *spread,
+            _column(
+                "uncertain", pa.bool_(), "", "meta.code.qual", "abstain: probability below the threshold, source unusual, or no answer"
+            ),
+            _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
+            _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
+            _column("attention_peak_ra_deg", pa.float64(), "deg", "pos.eq.ra", "right ascension of the brightest attention pixel, ICRS"),
+            _column("attention_peak_dec_deg", pa.float64(), "deg", "pos.eq.dec", "declination of the brightest attention pixel, ICRS"),
+            _column("model", pa.string(), "", "meta.id;meta.modelled", "network that answered, and the hash of its weights"),
+        ]
+    )
+
 
 SUFFIXES = (".parquet", ".csv", ".fits", ".vot")
 
@@ -58,7 +80,7 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
         write_atomically(path, lambda part: pyarrow.csv.write_csv(table, part))
     else:
         form = "fits" if suffix == ".fits" else "votable"
-        write_atomically(path, lambda part: _astropy(table, ascii_only=form == "fits").write(part, format=form, overwrite=True))
+        write_atomically(path, lambda part: as_astropy(table, ascii_only=form == "fits").write(part, format=form, overwrite=True))
 
 
 def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
@@ -68,23 +90,23 @@ def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
     ------
     RunRefusal : the file is no catalogue with these columns.
     """
-    suffix, known = path.suffix.lower(), list(names)
+    suffix, wanted = path.suffix.lower(), list(names)
     try:
         if suffix == ".parquet":
             with pq.ParquetFile(path) as file:
-                table = file.read(columns=known)
+                table = file.read(columns=wanted)
         elif suffix == ".csv":
-            texts = pyarrow.csv.ConvertOptions(include_columns=known, column_types=dict.fromkeys(known, pa.string()))
+            texts = pyarrow.csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()))
             table = pyarrow.csv.read_csv(path, convert_options=texts)
         else:
             from astropy.table import Table
 
-            read = Table.read(path, format="fits" if suffix == ".fits" else "votable")[known]
+            read = Table.read(path, format="fits" if suffix == ".fits" else "votable")[wanted]
             read.convert_bytestring_to_unicode()
-            table = pa.table({name: [str(value) for value in read[name]] for name in known})
-        return {name: table.column(name).to_pylist() for name in known}
+            table = pa.table({name: [str(value) for value in read[name]] for name in wanted})
+        return {name: table.column(name).to_pylist() for name in wanted}
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise RunRefusal(path, "a file that is no catalogue of ours", f"columns {', '.join(known)}", "Name another --out.") from error
+        raise RunRefusal(path, "a file that is no catalogue of ours", f"columns {', '.join(wanted)}", "Name another --out.") from error
 
 
 def as_written(text: str, path: Path) -> str:
@@ -92,7 +114,7 @@ def as_written(text: str, path: Path) -> str:
     return _ascii(text).rstrip(" ") if path.suffix.lower() == ".fits" else text
 
 
-def _astropy(table: pa.Table, *, ascii_only: bool) -> Any:
+def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:
     """As an astropy table, with units, descriptions and UCDs; FITS has no letters but ASCII, others are written as \\xfc or \\u0142."""
     import warnings
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from equiradio.artefacts.atomic import numbers_hash, write_text
 from equiradio.artefacts.card import Card, read_card
-from equiradio.artefacts.files import numbers_hash, write_text
 from equiradio.errors import RunRefusal
 from equiradio.settings import Settings, from_toml, keys, to_toml
 

@@ -3,32 +3,51 @@
 pyarrow is imported here at the top: it takes 0.1 s, a seventh of what `equiradio --help` may take.
 """
 
+import json
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from equiradio.artefacts.files import write_atomically
-from equiradio.errors import RunRefusal
+from equiradio.artefacts.atomic import write_atomically
+from equiradio.errors import Refusal, RunRefusal
+from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
 
 
 def _column(name: str, kind: pa.DataType, unit: str, description: str) -> pa.Field:
     return pa.field(name, kind, nullable=False, metadata={"unit": unit, "description": description})
 
 
-PREDICTIONS = pa.schema(
-    [
+@lru_cache
+def predictions_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
+    """Columns of ``RUN/predictions/<data>-<split>.parquet``, one row per source and pass; the classes stand in the schema's metadata."""
+    numbered = ", ".join(f"{place} {name}" for place, name in enumerate(labels))
+    unknown = f", {UNKNOWN} {labels.unknown}" if labels.unknown else ""
+    logits, probabilities = labels.columns("logit"), labels.columns()
+    columns = [
         _column("source_id", pa.string(), "", "name of the source, unique in its data set"),
-        _column("label", pa.int8(), "", "class in the catalogue: 0 FRI, 1 FRII, -1 hybrid"),
+        _column("label", pa.int8(), "", f"class in the catalogue: {numbered}{unknown}"),
         _column("confidence", pa.string(), "", "how sure the catalogue is: confident or uncertain"),
         _column("pass", pa.int32(), "", "0 the image as it is, 1.. an augmented view of it"),
-        _column("logit_fri", pa.float64(), "1", "network output for FRI, before softmax"),
-        _column("logit_frii", pa.float64(), "1", "network output for FRII, before softmax"),
-        _column("p_fri", pa.float64(), "1", "softmax probability of FRI, 0..1"),
-        _column("p_frii", pa.float64(), "1", "softmax probability of FRII, 0..1"),
+        *(
+            _column(column, pa.float64(), "1", f"network output for {name}, before softmax")
+            for column, name in zip(logits, labels, strict=True)
+        ),
+        *(
+            _column(column, pa.float64(), "1", f"softmax probability of {name}, 0..1")
+            for column, name in zip(probabilities, labels, strict=True)
+        ),
     ]
-)
-"""Columns of ``RUN/predictions/<data>-<split>.parquet``, one row per source and pass."""
+    return pa.schema(columns, metadata={"classes": json.dumps(labels.names), "unknown": labels.unknown})
+
+
+def labels_in(schema: pa.Schema) -> Labels:
+    """The classes of a table of predictions; of one that does not say, FRI and FRII."""
+    metadata = schema.metadata or {}
+    names = json.loads(metadata.get(b"classes", b"null"))
+    return labels_of(names, metadata.get(b"unknown", b"").decode()) if names else FANAROFF_RILEY
+
 
 AGAIN = "Run 'equiradio evaluate' on this run again."
 
@@ -38,7 +57,7 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
 
     Parameters
     ----------
-    table : any table; for predictions build it with ``pa.table(columns, schema=PREDICTIONS)``.
+    table : any table; for predictions build it with `predictions_schema`.
     path : where to; missing folders are made.
     """
     path = Path(path)
@@ -47,7 +66,7 @@ def write_table(table: pa.Table, path: str | Path) -> Path:
 
 
 def read_predictions(path: str | Path) -> pa.Table:
-    """Predictions of one run on one split: the columns of `PREDICTIONS`, in that order and of those types.
+    """Predictions of one run on one split: the columns of `predictions_schema` for its classes, in that order and of those types.
 
     Raises
     ------
@@ -64,23 +83,27 @@ def read_predictions(path: str | Path) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         found = f"{path.stat().st_size:,} bytes that are not a whole Parquet file"
         raise RunRefusal(path, found, "a table of predictions", AGAIN) from error
-    missing = [name for name in PREDICTIONS.names if name not in table.column_names]
+    try:
+        schema = predictions_schema(labels_in(table.schema))
+    except (ValueError, TypeError, Refusal) as error:
+        raise RunRefusal(path, f"classes that cannot be understood ({error})", "names of classes", AGAIN) from None
+    missing = [name for name in schema.names if name not in table.column_names]
     if missing:
-        raise RunRefusal(path, f"no column {', '.join(missing)}", f"the columns {', '.join(PREDICTIONS.names)}", AGAIN)
-    return _typed(table.select(PREDICTIONS.names), path)
+        raise RunRefusal(path, f"no column {', '.join(missing)}", f"the columns {', '.join(schema.names)}", AGAIN)
+    return _typed(table.select(schema.names), schema, path)
 
 
 def predicted_by(path: Path) -> str | None:
     """The digest of the weights (`Run.weights_digest`) that predictions are of; None where there are none, or they do not say."""
     try:
-        told = (pq.read_schema(path).metadata or {}).get(b"weights")
+        digest = (pq.read_schema(path).metadata or {}).get(b"weights")
     except (pa.ArrowException, OSError):
         return None
-    return told.decode() if told else None
+    return digest.decode() if digest else None
 
 
-def _typed(table: pa.Table, path: Path) -> pa.Table:
-    for field in PREDICTIONS:
+def _typed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
+    for field in schema:
         column = table.column(field.name)
         if column.null_count:
             raise RunRefusal(path, f"{column.null_count:,} of {len(column):,} rows have no {field.name}", "a value in every row", AGAIN)
@@ -88,4 +111,4 @@ def _typed(table: pa.Table, path: Path) -> pa.Table:
             column.cast(field.type)
         except pa.ArrowException as error:
             raise RunRefusal(path, f"column {field.name} holds {column.type} that does not fit", str(field.type), AGAIN) from error
-    return table.cast(PREDICTIONS)
+    return table.cast(schema)

@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from equiradio.artefacts.files import write_atomically
+from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import RunRefusal
 
 

@@ -1,1 +1,1 @@
-
+"""The command: one file per verb, settings in, one call, path out."""

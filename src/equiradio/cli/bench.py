@@ -26,10 +26,10 @@ def bench(
 
     Example: equiradio bench --models attention,c4-attention --rounds 3 --out speed.json
     """
+    from equiradio.bench.run import COLUMNS, rows
+    from equiradio.bench.run import bench as measure
+    from equiradio.bench.summary import peaks_told
     from equiradio.cli.progress import print_table
-    from equiradio.studies.bench import COLUMNS, rows
-    from equiradio.studies.bench import bench as measure
-    from equiradio.studies.bench_summary import peaks_told
 
     names = [_names(given) for given in (models, variants)]
     try:

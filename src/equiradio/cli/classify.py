@@ -9,6 +9,7 @@ import typer
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.options import DEVICE, JSON
 from equiradio.errors import SettingRefusal
+from equiradio.labels import Labels
 
 
 def classify(
@@ -41,24 +42,23 @@ def classify(
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
-    from equiradio.artefacts.packaged import default_name, packaged_card
+    from equiradio.artefacts.shelf import default_name, find_team
 
     if model is not None and not Path(model).exists():
-        packaged_card(model)  # refuses an unknown name with those there are
+        find_team(model)  # refuses an unknown name with those there are
     if out is not None:
         check_suffix(out)
     from equiradio.cli.progress import bars
-    from equiradio.inference.classifier import load
-    from equiradio.inference.device import choose_device
-    from equiradio.studies.classify import classify as run
-    from equiradio.studies.classify import image_files
+    from equiradio.inference.team import load
+    from equiradio.verbs.classify import classify as run
+    from equiradio.verbs.classify import image_files
 
     listed = image_files(files)
     options = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
-    classifier = load(model or default_name(), choose_device(device), precision)
+    team = load(model or default_name(), device, precision)
     try:
         with bars() as step:
-            table = run(classifier, listed, out=out, maps=maps, resume=resume, progress=step, **options)
+            table = run(team, listed, out=out, maps=maps, resume=resume, progress=step, **options)
     except KeyboardInterrupt:
         kept = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {kept}") from None
@@ -69,24 +69,22 @@ def classify(
         rows = [{key: blank(value) for key, value in row.items()} for row in table.to_pylist()]
         typer.echo(json.dumps(rows, indent=2))
     else:
-        _print(table.to_pylist(), classifier.name)
+        _print(table.to_pylist(), team.name, team.labels)
     if maps is not None:
         typer.echo(f"{maps}: attention maps", err=as_json)
 
 
-def _print(rows: list[dict], model: str) -> None:
+def _print(rows: list[dict], model: str, labels: Labels) -> None:
     from equiradio.cli.progress import print_table
+    from equiradio.verbs.sky_maps import shown_class
 
-    columns = ("source", "class", "p(FRII)", "5-95 %", "uncertain", "flags")
-    shown = [
-        (
-            row["source_id"],
-            row["label"] or "-",
-            f"{row['p_frii']:.3f}",
-            f"{row['p_frii_low']:.3f}-{row['p_frii_high']:.3f}",
-            "yes" if row["uncertain"] else "",
-            row["flag_names"],
-        )
-        for row in rows
-    ]
+    name = f"p({labels.names[1]})" if labels.binary else "p(class)"
+    columns = ("source", "class", name, "5-95 %", "uncertain", "flags")
+    shown = []
+    for row in rows:
+        cells = ["-", "-"]
+        if row["label"]:
+            _, column, low, high = shown_class(row, labels)
+            cells = [f"{row[column]:.3f}", f"{row[low]:.3f}-{row[high]:.3f}"]
+        shown.append((row["source_id"], row["label"] or "-", *cells, "yes" if row["uncertain"] else "", row["flag_names"]))
     print_table(columns, shown, model)

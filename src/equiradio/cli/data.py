@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from equiradio.cli.options import DATA_DIR, JSON
-from equiradio.data.datasets import DATASETS
+from equiradio.datasets.registry import DATASETS
 from equiradio.errors import DataRefusal
 
 app = typer.Typer(help="List, fetch, verify and simulate data sets.", no_args_is_help=True)
@@ -19,7 +19,7 @@ def list_datasets(data_dir: Path = DATA_DIR, as_json: bool = JSON) -> None:
     Example: equiradio data list
     """
     from equiradio.cli.progress import print_table
-    from equiradio.data.mirabest import find_mirabest
+    from equiradio.datasets.mirabest import find_mirabest
 
     place = find_mirabest(data_dir)
     here = {name: "made on the spot" if name == "simulated" else str(place or "not here; fetch it") for name in DATASETS}
@@ -35,7 +35,7 @@ def fetch(name: str = typer.Argument(help="mirabest"), data_dir: Path = DATA_DIR
 
     Example: equiradio data fetch mirabest
     """
-    from equiradio.data.mirabest import fetch_mirabest
+    from equiradio.datasets.mirabest import fetch_mirabest
 
     _only_mirabest(name)
     typer.echo(fetch_mirabest(data_dir))
@@ -50,8 +50,8 @@ def verify(
     Example: equiradio data verify mirabest
     """
     from equiradio.cli.progress import print_table
-    from equiradio.data.mirabest import verify_mirabest
-    from equiradio.data.simulated import read_folder
+    from equiradio.datasets.mirabest import verify_mirabest
+    from equiradio.datasets.simulated import read_folder
 
     if name not in DATASETS and Path(name).is_dir():
         sources = read_folder(Path(name))
@@ -81,7 +81,7 @@ def simulate(
 
     Example: equiradio data simulate --count 1000 --seed 1 --out sky
     """
-    from equiradio.data.simulated import write_simulated
+    from equiradio.datasets.simulated import write_simulated
 
     typer.echo(write_simulated(count, seed, out))
 

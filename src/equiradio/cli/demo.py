@@ -16,8 +16,8 @@ def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the 
     from equiradio.cli.progress import bars, print_table
     from equiradio.cli.train import epoch_line
     from equiradio.report.table import COLUMNS, metrics_rows
-    from equiradio.studies.demo import demo as run_demo
-    from equiradio.studies.demo import demo_settings
+    from equiradio.verbs.demo import demo as run_demo
+    from equiradio.verbs.demo import demo_settings
 
     epochs = demo_settings().training.epochs
     with bars() as step:

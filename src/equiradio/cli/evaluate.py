@@ -25,9 +25,9 @@ def evaluate(
     Example: equiradio evaluate runs/c4-attention-mirabest-fast-seed0
     """
     from equiradio.cli.progress import bars, print_table
-    from equiradio.inference.device import choose_device
+    from equiradio.compute.device import choose_device
     from equiradio.report.table import COLUMNS, metrics_rows
-    from equiradio.studies.evaluate import evaluate as run_evaluation
+    from equiradio.verbs.evaluate import evaluate as run_evaluation
 
     where, answers = choose_device(device), {}
     for run in runs:

@@ -33,10 +33,10 @@ def explain(
     Example: equiradio explain runs/c4-attention-mirabest-fast-seed0 --out explained/c4
     """
     from equiradio.cli.progress import bars, print_table
-    from equiradio.inference.device import choose_device
+    from equiradio.compute.device import choose_device
+    from equiradio.explain.case import QUICK, WHOLE, Plan
     from equiradio.report.explanation_text import HEADLINES, headline_rows
-    from equiradio.studies.explain import explain as run_explanation
-    from equiradio.studies.explain_case import QUICK, WHOLE, Plan
+    from equiradio.verbs.explain import explain as run_explanation
 
     if quick and everything:
         raise SettingRefusal("--quick", "given with --all", "one of them", "Drop one.")

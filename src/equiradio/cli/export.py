@@ -4,24 +4,31 @@ from pathlib import Path
 
 import typer
 
+from equiradio.errors import SettingRefusal
+
 
 def export(
-    run: Path = typer.Argument(help="A run folder.", metavar="RUN", show_default=False),
+    model: str = typer.Argument(help="A run or team folder, or the name of a team.", metavar="RUN|TEAM|NAME", show_default=False),
     to: str = typer.Option("onnx", "--to", help="onnx, or torch for a torch.export program."),
     out: Path = typer.Option(None, "--out", help="The file; default MODEL.onnx or MODEL.pt2 here.", show_default=False),
+    seed: int = typer.Option(None, "--seed", help="One member of a team, by its seed; default all of them as one.", show_default=False),
 ) -> None:
-    """Write a trained network as one file that needs no equiradio: raw images in, probabilities and attention out.
+    """Write trained networks as one file that needs no equiradio: raw images in, probabilities and attention out.
 
-    Example: equiradio export runs/c4-attention-mirabest-fast-seed0 --to onnx --out c4.onnx
+    Example: equiradio export c4-attention --to onnx --out c4.onnx
     """
-    from equiradio.inference.classifier import load
-    from equiradio.inference.files import SUFFIXES, check_kind, write_export
+    from equiradio.export.write import SUFFIXES, check_kind, write_export
+    from equiradio.inference.team import load, member_of, team_of
 
     check_kind(to)
-    classifier = load(run)
-    path = out or Path(f"{classifier.card.model}{SUFFIXES[to]}")
-    difference = write_export(classifier, path, to)
+    team = load(model, "cpu")
+    if seed is not None:
+        team = team_of(member_of(team, seed))
+    path = out or Path(f"{team.model}{SUFFIXES[to]}")
+    if path.is_dir():
+        raise SettingRefusal("--out", f"{path} is a folder", "a file", "Name a file in it.")
+    difference = write_export(team, path, to)
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; opened again, probabilities within {difference:.0e} of the network's")
-    if classifier.packaged:
-        count = len(classifier.members)
-        typer.echo(f"{path}: holds seed {classifier.card.seed} of {count} packaged ones, without their temperature and threshold", err=True)
+    if len(team.members) > 1:
+        seeds = ", ".join(map(str, team.card.seeds))
+        typer.echo(f"{path}: all {len(team.members)} members (seeds {seeds}) as one, of the image as it is; --seed writes one", err=True)

@@ -20,7 +20,7 @@ def report(
     Example: equiradio report results --out report
     """
     from equiradio.cli.progress import bars
-    from equiradio.studies.report import report as write
+    from equiradio.paper.report import report as write
 
     with bars() as step:
         table = write(results, out, preset=preset, data_dir=data_dir, step=step)
@@ -30,7 +30,7 @@ def report(
 def show(table: dict, out: Path, as_json: bool) -> None:
     """Print the table's accuracies, or all of it."""
     from equiradio.cli.progress import print_table
-    from equiradio.report.table1 import COLUMNS, text_rows
+    from equiradio.paper.table1_text import COLUMNS, text_rows
 
     if as_json:
         typer.echo(json.dumps(table, indent=2))

@@ -31,10 +31,10 @@ def reproduce(
 
     Example: equiradio reproduce --models lenet,attention --seeds 0,1,2 --out reproduced
     """
-    from equiradio.inference.device import choose_device
-    from equiradio.models.registry import TABLE1
-    from equiradio.studies.plan import plan
-    from equiradio.studies.reproduce import check_part
+    from equiradio.compute.device import choose_device
+    from equiradio.models.names import TABLE1
+    from equiradio.paper.plan import plan
+    from equiradio.paper.reproduce import check_part
 
     where = choose_device(device)
     names = list(TABLE1) if models == "all" else [name.strip() for name in models.split(",")]
@@ -67,7 +67,7 @@ def _numbers(seeds: str) -> list[int]:
 
 def _carry_out(items: list, out: Path, passes: int, where: str, data_dir: Path | None, controls: bool) -> Any:
     from equiradio.cli.progress import bars
-    from equiradio.studies.reproduce import carry_out, untrained_maps
+    from equiradio.paper.reproduce import carry_out, untrained_maps
 
     with bars() as step:
         outcome = carry_out(items, data_dir=data_dir, device=where, passes=passes, say=lambda line: typer.echo(line, err=True), step=step)
@@ -78,8 +78,8 @@ def _carry_out(items: list, out: Path, passes: int, where: str, data_dir: Path |
 
 def _audit(items: list, out: Path, where: str, data_dir: Path | None, as_json: bool) -> None:
     from equiradio.cli.progress import bars, print_table
-    from equiradio.report.table1 import AUDIT, audit_rows
-    from equiradio.studies.audit import audit_runs
+    from equiradio.paper.audit import audit_runs
+    from equiradio.paper.table1_text import AUDIT, audit_rows
 
     with bars() as step:
         found = audit_runs(items, out / "audit.json", data_dir=data_dir, device=where, step=step)
@@ -90,7 +90,7 @@ def _audit(items: list, out: Path, where: str, data_dir: Path | None, as_json: b
 def _report(out: Path, outcome: Any, preset: str, data: str, data_dir: Path | None, as_json: bool) -> None:
     from equiradio.cli.progress import bars
     from equiradio.cli.report import show
-    from equiradio.studies.report import report
+    from equiradio.paper.report import report
 
     with bars() as step:
         table = report(out, out, preset=preset, data=data, data_dir=data_dir, step=step)
@@ -103,8 +103,8 @@ def _report(out: Path, outcome: Any, preset: str, data: str, data_dir: Path | No
 
 def _print_plan(items: list, data_dir: Path | None, as_json: bool) -> None:
     from equiradio.cli.progress import print_table
-    from equiradio.data.datasets import open_data
-    from equiradio.studies import plan
+    from equiradio.datasets.registry import open_data
+    from equiradio.paper import plan
 
     sources = open_data(items[0].settings.data.name, data_dir)
     times = plan.measure([item.model for item in items], lambda line: typer.echo(line, err=True))

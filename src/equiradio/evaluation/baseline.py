@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from equiradio.data.sources import Sources
+from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
 
 

@@ -7,9 +7,9 @@ Source: Efron & Tibshirani 1993, ch. 13 (percentile interval), with clusters (so
 
 import numpy as np
 
-from equiradio.data.sources import CLASSES
 from equiradio.errors import SettingRefusal
-from equiradio.evaluation.calibration import THRESHOLD
+from equiradio.evaluation.calibration import most_probable
+from equiradio.labels import FANAROFF_RILEY, Labels
 
 TAILS = (2.5, 97.5)  # percent
 
@@ -40,34 +40,41 @@ def pair_shares(fri: np.ndarray, frii: np.ndarray) -> np.ndarray:
     return wins
 
 
-def auc(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Area under the curve of every resample, (resamples,); nan where it lacks a class. Parameters as in `statistics`."""
-    fri, frii = labels == 0, labels == 1
-    drawn_fri, drawn_frii = counts[:, fri], counts[:, frii]
-    pairs = drawn_fri.sum(axis=1) * drawn_frii.sum(axis=1)
-    won = ((drawn_fri @ pair_shares(p_frii[fri], p_frii[frii])) * drawn_frii).sum(axis=1)
+def auc(labels: np.ndarray, p: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Area under the curve of every resample, (resamples,); nan where it lacks a class. Parameters as in `statistics`.
+
+    Of more than two classes: the mean over classes of each against all others.
+    """
+    if p.ndim == 3:
+        return np.mean([auc((labels == place).astype(int), p[..., place], counts) for place in range(p.shape[2])], axis=0)
+    first, second = labels == 0, labels == 1
+    drawn_first, drawn_second = counts[:, first], counts[:, second]
+    pairs = drawn_first.sum(axis=1) * drawn_second.sum(axis=1)
+    won = ((drawn_first @ pair_shares(p[first], p[second])) * drawn_second).sum(axis=1)
     return won / np.where(pairs > 0, pairs, np.nan)
 
 
-def statistics(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> dict:
+def statistics(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: Labels = FANAROFF_RILEY) -> dict:
     """Every score of every resample, in the shape of `scores`.
 
     Parameters
     ----------
-    labels : int64 (sources,), 0 FRI, 1 FRII.
-    p_frii : float64 (sources, passes), 0..1.
+    labels : int64 (sources,), place of the class.
+    p : float64 (sources, passes) of the second of two classes, or (sources, passes, classes), 0..1.
     counts : float64 (resamples, sources), from `draw`; a row of ones gives the point estimates.
 
     Returns
     -------
-    Leaves are float64 (resamples,). AUC is nan in a resample that lacks a class, and so are the scores of the class it lacks. A class that
-    is there but never said has precision 0, as in scikit-learn with ``zero_division=0``.
+    Leaves are float64 (resamples,). AUC is nan in a resample that lacks a class, and so are the scores of the class it lacks; balanced
+    accuracy and macro F1 are means over the classes that are there. A class that is there but never said has precision 0, as in
+    scikit-learn with ``zero_division=0``.
     """
-    passes = p_frii.shape[1]
-    says_frii = (p_frii >= THRESHOLD).sum(axis=1).astype(np.float64)
-    table: dict = {"accuracy": 0.0, "auc": auc(labels, p_frii, counts), "f1": {}, "precision": {}, "recall": {}}
-    for index, name in enumerate(CLASSES):
-        says = says_frii if index else passes - says_frii
+    passes = p.shape[1]
+    top = most_probable(p, binary=p.ndim == 2)
+    table: dict = {"accuracy": 0.0, "balanced_accuracy": None, "macro_f1": None, "auc": auc(labels, p, counts)}
+    table |= {"f1": {}, "precision": {}, "recall": {}}
+    for index, name in enumerate(classes):
+        says = (top == index).sum(axis=1).astype(np.float64)
         hits, said = counts @ (says * (labels == index)), counts @ says
         present = passes * (counts @ (labels == index))
         present = np.where(present > 0, present, np.nan)
@@ -77,6 +84,8 @@ def statistics(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> di
         )  # said counts predictions: 0 or at least 1
         table["f1"][name] = 2 * hits / (said + present)
         table["accuracy"] = table["accuracy"] + hits / (passes * counts.sum(axis=1))
+    table["balanced_accuracy"] = np.nanmean([*table["recall"].values()], axis=0)
+    table["macro_f1"] = np.nanmean([*table["f1"].values()], axis=0)
     return table
 
 
@@ -86,7 +95,7 @@ def interval(values: np.ndarray) -> list[float] | None:
     return [float(edge) for edge in np.percentile(known, TAILS)] if len(known) else None
 
 
-def intervals(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> dict:
+def intervals(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: Labels = FANAROFF_RILEY) -> dict:
     """The interval of every score, in the shape of `scores`. Parameters as in `statistics`."""
-    table = statistics(labels, p_frii, counts)
+    table = statistics(labels, p, counts, classes)
     return {key: {name: interval(leaf) for name, leaf in of.items()} if isinstance(of, dict) else interval(of) for key, of in table.items()}

@@ -1,54 +1,89 @@
 """Calibration: do sources called FRII with 80 % turn out FRII in 80 % of cases?
 
-All functions take one probability per source (averaged over passes): many passes of a source are not many sources.
+All functions take one set of probabilities per source (averaged over passes): many passes of a source are not many sources. ``p`` is
+(count, classes), or, of two classes, (count,) of the second.
 """
 
 import numpy as np
 
 from equiradio.errors import RunRefusal
+from equiradio.labels import FANAROFF_RILEY, Labels
 
-THRESHOLD = 0.5  # p_frii at or above it says FRII
+THRESHOLD = 0.5  # of two classes: at or above it the second is said
 FLOOR = 1e-12  # the negative log-likelihood takes no probability as smaller, so one sure mistake costs at most 27.6 and not infinity
 
 
-def checked(labels: np.ndarray, p_frii: np.ndarray, where: str = "predictions") -> tuple[np.ndarray, np.ndarray]:
-    """Labels (count,) of 0 and 1, and finite probabilities (count,) in 0..1, as int64 and float64; `where` names them in a refusal.
+def most_probable(p: np.ndarray, binary: bool = False) -> np.ndarray:
+    """Place of the class of the highest probability, (..., classes) -> (...); of two classes the second at even odds.
+
+    ``binary``: ``p`` is that of the second of two classes alone, of any shape.
+    """
+    if binary or p.shape[-1] == 2:
+        return ((p if binary else p[..., 1]) >= THRESHOLD).astype(np.int64)
+    return p.argmax(-1)
+
+
+def top_probability(p: np.ndarray) -> np.ndarray:
+    """The highest probability of each source (count,)."""
+    return np.maximum(p, 1 - p) if p.ndim == 1 else p.max(1)
+
+
+def of_true_class(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The probability of each source's own class (count,)."""
+    return np.where(labels == 1, p, 1 - p) if p.ndim == 1 else p[np.arange(len(labels)), labels]
+
+
+def is_right(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Is the most probable class the true one? bool (count,)."""
+    return most_probable(p, binary=p.ndim == 1) == labels
+
+
+def checked(
+    labels: np.ndarray, p: np.ndarray, where: str = "predictions", classes: Labels = FANAROFF_RILEY
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (count,), and finite probabilities in 0..1 of every class, as int64 and float64; `where` names them in a refusal.
 
     Raises
     ------
-    RunRefusal : none at all, unequal lengths, other labels, or numbers that are not probabilities.
+    RunRefusal : none at all, unequal lengths, labels that are no class, or numbers that are not probabilities.
     """
-    labels, p_frii = np.asarray(labels), np.asarray(p_frii, dtype=np.float64)
-    if labels.ndim != 1 or labels.shape != p_frii.shape or not len(labels):
-        found = f"labels {labels.shape} and p_frii {p_frii.shape}"
+    labels, p = np.asarray(labels), np.asarray(p, dtype=np.float64)
+    count = p.shape[1] if p.ndim == 2 else 2
+    if labels.ndim != 1 or p.ndim not in (1, 2) or len(labels) != len(p) or not len(labels):
+        found = f"labels {labels.shape} and p_frii {p.shape}"
         raise RunRefusal(where, found, "two columns of one length, at least 1", "Check how the table was made.")
-    strange = ~np.isin(labels, (0, 1))
+    strange = ~np.isin(labels, range(count))
     if strange.any():
-        found = f"{strange.sum():,} of {len(labels):,} labels are neither FRI nor FRII"
-        raise RunRefusal(where, found, "0 or 1", "Leave hybrids out: they have no FRI/FRII scores.")
-    outside = ~((p_frii >= 0) & (p_frii <= 1))  # true for nan as well
+        number = f"{strange.sum():,} of {len(labels):,} labels"
+        if count == len(classes) == 2:
+            found = f"{number} are neither {classes.names[0]} nor {classes.names[1]}"
+            raise RunRefusal(where, found, "0 or 1", f"Leave {classes.unknown or 'other source'}s out: they have no score.")
+        raise RunRefusal(where, f"{number} are no class", f"0 to {count - 1}", "Leave them out: they have no score.")
+    outside = ~((p >= 0) & (p <= 1))  # true for nan as well
     if outside.any():
-        found = f"{outside.sum():,} of {len(p_frii):,} p_frii are not finite or outside 0..1"
+        found = f"{outside.sum():,} of {p.size:,} {classes.columns()[1] if p.ndim == 1 else 'probabilities'} are not finite or outside 0..1"
         raise RunRefusal(where, found, "probabilities", "Evaluate the run again; if it stays, the training diverged.")
-    return labels.astype(np.int64), p_frii
+    return labels.astype(np.int64), p
 
 
-def nll(labels: np.ndarray, p_frii: np.ndarray) -> float:
+def nll(labels: np.ndarray, p: np.ndarray) -> float:
     """Mean negative log-likelihood in nats; probabilities are clipped at 1e-12 (`FLOOR`)."""
-    labels, p_frii = checked(labels, p_frii)
-    return float(-np.log(np.maximum(np.where(labels == 1, p_frii, 1 - p_frii), FLOOR)).mean())
+    labels, p = checked(labels, p)
+    return float(-np.log(np.maximum(of_true_class(labels, p), FLOOR)).mean())
 
 
-def brier(labels: np.ndarray, p_frii: np.ndarray) -> float:
-    """Mean squared error of p_frii, 0..1: one class's term, half of Brier's original sum over both."""
-    labels, p_frii = checked(labels, p_frii)
-    return float(((p_frii - labels) ** 2).mean())
+def brier(labels: np.ndarray, p: np.ndarray) -> float:
+    """Mean squared error of the probabilities, 0..1: half of Brier's original sum over classes, which of two is one class's term."""
+    labels, p = checked(labels, p)
+    if p.ndim == 1:
+        return float(((p - labels) ** 2).mean())
+    return float(((p - np.eye(p.shape[1])[labels]) ** 2).sum(1).mean() / 2)
 
 
-def reliability(labels: np.ndarray, p_frii: np.ndarray, bins: int = 10) -> dict[str, np.ndarray]:
+def reliability(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> dict[str, np.ndarray]:
     """Accuracy against the probability of the top label, in equal bins ``(low, high]`` of 0..1.
 
-    With two classes the top label has at least 0.5, so the bins below stay empty.
+    With K classes the top label has at least 1/K, so the bins below stay empty.
 
     Returns
     -------
@@ -56,9 +91,8 @@ def reliability(labels: np.ndarray, p_frii: np.ndarray, bins: int = 10) -> dict[
     sources : int64 (bins,), how many fall inside.
     probability, accuracy : float64 (bins,), their mean top probability and the share that is right; nan in an empty bin.
     """
-    labels, p_frii = checked(labels, p_frii)
-    top = np.maximum(p_frii, 1 - p_frii)
-    right = (p_frii >= THRESHOLD) == labels
+    labels, p = checked(labels, p)
+    top, right = top_probability(p), is_right(labels, p)
     edges = np.arange(bins + 1) / bins  # divided, not linspace: 7/10 is the float that a reader writes as 0.7
     inside = np.searchsorted(edges, top, side="left") - 1
     sources = np.bincount(inside, minlength=bins)
@@ -72,11 +106,11 @@ def reliability(labels: np.ndarray, p_frii: np.ndarray, bins: int = 10) -> dict[
     }
 
 
-def ece(labels: np.ndarray, p_frii: np.ndarray, bins: int = 10) -> float:
+def ece(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error of the top label: |accuracy - probability| per bin, weighted by sources, 0..1.
 
     Source: Guo et al. 2017, eq. 3. Biased upward in small samples: 153 sources of a perfect model do not score 0.
     """
-    table = reliability(labels, p_frii, bins)
+    table = reliability(labels, p, bins)
     gap = np.abs(table["accuracy"] - table["probability"])
     return float(np.nansum(gap * table["sources"]) / table["sources"].sum())

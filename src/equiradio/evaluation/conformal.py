@@ -3,25 +3,25 @@
 import numpy as np
 
 from equiradio.errors import SettingRefusal
-from equiradio.evaluation.calibration import checked
+from equiradio.evaluation.calibration import checked, of_true_class
 
 
-def threshold(labels: np.ndarray, p_frii: np.ndarray, level: float = 0.9) -> float:
-    """The quantile of 1 - p(true class) over calibration sources: ceil((n + 1) level) / n; 1 (both classes always) where n is too small.
+def threshold(labels: np.ndarray, p: np.ndarray, level: float = 0.9) -> float:
+    """The quantile of 1 - p(true class) over calibration sources: ceil((n + 1) level) / n; 1 (every class always) where n is too small.
 
     Source: Angelopoulos & Bates 2021, "A gentle introduction to conformal prediction", section 1; Sadinle et al. 2019 (LAC score).
     """
     if not 0 < level < 1:
         raise SettingRefusal("level", f"{level}", "between 0 and 1", "0.9 is usual.")
-    labels, p_frii = checked(labels, p_frii, "calibration sources")
-    scores = np.sort(1 - np.where(labels == 1, p_frii, 1 - p_frii))
+    labels, p = checked(labels, p, "calibration sources")
+    scores = np.sort(1 - of_true_class(labels, p))
     rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
     return float(scores[rank - 1]) if rank <= len(scores) else 1.0
 
 
-def sets(p_frii: np.ndarray, limit: float) -> np.ndarray:
-    """Which classes are in the set of each source: bool (count, 2), FRI and FRII; a class is in where 1 - p <= limit."""
-    p = np.stack([1 - p_frii, p_frii], 1)
+def sets(p: np.ndarray, limit: float) -> np.ndarray:
+    """Which classes are in the set of each source: bool (count, classes); a class is in where 1 - p <= limit."""
+    p = np.stack([1 - p, p], 1) if p.ndim == 1 else p
     return 1 - p <= limit
 
 
@@ -30,7 +30,7 @@ def measured_coverage(labels: np.ndarray, inside: np.ndarray) -> dict[str, float
 
     Returns
     -------
-    ``coverage``, ``interval95``, ``mean_size``, ``empty``, ``single``, ``both`` (shares of sources), ``single_accuracy``, ``sources``.
+    ``coverage``, ``interval95``, ``mean_size``, ``empty``, ``single``, ``several`` (shares of sources), ``single_accuracy``, ``sources``.
     """
     from scipy.stats import binomtest
 
@@ -45,7 +45,7 @@ def measured_coverage(labels: np.ndarray, inside: np.ndarray) -> dict[str, float
         "mean_size": float(size.mean()),
         "empty": float((size == 0).mean()),
         "single": float(single.mean()),
-        "both": float((size == 2).mean()),
+        "several": float((size > 1).mean()),
         "single_accuracy": float(hit[single].mean()) if single.any() else None,
         "sources": len(labels),
     }

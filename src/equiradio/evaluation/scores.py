@@ -4,46 +4,57 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from equiradio.data.sources import CLASSES, HYBRID
 from equiradio.errors import RunRefusal
 from equiradio.evaluation import bootstrap, calibration
-from equiradio.evaluation.calibration import THRESHOLD, checked
+from equiradio.evaluation.calibration import checked, most_probable
+from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels
 
 BLOCKS = ("pooled", "per_source", "plain", "confident", "uncertain", "calibration")
 CONFIDENCES = ("confident", "uncertain")
-COLUMNS = ("source_id", "label", "confidence", "pass", "p_frii")
+COLUMNS = ("source_id", "label", "confidence", "pass")
 
 
-def scores(labels: np.ndarray, p_frii: np.ndarray, weights: np.ndarray | None = None) -> dict:
-    """Accuracy, AUC, and F1, precision and recall of both classes, by scikit-learn.
+def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None, classes: Labels = FANAROFF_RILEY) -> dict:
+    """Accuracy, balanced accuracy, macro F1, AUC, and F1, precision and recall of every class, by scikit-learn.
 
     Parameters
     ----------
-    labels : int (count,), 0 FRI, 1 FRII.
-    p_frii : float (count,), 0..1; at or above 0.5 says FRII.
+    labels : int (count,), place of the class.
+    p : float (count,) of the second of two classes (at or above 0.5 says that one), or (count, classes), 0..1.
     weights : float (count,), at least 0 and not all 0; equal if left out.
 
     Returns
     -------
-    ``{"accuracy", "auc", "f1": {"FRI", "FRII"}, "precision": {...}, "recall": {...}}``. AUC is None where a class is missing; a precision,
-    recall or F1 that would divide by zero is 0.
+    ``{"accuracy", "balanced_accuracy", "macro_f1", "auc", "f1": {class: ...}, "precision": {...}, "recall": {...}}``. AUC, of more than
+    two classes the mean of each against all others, is None where a class is missing; balanced accuracy and macro F1 are means over the
+    classes that are there; a precision, recall or F1 that would divide by zero is 0.
     """
-    from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score  # half a second that start-up should not pay
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support  # half a second that start-up should not pay
 
-    labels, p_frii = checked(labels, p_frii)
+    labels, p = checked(labels, p, classes=classes)
     weights = np.ones(len(labels)) if weights is None else _checked_weights(np.asarray(weights, dtype=np.float64), len(labels))
-    labels, p_frii, weights = (column[weights > 0] for column in (labels, p_frii, weights))
-    says = (p_frii >= THRESHOLD).astype(np.int64)
-    both = len(np.unique(labels)) == len(CLASSES)
-    by_class = precision_recall_fscore_support(labels, says, labels=range(len(CLASSES)), sample_weight=weights, zero_division=0)
-    precision, recall, f1 = ({name: float(value) for name, value in zip(CLASSES, values, strict=True)} for values in by_class[:3])
+    labels, p, weights = (column[weights > 0] for column in (labels, p, weights))
+    says = most_probable(p, binary=p.ndim == 1)
+    by_class = precision_recall_fscore_support(labels, says, labels=range(len(classes)), sample_weight=weights, zero_division=0)
+    precision, recall, f1 = ({name: float(value) for name, value in zip(classes, values, strict=True)} for values in by_class[:3])
+    present = np.unique(labels)
     return {
         "accuracy": float(accuracy_score(labels, says, sample_weight=weights)),
-        "auc": float(roc_auc_score(labels, p_frii, sample_weight=weights)) if both else None,
+        "balanced_accuracy": float(np.mean(by_class[1][present])),
+        "macro_f1": float(np.mean(by_class[2][present])),
+        "auc": _auc(labels, p, weights) if len(present) == len(classes) else None,
         "f1": f1,
         "precision": precision,
         "recall": recall,
     }
+
+
+def _auc(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    if p.ndim == 1:
+        return float(roc_auc_score(labels, p, sample_weight=weights))
+    return float(np.mean([roc_auc_score(labels == place, p[:, place], sample_weight=weights) for place in range(p.shape[1])]))
 
 
 def _checked_weights(weights: np.ndarray, count: int) -> np.ndarray:
@@ -53,13 +64,14 @@ def _checked_weights(weights: np.ndarray, count: int) -> np.ndarray:
     return weights
 
 
-def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples: int = 2000) -> dict:
+def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples: int = 2000, labels: Labels = FANAROFF_RILEY) -> dict:
     """Everything that ``RUN/metrics/<data>-<split>.json`` holds, ready for json.
 
     Parameters
     ----------
-    predictions : columns source_id, label, confidence, pass, p_frii; a pyarrow table or a dict of arrays. Every source must be there once
-        in every pass. Hybrids (label -1) are left out.
+    predictions : columns source_id, label, confidence, pass and the probabilities (of two classes the second's is enough); a pyarrow table
+        or a dict of arrays. Every source must be there once in every pass. Sources of no class (label -1) are left out.
+    labels : the classes.
     data, split : names, copied into the answer and used in refusals.
     seed, resamples : of the bootstrap.
 
@@ -76,8 +88,8 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
     RunRefusal : a column is missing, a source lacks a pass or has it twice, its label changes, or numbers are not probabilities.
     """
     where = f"predictions {data}-{split}"
-    columns = _columns(predictions, where)
-    scored = columns["label"] != HYBRID
+    columns = _columns(predictions, where, labels)
+    scored = columns["label"] != UNKNOWN
     head = {
         "data": data,
         "split": split,
@@ -86,27 +98,27 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
     }
     if not scored.any():
         return head | dict.fromkeys(BLOCKS)
-    passes, labels, confidence, p_frii = _by_source({name: column[scored] for name, column in columns.items()}, where)
-    views = p_frii[:, passes > 0] if (passes > 0).any() else p_frii
+    passes, truth, confidence, p = _by_source({name: column[scored] for name, column in columns.items()}, where, labels)
+    views = p[:, passes > 0] if (passes > 0).any() else p
     mean = views.mean(axis=1, keepdims=True)
-    counts = bootstrap.draw(len(labels), resamples, seed)
+    counts = bootstrap.draw(len(truth), resamples, seed)
     parts: dict[str, dict | None] = {}
     for name in CONFIDENCES:
         rows = confidence == name
         # drawn anew, so that a part scores the same alone as within the whole
-        part = _block(labels[rows], mean[rows], bootstrap.draw(rows.sum(), resamples, seed)) if rows.any() else None
+        part = _block(truth[rows], mean[rows], bootstrap.draw(rows.sum(), resamples, seed), labels) if rows.any() else None
         parts[name] = part and {"sources": int(rows.sum())} | part
     return head | {
-        "pooled": _block(labels, views, counts),
-        "per_source": _block(labels, mean, counts),
-        "plain": _block(labels, p_frii[:, passes == 0], counts) if (passes == 0).any() else None,
+        "pooled": _block(truth, views, counts, labels),
+        "per_source": _block(truth, mean, counts, labels),
+        "plain": _block(truth, p[:, passes == 0], counts, labels) if (passes == 0).any() else None,
         **parts,
-        "calibration": {key: getattr(calibration, key)(labels, mean[:, 0]) for key in ("nll", "brier", "ece")},
+        "calibration": {key: getattr(calibration, key)(truth, mean[:, 0]) for key in ("nll", "brier", "ece")},
     }
 
 
 class Arranged(NamedTuple):
-    """Predictions of one run, sources in the order of their names.
+    """Predictions of one run of two classes, sources in the order of their names.
 
     source_ids, labels, confidence : (sources,); passes : int (passes,), 0 the plain image; p_frii : float64 (sources, passes).
     """
@@ -124,34 +136,40 @@ class Arranged(NamedTuple):
 
 
 def arranged(predictions: Any, where: str = "predictions") -> Arranged:
-    """Columns of predictions by source and pass; hybrids are left out. Refuses as `metrics` does."""
-    columns = _columns(predictions, where)
-    columns = {name: column[columns["label"] != HYBRID] for name, column in columns.items()}
+    """Columns of predictions of FRI and FRII by source and pass; hybrids are left out. Refuses as `metrics` does."""
+    columns = _columns(predictions, where, FANAROFF_RILEY)
+    columns = {name: column[columns["label"] != UNKNOWN] for name, column in columns.items()}
     if not len(columns["label"]):
         raise RunRefusal(where, "no FRI or FRII in it", "at least one source", "Evaluate the run on another split.")
-    passes, labels, confidence, p_frii = _by_source(columns, where)
+    passes, labels, confidence, p_frii = _by_source(columns, where, FANAROFF_RILEY)
     return Arranged(np.unique(columns["source_id"].astype(str)), labels, confidence, passes, p_frii)
 
 
-def _block(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray) -> dict:
-    point = scores(np.repeat(labels, p_frii.shape[1]), p_frii.ravel())
-    return point | {"interval95": bootstrap.intervals(labels, p_frii, counts)}
+def _block(truth: np.ndarray, p: np.ndarray, counts: np.ndarray, labels: Labels) -> dict:
+    point = scores(np.repeat(truth, p.shape[1]), p.reshape(-1, *p.shape[2:]), classes=labels)
+    return point | {"interval95": bootstrap.intervals(truth, p, counts, labels)}
 
 
-def _columns(predictions: Any, where: str) -> dict[str, np.ndarray]:
+def _columns(predictions: Any, where: str, labels: Labels) -> dict[str, np.ndarray]:
+    """The columns that scores need: of two classes the probability of the second alone."""
+    wanted = (*COLUMNS, *(labels.columns()[1:] if labels.binary else labels.columns()))
     try:
-        columns = {name: np.asarray(predictions[name]) for name in COLUMNS}
+        columns = {name: np.asarray(predictions[name]) for name in wanted}
     except KeyError as error:
-        raise RunRefusal(where, f"no column {error.args[0]}", f"the columns {', '.join(COLUMNS)}", "Evaluate the run again.") from error
+        raise RunRefusal(where, f"no column {error.args[0]}", f"the columns {', '.join(wanted)}", "Evaluate the run again.") from error
     if len({len(column) for column in columns.values()}) > 1:
         found = ", ".join(f"{len(column):,} {name}" for name, column in columns.items())
         raise RunRefusal(where, found, "columns of one length", "Check how the table was made.")
     return columns
 
 
-def _by_source(columns: dict[str, np.ndarray], where: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Pass numbers (passes,), labels and confidence (sources,), p_frii (sources, passes); sources by name, whatever the order of rows."""
-    checked(columns["label"], columns["p_frii"], where)
+def _by_source(columns: dict[str, np.ndarray], where: str, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Pass numbers (passes,), labels and confidence (sources,), probabilities (sources, passes), of more than two classes with a third axis.
+
+    Sources by name, whatever the order of rows.
+    """
+    p = columns[labels.columns()[1]] if labels.binary else np.stack([columns[name] for name in labels.columns()], 1)
+    checked(columns["label"], p, where, labels)
     names, row = np.unique(columns["source_id"].astype(str), return_inverse=True)
     passes, view = np.unique(columns["pass"], return_inverse=True)
     found = np.bincount(row * len(passes) + view, minlength=len(names) * len(passes))
@@ -160,7 +178,7 @@ def _by_source(columns: dict[str, np.ndarray], where: str) -> tuple[np.ndarray, 
         what = f"{len(names):,} sources and {len(passes):,} passes, but {pairs}"
         raise RunRefusal(where, what, "every source once in every pass", "Evaluate the run again.")
     order = np.lexsort((view, row))
-    label, confidence, p_frii = (columns[name][order].reshape(len(names), len(passes)) for name in ("label", "confidence", "p_frii"))
+    label, confidence = (columns[name][order].reshape(len(names), len(passes)) for name in ("label", "confidence"))
     for name, values in (("label", label), ("confidence", confidence)):
         torn = int((values != values[:, :1]).any(axis=1).sum())
         if torn:
@@ -168,4 +186,4 @@ def _by_source(columns: dict[str, np.ndarray], where: str) -> tuple[np.ndarray, 
     if not np.isin(confidence, CONFIDENCES).all():
         strange = sorted(set(np.ravel(confidence).astype(str)) - set(CONFIDENCES))
         raise RunRefusal(where, f"confidence {', '.join(strange)}", " or ".join(CONFIDENCES), "Check how the table was made.")
-    return passes, label[:, 0], confidence[:, 0], p_frii.astype(np.float64)
+    return passes, label[:, 0], confidence[:, 0], p[order].reshape(len(names), len(passes), *p.shape[1:]).astype(np.float64)

@@ -18,24 +18,24 @@ def map_leaves(function: Callable[..., Any], *blocks: dict) -> dict:
     }
 
 
-def over_seeds(labels: np.ndarray, p_frii: np.ndarray, counts: np.ndarray | None = None) -> dict:
+def over_seeds(labels: np.ndarray, p: np.ndarray, counts: np.ndarray | None = None) -> dict:
     """Scores of several runs of a model on the same sources.
 
     Parameters
     ----------
     labels : int (sources,), 0 FRI, 1 FRII.
-    p_frii : float (runs, sources, passes), 0..1; one pass where they are averaged before.
+    p : float (runs, sources, passes) of the second of two classes, 0..1; one pass where they are averaged before.
     counts : from `bootstrap.draw`; drawn by `SEED` if left out.
 
     Returns
     -------
-    accuracy, auc, f1, precision, recall: means over runs. ``sd`` of the same shape: standard deviation over runs (n - 1), None for one
+    Every score: mean over runs. ``sd`` of the same shape: standard deviation over runs (n - 1), None for one
     run. ``interval95`` of the same shape: 95 % bootstrap interval over sources of the mean over runs; all runs see the same draws.
     """
     counts = bootstrap.draw(len(labels), RESAMPLES, SEED) if counts is None else counts
     whole = np.ones((1, len(labels)))
-    points = [bootstrap.statistics(labels, run, whole) for run in p_frii]
-    drawn = [bootstrap.statistics(labels, run, counts) for run in p_frii]
+    points = [bootstrap.statistics(labels, run, whole) for run in p]
+    drawn = [bootstrap.statistics(labels, run, counts) for run in p]
     return map_leaves(lambda *v: _number(np.mean([value[0] for value in v])), *points) | {
         "sd": map_leaves(lambda *v: _number(np.std([value[0] for value in v], ddof=1)) if len(v) > 1 else None, *points),
         "interval95": map_leaves(lambda *v: bootstrap.interval(np.mean(v, axis=0)), *drawn),

@@ -2,41 +2,47 @@
 
 import numpy as np
 
-from equiradio.evaluation.calibration import THRESHOLD, checked
+from equiradio.evaluation.calibration import checked, is_right
 
 
-def entropy(p_frii: np.ndarray) -> np.ndarray:
-    """Entropy of the two classes in bits, 0 (sure) to 1 (even), same shape as ``p_frii``."""
-    p = np.clip(np.asarray(p_frii, dtype=np.float64), 0, 1)
+def entropy(p: np.ndarray) -> np.ndarray:
+    """Entropy of the classes in bits (count,), 0 (sure) to 1 (even odds of two) or log2 of their number.
+
+    ``p`` : (count,) of the second of two classes, or (count, classes).
+    """
+    p = np.clip(np.asarray(p, dtype=np.float64), 0, 1)
+    if p.ndim == 2:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return -np.where(p > 0, p * np.log2(p), 0).sum(1)
     q = 1 - p
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(p > 0, p * np.log2(p), 0) + np.where(q > 0, q * np.log2(q), 0)
     return -terms
 
 
-def selective_accuracy(labels: np.ndarray, p_frii: np.ndarray, doubt: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def selective_accuracy(labels: np.ndarray, p: np.ndarray, doubt: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Accuracy of the surest sources against the share kept.
 
     Parameters
     ----------
-    doubt : (count,), larger is less sure; entropy of p_frii if left out. Sources of equal doubt are kept together.
+    doubt : (count,), larger is less sure; entropy of p if left out. Sources of equal doubt are kept together.
 
     Returns
     -------
     coverage, accuracy : float64, from few sources to all.
     """
-    labels, p_frii = checked(labels, p_frii)
-    doubt = entropy(p_frii) if doubt is None else np.asarray(doubt, dtype=np.float64)
+    labels, p = checked(labels, p)
+    doubt = entropy(p) if doubt is None else np.asarray(doubt, dtype=np.float64)
     order = np.argsort(doubt, kind="stable")
-    right = ((p_frii >= THRESHOLD) == labels)[order]
+    right = is_right(labels, p)[order]
     last = np.append(np.flatnonzero(np.diff(doubt[order])), len(order) - 1)
     kept = last + 1
     return kept / len(order), np.cumsum(right)[last] / kept
 
 
-def accuracy_at(labels: np.ndarray, p_frii: np.ndarray, coverage: float, doubt: np.ndarray | None = None) -> float:
+def accuracy_at(labels: np.ndarray, p: np.ndarray, coverage: float, doubt: np.ndarray | None = None) -> float:
     """Accuracy with at least ``coverage`` (0..1] of the sources kept, the surest first."""
-    kept, accuracy = selective_accuracy(labels, p_frii, doubt)
+    kept, accuracy = selective_accuracy(labels, p, doubt)
     return float(accuracy[np.searchsorted(kept, coverage - 1e-12)])
 
 

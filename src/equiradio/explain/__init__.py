@@ -1,1 +1,1 @@
-
+"""What attention maps and other explanations are worth, measured."""

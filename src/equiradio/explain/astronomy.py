@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from equiradio.sky.recipe import MIRABEST
+
 BOUNDARY = 0.5  # peak separation over extent: below is FRI, at or above FRII. Source: Fanaroff & Riley 1974
-ARCSEC_PER_PIXEL = 1.8
 REACH = 1.3  # islands farther out than this times half the catalogued size belong to other sources
 
 
@@ -26,7 +27,7 @@ def own_pixels(islands: np.ndarray, size_arcsec: float) -> np.ndarray:
     offset = np.arange(islands.shape[-1]) - (islands.shape[-1] - 1) / 2
     if not np.isfinite(size_arcsec):
         return islands
-    reach = max(REACH * size_arcsec / ARCSEC_PER_PIXEL / 2, 5.0)
+    reach = max(REACH * size_arcsec / MIRABEST.scale_arcsec / 2, 5.0)
     own = islands & (np.hypot(offset[:, None], offset) <= reach)
     return own if own.sum() >= 2 else islands
 

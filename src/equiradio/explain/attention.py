@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from equiradio.data.augment import show, turned
-from equiradio.data.preprocess import SIDE
-from equiradio.inference.classifier import Classifier, chunks
-from equiradio.inference.gates import combined_map
+from equiradio.compute.poses import show, turned
+from equiradio.inference.gate_maps import combined_map
+from equiradio.inference.member import Member, chunks
+from equiradio.sky.recipe import MIRABEST
 
 ANGLES = 36  # rotations over which class means are taken
 QUARTERS = 4
 SQUARE = 3  # pixels of an image to a side of a pixel in the means of single sources; turns and mirrors move squares onto squares
 
 
-def maps(classifier: Classifier, images: np.ndarray, *, raw: bool = False, batch: int = 32) -> np.ndarray:
+def maps(classifier: Member, images: np.ndarray, *, raw: bool = False, batch: int = 32) -> np.ndarray:
     """Combined map of every image as it is: float32 (count, 150, 150)."""
     parts = [
         combined_map(classifier.look(images[slice(*rows)], raw=raw).attention).float().cpu().numpy() for rows in chunks(len(images), batch)
@@ -26,17 +26,16 @@ def maps(classifier: Classifier, images: np.ndarray, *, raw: bool = False, batch
     return np.concatenate(parts)
 
 
-def exact_quarter_turns(classifier: Classifier) -> bool:
+def exact_quarter_turns(classifier: Member) -> bool:
     """Does the network commute with quarter turns to rounding? Then 4 rotations cost one pass."""
-    group = classifier.group
-    settings = getattr(classifier.network, "settings", None)
-    return group is not None and group.rotations % QUARTERS == 0 and settings is not None and settings.side % 8 == 0
+    group, network = classifier.group, classifier.network
+    return group is not None and group.rotations % QUARTERS == 0 and network.gate_count > 0 and network.side % 8 == 0
 
 
 class RotationMeans(NamedTuple):
     """Means over `ANGLES` uniform rotations.
 
-    maps, images : float32 (2, 150, 150) each, mean map and mean image of FRI and of FRII; images in raw pixels.
+    maps, images : float32 (classes, 150, 150) each, mean map and mean image of every class; images in raw pixels.
     of_sources : float32 (count, 50, 50), mean map of every source, averaged over squares of `SQUARE` pixels.
     """
 
@@ -46,9 +45,10 @@ class RotationMeans(NamedTuple):
 
 
 def rotation_means(
-    classifier: Classifier,
+    classifier: Member,
     images: np.ndarray,
     labels: np.ndarray,
+    classes: int = 2,
     *,
     raw: bool = False,
     batch: int = 32,
@@ -61,10 +61,10 @@ def rotation_means(
     """
     exact = exact_quarter_turns(classifier)
     angles = np.arange(ANGLES // QUARTERS if exact else ANGLES) * 360.0 / ANGLES
-    sums = torch.zeros(2, 2, SIDE, SIDE, dtype=torch.float64)
-    of_sources = torch.zeros(len(images), SIDE // SQUARE, SIDE // SQUARE, dtype=torch.float64)
+    sums = torch.zeros(2, classes, MIRABEST.side, MIRABEST.side, dtype=torch.float64)
+    of_sources = torch.zeros(len(images), MIRABEST.side // SQUARE, MIRABEST.side // SQUARE, dtype=torch.float64)
     done, total = 0, len(angles) * len(images)
-    for label in (0, 1):
+    for label in range(classes):
         members = np.flatnonzero(labels == label)
         for piece in chunks(len(members), batch):
             rows = members[slice(*piece)]
@@ -78,7 +78,7 @@ def rotation_means(
                 progress(done, total)
     if exact:
         sums, of_sources = _over_quarters(sums), _over_quarters(of_sources)
-    counts = torch.tensor([max(int((labels == label).sum()), 1) for label in (0, 1)])[None, :, None, None]
+    counts = torch.tensor([max(int((labels == label).sum()), 1) for label in range(classes)])[None, :, None, None]
     means = (sums / (counts * len(angles))).float().numpy()
     return RotationMeans(means[0], means[1], (of_sources / len(angles)).float().numpy())
 

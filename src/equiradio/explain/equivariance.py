@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from equiradio.data.augment import Poses, show
+from equiradio.compute.poses import Poses, show
 
 ANGLES = tuple(range(0, 95, 5))  # degrees; the rest of the circle follows from exact quarter turns
 MARGIN = 1.0  # pixels at the rim of the inscribed circle that bilinear interpolation mixes with what lies outside

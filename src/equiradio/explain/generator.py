@@ -9,7 +9,7 @@ network, so that the identity has error 0 and nothing is interpolated.
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 STEP = 1e-3  # of the step along L x, as a share of the image's own size: small against ReLU kinks, large against float32 rounding
 
@@ -47,31 +47,3 @@ def lie_errors(stages: Callable[[Tensor], dict[str, Tensor]], images: Tensor, st
         found = (ahead[name] - behind[name]) / (2 * size)
         errors[name] = (found - expected).flatten(1).norm(dim=1) / expected.flatten(1).norm(dim=1).clamp_min(1e-12)
     return errors
-
-
-class Stages:
-    """The outputs of a gated network's layers, pooled over the group: called with what the network sees, as `lie_errors` wants it."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-
-    @torch.inference_mode()
-    def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        seen: dict[str, Tensor] = {}
-        handles = []
-        for number, block in enumerate(self.network.blocks, 1):  # type: ignore[arg-type]
-            for layer, norm in enumerate(block.norms, 1):
-                handles.append(norm.register_forward_hook(_keep(seen, f"block {number}, layer {layer}")))
-        try:
-            attention = self.network(images).attention
-        finally:
-            for handle in handles:
-                handle.remove()
-        return seen | {f"gate {number}": gate for number, gate in enumerate(attention, 1)}
-
-
-def _keep(seen: dict[str, Tensor], name: str) -> Callable[..., None]:
-    def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
-        seen[name] = output.amax(2) if output.dim() == 5 else output
-
-    return hook

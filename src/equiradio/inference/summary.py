@@ -1,29 +1,30 @@
-"""What a classifier is, in a few words."""
+"""What a team is, in a few words."""
 
 from typing import Any
 
-from equiradio.inference.classifier import Classifier
+from equiradio.inference.team import Team
 
 
-def summary(classifier: Classifier) -> dict[str, str]:
+def summary(team: Team) -> dict[str, str]:
     """Names and values for a notebook."""
-    card, packaged = classifier.card, classifier.packaged
+    card, first = team.card, team.card.members[0]
     shown = {
-        "model": classifier.name,
-        "group": card.group,
-        "members": ", ".join(f"seed {member.card.seed}" for member in classifier.members),
-        "trained on": f"{card.data}, preset {card.preset}",
+        "model": team.name,
+        "group": first.group,
+        "classes": str(team.labels),
+        "members": ", ".join(f"seed {seed}" for seed in card.seeds),
+        "trained on": f"{first.data}, preset {first.preset}",
     }
-    if "temperature" in packaged:
-        shown["temperature"] = f"{packaged['temperature']:.3f}"
-        shown["abstains below"] = f"{packaged['threshold']:.3f}"
-    return shown | {"test accuracy": measured(packaged, "accuracy"), "licence": card.licence}
+    if card.temperature is not None and card.threshold is not None:
+        shown["temperature"] = f"{card.temperature:.3f}"
+        shown["abstains below"] = f"{card.threshold:.3f}"
+    return shown | {"test accuracy": measured(card.test, "accuracy"), "licence": first.licence}
 
 
-def measured(packaged: dict[str, Any], score: str, part: str = "all") -> str:
+def measured(test: dict[str, Any], score: str, part: str = "all") -> str:
     """A test score with its 95 % interval, or that there is none."""
-    known = packaged.get("test", {}).get(part, {}).get(score)
-    if not known:
+    scored = test.get(part, {}).get(score)
+    if not scored:
         return "not measured"
-    low, high = known["interval95"]
-    return f"{known['value']:.3f} ({low:.3f} to {high:.3f})"
+    low, high = scored["interval95"]
+    return f"{scored['value']:.3f} ({low:.3f} to {high:.3f})"

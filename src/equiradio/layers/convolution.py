@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.layers.fourier import fourier_convolution
+from equiradio.layers.forms.fourier import fourier_convolution
+from equiradio.layers.forms.spectral import spectral_weight
+from equiradio.layers.forms.winograd import spread_filters, winograd_convolution
 from equiradio.layers.initialisation import weight_scale
-from equiradio.layers.spectral import spectral_weight
-from equiradio.layers.winograd import spread_filters, winograd_convolution
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import moved_filters
 

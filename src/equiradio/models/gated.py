@@ -1,37 +1,25 @@
 """The paper's network: four blocks of convolutions, and gates that attend to the first three through the eyes of the fourth."""
 
 import copy
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equiradio.errors import SettingRefusal
 from equiradio.layers.attention_gate import AttentionGate, attend
 from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution, to_channels, to_fields
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool, group_pool, max_pool
+from equiradio.models.names import WIDTHS
+from equiradio.models.network import Output, Readings
 from equiradio.settings import ModelSettings
 from equiradio.symmetry.groups import Group
 
-WIDTHS = (6, 16, 32, 64)  # fields of each block
 DEPTHS = (3, 3, 3, 2)  # convolutions of each block
 HIDDEN = 64  # channels between a gate's features and its score
 MEAN_SCALE = 10.0  # the pixel mean is small (most of the sky is empty): this brings it to the scale that a linear layer expects
-
-
-class Output(NamedTuple):
-    """What a network answers.
-
-    logits : (batch, 2), FRI and FRII.
-    attention : one map (batch, 1, h, w) per gate, shallow to deep.
-    heads : what each gate's own linear layer says, (batch, 2) each; empty where there is none.
-    """
-
-    logits: Tensor
-    attention: list[Tensor]
-    heads: list[Tensor]
 
 
 class Block(nn.Module):
@@ -42,10 +30,15 @@ class Block(nn.Module):
         self.convolutions = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(FieldBatchNorm(fields) for _ in convolutions)
 
-    def forward(self, fields: Tensor) -> Tensor:
+    def layers(self, fields: Tensor) -> Iterator[Tensor]:
+        """The fields behind each layer."""
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             fields = norm(F.relu(convolution(fields)))
-        return fields
+            yield fields
+
+    def forward(self, fields: Tensor) -> Tensor:
+        *_, last = self.layers(fields)
+        return last
 
 
 class GatedNet(nn.Module):
@@ -62,11 +55,15 @@ class GatedNet(nn.Module):
     group : the symmetry, or None.
     blank : value of an empty pixel after normalisation.
     widths : fields of each block.
+    classes : how many the heads tell apart.
     """
 
-    def __init__(self, settings: ModelSettings, group: Group | None, blank: float, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(
+        self, settings: ModelSettings, group: Group | None, blank: float, widths: tuple[int, ...] = WIDTHS, classes: int = 2
+    ) -> None:
         super().__init__()
         self.settings, self.group, self.blank = settings, group, blank
+        self.side, self.gate_count = settings.side, settings.gates
         size, fields_in, blocks = settings.kernel_size, 1, []
         for number, (width, depth) in enumerate(zip(widths, DEPTHS, strict=True)):
             convolutions: list[nn.Module] = []
@@ -83,26 +80,72 @@ class GatedNet(nn.Module):
         self.halve: Callable[[Tensor], Tensor] = AntialiasedPool() if settings.downsampling == "antialiased" else max_pool
         attended = widths[3 - settings.gates : 3] if settings.gates else ()
         self.gates = nn.ModuleList(AttentionGate(width, widths[3], HIDDEN, settings.normalisation) for width in attended)
-        self.aggregate = Aggregation(attended or widths[3:], settings)
+        self.aggregate = Aggregation(attended or widths[3:], settings, classes)
 
     def forward(self, images: Tensor) -> Output:
-        edge = self.settings.side - images.shape[-1]
-        sky = F.pad(images, (edge // 2, edge - edge // 2) * 2, value=self.blank)
-        fields, stages = sky, []
+        fields, pooled = self._padded(images), []
         for number, block in enumerate(self.blocks):
             fields = block(self.halve(fields) if number else fields)
-            stages.append(group_pool(fields))
-        *shallow, context = stages
-        features = shallow[3 - len(self.gates) :] if self.gates else [context]
-        attention = [gate(feature, context) for gate, feature in zip(self.gates, features, strict=bool(self.gates))]
-        weights = attention or [torch.ones_like(context[:, :1], dtype=images.dtype)]
-        logits, heads = self.aggregate([self._pool(*pair) for pair in zip(features, weights, strict=True)])
-        return Output(logits, attention, heads)
+            pooled.append(group_pool(fields))
+        features, attention = self._attend(pooled)
+        weights = attention or [torch.ones_like(features[0][:, :1], dtype=images.dtype)]
+        vectors = [self.pool(*pair) for pair in zip(features, weights, strict=True)]
+        logits, heads = self.aggregate(vectors)
+        return Output(logits, attention, heads, vectors, features if attention else [])
 
-    def _pool(self, features: Tensor, attention: Tensor) -> Tensor:
+    def _padded(self, images: Tensor) -> Tensor:
+        edge = self.side - images.shape[-1]
+        return F.pad(images, (edge // 2, edge - edge // 2) * 2, value=self.blank)
+
+    def _attend(self, pooled: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Features that count and the gates' maps of them, from the blocks' outputs pooled over the group."""
+        *shallow, context = pooled
+        features = shallow[3 - len(self.gates) :] if self.gates else [context]
+        return features, [gate(feature, context) for gate, feature in zip(self.gates, features, strict=bool(self.gates))]
+
+    def pool(self, features: Tensor, attention: Tensor) -> Tensor:
+        """Attended features (batch, c, h, w), (batch, 1, h, w) -> (batch, c), by sum or by mean."""
         total = attend(features, attention)
-        summed = self.settings.pooling == "sum" and len(self.gates) > 0  # without gates the paper's code takes the mean
-        return total if summed else total * (MEAN_SCALE / attention[0].numel())
+        return total if self._sums else total * (MEAN_SCALE / attention[0].numel())
+
+    @property
+    def _sums(self) -> bool:
+        return self.settings.pooling == "sum" and len(self.gates) > 0  # without gates the paper's code takes the mean
+
+    def pixel_weight(self, pixels: int) -> float:
+        """See `Network`."""
+        return 1.0 if self._sums else MEAN_SCALE / pixels
+
+    def decide(self, vectors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """See `Network`."""
+        return self.aggregate(vectors)
+
+    def readings(self) -> Readings:
+        """See `Network`."""
+        if not self.gate_count:
+            raise SettingRefusal("model.gates", "0", "1 to 3 gates", "Take a model with attention, or train with --set gates=3.")
+        return self.aggregate.readings([gate.from_features.in_channels for gate in self.gates])  # type: ignore[union-attr, misc]
+
+    def stages(self, images: Tensor) -> dict[str, Tensor]:
+        """See `Network`: ``block 1, layer 1`` ... and ``gate 1`` ..."""
+        fields, pooled = self._padded(images), []
+        seen: dict[str, Tensor] = {}
+        for number, block in enumerate(self.blocks, 1):
+            assert isinstance(block, Block)
+            behind = list(block.layers(self.halve(fields) if number > 1 else fields))
+            seen |= {f"block {number}, layer {layer}": group_pool(each) for layer, each in enumerate(behind, 1)}
+            fields = behind[-1]
+            pooled.append(group_pool(fields))
+        return seen | {f"gate {number}": gate for number, gate in enumerate(self._attend(pooled)[1], 1)}
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """See `Network`."""
+        return [*(f"blocks.{number}" for number in range(len(self.blocks))), *["gates"] * bool(self.gate_count), "aggregate"]
+
+    def layer(self, name: str) -> nn.Module:
+        """See `Network`."""
+        return self.get_submodule(name)
 
     def export(self) -> "GatedNet":
         """The same network with ordinary convolutions: the same numbers, no filter left to be made."""
@@ -140,15 +183,15 @@ class Aggregation(nn.Module):
     joined, one linear layer.
     """
 
-    def __init__(self, widths: tuple[int, ...], settings: ModelSettings) -> None:
+    def __init__(self, widths: tuple[int, ...], settings: ModelSettings, classes: int = 2) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self.classes = settings, classes
         self.dropout = nn.Dropout(settings.dropout)
         alone = settings.gates == 0  # without gates there is one vector and nothing to aggregate
         self.joins = settings.aggregation == "concat" or alone
-        self.linears = nn.ModuleList([] if self.joins else [nn.Linear(width, 2) for width in widths])
-        joined = sum(widths) if self.joins else 2 * len(widths)
-        self.top = nn.Linear(joined, 2) if self.joins or settings.aggregation == "fine-tuned" else None
+        self.linears = nn.ModuleList([] if self.joins else [nn.Linear(width, classes) for width in widths])
+        joined = sum(widths) if self.joins else classes * len(widths)
+        self.top = nn.Linear(joined, classes) if self.joins or settings.aggregation == "fine-tuned" else None
 
     def forward(self, features: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         if self.joins and self.top is not None:
@@ -159,3 +202,26 @@ class Aggregation(nn.Module):
         activation: Callable[[Tensor], Tensor] = F.relu if self.settings.head_relu else nn.Identity()
         heads = [activation(head) for head in heads]
         return self.top(torch.cat(heads, 1)), heads
+
+    def readings(self, widths: list[int]) -> Readings:
+        """How each gate's features (of so many channels) enter the logits; refused where a ReLU stands in between."""
+        if self.settings.head_relu and self.settings.aggregation == "fine-tuned":
+            raise SettingRefusal("model.head_relu", "true", "linear heads, as in preset fast", "Train with --set head_relu=false.")
+        if self.top is None:
+            pairs = [_exact(linear) for linear in self.linears]
+            return Readings([weight / len(pairs) for weight, _ in pairs], torch.stack([bias for _, bias in pairs]).mean(0))
+        top, constant = _exact(self.top)
+        if self.joins:
+            return Readings(list(top.split(widths, 1)), constant)
+        vectors = []
+        for part, linear in zip(top.split(self.classes, 1), self.linears, strict=True):
+            weight, bias = _exact(linear)
+            vectors.append(part @ weight)
+            constant = constant + part @ bias
+        return Readings(vectors, constant)
+
+
+def _exact(linear: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weights (out, in) and bias (out,) in float64."""
+    assert isinstance(linear, nn.Linear)
+    return linear.weight.detach().double(), linear.bias.detach().double()

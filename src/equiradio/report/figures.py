@@ -9,8 +9,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from equiradio.artefacts.files import write_atomically
-from equiradio.data.sources import CLASSES, HYBRID, Sources
+from equiradio.artefacts.atomic import write_atomically
+from equiradio.datasets.sources import Sources
+from equiradio.evaluation.scores import most_probable
+from equiradio.labels import UNKNOWN
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")  # Okabe & Ito 2008
 SMOOTH = 5  # epochs, Bowles et al. 2021, figure 1
@@ -69,16 +71,16 @@ def loss_curves(histories: dict[str, list[dict[str, float]]], smooth: bool = Fal
     return figure
 
 
-def attention_grid(sources: Sources, maps: np.ndarray, p_frii: np.ndarray, model: str) -> Figure:
+def attention_grid(sources: Sources, maps: np.ndarray, p: np.ndarray, model: str) -> Figure:
     """Pairs of panels, a source and its attention map, three pairs to a row; the outline of the source is dashed where the class is wrong.
 
     Parameters
     ----------
     sources : what is shown.
     maps : (count, height, width), combined attention 0..1.
-    p_frii : (count,) probability of FRII.
+    p : (count, classes) probabilities.
     """
-    pairs = 3
+    pairs, names = 3, sources.classes
     rows = -(-len(sources) // pairs)
     figure = Figure(figsize=(3.3 * pairs, 1.78 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, 2 * pairs, squeeze=False)
@@ -87,14 +89,14 @@ def attention_grid(sources: Sources, maps: np.ndarray, p_frii: np.ndarray, model
     shades = None
     for k in range(len(sources)):
         left, right = panels[k // pairs, 2 * (k % pairs) : 2 * (k % pairs) + 2]
-        truth, said = sources.labels[k], int(p_frii[k] >= 0.5)
-        wrong = truth not in (said, HYBRID)
+        truth, top = int(sources.labels[k]), most_probable(p[k])
+        wrong = truth not in (top, UNKNOWN)
         left.imshow(np.sqrt(sources.images[k] / 255.0), cmap="gray", vmin=0, vmax=1, origin="lower")
         shades = right.imshow(maps[k], cmap="viridis", vmin=0, vmax=1, origin="lower")
         right.contour(sources.images[k] > 0, levels=[0.5], colors="white", linewidths=0.6, linestyles="dashed" if wrong else "solid")
-        left.set_title(f"{_label(truth)} ({sources.confidence[k]})", fontsize=8, loc="left", pad=3)
+        left.set_title(f"{names.name_of(truth)} ({sources.confidence[k]})", fontsize=8, loc="left", pad=3)
         right.set_title(
-            f"says {CLASSES[said]}, p = {max(p_frii[k], 1 - p_frii[k]):.2f}",
+            f"says {names.name_of(top)}, p = {p[k].max():.2f}",
             fontsize=8,
             loc="left",
             pad=3,
@@ -111,20 +113,16 @@ def attention_grid(sources: Sources, maps: np.ndarray, p_frii: np.ndarray, model
 
 
 def sources_montage(sources: Sources, columns: int = 8) -> Figure:
-    """Evenly spaced sources of a data set: two rows of FRI above two rows of FRII, square root of brightness."""
-    rows = 2
-    figure = Figure(figsize=(columns, 2 * rows + 0.3), layout="constrained")
-    panels = figure.subplots(len(CLASSES) * rows, columns)
-    for label, block in enumerate(np.split(panels, len(CLASSES))):
+    """Evenly spaced sources of a data set: two rows of each class, the first above, square root of brightness."""
+    rows, names = 2, sources.classes
+    figure = Figure(figsize=(columns, len(names) * rows + 0.3), layout="constrained")
+    panels = figure.subplots(len(names) * rows, columns)
+    for label, block in enumerate(np.split(panels, len(names))):
         chosen = np.flatnonzero(sources.labels == label)
         chosen = chosen[np.linspace(0, len(chosen) - 1, block.size).round().astype(int)]
         for axes, row in zip(block.flat, chosen, strict=True):
             axes.imshow(np.sqrt(sources.images[row] / 255.0), cmap="gray", vmin=0, vmax=1, origin="lower")
             axes.set(xticks=[], yticks=[])
-        block[0, 0].set_ylabel(CLASSES[label])
+        block[0, 0].set_ylabel(names.names[label])
     figure.suptitle(sources.name, fontsize=10)
     return figure
-
-
-def _label(label: int) -> str:
-    return "hybrid" if label == HYBRID else CLASSES[label]

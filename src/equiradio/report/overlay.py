@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from equiradio.artefacts.files import write_atomically
+from equiradio.artefacts.atomic import write_atomically
 
 ZOOM = 4  # screen pixels for each pixel of the sky
 LEVELS = (0.5, 0.7, 0.9)  # shares of the way from the lowest to the highest attention of a map, at which contours are drawn
@@ -83,10 +83,11 @@ def save_overlay(
     path: Path,
     arcsec: float | None = None,
     evidence: np.ndarray | None = None,
+    sides: tuple[str, str] = ("", ""),
 ) -> None:
     """A PNG of panels: the image, the same with attention, its contours and its peak, and with evidence where there is any.
 
-    ``arcsec`` is the size of a pixel where north is up and east is left; a bar and a compass then say so.
+    ``sides`` names what evidence below and above 0 speaks for. ``arcsec`` is the size of a pixel where north is up and east is left; a bar and a compass then say so.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -110,7 +111,7 @@ def save_overlay(
         pen.text((lefts[1] + 130, below), f"attention, lowest to highest; lines at {shares} %; cross: peak", FAINT, small)
     if evidence is not None:
         page.paste(_evidence_bar(120, 12), (lefts[2], below + 3))
-        pen.text((lefts[2] + 130, below), "evidence: blue speaks for FRI, orange for FRII", FAINT, small)
+        pen.text((lefts[2] + 130, below), f"evidence: blue speaks for {sides[0]}, orange for {sides[1]}", FAINT, small)
     if arcsec:
         _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, small)
     write_atomically(path, lambda part: page.save(part, format="PNG"))

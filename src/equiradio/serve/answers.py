@@ -11,19 +11,21 @@ import numpy as np
 import torch
 
 from equiradio.artefacts.flags import FLAGS
-from equiradio.data.augment import show, turned
-from equiradio.data.cutout import Cutout
-from equiradio.data.preprocess import SIDE, circle
+from equiradio.compute.poses import show, turned
+from equiradio.compute.preprocess import circle
 from equiradio.explain.attention import exact_quarter_turns
-from equiradio.inference.answering import Calibration, answer_in_pieces, frii
-from equiradio.inference.classifier import Classifier
-from equiradio.inference.evidence import PixelEvidence, gathered
-from equiradio.inference.gates import gate_maps
+from equiradio.inference.answers import answer_in_pieces
+from equiradio.inference.calibration import probabilities
+from equiradio.inference.evidence import PixelEvidence, pixel_evidence, sums_over_pixels, taken_apart
+from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.rows import answered_rows
+from equiradio.inference.team import Team
 from equiradio.report.overlay import full_colour
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
 from equiradio.serve.shapes import as_base64
+from equiradio.sky.cutout import Cutout
+from equiradio.sky.recipe import MIRABEST
 
 QUARTER = 90.0
 FRAMES = 96  # kept, less than half a megabyte each
@@ -43,22 +45,21 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
     Yields nothing after each piece of the work, so that whoever asked may leave, and at last the answer.
     """
     started = time.perf_counter()
-    classifier = networks.turn.ask(network.open)
-    calibration: Calibration = network.calibration
-    asking = answer_in_pieces(classifier, calibration, source.pixels[None])
+    team: Team = networks.turn.ask(network.open)
+    calibration = team.calibration
+    asking = answer_in_pieces(team.members, calibration, source.pixels[None])
     while (answers := networks.turn.ask(partial(next, asking))) is None:
         yield None
-    calibrated = calibration.threshold is not None
     cutout = Cutout(source.name, 0, source.pixels, wcs=source.wcs, flags=frozenset(source.flags))
-    row = answered_rows([cutout], answers, classifier.name, calibrated)[0]
+    row = answered_rows([cutout], answers, team.name, team.labels, calibrated=calibration.calibrated)[0]
     said = {name: row[name] for name in ("label", "p_fri", "p_frii", "p_frii_low", "p_frii_high", "uncertain")}
     yield {
         "source": source.key,
         "model": network.name,
         **said,
-        "calibrated": calibrated,
-        "answers": len(classifier.members) * calibration.poses,
-        "members": len(classifier.members),
+        "calibrated": calibration.calibrated,
+        "answers": len(team.members) * calibration.poses,
+        "members": len(team.members),
         "in_words": in_words(said, calibration.threshold, unusual=bool(answers.unusual[0])),
         "flags": {flag.name: flag.meaning for flag in FLAGS if row["flags"] & flag.bit},
         "seconds": time.perf_counter() - started,
@@ -89,16 +90,16 @@ class Turner:
         self._lock = threading.Lock()
 
     def frame(self, network: Network, source: Held, rotation_deg: float) -> Frame:
-        """What the first member says of the source turned by an angle. Call it through `Turnstile.ask`."""
-        member = network.open()
-        exact = exact_quarter_turns(member)
+        """What the team says of the source turned by an angle, mean over its members. Call it through `Turnstile.ask`."""
+        team: Team = network.open()
+        exact = all(exact_quarter_turns(member) for member in team.members)
         angle = round(rotation_deg % 360, 1) % 360
         quarters, rest = divmod(angle, QUARTER) if exact else (0.0, angle)
         key = (network.name, source.digest, round(rest, 1))
         with self._lock:
             kept = self._frames.get(key)
         if kept is None:
-            kept = self._ask(member, network.calibration.temperature, source, rest)
+            kept = _ask(team, source, rest)
             with self._lock:
                 self._frames[key] = kept
                 while len(self._frames) > FRAMES:
@@ -106,12 +107,20 @@ class Turner:
         evidence = kept.evidence and kept.evidence._replace(plane=np.rot90(kept.evidence.plane, int(quarters)))
         return Frame(torch.rot90(kept.maps, int(quarters), (-2, -1)), kept.p_frii, evidence)
 
-    def _ask(self, member: Classifier, temperature: float, source: Held, angle: float) -> Frame:
-        with gathered([member], 1) as tell:
-            output = member.look(source.pixels[None], turned([angle]))
-        gates = gate_maps(output.attention)[0].float() if output.attention else torch.zeros(0, SIDE, SIDE)
-        maps = torch.cat([gates.mean(0, keepdim=True), gates]) if len(gates) else gates
-        return Frame(maps, float(frii(output.logits.double().cpu().numpy(), temperature)[0]), tell()[0])
+
+def _ask(team: Team, source: Held, angle: float) -> Frame:
+    outputs = [member.look(source.pixels[None], turned([angle])) for member in team.members]
+    gates = [gate_maps(output.attention)[0].float() for output in outputs if output.attention]
+    mean = torch.stack(gates).mean(0) if gates else torch.zeros(0, MIRABEST.side, MIRABEST.side)
+    maps = torch.cat([mean.mean(0, keepdim=True), mean]) if len(mean) else mean
+    logits = np.stack([output.logits.double().cpu().numpy() for output in outputs])
+    p = probabilities(logits, team.calibration.temperature).mean(0)
+    evidence: PixelEvidence | None = None
+    networks = [member.network for member in team.members]
+    if all(map(sums_over_pixels, networks)):
+        sums = [taken_apart(network, output) for network, output in zip(networks, outputs, strict=True)]
+        evidence = pixel_evidence(networks, sums, np.ones(1, int))[0]
+    return Frame(maps, float(p[0, 1]), evidence)
 
 
 def turn_back(maps: torch.Tensor, rotation_deg: float) -> torch.Tensor:
@@ -127,7 +136,7 @@ def drift(still: torch.Tensor, back: torch.Tensor) -> float:
 
     Root of the sum of squares. Zero for every quarter turn of an exact network.
     """
-    inside = circle(SIDE, SIDE / 2 - 1)
+    inside = circle(MIRABEST.side, MIRABEST.side / 2 - 1)
     return float((back - still)[inside].norm() / still[inside].norm().clamp_min(1e-12))
 
 
@@ -175,7 +184,7 @@ def explain(turner: Turner, network: Network, source: Held, rotation_deg: float)
         "evidence": evidence_of(view),
         "drift": drift(still.maps[0], back.maps[0]) if view.attends else None,
         "drift_of_resampling": drift(still.maps[0], resampled) if resampled is not None else None,
-        "exact_quarter_turns": exact_quarter_turns(network.classifier),
+        "exact_quarter_turns": all(exact_quarter_turns(member) for member in network.team.members),
         "milliseconds": 1000 * (time.perf_counter() - started),
     }
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
-from equiradio.data.sources import HYBRID
 from equiradio.errors import RunRefusal
+from equiradio.labels import UNKNOWN
 from equiradio.serve.names import apart
 from equiradio.serve.refusals import NotOffered, RequestRefusal
 
@@ -32,8 +32,13 @@ class Tile:
     disagreement: float | None
 
     def as_json(self) -> dict[str, Any]:
-        correct = None if self.label == HYBRID else int(self.p_frii >= 0.5) == self.label
-        return {**self.__dict__, "label": CLASSES[self.label], "says": CLASSES[int(self.p_frii >= 0.5)], "correct": correct}
+        correct = None if self.label == UNKNOWN else int(self.p_frii >= 0.5) == self.label
+        return {
+            **self.__dict__,
+            "label": CLASSES[self.label],
+            "says": CLASSES[int(self.p_frii >= 0.5)],
+            "correct": correct,
+        }
 
 
 class Runs:

@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from equiradio.data.preprocess import SIDE
 from equiradio.serve.refusals import NotOffered
+from equiradio.sky.recipe import MIRABEST
 
 GRID = 11  # places per axis at which sky positions are computed; between them the page interpolates unit vectors
-ARCSEC_PER_PIXEL = 1.8  # of FIRST, MiraBest and simulated sources
-FIRST_BEAM = 5.4  # arcsec, Becker et al. 1995
 KEPT = 64  # uploads held at a time; the oldest goes first
 POSITION = re.compile(r"\d{3}_(\d{3}\.\d+)([+-]\d{3}\.\d+)_")  # MiraBest names carry right ascension and declination
 
@@ -45,7 +43,7 @@ class Held:
     unit: str = ""
     wcs: Any = None
     position: tuple[float, float] | None = None
-    arcsec_per_pixel: float | None = ARCSEC_PER_PIXEL
+    arcsec_per_pixel: float | None = MIRABEST.scale_arcsec
     beam_arcsec: tuple[float, float] | None = None
     beam_pa_deg: float = 0.0
     label: int | None = None
@@ -59,7 +57,7 @@ class Held:
 
     def sky_grid(self) -> list[list[list[float]]] | None:
         """ICRS unit vectors towards the pixels at evenly spaced rows and columns, (`GRID`, `GRID`, 3); None where positions are unknown."""
-        places = np.linspace(0, SIDE - 1, GRID)
+        places = np.linspace(0, MIRABEST.side - 1, GRID)
         rows, columns = np.meshgrid(places, places, indexing="ij")
         if self.wcs is not None:
             vectors = np.moveaxis(self.wcs.pixel_to_world(columns, rows).icrs.cartesian.xyz.value, 0, -1)
@@ -77,15 +75,15 @@ class Held:
 
         wcs = WCS(naxis=2)
         wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], self.position
-        wcs.wcs.crpix, wcs.wcs.cdelt = [(SIDE + 1) / 2] * 2, [-ARCSEC_PER_PIXEL / 3600, ARCSEC_PER_PIXEL / 3600]
+        wcs.wcs.crpix, wcs.wcs.cdelt = [(MIRABEST.side + 1) / 2] * 2, [-MIRABEST.scale_arcsec / 3600, MIRABEST.scale_arcsec / 3600]
         return wcs
 
 
 def tangent_vectors(position: tuple[float, float], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Unit vectors towards pixels of a gnomonic image, north up and east left, whose middle is at ``position``."""
     ra, dec = np.deg2rad(position)
-    step = math.radians(ARCSEC_PER_PIXEL / 3600)
-    east, north = -(columns - (SIDE - 1) / 2) * step, (rows - (SIDE - 1) / 2) * step
+    step = math.radians(MIRABEST.scale_arcsec / 3600)
+    east, north = -(columns - (MIRABEST.side - 1) / 2) * step, (rows - (MIRABEST.side - 1) / 2) * step
     centre = np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
     to_east = np.array([-math.sin(ra), math.cos(ra), 0.0])
     to_north = np.array([-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec)])

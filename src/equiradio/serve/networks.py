@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from equiradio.artefacts.card import Card, card_of
-from equiradio.artefacts.packaged import PACKAGED, packaged_card
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import find_team, team_names
+from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.errors import nearest
 from equiradio.serve.names import apart
 from equiradio.serve.refusals import Busy, NotOffered
@@ -23,63 +23,64 @@ PATIENCE = 60.0  # seconds that one waits
 
 @dataclass
 class Network:
-    """A model offered: one network, or several of the same kind trained from different seeds.
+    """A team offered: one network, or several of the same kind trained from different seeds.
 
     Attributes
     ----------
     name : as in requests.
-    opens : what `equiradio.load` opens, a run folder or the name of packaged weights.
-    classifier : opened, None until first asked for; calibration likewise.
+    opens : what `equiradio.load` opens, a folder or a name.
+    packaged : comes with the package.
+    card : of the team; of a run, a team of one.
+    team : opened, None until first asked for.
     """
 
     name: str
     opens: str
     packaged: bool
-    card: Card
-    seeds: list[int]
-    classifier: Any = None
-    calibration: Any = None
+    card: TeamCard
+    team: Any = None
 
     def open(self) -> Any:
-        """The `Classifier`; call it through `Turnstile.ask`."""
-        if self.classifier is None:
-            from equiradio.inference.catalogue import calibration_of
-            from equiradio.inference.classifier import load
+        """The `Team`; call it through `Turnstile.ask`."""
+        if self.team is None:
+            from equiradio.inference.team import load
 
-            classifier = load(self.opens)
-            self.calibration, self.classifier = calibration_of(classifier), classifier
-        return self.classifier
+            self.team = load(self.opens, "cpu")
+        return self.team
 
     def summary(self) -> dict[str, Any]:
         """What the page says of it, from the card."""
+        first = self.card.members[0]
         return {
             "name": self.name,
-            "model": self.card.model,
-            "group": self.card.group,
-            "order": self.card.order,
-            "weights": self.card.weights,
-            "seeds": self.seeds,
+            "model": first.model,
+            "group": first.group,
+            "order": first.order,
+            "weights": first.weights,
+            "seeds": self.card.seeds,
             "packaged": self.packaged,
-            "data": self.card.data,
-            "best_validation_loss": self.card.best_validation_loss,
-            "licence": self.card.licence,
-            "citation": self.card.citation,
+            "data": first.data,
+            "classes": list(self.card.labels.names),
+            "best_validation_loss": first.best_validation_loss,
+            "licence": first.licence,
+            "citation": first.citation,
         }
 
 
 def offered(name: str) -> Network:
-    """The network of a packaged name or a run folder, not opened yet.
+    """The network of a team's name, a team's folder or a run folder, not opened yet.
 
     Raises
     ------
-    ModelRefusal : neither. RunRefusal : a folder that is no run.
+    ModelRefusal : neither. RunRefusal : a folder that is no run and no team.
     """
     if Path(name).is_dir():
-        run = Run(Path(name))
-        card = run.card()
-        return Network(run.folder.resolve().name, str(run.folder), False, card, [card.seed])
-    cards = [card_of(member, PACKAGED / name / "card.json") for member in packaged_card(name)["members"]]
-    return Network(name, name, True, cards[0], [card.seed for card in cards])
+        path, folder = Path(name), TeamFolder(Path(name))
+        if folder.is_team:
+            return Network(path.resolve().name, str(path), False, folder.card())
+        card = Run(path).card()
+        return Network(path.resolve().name, str(path), False, TeamCard(card.model, [card]))
+    return Network(name, name, name in team_names(), find_team(name).card())
 
 
 class Turnstile:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equiradio.artefacts.packaged import default_name, packaged_names
+from equiradio.artefacts.shelf import default_name, team_names
 from equiradio.errors import DataRefusal
 from equiradio.serve.gallery import Runs
 from equiradio.serve.names import apart
@@ -78,7 +78,7 @@ def gather(
     Refusal : something named is not there.
     """
     galleries = Runs(runs)
-    packaged = sorted(packaged_names(), key=lambda name: name != default_name())  # that which classify takes comes first
+    packaged = sorted(team_names(), key=lambda name: name != default_name())  # that which classify takes comes first
     names = models or [*packaged, *(str(run.folder) for run in galleries.by_name.values() if run.weights_file.is_file())]
     sets: list[Any] = [*data_sets(data, data_dir)]
     if images is not None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equiradio.labels import Labels
 from equiradio.serve.held import Held
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ def png(pixels: np.ndarray, colours: str = "gray") -> bytes:
     return file.getvalue()
 
 
-def maps_as_fits(source: Held, model: str, maps: np.ndarray, evidence: "PixelEvidence | None", rotation_deg: float, version: str) -> bytes:
+def maps_as_fits(
+    source: Held, model: str, maps: np.ndarray, labels: Labels, evidence: "PixelEvidence | None", rotation_deg: float, version: str
+) -> bytes:
     """Image, attention maps and evidence turned back to the sky, one HDU each, with the source's WCS where it has one."""
     from astropy.io import fits
 
-    from equiradio.studies.sky_maps import evidence_hdu
+    from equiradio.verbs.sky_maps import evidence_hdu
 
     wcs = source.any_wcs()
     header = wcs.to_header() if wcs is not None else fits.Header()
@@ -42,7 +45,7 @@ def maps_as_fits(source: Held, model: str, maps: np.ndarray, evidence: "PixelEvi
     for number, plane in enumerate(maps.astype(np.float32)):
         hdus.append(fits.ImageHDU(plane, header, name="ATTENTION" if number == 0 else f"GATE{number}"))
     if evidence is not None:
-        hdus.append(evidence_hdu(evidence, header))
+        hdus.append(evidence_hdu(evidence, header, labels))
     file = io.BytesIO()
     fits.HDUList(hdus).writeto(file)
     return file.getvalue()

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from equiradio.artefacts.flags import FLAGS
-from equiradio.data.fits import Limits, read_cutout
 from equiradio.errors import ImageRefusal
 from equiradio.serve.held import Held, position_in
+from equiradio.sky.fits import Limits, read_cutout
 
 LIMITS = Limits(bytes=136_000_000, pixels=16_000_000)
 ONE_AT_A_TIME = threading.Lock()  # which warnings are shown is a setting of the whole process, and memory stays bounded
@@ -25,7 +25,7 @@ def read_source(file: bytes | Path, name: str, key: str) -> Held:
 
     Raises
     ------
-    ImageRefusal : as `equiradio.data.fits.read_cutout`, and beyond `LIMITS`.
+    ImageRefusal : as `equiradio.sky.fits.read_cutout`, and beyond `LIMITS`.
     """
     try:
         with ONE_AT_A_TIME:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from equiradio.artefacts.files import printable
+from equiradio.artefacts.atomic import printable
 from equiradio.errors import Refusal
 
 CLIPPED = 200  # characters of a name from a request that are repeated in an answer

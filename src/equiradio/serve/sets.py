@@ -5,14 +5,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from equiradio.artefacts.files import printable
-from equiradio.data.fits import SUFFIXES
-from equiradio.data.sources import Sources
+from equiradio.artefacts.atomic import printable
+from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
-from equiradio.serve.held import FIRST_BEAM, Held, Shelf, position_in
+from equiradio.serve.held import Held, Shelf, position_in
 from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
+from equiradio.sky.fits import SUFFIXES
+from equiradio.sky.recipe import MIRABEST
 
 MOST_FILES = 20_000
 
@@ -27,7 +28,7 @@ class DataSet:
         self._lock = threading.Lock()
 
     def sources(self) -> Sources:
-        from equiradio.data.datasets import open_data
+        from equiradio.datasets.registry import open_data
 
         with self._lock:
             if self._sources is None:
@@ -54,7 +55,7 @@ class DataSet:
             name,
             sources.images[row],
             position=position_in(name),
-            beam_arcsec=(FIRST_BEAM, FIRST_BEAM),
+            beam_arcsec=(MIRABEST.beam_arcsec, MIRABEST.beam_arcsec),
             label=int(sources.labels[row]),
             confidence=str(sources.confidence[row]),
         )
@@ -135,8 +136,8 @@ class Sets:
 
 def data_sets(names: list[str], data_dir: Path | None) -> list[DataSet]:
     """The data sets asked for, a folder under its own name; by default MiraBest where it lies here, and the simulated one."""
-    from equiradio.data.location import data_folder
-    from equiradio.data.mirabest import find_mirabest
+    from equiradio.datasets.mirabest import find_mirabest
+    from equiradio.folders import data_folder
 
     if not names:
         found = find_mirabest(data_dir or data_folder()) is not None

@@ -50,6 +50,7 @@ class Model(BaseModel):
     seeds: list[int] = Field(description="one per member of the ensemble")
     packaged: bool
     data: str
+    classes: list[str]
     best_validation_loss: float | None
     licence: str
     citation: str
@@ -88,7 +89,7 @@ class Explanation(BaseModel):
     """Attention of one model. Maps are base64 of 150 x 150 uint8, rows from row 0; the mean of the gates first, then shallow to deep."""
 
     model: str
-    p_frii: float = Field(description="of the turned source, by the first member alone")
+    p_frii: float = Field(description="of the turned source, mean over members")
     p_frii_unturned: float
     gates: int
     maps: list[str] = Field(description="in the frame of the turned source")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 import equiradio
-from equiradio.artefacts.files import printable
+from equiradio.artefacts.atomic import printable
 from equiradio.serve import shapes
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
@@ -180,7 +180,7 @@ def fits_of(offers: Offers, networks: Networks, held: Held, model: str | None, r
 
     network = networks.get(model)
     seen = answers.look(offers.turner(), network, held, rotation_deg).back
-    return maps_as_fits(held, network.name, seen.maps.numpy(), seen.evidence, rotation_deg, equiradio.__version__)
+    return maps_as_fits(held, network.name, seen.maps.numpy(), network.card.labels, seen.evidence, rotation_deg, equiradio.__version__)
 
 
 def binary(kind: str) -> dict[int | str, dict[str, Any]]:

@@ -7,12 +7,14 @@ then ``rotation`` turns by 2 pi / N in the sense of ``torch.rot90`` (counter-clo
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from equiradio.errors import ModelRefusal
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BUILT = tuple(f"{kind}{order}" for kind in "CD" for order in (1, 2, 4, 8, 16))  # the orders that are tested and offered by name
 
@@ -68,15 +70,19 @@ class Group:
         """The elements that map a square pixel grid onto itself (quarter turns and mirrors)."""
         return tuple(g for g in range(self.order) if 4 * (g % self.rotations) % self.rotations == 0)
 
-    def act(self, image: Tensor, element: int) -> Tensor:
+    def act(self, image: "Tensor", element: int) -> "Tensor":
         """Move the pixels of ``image`` (..., height, width) by one of `grid_elements`, exactly."""
+        import torch
+
         turns, rest = divmod(4 * (element % self.rotations), self.rotations)
         if rest:
             raise ValueError(f"element {element} of {self.name} does not map the pixel grid onto itself")
         return torch.rot90(image.flip(-1) if self.is_mirror(element) else image, turns, (-2, -1))
 
-    def act_on_field(self, field: Tensor, element: int) -> Tensor:
+    def act_on_field(self, field: "Tensor", element: int) -> "Tensor":
         """Act on regular fields (batch, field, |G|, height, width): move the pixels and permute the group axis."""
+        import torch
+
         return self.act(field[:, :, torch.as_tensor(self.product[self.inverse[element]])], element)
 
 

@@ -1,1 +1,1 @@
-
+"""From settings to a run folder."""

@@ -19,16 +19,17 @@ import equiradio
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import Claim, Claimed, claimed
 from equiradio.artefacts.run import Run
-from equiradio.data.datasets import open_data
-from equiradio.data.module import SourcesModule
-from equiradio.data.preprocess import preprocessing
-from equiradio.data.sources import Sources
+from equiradio.compute.device import choose_device, choose_precision, full_float32
+from equiradio.compute.forms import settle_forms
+from equiradio.compute.memory import keep_large_blocks
+from equiradio.compute.preprocess import preprocessing
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.sources import Sources
 from equiradio.errors import TrainingRefusal
-from equiradio.inference.device import choose_device, choose_precision, full_float32
-from equiradio.inference.forms import settle_forms
-from equiradio.layers.memory import keep_large_blocks
-from equiradio.models.registry import build, check_name, group_of
+from equiradio.models.names import architecture
+from equiradio.models.registry import build
 from equiradio.settings import Settings
+from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import RunKeeper
 from equiradio.training.resume import checkpoint_to_resume
 from equiradio.training.task import ClassificationTask
@@ -66,7 +67,7 @@ def train(
     Refusal : settings, data or folder that cannot be used, or a training that went wrong.
     KeyboardInterrupt : interrupted; finished epochs are kept.
     """
-    check_name(settings.model.name)
+    architecture(settings.model.name)  # refused before anything else is done
     accelerator = choose_device(device)
     sources = open_data(settings.data.name, data_dir)  # refused before anything is written
     options = trainer_options or {}
@@ -88,12 +89,12 @@ def _train(
 ) -> Run:
     """Train under a claim."""
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
-    preprocess = preprocessing(settings.data, settings.model.name)
+    preprocess = preprocessing(settings.data, architecture(settings.model.name).published_mask)
     module = SourcesModule(sources, settings.training, preprocess)
     keep_large_blocks()
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
     lightning.seed_everything(settings.training.seed, verbose=False)
-    network = build(settings.model, blank=preprocess.blank)
+    network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank)
     run.write_settings(settings)
     settle_forms(
         network.to(accelerator),
@@ -130,12 +131,12 @@ def _train(
 
 
 def _card(settings: Settings, sources: Sources, module: SourcesModule, network: Any, device: str, preprocess: dict) -> Card:
-    group = group_of(settings.model.name)
+    made_of = architecture(settings.model.name)
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return Card(
         model=settings.model.name,
-        group=group.name if group else "none",
-        order=group.order if group else 1,
+        group=made_of.group_name,
+        order=made_of.order,
         weights=sum(weight.numel() for weight in network.parameters()),
         preprocessing=preprocess,
         data=sources.name,
@@ -145,6 +146,8 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
         preset=settings.training.preset,
         precision=choose_precision(settings.training.precision, device),
         device=name,
+        classes=list(sources.classes.names),
+        unknown=sources.classes.unknown,
         versions={
             "equiradio": equiradio.__version__,
             "torch": torch.__version__,

@@ -6,9 +6,9 @@ import torch
 
 from equiradio.artefacts.run import Run, refuse_other_settings
 from equiradio.artefacts.weights import read_weights
-from equiradio.data.sources import Sources
+from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
-from equiradio.models.registry import group_of
+from equiradio.models.names import architecture
 from equiradio.settings import Settings
 from equiradio.training.keeper import RunKeeper
 
@@ -38,11 +38,10 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     if trained_on != sources.md5:
         found = f"trained so far on data of md5 {trained_on}, but {sources.name} now has {sources.md5}"
         raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
-    group = group_of(settings.model.name)
     if not run.weights_file.is_file():
         do = "Put them back, or delete last.ckpt and --resume to train anew."
         raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", do)
-    read_weights(run.weights_file, model=settings.model.name, group=group.name if group else "none")
+    read_weights(run.weights_file, model=settings.model.name, group=architecture(settings.model.name).group_name)
     return run.checkpoint
 
 

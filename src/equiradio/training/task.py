@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.models.gated import Output
+from equiradio.models.network import Output
 from equiradio.settings import Settings
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equiradio.artefacts.atomic import write_atomically, write_json, write_text
 from equiradio.artefacts.card import Card, read_card
-from equiradio.artefacts.files import write_atomically, write_json, write_text
 from equiradio.artefacts.run import HISTORY, Run
 from equiradio.errors import RunRefusal
 from equiradio.settings import preset
@@ -124,7 +124,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_the_atomic_law_catches_a_writer_in_place(tmp_path, monkeypatch):
-    from equiradio.artefacts import files
+    from equiradio.artefacts import atomic as files
 
     monkeypatch.setattr(
         files.tempfile, "mkstemp", lambda dir, prefix, suffix: (os.open(dir / "file.txt", os.O_CREAT), str(dir / "file.txt"))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equiradio.data.sources import Sources
+from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.baseline import size_only
@@ -83,7 +83,7 @@ def test_sources_without_a_size_are_refused():
 
 
 def test_the_size_only_baseline_of_mirabest(mirabest_folder):
-    from equiradio.data.datasets import open_data
+    from equiradio.datasets.registry import open_data
 
     sources = open_data("mirabest", mirabest_folder)
     found = size_only(sources.of_split("train"), sources.of_split("test"))

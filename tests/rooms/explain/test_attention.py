@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from equiradio.data.datasets import open_data
+from equiradio.datasets.registry import open_data
 from equiradio.explain import attention
 from equiradio.explain.attention import exact_quarter_turns, maps, rotation_means
-from equiradio.inference.classifier import load
-from equiradio.inference.gates import combined_map, gate_maps
+from equiradio.inference.gate_maps import combined_map, gate_maps
+from equiradio.inference.team import load
 from equiradio.models.registry import build
 
 
@@ -114,7 +114,7 @@ class Mirror:
 
     @staticmethod
     def look(images, poses=None, *, raw=False):
-        from equiradio.data.augment import show
+        from equiradio.compute.poses import show
 
         return SimpleNamespace(attention=[show(torch.from_numpy(images), poses.matrices())])
 

@@ -8,7 +8,7 @@ from equiradio.explain import controls as room
 from equiradio.explain.attention import maps
 from equiradio.explain.controls import centred_gaussian, fresh_network, grad_cam, integrated_gradients, randomised, with_network
 from equiradio.explain.dropout import dropout_answers
-from equiradio.inference.classifier import Classifier, load
+from equiradio.inference.team import load
 from equiradio.models.registry import build
 
 pytest.importorskip("captum")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import equiradio
-from equiradio.artefacts.packaged import PACKAGED, packaged_card, packaged_names
+from equiradio.artefacts.shelf import PACKAGED, packaged_card, packaged_names
 from equiradio.errors import ModelRefusal
-from equiradio.inference.answering import Calibration, answer, frii, squared_distance
-from equiradio.inference.classifier import load
-from equiradio.inference.ensemble import one_pose, poses_for
+from equiradio.inference.answers import Calibration, answer, frii, squared_distance
+from equiradio.inference.posed import one_pose, poses_for
+from equiradio.inference.team import load
 
 
 def test_poses_fit_the_symmetry_and_the_first_is_the_image():
@@ -23,7 +23,7 @@ def test_poses_fit_the_symmetry_and_the_first_is_the_image():
 
 @pytest.mark.parametrize("model", ["lenet", "attention"])
 def test_the_mean_over_poses_is_the_mean(trained, sky, model):
-    from equiradio.data.datasets import open_data
+    from equiradio.datasets.registry import open_data
 
     images = open_data(str(sky)).images[:5]
     classifier = load(trained(model))
@@ -58,7 +58,7 @@ def test_an_unknown_name_is_refused():
 
 
 def test_arrays_and_files_give_the_same_table(trained, sky):
-    from equiradio.data.datasets import open_data
+    from equiradio.datasets.registry import open_data
 
     classifier = load(trained("lenet"))
     table = classifier.classify([*open_data(str(sky)).images[:3], np.zeros((150, 150), np.uint8)])

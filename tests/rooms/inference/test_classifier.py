@@ -8,11 +8,11 @@ from torch.testing import assert_close
 import equiradio
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import read_weights, write_weights
-from equiradio.data.augment import draw_poses, show
-from equiradio.data.datasets import open_data
+from equiradio.compute.device import choose_device, choose_precision
+from equiradio.compute.poses import draw_poses, show
+from equiradio.datasets.registry import open_data
 from equiradio.errors import RunRefusal, SettingRefusal
-from equiradio.inference.classifier import chunks, load
-from equiradio.inference.device import choose_device, choose_precision
+from equiradio.inference.member import chunks, load
 from equiradio.models.registry import build
 from equiradio.training import fit
 

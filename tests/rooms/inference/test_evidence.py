@@ -6,8 +6,8 @@ import torch
 
 from equiradio.errors import SettingRefusal
 from equiradio.inference import evidence as room
-from equiradio.inference.classifier import load
 from equiradio.inference.evidence import Evidence, evidence, margin, on_sky, readings, watched
+from equiradio.inference.team import load
 from equiradio.models import build
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (3, 150, 150)).astype(np.uint8)

@@ -8,7 +8,7 @@ from layer_cases import as_if_trained, some_fields
 from torch import nn
 from torch.testing import assert_close
 
-from equiradio.artefacts.plans import FORMS
+from equiradio.artefacts.forms import FORMS
 from equiradio.layers import SteerableConvolution
 from equiradio.layers.convolution import SteeredConvolution
 from equiradio.symmetry import Dihedral

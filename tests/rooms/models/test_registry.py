@@ -5,7 +5,7 @@ import torch
 
 from equiradio.errors import ModelRefusal
 from equiradio.models import MODELS, TABLE1, GatedNet, build, group_of
-from equiradio.models.gated import WIDTHS
+from equiradio.models.names import WIDTHS
 from equiradio.settings import ModelSettings
 from equiradio.symmetry import BUILT, parse_group
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from equiradio.data.datasets import open_data
-from equiradio.data.sources import HYBRID
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.sources import HYBRID
+from equiradio.paper.figures import figure1
 from equiradio.report.figures import COLOURS, attention_grid, loss_curves, running_mean, save, sources_montage
-from equiradio.report.paper_figures import figure1
 
 
 @pytest.fixture(scope="module")

@@ -13,17 +13,17 @@ from safetensors.numpy import save_file
 from torch.testing import assert_close
 
 from equiradio.artefacts.run import Run
-from equiradio.data.augment import turned
-from equiradio.data.simulated import simulate
-from equiradio.inference.answering import Calibration
-from equiradio.inference.classifier import load
-from equiradio.inference.gates import gate_maps
+from equiradio.compute.poses import turned
+from equiradio.datasets.simulated import simulate
+from equiradio.inference.answers import Calibration
+from equiradio.inference.gate_maps import gate_maps
+from equiradio.inference.team import load
 from equiradio.serve import answers
 from equiradio.serve.answers import Turner, classify, drift, explain, in_words, turn_back
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Networks, offered
 from equiradio.serve.reading import read_source
-from equiradio.studies.classify import classify as studied
+from equiradio.verbs.classify import classify as studied
 
 SOURCE = Held("upload/a", "a", simulate(1, 0).images[0])
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from equiradio.artefacts.packaged import packaged_names
+from equiradio.artefacts.shelf import packaged_names
 from equiradio.errors import ModelRefusal
 from equiradio.serve.networks import Networks, Turnstile, offered
 from equiradio.serve.refusals import Busy, NotOffered

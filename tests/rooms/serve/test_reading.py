@@ -9,12 +9,12 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
-from equiradio.data.fits import GZIP, Limits, read_cutout
-from equiradio.data.pictures import NPY, PNG
 from equiradio.errors import ImageRefusal
 from equiradio.serve import reading
 from equiradio.serve.held import GRID
 from equiradio.serve.reading import read_source
+from equiradio.sky.fits import GZIP, Limits, read_cutout
+from equiradio.sky.pictures import NPY, PNG
 
 
 def sky(side=200, seed=0):

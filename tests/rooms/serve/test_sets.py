@@ -6,7 +6,7 @@ import shutil
 import pytest
 from PIL import Image
 
-from equiradio.data.simulated import simulate
+from equiradio.datasets.simulated import simulate
 from equiradio.serve.sets import DataSet, ImageFolder, Sets
 
 

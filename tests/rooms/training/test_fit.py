@@ -11,10 +11,10 @@ import torch
 from equiradio.artefacts.claim import Claimed, claimed
 from equiradio.artefacts.run import HISTORY, Run
 from equiradio.artefacts.weights import read_weights
-from equiradio.data.augment import VALIDATION, draw_poses
-from equiradio.data.datasets import open_data
+from equiradio.compute.poses import VALIDATION, draw_poses
+from equiradio.datasets.registry import open_data
 from equiradio.errors import ModelRefusal, RunRefusal, SettingRefusal, TrainingRefusal
-from equiradio.inference.classifier import load
+from equiradio.inference.team import load
 from equiradio.models.registry import build
 from equiradio.training import fit
 from equiradio.training.fit import train

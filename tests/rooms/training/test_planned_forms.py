@@ -2,12 +2,12 @@
 
 import pytest
 
-from equiradio.artefacts import plans
-from equiradio.artefacts.plans import Choice, read_choices, write_choices
+from equiradio.artefacts import forms as plans
+from equiradio.artefacts.forms import Choice, read_choices, write_choices
+from equiradio.compute.form_timing import Case
 from equiradio.layers import SteerableConvolution
-from equiradio.layers.plan import Case
-from equiradio.studies.evaluate import evaluate
 from equiradio.training.fit import train
+from equiradio.verbs.evaluate import evaluate
 
 
 @pytest.fixture

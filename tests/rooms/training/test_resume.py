@@ -14,7 +14,7 @@ import torch
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import read_weights
-from equiradio.data.simulated import write_simulated
+from equiradio.datasets.simulated import write_simulated
 from equiradio.errors import RunRefusal
 from equiradio.training.fit import train
 from equiradio.training.task import ClassificationTask

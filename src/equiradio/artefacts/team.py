@@ -1,0 +1,150 @@
+"""A team's folder: members trained from different seeds, and what was chosen for them on validation. One form, in the package and outside."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.card import Card, card_of
+from equiradio.errors import RunRefusal
+from equiradio.labels import Labels
+from equiradio.settings import Settings, change, keys, preset
+
+AGAIN = "Calibrate the runs again, or fetch the team anew."
+
+
+@dataclass(frozen=True)
+class TeamCard:
+    """What a team is and how good it is.
+
+    Attributes
+    ----------
+    model, members : the architecture's name, and the card of each member's training.
+    settings : by full name, what differs from the preset of the members' training (but for the seed).
+    recipe : of the images that everything below was chosen on.
+    poses, nll_by_poses : how many poses each member is asked in, and the validation likelihood of each number that was tried.
+    temperature : logits are divided by it; None where nothing was calibrated.
+    threshold : abstain where the top probability is lower.
+    out_of_distribution : ``file`` of the features' statistics, ``reach`` beyond which an image is unusual, ``method``.
+    validation, test : scores on the split that everything was chosen on, and on the split that was looked at once.
+    """
+
+    model: str
+    members: list[Card]
+    settings: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    poses: int | None = None
+    nll_by_poses: dict[str, float] = field(default_factory=dict)
+    temperature: float | None = None
+    threshold: float | None = None
+    out_of_distribution: dict[str, Any] = field(default_factory=dict)
+    validation: dict[str, Any] = field(default_factory=dict)
+    test: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> Labels:
+        return self.members[0].labels
+
+    @property
+    def seeds(self) -> list[int]:
+        return [member.seed for member in self.members]
+
+    @property
+    def calibrated(self) -> bool:
+        return self.temperature is not None
+
+    def settings_of(self, member: Card, where: object = "card.json") -> Settings:
+        """The settings that a member was trained by."""
+        own = {"model.name": member.model, "training.seed": member.seed}
+        return change(preset(member.preset), own | self.settings, where=str(where))
+
+    def as_json(self) -> dict[str, Any]:
+        """What card.json holds: parts that were never measured are left out."""
+        return {name: value for name, value in asdict(self).items() if value not in ({}, None)}
+
+    def with_changes(self, **changes: Any) -> "TeamCard":
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class TeamFolder:
+    """The folder of a team."""
+
+    path: Path
+
+    @property
+    def card_file(self) -> Path:
+        return self.path / "card.json"
+
+    def weights_file(self, seed: int) -> Path:
+        """Weights of a member, float16."""
+        return self.path / f"seed{seed}.safetensors"
+
+    @property
+    def statistics_file(self) -> Path:
+        """Mean and precision of the members' features on validation."""
+        return self.path / "distance.safetensors"
+
+    @property
+    def is_team(self) -> bool:
+        """Does the folder hold a team's card? A run's card has no members."""
+        try:
+            return isinstance(json.loads(self.card_file.read_text(encoding="utf-8")).get("members"), list)
+        except (OSError, ValueError, RecursionError, AttributeError):
+            return False
+
+    def card(self) -> TeamCard:
+        """The card.
+
+        Raises
+        ------
+        RunRefusal : missing, not JSON, without members, or with parts of another type.
+        """
+        try:
+            return team_card(json.loads(self.card_file.read_text(encoding="utf-8")), self.card_file)
+        except FileNotFoundError:
+            raise RunRefusal(self.card_file, "no such file", "a team's card", "Make one with 'equiradio calibrate'.") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunRefusal(self.card_file, f"cannot be read ({error})", "a card in JSON", AGAIN) from None
+
+    def write_card(self, card: TeamCard) -> None:
+        write_json(self.card_file, card.as_json())
+
+
+def team_card(content: Any, where: Path) -> TeamCard:
+    """The card that parsed JSON holds; ``where`` names it in a refusal."""
+    names = {spec.name for spec in fields(TeamCard)}
+    try:
+        members = [card_of(member, where) for member in content["members"]]
+        if not members:
+            raise ValueError("no members")
+        return TeamCard(**{key: value for key, value in content.items() if key in names} | {"members": members})
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise RunRefusal(
+            where, f"no team's card ({type(error).__name__}: {error})", "members and what was chosen for them", AGAIN
+        ) from None
+
+
+def shared_settings(settings: list[Settings]) -> dict[str, Any]:
+    """What the settings of all members change of their preset, by full name, but for name and seed.
+
+    Raises
+    ------
+    RunRefusal : members whose settings differ in more than their seed.
+    """
+    passing = {"training.seed", "model.name", "data.name", "training.precision"}  # what each member's card says itself, or no matter
+    each = [{key: _value(one, key) for key in keys() if key not in passing} for one in settings]
+    for other in each[1:]:
+        odd = [f"{key} {each[0][key]!r} and {value!r}" for key, value in other.items() if each[0][key] != value]
+        if odd:
+            raise RunRefusal(
+                "team", f"members trained by other settings ({', '.join(odd)})", "the same but for the seed", "Choose runs alike."
+            )
+    usual = preset(settings[0].training.preset)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in each[0].items() if _value(usual, key) != value}
+
+
+def _value(settings: Settings, key: str) -> Any:
+    section, name = key.split(".")
+    return getattr(getattr(settings, section), name)

@@ -1,0 +1,181 @@
+"""One measurement of speed in a process of its own: ``python -m equiradio.bench.worker JOB`` prints one line of JSON.
+
+JOB is a JSON object: ``task`` (peaks, plan, training or inference) and, except for peaks, ``model``, ``batch``, ``precision`` (auto,
+float32 or bf16), ``pin`` (null, dense, fourier or winograd), ``forms`` (layer -> form), ``steps``, ``seconds``, ``keep_blocks`` and,
+where it is not the CPU, ``device``.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from equiradio.compute.device import choose_precision
+from equiradio.compute.form_timing import plan_forms, take
+from equiradio.compute.memory import keep_large_blocks
+from equiradio.compute.poses import TRAINING, draw_poses, show
+from equiradio.compute.preprocess import Preprocessing, preprocessing
+from equiradio.models.names import architecture
+from equiradio.models.registry import build
+from equiradio.settings import preset
+from equiradio.sky.recipe import MIRABEST
+
+SLOW = 5.0  # seconds: after a first call that took longer no second one is made to warm up
+MATRIX, COPY = 2048, 1 << 28  # rows of the matrices, bytes of the copy that show the machine's peak
+PEAK_SECONDS = 1.0  # spent on each of them
+
+
+def do(job: dict[str, Any]) -> dict[str, Any]:
+    """Carry out a job; the answer is what is printed."""
+    if job["task"] == "peaks":
+        return peaks()
+    torch.manual_seed(0)
+    device = job.get("device", "cpu")
+    job = job | {"precision": choose_precision(job["precision"], device), "device": device}
+    if job["keep_blocks"]:
+        keep_large_blocks()
+    start = time.perf_counter()
+    settings = preset("fast")
+    prepare = preprocessing(settings.data, architecture(job["model"]).published_mask)
+    network = build(replace(settings.model, name=job["model"]), blank=prepare.blank).to(device)
+    built = time.perf_counter() - start
+    if job["task"] == "plan":
+        return plan(network, job)
+    take(network, job["forms"])
+    call = (training if job["task"] == "training" else inference)(network, prepare, job)
+    return timed(call, job) | {
+        "build_seconds": round(built, 3),
+        "precision": job["precision"],
+        "peak_mib": peak_mib(),
+        "weights": sum(weight.numel() for weight in network.parameters()),
+        "torch": torch.__version__,
+    }
+
+
+def plan(network: nn.Module, job: dict[str, Any]) -> dict[str, Any]:
+    """The forms that the steerable layers take for training and for inference, and the seconds it took to choose."""
+    start, forms = time.perf_counter(), {}
+    for task in ("training", "inference"):
+        choices = plan_forms(network, job["batch"], job["precision"], task == "training", job["device"], job["pin"])
+        forms[task] = {name: choice.form for name, choice in choices.items()}
+    return {"forms": forms, "precision": job["precision"], "seconds": round(time.perf_counter() - start, 3)}
+
+
+def training(network: nn.Module, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
+    """A whole step of preset ``fast``: raw uint8, augmentation, forward, loss, backward, clipping, AdamW."""
+    learning, batch = preset("fast").training, job["batch"]
+    optimiser = torch.optim.AdamW(network.train().parameters(), lr=learning.learning_rate, weight_decay=learning.weight_decay, fused=True)
+    device, passes = job["device"], count()
+    raw, labels = some_sky(batch).to(device), torch.arange(batch, device=device) % 2
+
+    def step() -> float:
+        optimiser.zero_grad()
+        poses = draw_poses(0, TRAINING, np.arange(batch), np.array([next(passes)]))
+        images = prepare(show(raw, poses.matrices().to(device)))
+        with torch.autocast(device, torch.bfloat16, enabled=job["precision"] == "bf16"):
+            logits = network(images).logits
+        loss = F.cross_entropy(logits.float(), labels)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), learning.gradient_clip)
+        optimiser.step()
+        return loss.item()
+
+    return step
+
+
+def inference(network: nn.Module, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
+    """Logits for a batch of raw images, by a network in evaluation."""
+    network.eval()
+    device = job["device"]
+    raw = some_sky(job["batch"]).to(device)
+
+    @torch.inference_mode()
+    def call() -> list[float]:
+        with torch.autocast(device, torch.bfloat16, enabled=job["precision"] == "bf16"):
+            return network(prepare(raw[:, None])).logits.float().flatten().tolist()
+
+    return call
+
+
+def some_sky(batch: int) -> Tensor:
+    """Raw images uint8 (batch, 150, 150): what is in them costs nothing, all pixels are computed alike."""
+    return torch.randint(0, 256, (batch, MIRABEST.side, MIRABEST.side), dtype=torch.uint8)
+
+
+def timed(call: Callable[[], object], job: dict[str, Any]) -> dict[str, Any]:
+    """Milliseconds per image of a call, over at least ``steps`` calls and ``seconds`` seconds, after one or two that are not counted."""
+    start = time.perf_counter()
+    call()
+    first = time.perf_counter() - start
+    if first < SLOW:
+        call()
+    begun, busy, steps = time.perf_counter(), time.process_time(), 0
+    while steps < job["steps"] or time.perf_counter() - begun < job["seconds"]:
+        call()
+        steps += 1
+    images = steps * job["batch"]
+    return {
+        "milliseconds_per_image": round(1000 * (time.perf_counter() - begun) / images, 4),
+        "processor_milliseconds_per_image": round(1000 * (time.process_time() - busy) / images, 4),
+        "first_seconds": round(first, 3),
+        "steps": steps,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def peaks() -> dict[str, Any]:
+    """What the machine can do at most here: multiply-adds a second of large matrix products (in 10^9), and a large copy (GB/s moved).
+
+    Without hardware for bf16 its product is not tried, and None stands for it: emulated, one would take minutes.
+    """
+    found: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "bf16_gmacs": None}
+    native = choose_precision("auto", "cpu") == "bf16"
+    with torch.inference_mode():
+        for name, dtype in (("float32", torch.float32), *[("bf16", torch.bfloat16)] * native):
+            left, right = torch.randn(MATRIX, MATRIX).to(dtype), torch.randn(MATRIX, MATRIX).to(dtype)
+            found[f"{name}_gmacs"] = round(1e-9 * MATRIX**3 / _least(lambda left=left, right=right: left @ right), 2)  # type: ignore[misc]
+        source = torch.ones(COPY, dtype=torch.uint8)
+        target = torch.empty_like(source)
+        found["copy_gb_per_second"] = round(2e-9 * COPY / _least(lambda: target.copy_(source)), 2)
+    return found
+
+
+def _least(call: Callable[[], object]) -> float:
+    """Least seconds of a call over `PEAK_SECONDS`, after one that is not counted."""
+    call()
+    times: list[float] = []
+    end = time.perf_counter() + PEAK_SECONDS
+    while not times or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def peak_mib() -> float | None:
+    """Most memory that this process has held, MiB; None where the system does not tell.
+
+    Linux's own figure of this program is read first: ``ru_maxrss`` remembers the parent's, from before this program was started.
+    """
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return round(int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024)
+    with suppress(ImportError):
+        import resource
+
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    return None
+
+
+if __name__ == "__main__":
+    print(json.dumps(do(json.loads(sys.argv[1]))))

@@ -1,0 +1,1 @@
+"""How to compute, for training and inference alike: device, memory, poses, preprocessing, and the form that each layer takes."""

@@ -1,0 +1,1 @@
+"""Labelled sources: data sets by name, folders, splits. No torch."""

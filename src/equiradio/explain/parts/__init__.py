@@ -1,0 +1,1 @@
+"""The parts of an explanation, one file each, with ``measure`` and ``sections``."""

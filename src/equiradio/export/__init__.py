@@ -1,0 +1,1 @@
+"""Trained networks as ordinary convolutions, and as files that need no equiradio."""

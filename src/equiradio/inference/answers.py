@@ -1,0 +1,107 @@
+"""Calibrated answers of a team: probabilities, their spread, whether to abstain, and how unlike the known sources an image is."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from equiradio.inference.calibration import Calibration, probabilities, squared_distance
+from equiradio.inference.evidence import PixelEvidence, Sum, joined, pixel_evidence, sums_over_pixels, taken_apart
+from equiradio.inference.gate_maps import gate_maps
+from equiradio.inference.member import Member
+from equiradio.inference.posed import Posed, in_pose
+
+SPREAD = (5.0, 95.0)  # percent, of member x pose: a 90 % interval called model spread
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a team answers.
+
+    Attributes
+    ----------
+    p : (count, classes), mean over members and poses.
+    low, high : (count, classes), the model spread around it.
+    top : (count,), place of the class answered.
+    uncertain : bool (count,), abstain.
+    distance, unusual : (count,), from the known sources (nan where that was never measured), and whether it is too large.
+    gates : float32 (count, gates, 150, 150), maps at the image's scale, mean over members of the image as it is; no gates for a LeNet.
+    evidence : of each image, where it was asked for and the answer is a sum over pixels.
+    """
+
+    p: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    top: np.ndarray
+    uncertain: np.ndarray
+    distance: np.ndarray
+    unusual: np.ndarray
+    gates: np.ndarray
+    evidence: list[PixelEvidence | None]
+
+    @property
+    def attention(self) -> np.ndarray:
+        """The gates' mean map (count, 150, 150)."""
+        return self.gates.mean(1) if self.gates.shape[1] else np.full((len(self.gates), *self.gates.shape[2:]), np.nan, np.float32)
+
+
+def answer(members: Sequence[Member], calibration: Calibration, images: np.ndarray, *, why: bool = False) -> Answers:
+    """Ask every member about raw images uint8 (count, 150, 150), in the calibration's poses; ``why`` asks for evidence too."""
+    *_, last = answer_in_pieces(members, calibration, images, why=why)
+    assert last is not None
+    return last
+
+
+def answer_in_pieces(
+    members: Sequence[Member], calibration: Calibration, images: np.ndarray, *, why: bool = False
+) -> Iterator[Answers | None]:
+    """As `answer`; yields None after each pose of each member, so that other requests may be served between, and at last the answers."""
+    logits, distances, maps = [], [], []
+    sums: list[Sum] = []
+    why = why and all(sums_over_pixels(member.network) for member in members)
+    for number, member in enumerate(members):
+        for pose in range(calibration.poses):
+            posed = in_pose(member, images, pose)
+            logits.append(posed.logits)
+            if pose == 0:
+                maps.append(_maps(posed, images.shape))
+                if calibration.centre is not None and calibration.precision is not None:
+                    distances.append(squared_distance(posed.features, calibration.centre[number], calibration.precision[number]))
+                if why:
+                    sums.append(joined([taken_apart(member.network, output) for output in posed.outputs]))
+            yield None
+    p = probabilities(np.array(logits), calibration.temperature)
+    mean = p.mean(0)
+    low, high = np.percentile(p, SPREAD, axis=0)
+    top = answered(mean)
+    distance = np.sqrt(np.mean(distances, axis=0)) if distances else np.full(len(images), np.nan)
+    reached = distance > calibration.reach if calibration.reach is not None else np.zeros(len(images), bool)
+    evidence: list[PixelEvidence | None] = [None] * len(images)
+    if why:
+        toward = np.ones(len(images), int) if mean.shape[1] == 2 else top
+        evidence = [*pixel_evidence([member.network for member in members], sums, toward)]
+    low, high = np.minimum(low, mean), np.maximum(high, mean)
+    uncertain = doubtful(mean, low, high, top, calibration.threshold)
+    yield Answers(mean, low, high, top, uncertain, distance, reached, np.mean(maps, axis=0), evidence)
+
+
+def answered(p: np.ndarray) -> np.ndarray:
+    """Place of the most probable class of each source, (..., classes) -> (...); of two classes the second at even odds."""
+    return (p[..., 1] >= 0.5).astype(int) if p.shape[-1] == 2 else p.argmax(-1)
+
+
+def doubtful(p: np.ndarray, low: np.ndarray, high: np.ndarray, top: np.ndarray, threshold: float | None) -> np.ndarray:
+    """Abstain: below the threshold, or, where none was chosen, where another class's spread reaches above the lowest of the one answered."""
+    rows = np.arange(len(p))
+    if threshold is not None:
+        return p.max(1) < threshold
+    others = high.copy()
+    others[rows, top] = -np.inf
+    return low[rows, top] < others.max(1)
+
+
+def _maps(posed: Posed, shape: tuple[int, ...]) -> np.ndarray:
+    if not posed.outputs or not posed.outputs[0].attention:
+        return np.zeros((shape[0], 0, *shape[1:]), np.float32)
+    return torch.cat([gate_maps(output.attention) for output in posed.outputs]).float().cpu().numpy()

@@ -1,0 +1,67 @@
+"""What was chosen for a team on validation, as it is used: poses, temperature, threshold, and how far known sources reach."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from equiradio.artefacts.team import TeamCard, TeamFolder
+from equiradio.errors import RunRefusal
+
+RUN_POSES = 4  # of a run, which has no card that says how many
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Chosen on the validation split, by ``equiradio calibrate``.
+
+    Attributes
+    ----------
+    poses : how many each member is asked in.
+    temperature : logits are divided by it.
+    threshold : abstain where the top probability is lower; None where it was never chosen.
+    centre, precision, reach : mean (members, features) and inverse covariance (members, features, features) of the features of validation
+        sources, and the distance beyond which an image is unusual; None likewise.
+    """
+
+    poses: int = RUN_POSES
+    temperature: float = 1.0
+    threshold: float | None = None
+    centre: np.ndarray | None = None
+    precision: np.ndarray | None = None
+    reach: float | None = None
+
+    @property
+    def calibrated(self) -> bool:
+        return self.threshold is not None
+
+
+def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
+    """That of a team's folder; of a team that was never calibrated, only its poses."""
+    if card.temperature is None:
+        return Calibration(poses=card.poses or RUN_POSES)
+    file = folder.path / card.out_of_distribution["file"]
+    if not file.is_file():
+        raise RunRefusal(
+            file, "no such file", "centre and precision of the features, as the card says", "Fetch or calibrate the team anew."
+        )
+    stored = load_file(file)
+    reach = card.out_of_distribution["reach"]
+    return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, stored["centre"], stored["precision"], reach)
+
+
+def squared_distance(features: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Mahalanobis distance, squared, of features (count, features). Source: Lee et al. 2018, without class conditions."""
+    away = features - centre
+    return np.maximum(np.einsum("ni,ij,nj->n", away, precision, away), 0.0)
+
+
+def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Softmax of logits (..., classes) over a temperature."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    with np.errstate(over="ignore"):
+        if scaled.shape[-1] == 2:  # by the difference alone: exact where both are large
+            second = 1 / (1 + np.exp(scaled[..., 0] - scaled[..., 1]))
+            return np.stack([1 - second, second], -1)
+        powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)

@@ -1,0 +1,187 @@
+"""A team of trained networks that is asked as one: members, their calibration, and the doors that Python users call."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import find_team, team_names
+from equiradio.artefacts.team import TeamCard, TeamFolder
+from equiradio.compute.device import choose_device
+from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.inference import reading
+from equiradio.inference.answers import Answers, answer
+from equiradio.inference.calibration import Calibration, read_calibration
+from equiradio.inference.catalogue import Catalogue
+from equiradio.inference.member import Member, open_member, weights_hash
+from equiradio.labels import Labels
+from equiradio.models.network import Output
+from equiradio.sky.recipe import MIRABEST, other_than
+
+Source = str | Path | np.ndarray
+
+
+class Team:
+    """Trained networks and what was chosen for them together. A run is a team of one that nobody calibrated.
+
+    Attributes
+    ----------
+    members : the networks, in the order of their seeds.
+    calibration : poses, temperature, threshold, reach.
+    card : what the team is and its measured scores; see `equiradio.artefacts.team.TeamCard`.
+    """
+
+    def __init__(self, members: Sequence[Member], calibration: Calibration, card: TeamCard) -> None:
+        self.members, self.calibration, self.card = tuple(members), calibration, card
+
+    @property
+    def model(self) -> str:
+        """The architecture's name."""
+        return self.card.model
+
+    @property
+    def labels(self) -> Labels:
+        """The classes that it tells apart."""
+        return self.card.labels
+
+    @cached_property
+    def name(self) -> str:
+        """Model and the beginning of the hash of all its weights, as catalogues and maps name it."""
+        return f"{self.model} {weights_hash(self.members)[:12]}"
+
+    def __repr__(self) -> str:
+        seeds = ", ".join(f"seed {seed}" for seed in self.card.seeds)
+        if self.calibration.calibrated:
+            chosen = f"temperature {self.calibration.temperature:.3f}, abstains below {self.calibration.threshold:.3f}"
+        else:
+            chosen = "not calibrated"
+        return f"Team({self.name}: {len(self.members)} members ({seeds}), classes {self.labels}, {self.calibration.poses} poses, {chosen})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from equiradio.inference.summary import summary
+
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in summary(self).items())
+        return f"<table><caption>equiradio team</caption>{cells}</table>"
+
+    def look(self, images: np.ndarray) -> tuple[Output, ...]:
+        """What each member answers about raw images uint8 (count, 150, 150), in the order of `members`."""
+        return tuple(member.look(_stack(images)) for member in self.members)
+
+    def answer(self, images: np.ndarray, *, why: bool = False) -> Answers:
+        """The calibrated answers about raw images uint8 (count, 150, 150), as arrays; ``why`` adds evidence."""
+        return answer(self.members, self.calibration, _stack(images), why=why)
+
+    def classify(self, sources: Source | Iterable[Source], **options: Any) -> Catalogue:
+        """The catalogue of one image or many: files, or raw images uint8 (150, 150). One row each, as ``equiradio classify`` writes them.
+
+        ``options`` go to `equiradio.sky.fits.read_cutout` (hdu, plane, ra_deg, dec_deg, max_nonfinite). An image that cannot be used
+        has a row with a flag.
+        """
+        return reading.catalogue(self, as_sources(sources), **options)
+
+    def attention(self, sources: Source | Iterable[Source], **options: Any) -> np.ndarray:
+        """Attention maps float32 (count, 150, 150), mean over gates and members, on the pixels of each cutout; as `classify` takes them.
+
+        A source that cannot be used has a map of nan.
+        """
+        return reading.attention(self, as_sources(sources), **options)
+
+    def evidence(self, sources: Source | Iterable[Source], **options: Any) -> np.ndarray:
+        """What each pixel adds to the log-odds of FRII, float32 (count, 150, 150), mean over members, on the pixels of each cutout.
+
+        Above 0 speaks for FRII, below 0 for FRI (for other classes: for and against the one answered). nan for a source that cannot be
+        used. Raises `equiradio.errors.SettingRefusal` for networks whose answer is no sum over pixels: without gates, or with a ReLU
+        behind the heads.
+        """
+        return reading.evidence(self, as_sources(sources), **options)
+
+    def features(self, sources: Source | Iterable[Source], **options: Any) -> np.ndarray:
+        """What the heads decide from, float64 (count, features), the members' vectors side by side; nan for a source that cannot be used.
+
+        They do not change when the sky turns by an angle that is exact for the network.
+        """
+        return reading.features(self, as_sources(sources), **options)
+
+
+def as_sources(sources: Source | Iterable[Source]) -> Iterable[Source]:
+    """One path or one image is one source; everything else is gone through."""
+    if isinstance(sources, str | Path) or (isinstance(sources, np.ndarray) and sources.ndim == 2):
+        return [sources]
+    return sources
+
+
+def _stack(images: np.ndarray) -> np.ndarray:
+    images = np.asarray(images)
+    return images[None] if images.ndim == 2 else images
+
+
+def load(what: str | Path, device: str = "auto", precision: str = "float32") -> Team:
+    """Open trained networks: a run folder, a team's folder, or a team by name.
+
+    Parameters
+    ----------
+    what : the folder that ``equiradio train`` or ``equiradio calibrate`` wrote, or a name that ``equiradio models`` lists.
+    device : auto, cpu or cuda.
+    precision : float32, or bf16 for speed at some cost in digits.
+
+    Raises
+    ------
+    RunRefusal : no run or team there, or one without whole weights. ModelRefusal : no such name.
+    """
+    device, path = choose_device(device), Path(what)
+    if path.is_dir():
+        folder = TeamFolder(path)
+        return _open_team(folder, device, precision) if folder.is_team else _open_run(Run(path), device, precision)
+    if str(what) in team_names() or not (path.exists() or len(path.parts) > 1):
+        return _open_team(find_team(str(what)), device, precision)
+    found = "a file" if path.exists() else "no such folder"
+    raise RunRefusal(path, found, "the folder of a training or a team", "Train first, or correct the path.")
+
+
+def _open_run(run: Run, device: str, precision: str) -> Team:
+    settings, card = run.settings(), run.card()
+    member = open_member(settings, card, run.weights_file, run.card_file, device, precision)
+    return Team([member], Calibration(), TeamCard(card.model, [card]))
+
+
+def _open_team(folder: TeamFolder, device: str, precision: str) -> Team:
+    card = folder.card()
+    odd = other_than(MIRABEST, card.recipe)
+    if odd:
+        made, here = (", ".join(f"{key} {'unknown' if value is None else value}" for key, value in pairs) for pairs in _sides(odd))
+        do = "Fetch the team anew, or calibrate its runs again."
+        raise RunRefusal(folder.card_file, f"calibrated on images made with {made}", here, do)
+    members = [
+        open_member(
+            card.settings_of(member, folder.card_file), member, folder.weights_file(member.seed), folder.card_file, device, precision
+        )
+        for member in card.members
+    ]
+    return Team(members, read_calibration(folder, card), card)
+
+
+def _sides(odd: dict[str, tuple[Any, Any]]) -> list[list[tuple[str, Any]]]:
+    return [[(key, pair[side]) for key, pair in odd.items()] for side in (0, 1)]
+
+
+def member_of(team: Team, seed: int) -> Member:
+    """The member of a seed.
+
+    Raises
+    ------
+    SettingRefusal : the team has none of that seed.
+    """
+    for member in team.members:
+        if member.card.seed == seed:
+            return member
+    raise SettingRefusal("--seed", f"{seed}", f"one of {', '.join(map(str, team.card.seeds))}", "Choose a member of this team.")
+
+
+def team_of(member: Member) -> Team:
+    """One member as a team that nobody calibrated."""
+    return Team([member], Calibration(), TeamCard(member.card.model, [member.card]))

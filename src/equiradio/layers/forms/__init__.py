@@ -1,0 +1,1 @@
+"""How a convolution between regular fields is computed: one file a form, the same numbers from each."""

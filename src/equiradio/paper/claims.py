@@ -1,0 +1,160 @@
+"""The paper's claims one by one, each with what would show it, what was found, and what follows."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from equiradio.models.names import architecture
+from equiradio.paper.results import Results
+
+
+class Claim(NamedTuple):
+    """``claim`` in the paper's words, ``evidence`` found here, ``verdict`` in a few words, and ``files`` the evidence comes from."""
+
+    claim: str
+    evidence: str
+    verdict: str
+    files: list[str]
+
+
+def claims(results: Results, table: dict[str, Any], found: dict[str, Any]) -> list[Claim]:
+    """All four of them."""
+    return [_epochs(found["images_to_converge"]), _performance(table), _follows(found), _asymmetry(found["asymmetry"])]
+
+
+def _epochs(rows: list[dict[str, Any]]) -> Claim:
+    claim = "“equivariant models train in fewer epochs”"
+    models = sorted({row["model"] for row in rows})
+    if not rows:
+        return Claim(
+            claim, "No run at a constant learning rate; a one-cycle schedule ends when it is told to and cannot show it.", "not tested", []
+        )
+    parts = []
+    for model in models:
+        images = [row["images"] for row in rows if row["model"] == model]
+        parts.append(f"{model}: {', '.join(f'{number:,}' for number in images)} ({_runs(len(images))})")
+    late = sum(row["lowest_epoch"] == row["epochs"] for row in rows)
+    evidence = (
+        "Training images seen until the validation loss was within 5 % of its lowest, constant learning rate, over the "
+        f"{rows[0]['horizon']:,} images that every run saw: " + "; ".join(parts) + "."
+    )
+    if late:
+        evidence += f" In {late} of {len(rows)} runs the lowest loss came in the last epoch, so the count is a lower bound."
+    equivariant = [model for model in models if _equivariant(model)]
+    files = [row["file"] for row in rows]
+    if "attention" not in models or not equivariant:
+        lacking = "the equivariant models." if "attention" in models else "attention and its equivariant kin."
+        return Claim(claim, f"{evidence} Not run: {lacking}", "not tested", files)
+    of = lambda model, what: [row[what] for row in rows if row["model"] == model]
+    told = {model: ", ".join("never" if n is None else f"{n:,}" for n in of(model, "images_to_match")) for model in models}
+    evidence += f" Until it was as low as attention's lowest ({rows[0]['to_match']:.3f}): "
+    evidence += "; ".join(f"{model}: {images}" for model, images in told.items()) + "."
+    sooner, fewer = (
+        [model for model in equivariant if _mean(of(model, what)) < _mean(of("attention", what))] for what in ("images_to_match", "images")
+    )
+    verdict = (
+        f"{len(sooner)} of {len(equivariant)} fit as well as attention ever did after fewer images than it; "
+        f"{len(fewer)} of {len(equivariant)} equivariant models saw fewer images than attention until their own lowest loss"
+    )
+    least = min(len(of(model, "images")) for model in (*equivariant, "attention"))
+    return Claim(claim, evidence, verdict + (f" (by {_runs(least)} of some: an indication)" if least < 3 else ""), files)
+
+
+def _equivariant(model: str) -> bool:
+    return architecture(model).group is not None
+
+
+def _runs(count: int) -> str:
+    return "one run" if count == 1 else f"{count} runs"
+
+
+def _mean(images: list[int | None]) -> float:
+    """Never is later than any."""
+    return float(np.mean([np.inf if number is None else number for number in images]))
+
+
+def _performance(table: dict[str, Any]) -> Claim:
+    claim = "“perform slightly better than their non-equivariant equivalents”"
+    paper = [(row["model"], row["paper"]) for row in table["rows"] if row["paper"]]
+    means = [
+        100 * np.mean([scores["accuracy"] for model, scores in paper if (model not in ("lenet", "attention")) == kind])
+        for kind in (True, False)
+    ]
+    evidence = f"In the paper's own table the equivariant rows average {means[0]:.2f} % and the two others {means[1]:.2f} %. "
+    pairs = [pair for pair in table["comparisons"] if _equivariant(pair["first"])]
+    for pair in pairs:
+        low, high = (100 * edge for edge in pair["bootstrap"]["interval95"])
+        evidence += (
+            f"Ours: {pair['first']} - {pair['second']} {100 * pair['bootstrap']['difference']:+.1f} points [{low:+.1f}, {high:+.1f}], "
+            "after Holm "
+            f"p = {pair['bootstrap']['p_holm']:.3f} (bootstrap over sources) and {pair['mcnemar']['p_holm']:.3f} (McNemar). "
+        )
+    short = [row["model"] for row in table["rows"] if row["undertrained"]]
+    if short:
+        evidence += f"Undertrained by this preset: {', '.join(short)}, so differences with it may be differences of training."
+    better, worse = (_sure([pair for pair in pairs if (pair["bootstrap"]["difference"] > 0) == sign]) for sign in (True, False))
+    either = [pair for pair in pairs if min(_p_values(pair)) < 0.05 and pair["bootstrap"]["difference"] > 0]
+    if not pairs:
+        verdict = "not tested"
+    elif better or worse:
+        told = {"supported by both tests": better, "contradicted by both tests, worse": worse}
+        verdict = "; ".join(f"{words}: {', '.join(those)}" for words, those in told.items() if those)
+    elif either:
+        verdict = "the tests disagree: suggested, not shown"
+    else:
+        verdict = "not shown"
+    return Claim(claim, evidence, verdict, ["table1.json"])
+
+
+def _p_values(pair: dict[str, Any]) -> tuple[float, float]:
+    return pair["bootstrap"]["p_holm"], pair["mcnemar"]["p_holm"]
+
+
+def _sure(pairs: list[dict[str, Any]]) -> list[str]:
+    """Those that both tests tell apart, in words."""
+    return [f"{pair['first']} against {pair['second']}" for pair in pairs if max(_p_values(pair)) < 0.05]
+
+
+def _follows(found: dict[str, Any]) -> Claim:
+    claim = "maps “align better … with the structures that would be attended by an expert”"
+    rows = found["overlap"]
+    if not rows:
+        return Claim(claim, "The overlap of maps with their sources needs the images. " + found["lacking"], "not tested", [])
+    told = [f"{row['map']}{' untrained' if row['kind'] == 'untrained' else ''} {_share(row)}" for row in rows]
+    trained = {row["map"]: row for row in rows if row["kind"] == "trained"}
+    best = max((row for row in rows if row["kind"] == "untrained" or row["map"] == "centred Gaussian"), key=lambda row: row["mean"])
+    above = [model for model, row in trained.items() if row["interval95"][0] > best["interval95"][1]]
+    name = f"{best['map']}{' untrained' if best['kind'] == 'untrained' else ''}"
+    verdict = f"above the best control that learned nothing ({name}): {', '.join(above) or 'none'}"
+    evidence = "Share of a source's lit pixels among as many places of the map's highest values: " + "; ".join(told) + "."
+    return Claim(claim, evidence, verdict, sorted({file for row in rows for file in row["files"]}))
+
+
+def _share(row: dict[str, Any]) -> str:
+    low, high = row["interval95"]
+    return f"{row['mean']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _asymmetry(rows: list[dict[str, Any]]) -> Claim:
+    claim = "the non-equivariant model has “a statistically significant asymmetry in its mean attention maps”"
+    if not rows:
+        return Claim(claim, "No maps over rotations by source (maps.npz without rotation_maps).", "not tested", [])
+    told = [
+        f"{row['model']} {'untrained' if row['seed'] is None else 'seed ' + str(row['seed'])} {row['index']:.4f} "
+        f"(p = {row['p']:.3f}; of the odd power {row['p_odd_power']:.3f})"
+        for row in rows
+    ]
+    plain = [row for row in rows if row["model"] == "attention" and row["seed"] is not None]
+    sure = sum(row["p_odd_power"] < 0.05 for row in plain)
+    evidence = (
+        "Share of the class difference's power in its odd part: "
+        + "; ".join(told)
+        + ". p: class labels of whole sources redrawn. A network "
+        "that commutes with turns has a mean over uniform rotations that is symmetric under them by construction, whatever it learned."
+    )
+    verdict = f"odd part differs between classes at 5 % in {sure} of {len(plain)} plain networks" if plain else "not tested"
+    fresh = [row for row in rows if row["seed"] is None]
+    unlearnt = sum(row["p_odd_power"] < 0.05 for row in fresh)
+    if plain and unlearnt:
+        verdict += f", and in {unlearnt} of {len(fresh)} untrained ones: it need not be learnt"
+    return Claim(claim, evidence, verdict, [row["file"] for row in rows])

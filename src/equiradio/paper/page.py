@@ -1,0 +1,140 @@
+"""The page of a report: every number with the file it came from."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from equiradio.artefacts.atomic import write_text
+from equiradio.paper.claims import claims
+from equiradio.paper.results import Results
+from equiradio.paper.table1_text import AUDIT, COLUMNS, COMPARED, PROTOCOLS, RUNS, SAID, audit_rows, comparison_rows, linked_rows, run_rows
+from equiradio.report.page import Cell, Link, Page, Piece
+
+CAPTIONS = {
+    "figure1": "Figure 1. Loss against epoch for every attention model that was run.",
+    "figure2": "Figure 2. Attention maps of sources chosen by a rule.",
+    "figure3": "Figure 3. Class-differenced mean attention (FRI less FRII), trained above, untrained below.",
+}
+
+
+def write_page(out: Path, results: Results, table: dict[str, Any], found: dict[str, Any], figures: Sequence[str], back: Path) -> None:
+    """Write report.html, with the figures that were drawn into its folder; ``back`` leads from it to the folder of results."""
+    page = Page("Bowles et al. 2021, reproduced")
+    here = lambda path: (back / path).as_posix()
+    run = [row for row in table["rows"] if row["seeds"]]
+    page.text(
+        f"{sum(row['seeds'] for row in run)} runs of {len(run)} models by preset {table['preset']} on {table['data']}; "
+        f"{table['sources']} test sources. Every number leads to the file that it came from."
+    )
+    if found["lacking"]:
+        page.text(found["lacking"])
+    _tables(page, results, table, here)
+    page.heading("Figures")
+    for name in figures:
+        page.picture(out / f"{name}.png", CAPTIONS[name])
+        page.text([Link(f"{name}.pdf", f"{name}.pdf")])
+    _what_it_says(page, results, table, found, here)
+    _audit(page, results, here)
+    write_text(out / "report.html", page.render())
+
+
+def _tables(page: Page, results: Results, table: dict[str, Any], here: Any) -> None:
+    links = {
+        row["model"]: [
+            Link(f"[{seed}]", here(f"{folder}/metrics/{table['data']}-test.json"))
+            for seed, folder in zip(row["seed_numbers"], row["runs"], strict=True)
+        ]
+        for row in table["rows"]
+    }
+    page.heading("Table 1")
+    page.text(
+        "Mean ± standard deviation over seeds [95 % bootstrap interval over sources of that mean; those of all scores are in table1.csv]. "
+        "The paper: one run each, pooled. [0] leads to the scores of seed 0."
+    )
+    for protocol in PROTOCOLS:
+        page.subheading(SAID[protocol].capitalize())
+        page.table(COLUMNS, linked_rows(table, protocol, links))
+    page.text(["Also as ", *_listed(["table1.csv", "table1.json", "table1.md", "table1.tex"])])
+    page.subheading("Runs")
+    cards = {
+        row["model"]: [Link(f" [{s}]", here(f"{f}/card.json")) for s, f in zip(row["seed_numbers"], row["runs"], strict=True)]
+        for row in table["rows"]
+    }
+    page.table(RUNS, [[[cells[0], *cards[cells[0]]], *cells[1:]] for cells in run_rows(table)])
+    page.subheading("Paired comparisons on the same sources")
+    if table["comparisons"]:
+        rows: list[list[Cell]] = [[cells[0], *(Link(cell, "table1.json") for cell in cells[1:])] for cells in comparison_rows(table)]
+        page.table(COMPARED, rows)
+    page.text(
+        "McNemar: exact, on seed-mean probabilities. Difference: of mean accuracies over seeds, bootstrap over sources. "
+        "Holm corrects each test for the pairs shown."
+    )
+    page.text(_could_show(table))
+    page.text(_size(table))
+
+
+def _could_show(table: dict[str, Any]) -> Cell:
+    least, sources = table["smallest_difference"], table["sources"]
+    unpaired = (
+        f"Two single accuracies near 85 % from two separate sets of {sources} would have to differ by {100 * least['unpaired']:.1f} points."
+    )
+    paired = least["paired"]
+    if paired is None or paired["difference"] is None:
+        return [Link(unpaired, "table1.json")]
+    text = (
+        f"With {sources} sources the exact paired test finds a true difference of {100 * paired['difference']:.1f} points or more "
+        f"with {100 * paired['power']:.0f} % power "
+        f"at the {100 * paired['alpha']:.0f} % level, uncorrected, if one model alone is right on "
+        f"{100 * paired['discordant']:.0f} % of sources (the median of the pairs above). "
+    )
+    return [Link(text + unpaired, "table1.json")]
+
+
+def _size(table: dict[str, Any]) -> Cell:
+    size = table["size_only"]
+    if size is None:
+        return "The size-only baseline was not computed: the catalogue is not here, and size_only.json is not among the results."
+    text = (
+        f"Baseline that looks at nothing but angular size: {100 * size['accuracy']:.1f} % of the test sources "
+        f"with one cut at {size['cut_arcsec']:.0f} arcsec "
+        f"(larger: {size['larger_is']}), chosen on {size['training_sources']} training sources "
+        f"({100 * size['training_accuracy']:.1f} % there)."
+    )
+    return [Link(text, "table1.json")]
+
+
+def _what_it_says(page: Page, results: Results, table: dict[str, Any], found: dict[str, Any], here: Any) -> None:
+    page.heading("What the data can and cannot say")
+    for claim in claims(results, table, found):
+        page.subheading(f"{claim.claim}: {claim.verdict}")
+        page.text(claim.evidence)
+        files = [Link(file, file if file == "table1.json" else here(file)) for file in claim.files]
+        page.text(["From ", *_joined([*files, Link("findings.json", "findings.json")])])
+    page.text(
+        "What no number here can show: whether another catalogue's labels would say the same, and whether a map "
+        "that follows the source is also what the class was decided by "
+        "('equiradio explain' asks that)."
+    )
+
+
+def _audit(page: Page, results: Results, here: Any) -> None:
+    path = results.folder / "audit.json"
+    if not path.is_file():
+        return
+    audit = json.loads(path.read_text(encoding="utf-8"))
+    page.heading("Habits of the published code, measured")
+    page.text(audit["what"])
+    rows: list[list[Cell]] = [[cells[0], *(Link(cell, here("audit.json")) for cell in cells[1:])] for cells in audit_rows(audit)]
+    page.table(AUDIT, rows)
+
+
+def _listed(names: list[str]) -> list[Piece]:
+    return _joined([Link(name, name) for name in names])
+
+
+def _joined(links: list[Link]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for link in links:
+        pieces += [", ", link] if pieces else [link]
+    return pieces

@@ -1,0 +1,151 @@
+"""What `reproduce` has to do: runs, how far each is, and how long the rest may take."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equiradio.artefacts.card import Card
+from equiradio.artefacts.claim import is_claimed
+from equiradio.artefacts.run import Run, refuse_other_settings
+from equiradio.artefacts.tables import predicted_by
+from equiradio.bench.record import Record
+from equiradio.bench.run import Cell, batch_of, measure_ours, processors
+from equiradio.bench.summary import TIME
+from equiradio.datasets.sources import Sources
+from equiradio.models.names import architecture
+from equiradio.settings import Settings, change, preset, with_habits
+
+SPLIT = "test"
+AUDITED = "sixteen-passes"  # the habit that needs a training of its own
+
+
+@dataclass(frozen=True)
+class Item:
+    """One run of the plan: a model, a seed and where it lies."""
+
+    settings: Settings
+    run: Run
+
+    @property
+    def name(self) -> str:
+        return self.run.folder.name
+
+    @property
+    def model(self) -> str:
+        return self.settings.model.name
+
+    def card(self) -> Card | None:
+        """How far it is, if it was begun."""
+        return self.run.card() if self.run.card_file.is_file() else None
+
+    @property
+    def data(self) -> str:
+        """Name of the data set; that of a folder where the settings name one."""
+        card = self.card()
+        return card.data if card else self.settings.data.name
+
+    @property
+    def trained(self) -> bool:
+        card = self.card()
+        return card is not None and card.state == "finished"
+
+    @property
+    def failed(self) -> bool:
+        card = self.card()
+        return card is not None and card.state == "failed"
+
+    @property
+    def evaluated(self) -> bool:
+        """Are there scores of the finished weights? Where these are not kept, or the scores are older than this rule, they are trusted."""
+        scores = self.run.metrics_file(self.data, SPLIT)
+        if not self.trained or not scores.is_file():
+            return False
+        told = predicted_by(self.run.predictions_file(self.data, SPLIT))
+        return told is None or not self.run.weights_file.is_file() or told == self.run.weights_digest()
+
+    def check_settings(self) -> None:
+        """Refuse a run that is there, of another plan."""
+        if self.run.settings_file.is_file():
+            refuse_other_settings(self.run, self.settings)
+
+    def state(self) -> str:
+        """In a word or two: evaluated, trained, claimed, failed, begun, to do."""
+        card = self.card()
+        if self.evaluated:
+            return "done"
+        if is_claimed(self.run.folder):
+            return "running elsewhere"
+        if self.trained:
+            return "to evaluate"
+        if card is None:
+            return "to do"
+        return "failed" if self.failed else f"{card.epochs} of {self.settings.training.epochs} epochs"
+
+
+def plan(models: Sequence[str], seeds: Sequence[int], name: str, data: str, out: Path, *, audit: bool = False) -> list[Item]:
+    """The runs, model by model within a seed, so that an early stop leaves as many models as it can.
+
+    ``audit`` adds a run of the first model and seed with the habit ``sixteen-passes``.
+    """
+    base = preset(name)
+    items = []
+    for seed in seeds:
+        for model in dict.fromkeys(architecture(model).name for model in models):
+            settings = change(base, {"model.name": model, "data.name": data, "training.seed": seed})
+            items.append(Item(settings, Run(out / "runs" / f"{model}-{Path(data).name}-{name}-seed{seed}")))
+    if audit:
+        first = items[0]
+        items.append(Item(with_habits(first.settings, [AUDITED]), Run(out / "audit" / f"{first.name}-{AUDITED}")))
+    return items
+
+
+def images_of(item: Item, sources: Sources) -> dict[str, int]:
+    """Images that the whole item costs: to train on, and to answer (validation, evaluation with 101 passes, maps over 36 rotations)."""
+    training, counts = item.settings.training, {split: int((sources.split == split).sum()) for split in ("train", "validation", SPLIT)}
+    epochs = training.epochs
+    validation = counts["validation"] * training.validation_passes * epochs
+    maps = 37 if architecture(item.model).gated else 0
+    return {"training": counts["train"] * training.passes * epochs, "inference": validation + counts[SPLIT] * (101 + maps)}
+
+
+def estimate(items: Sequence[Item], sources: Sources, times: dict[str, dict[str, float]]) -> list[float]:
+    """Seconds that are left of each item; ``times`` are milliseconds per image for each model and task."""
+    left = []
+    for item in items:
+        cost, card = images_of(item, sources), item.card()
+        done = card.epochs / item.settings.training.epochs if card else 0.0
+        shares = {"training": 0.0 if item.trained else 1 - done, "inference": 0.0 if item.evaluated else 1 - 0.9 * done}
+        left.append(sum(times[item.model][task] * cost[task] * shares[task] for task in cost) / 1000)
+    return left
+
+
+def measure(models: Sequence[str], report: Callable[[str], object]) -> dict[str, dict[str, float]]:
+    """Milliseconds per image of a training step and of an answer, for each model, from two steps each on this machine's processor."""
+    record, threads = Record(None, {}), processors()
+    times: dict[str, dict[str, float]] = {}
+    for model in dict.fromkeys(models):
+        found: dict[str, float] = {}
+        for task in ("training", "inference"):
+            cell = Cell(0, model, task, "default")
+            found[task] = measure_ours(record, cell, {"steps": 2, "seconds": 0.0}, threads)[TIME]
+        times[model] = found
+        report(
+            f"{model}: {found['training']:.1f} ms per image in training, {found['inference']:.1f} ms to answer (batch {batch_of(model)})"
+        )
+    return times
+
+
+def rows(items: Sequence[Item], seconds: Sequence[float]) -> list[list[str]]:
+    """The plan as text: run, state, hours left."""
+    told = [[item.name, item.state(), f"{left / 3600:.2f}"] for item, left in zip(items, seconds, strict=True)]
+    return [*told, ["all on this machine", "", f"{sum(seconds) / 3600:.2f}"]]
+
+
+COLUMNS = ("run", "state", "hours left (estimate)")
+
+
+def as_json(items: Sequence[Item], seconds: Sequence[float], times: dict[str, Any]) -> dict[str, Any]:
+    """The plan for other programs."""
+    runs = [{"run": item.name, "state": item.state(), "seconds_left": round(left, 1)} for item, left in zip(items, seconds, strict=True)]
+    return {"runs": runs, "seconds_left": round(sum(seconds), 1), "milliseconds_per_image": times}

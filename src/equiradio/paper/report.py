@@ -1,0 +1,184 @@
+"""The verb ``report``: table, figures and page from finished runs, without torch."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.artefacts.atomic import write_json, write_text
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.sources import Sources
+from equiradio.errors import DataRefusal, RunRefusal
+from equiradio.evaluation.baseline import size_only
+from equiradio.paper import figures as paper_figures
+from equiradio.paper.map_findings import asymmetries, figure2_sources, images_to_converge, overlaps
+from equiradio.paper.page import write_page
+from equiradio.paper.results import Result, Results, read_maps, read_results
+from equiradio.paper.table1 import CONVERGED, stored_size_only, table1
+from equiradio.paper.table1_text import to_csv, to_latex, to_markdown
+from equiradio.report.figures import save
+
+DPI = 300
+ORDER = ("attention", "c4-attention", "c8-attention", "c16-attention", "d4-attention", "d8-attention", "d16-attention")  # of the paper
+FIGURES = ("figure1", "figure2", "figure3")
+
+Step = Callable[[str, int, int], object]
+
+
+def report(
+    folder: Path,
+    out: Path,
+    *,
+    preset: str | None = None,
+    data: str | None = None,
+    data_dir: Path | None = None,
+    step: Step = lambda what, done, total: None,
+) -> dict[str, Any]:
+    """Write table1.csv, .json, .md, .tex, findings.json, figure1-3.png, .pdf and report.html.
+
+    Parameters
+    ----------
+    folder : finished runs, ``results`` or what ``equiradio reproduce --out`` named.
+    out : where to.
+    preset, data : of the runs in the table; by default those with most runs.
+    data_dir : where MiraBest lies. Without it the images of Figure 2 and the overlap are left out, which the page says.
+
+    Returns
+    -------
+    What table1.json holds.
+    """
+    results = read_results(folder, preset, data)
+    everything, lacking = _data(results, data_dir)
+    step("report", 1, 6)
+    table = table1(results, _baseline(results, everything))
+    test = everything.of_split("test") if everything is not None else None
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "table1.json", table)
+    write_text(out / "table1.csv", to_csv(table))
+    write_text(out / "table1.md", to_markdown(table))
+    write_text(out / "table1.tex", to_latex(table))
+    step("report", 2, 6)
+    found: dict[str, Any] = {
+        "asymmetry": asymmetries(results),
+        "overlap": overlaps(results, test),
+        "images_to_converge": images_to_converge(results, CONVERGED),
+        "lacking": lacking,
+    }
+    step("report", 3, 6)
+    gated = gated_models(results)
+    if gated:
+        found["figure2"] = figure2_sources(results, gated)
+        _save(draw_figure1(results, gated), out / "figure1")
+        step("report", 4, 6)
+        _save(draw_figure2(results, gated, found["figure2"], test), out / "figure2")
+        _save(draw_figure3(results, gated, found["asymmetry"]), out / "figure3")
+    write_json(out / "findings.json", found)
+    step("report", 5, 6)
+    write_page(out, results, table, found, FIGURES if gated else (), Path(os.path.relpath(folder.resolve(), out.resolve())))
+    step("report", 6, 6)
+    return table
+
+
+def gated_models(results: Results) -> list[str]:
+    """Models with maps in the paper's order."""
+    names = {result.model for result in results.runs if result.maps is not None}
+    return [name for name in ORDER if name in names] + sorted(names - set(ORDER))
+
+
+def _data(results: Results, data_dir: Path | None) -> tuple[Sources | None, str]:
+    try:
+        sources = open_data(results.runs[0].settings.data.name, data_dir)
+    except DataRefusal as refusal:
+        return None, f"The data are not here ({refusal.where}: {refusal.found}): images and overlaps are left out."
+    trained_on = results.runs[0].card.data_md5
+    if sources.md5 != trained_on:
+        raise RunRefusal(
+            results.folder, f"{sources.name} has md5 {sources.md5}, the runs {trained_on}", "the data they saw", "Name it with --data-dir."
+        )
+    return sources, ""
+
+
+def _baseline(results: Results, everything: Sources | None) -> dict[str, Any] | None:
+    if everything is None or not np.isfinite(everything.size_arcsec).all():
+        return stored_size_only(results.folder)
+    return size_only(everything.of_split("train"), everything.of_split("test"))
+
+
+def _save(figure: Any, stem: Path) -> None:
+    for suffix in (".png", ".pdf"):
+        save(figure, stem.with_suffix(suffix), dpi=DPI)
+
+
+def draw_figure1(results: Results, models: list[str]) -> Any:
+    """Loss curves of every attention model."""
+    histories = {model: [result.run.history() for result in results.of(model)] for model in models}
+    seeds = {model: results.of(model)[0].card.seed for model in models}
+    numbers = ", ".join(sorted({f"{seed}" for seed in seeds.values()}))
+    note = (
+        f"Running mean over 5 epochs, shaded: standard deviation (seed {numbers}); thin: validation loss of other seeds. "
+        f"Arrow: lowest validation loss, not smoothed. Preset {results.preset}."
+    )
+    return paper_figures.figure1(histories, note)
+
+
+def draw_figure2(results: Results, models: list[str], chosen: list[dict[str, Any]], test: Sources | None) -> Any:
+    """Attention panels of the sources that the rule picked."""
+    images = dict(zip(test.source_ids.tolist(), test.images, strict=True)) if test is not None else {}
+    rows = []
+    for pick in chosen:
+        title = f"{pick['class']}\n{pick['rule']}\n({pick['fitting']} fit)"
+        name = pick["source_id"]
+        maps = [_map_of(results.shown(model), name) for model in models] if name else []
+        rows.append(paper_figures.Row(title, images.get(name), maps, [pick["right"].get(model, True) for model in models]))
+    seeds = ", ".join(sorted({f"{results.shown(model).card.seed}" for model in models}))
+    note = (
+        "Rule: of each class the first source by name that is right by all models, split, wrong by all "
+        f"(seed-mean probability over the passes). Maps: seed {seeds}. Contour: lit pixels of the input; dashed: wrong class. "
+        "Images: square root of brightness; north up, east left."
+    )
+    return paper_figures.figure2(rows, models, note)
+
+
+def _map_of(result: Result, name: str) -> np.ndarray:
+    assert result.maps is not None
+    return result.maps["maps"][result.maps["source_id"].tolist().index(name)] / 255
+
+
+def draw_figure3(results: Results, models: list[str], found: list[dict[str, Any]]) -> Any:
+    """Class-differenced mean attention: the first and the most symmetric model, and an untrained network of each where there is one."""
+    shown = list(dict.fromkeys((models[0], "d8-attention" if "d8-attention" in models else _most_symmetric(results, models))))
+    rows = []
+    for trained in (True, False):
+        panels = []
+        for model in shown:
+            first = results.shown(model)
+            path = first.run.maps_file if trained else results.untrained.get(model)
+            if path is None:
+                continue
+            maps = read_maps(path)
+            row = next((row for row in found if row["file"] == path.relative_to(results.folder).as_posix()), None)
+            note = f"asymmetry {row['index']:.3f}, {_p(row['p'])}" if row else "asymmetry not measured"
+            title = f"{model}, " + (f"seed {first.card.seed}" if trained else "untrained")
+            panels.append(
+                paper_figures.Panel(
+                    title, note, maps["mean_maps"][0] - maps["mean_maps"][1], np.subtract(*maps["mean_images"].astype(float))
+                )
+            )
+        rows += [panels] if panels else []
+    note = (
+        "Mean map of FRI less mean map of FRII over 36 rotations of each test source. "
+        "Contour: the azimuthal mean of the images' difference is 0. "
+        "Asymmetry: share of power in the part that a half turn or a mirror changes; p: class labels of whole sources redrawn. "
+        "Colour scales differ. A C_N network's mean over rotations is symmetric under its turns by construction."
+    )
+    return paper_figures.figure3(rows, note)
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"
+
+
+def _most_symmetric(results: Results, models: list[str]) -> str:
+    return max(models, key=lambda model: results.of(model)[0].card.order)

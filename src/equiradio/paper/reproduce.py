@@ -1,0 +1,179 @@
+"""The verb ``reproduce``: train what is missing, evaluate it, and report; alone, or many processes on one folder."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equiradio.artefacts.claim import Claimed, claimed
+from equiradio.datasets.registry import chosen_split, open_data
+from equiradio.errors import Refusal, SettingRefusal
+from equiradio.paper.plan import SPLIT, Item
+
+Say = Callable[[str], object]
+Step = Callable[[str, int, int], None]
+
+
+@dataclass
+class Outcome:
+    """What became of a plan: names of runs that are done, that others hold, and those that failed, each with its line."""
+
+    done: list[str]
+    elsewhere: list[str]
+    failed: dict[str, str]
+
+
+def carry_out(
+    items: Sequence[Item],
+    *,
+    data_dir: Path | None = None,
+    device: str = "cpu",
+    passes: int = 100,
+    say: Say = lambda line: None,
+    step: Step = lambda what, done, total: None,
+) -> Outcome:
+    """Bring every run of a plan to its metrics, as far as no other process does so.
+
+    A run is claimed while it is worked on; how far it is, is looked up again under the claim, so nothing is done twice. A run that fails
+    (a dead head, a loss that is not finite) stays failed and does not stop the others.
+
+    Raises
+    ------
+    KeyboardInterrupt : interrupted; finished runs and epochs are kept.
+    """
+    outcome = Outcome([], [], {})
+    clock = TimeLeft(items)
+    for number, item in enumerate(items):
+        step("runs", number, len(items))
+        heading = f"run {number + 1} of {len(items)}: {item.name}"
+        try:
+            item.check_settings()
+            if not item.evaluated:
+                with claimed(item.run.folder) as claim:
+                    if item.failed:
+                        raise Failed(item)
+                    if not item.trained:
+                        _train(item, heading, clock, data_dir=data_dir, device=device, say=say, step=step, claim=claim)
+                    if not item.evaluated:
+                        say(f"{heading}, evaluation")
+                        _evaluate(item, data_dir, device, passes, step)
+            outcome.done.append(item.name)
+        except Claimed as refusal:
+            say(f"{heading}: {refusal.found}; left to it")
+            outcome.elsewhere.append(item.name)
+        except Refusal as refusal:
+            say(f"{heading}: {refusal}")
+            outcome.failed[item.name] = str(refusal)
+    step("runs", len(items), len(items))
+    return outcome
+
+
+class Failed(Refusal):
+    """A run that failed before."""
+
+    kind = "run"
+
+    def __init__(self, item: Item) -> None:
+        card = item.card()
+        reason = card.reason if card else ""
+        super().__init__(item.run.folder, f"failed before ({reason})", "a run that can finish", "Delete its folder to train it anew.")
+
+
+def _train(item: Item, heading: str, clock: "TimeLeft", *, say: Say, step: Step, **options: Any) -> None:
+    from equiradio.training.fit import train  # lightning takes seconds to import
+
+    epochs = item.settings.training.epochs
+
+    def told(row: dict[str, Any]) -> None:
+        clock.saw(item, row["seconds"])
+        step("epochs", row["epoch"] + 1, epochs)
+        losses = f"training loss {row['train_loss']:.4f}, validation loss {row['validation_loss']:.4f}"
+        say(f"{heading}, epoch {row['epoch'] + 1} of {epochs}: {losses}; {clock.told()}")
+
+    resume = item.run.settings_file.is_file()
+    say(f"{heading}: {'goes on' if resume else 'begins'}")
+    train(item.settings, item.run.folder, resume=resume, report=told, step=step, **options)
+
+
+def _evaluate(item: Item, data_dir: Path | None, device: str, passes: int, step: Step) -> None:
+    from equiradio.verbs.evaluate import evaluate
+
+    card = item.run.card()
+    evaluate(item.run.folder, data_dir=data_dir, passes=passes, device=device, precision=card.precision, progress=step)
+
+
+class TimeLeft:
+    """Seconds that training still takes on this machine, from epochs seen here: a model's own, or another's scaled by multiply-adds."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.items, self.seconds = items, dict[str, float]()
+        self._costs: dict[str, int] = {}
+
+    def saw(self, item: Item, seconds: float) -> None:
+        """An epoch of this model took so long."""
+        self.seconds[item.model] = seconds
+
+    def left(self) -> float | None:
+        """Over all runs that are not trained yet; None before the first epoch."""
+        if not self.seconds:
+            return None
+        total = 0.0
+        for item in self.items:
+            if not item.trained:
+                card = item.card()
+                total += (item.settings.training.epochs - (card.epochs if card else 0)) * self._epoch(item.model)
+        return total
+
+    def told(self) -> str:
+        """In words; nothing where another run's card cannot be read, which is no matter of the run that is training."""
+        try:
+            left = self.left()
+        except (Refusal, OSError):
+            return ""
+        return (
+            ""
+            if left is None
+            else f"about {left / 3600:.1f} h of training left"
+            if left > 5400
+            else f"about {left / 60:.0f} min of training left"
+        )
+
+    def _epoch(self, model: str) -> float:
+        if model in self.seconds:
+            return self.seconds[model]
+        known = next(reversed(self.seconds))
+        return self.seconds[known] * self._cost(model) / self._cost(known)
+
+    def _cost(self, model: str) -> int:
+        from equiradio.bench.run import multiply_adds
+
+        if model not in self._costs:
+            self._costs[model] = multiply_adds(model)["float32"]["training"]
+        return self._costs[model]
+
+
+def untrained_maps(
+    items: Sequence[Item], out: Path, *, data_dir: Path | None = None, device: str = "cpu", step: Step = lambda what, done, total: None
+) -> None:
+    """Maps of one untrained network for each model with gates, by the plan's first seed, as a control; where not there yet."""
+    from equiradio.verbs.stored_maps import has_gates, map_arrays, untrained, write_maps
+
+    for model in dict.fromkeys(item.model for item in items):
+        first = next(item for item in items if item.model == model)
+        target = out / "untrained" / first.name / "maps.npz"
+        if target.is_file() or not any(item.run.maps_file.is_file() for item in items if item.model == model):
+            continue
+        try:
+            with claimed(target.parent):
+                sources = chosen_split(open_data(first.settings.data.name, data_dir), SPLIT)
+                classifier = untrained(first.settings, sources, device)
+                if has_gates(classifier) and not target.is_file():
+                    write_maps(target, map_arrays(classifier, sources, progress=step))
+        except Claimed:
+            continue
+
+
+def check_part(part: int | None, count: int) -> None:
+    """Refuse the number of a run that is not in the plan."""
+    if part is not None and not 0 <= part < count:
+        raise SettingRefusal("--part", f"{part}", f"0 to {count - 1}, a run of the plan", "See the plan with --dry-run.")

@@ -1,0 +1,61 @@
+"""PNG and NPY files that hold an image in MiraBest form already."""
+
+import io
+
+import numpy as np
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.recipe import MIRABEST
+
+PNG, NPY = b"\x89PNG\r\n\x1a\n", b"\x93NUMPY"
+
+
+def picture(content: bytes, name: str) -> np.ndarray:
+    """uint8 (150, 150) from a file's bytes; sizes are checked before pixels are decoded."""
+    image = _png(content, name) if content.startswith(PNG) else _npy(content, name)
+    if image.max() == image.min():
+        raise ImageRefusal("blank", name, f"all pixels are {image.max()}", "a source", "Choose another image.")
+    return image
+
+
+def _png(content: bytes, name: str) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as file:
+            _check(file.size[::-1], name)
+            if file.mode.startswith(("I", "F")):  # Pillow would clip what is above 255
+                raise ImageRefusal(
+                    "wrong_shape", name, "a PNG of more than 8 bits", "8 bits, pixels 0 to 255", "Give the FITS file instead."
+                )
+            return np.array(file.convert("L"))
+    except ImageRefusal:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageRefusal("damaged", name, f"a PNG that cannot be read ({error})", "a whole PNG", "Write it anew.") from None
+
+
+def _npy(content: bytes, name: str) -> np.ndarray:
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(file)
+        _check(shape, name)
+        if kind != np.uint8:
+            raise ImageRefusal("wrong_shape", name, f"an array of {kind}", "uint8, pixels 0 to 255", "Store it as uint8.")
+        file.seek(0)
+        return np.lib.format.read_array(file, allow_pickle=False)
+    except ImageRefusal:
+        raise
+    except (ValueError, EOFError, OSError, SyntaxError, MemoryError, RecursionError) as error:
+        found = f"an NPY file that cannot be read ({str(error)[:120] or type(error).__name__})"
+        raise ImageRefusal("damaged", name, found, "a whole file", "Write it anew.") from None
+
+
+def _check(shape: tuple[int, ...], name: str) -> None:
+    if tuple(shape) != (MIRABEST.side, MIRABEST.side):
+        found = f"image is {' x '.join(map(str, shape)) or 'a single number'}"
+        raise ImageRefusal(
+            "wrong_shape", name, found, f"{MIRABEST.side} x {MIRABEST.side} pixels in MiraBest form", "Give the FITS file instead."
+        )

@@ -1,0 +1,78 @@
+"""Lightning data module: indices travel, images stay on the device and are posed there."""
+
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler
+
+from equiradio.compute.poses import TRAINING, VALIDATION, draw_poses, show
+from equiradio.compute.preprocess import Preprocessing
+from equiradio.datasets.registry import chosen_split
+from equiradio.datasets.sources import Sources
+from equiradio.errors import DataRefusal
+from equiradio.settings import TrainingSettings
+
+
+class SourcesModule(lightning.LightningDataModule):
+    """Training and validation batches of labelled sources.
+
+    A batch is (images (batch, 1, 150, 150) normalised, labels (batch,)). Training poses are drawn anew every epoch; validation poses are
+    the same every epoch.
+    """
+
+    def __init__(self, sources: Sources, settings: TrainingSettings, preprocess: Preprocessing) -> None:
+        super().__init__()
+        self.settings, self.preprocess = settings, preprocess
+        self.splits = {name: chosen_split(sources, name) for name in ("train", "validation")}
+        unknown = sum(int((part.labels < 0).sum()) for part in self.splits.values())
+        if unknown:
+            found = (
+                f"{unknown} sources are {sources.classes.unknown or 'unknown'}s"
+                if sources.classes.unknown
+                else f"{unknown} sources have no class"
+            )
+            raise DataRefusal(sources.name, found, f"{sources.classes} only", "Train on sources of these classes, and evaluate on this.")
+        self._device: dict[str, tuple[Tensor, Tensor]] = {}
+        self._poses: tuple[tuple[str, int], Tensor] | None = None
+
+    def _passes(self, split: str) -> int:
+        return self.settings.passes if split == "train" else self.settings.validation_passes
+
+    def _loader(self, split: str, shuffle: bool) -> DataLoader:
+        count = len(self.splits[split]) * self._passes(split)
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        sampler = DistributedSampler(range(count), world, rank, shuffle=shuffle, seed=self.settings.seed)  # type: ignore[arg-type, var-annotated]
+        # a generator of its own: starting a loader draws a number, which would shift dropout in the first epoch after a resume
+        return DataLoader(range(count), self.settings.batch_size, sampler=sampler, generator=torch.Generator())  # type: ignore[arg-type]
+
+    def train_dataloader(self) -> DataLoader:
+        return self._loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._loader("validation", shuffle=False)
+
+    def poses(self, split: str, epoch: int) -> Tensor:
+        """Affine matrices of a whole epoch (sources x passes, 2, 3), pass by pass."""
+        count, passes = len(self.splits[split]), self._passes(split)
+        first, purpose = (epoch * passes, TRAINING) if split == "train" else (0, VALIDATION)
+        shown = np.arange(count * passes)
+        return draw_poses(self.settings.seed, purpose, shown % count, first + shown // count).matrices()
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        assert self.trainer is not None
+        split = "train" if self.trainer.training else "validation"
+        images, labels = self._on_device(split, batch.device)
+        key = (split, self.trainer.current_epoch if split == "train" else 0)
+        if self._poses is None or self._poses[0] != key:
+            self._poses = key, self.poses(*key).to(batch.device)
+        sources = batch % len(labels)
+        return self.preprocess(show(images[sources], self._poses[1][batch])), labels[sources]
+
+    def _on_device(self, split: str, device: torch.device) -> tuple[Tensor, Tensor]:
+        if split not in self._device or self._device[split][0].device != device:
+            part = self.splits[split]
+            self._device[split] = torch.from_numpy(part.images).to(device), torch.from_numpy(part.labels).to(device)
+        return self._device[split]

@@ -1,0 +1,151 @@
+"""Evaluate a run on one split: predictions, scores, attention maps and a picture to look at."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.tables import predictions_schema, write_table
+from equiradio.compute.forms import settle_forms
+from equiradio.compute.poses import TEST, Poses, draw_poses
+from equiradio.datasets.registry import chosen_split, open_data
+from equiradio.datasets.sources import Sources
+from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.evaluation.scores import metrics
+from equiradio.inference.member import Member, chunks
+from equiradio.inference.team import load
+from equiradio.labels import Labels
+from equiradio.report.figures import attention_grid, loss_curves, save
+from equiradio.verbs.stored_maps import map_arrays, write_maps
+
+BATCH = 64
+ORDERS = ("sorted", "shuffled", "single")
+PRECISIONS = ("float32", "bf16")
+SHOWN = 12  # sources in the picture
+
+Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, how much there is
+
+
+def evaluate(
+    folder: Path,
+    *,
+    data: str | None = None,
+    split: str = "test",
+    passes: int = 100,
+    batches: str = "sorted",
+    data_dir: Path | None = None,
+    device: str = "cpu",
+    precision: str = "float32",
+    progress: Progress = lambda what, done, total: None,
+) -> dict[str, Any]:
+    """Evaluate the trained network in a run folder and write what is learned into it.
+
+    Parameters
+    ----------
+    folder : the run.
+    data : a data set, by default the one it was trained on.
+    passes : augmented passes over every source, besides the plain one.
+    batches : sorted, shuffled or single: company that each image keeps. Matters only for networks with the habit ``batch-range``.
+
+    Returns
+    -------
+    The metrics, as written to ``RUN/metrics/<data>-<split>.json``.
+    """
+    if batches not in ORDERS:
+        raise SettingRefusal("--batches", f"'{batches}'", ", ".join(ORDERS), "Choose one of these.")
+    if precision not in PRECISIONS:
+        raise SettingRefusal("--precision", f"'{precision}'", " or ".join(PRECISIONS), "Choose one of these.")
+    if passes < 0:
+        raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
+    run = Run(folder)
+    (member,) = load(folder, device, precision).members
+    weights = run.weights_digest()
+    history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
+    settings = run.settings()
+    sources = chosen_split(open_data(data or settings.data.name, data_dir), split)
+    if data is None and sources.md5 != member.card.data_md5:
+        found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {member.card.data_md5}"
+        raise RunRefusal(folder, found, "the same data", f"Say --data {settings.data.name} if that is meant.")
+    settle_forms(
+        member.network,
+        run.plan_file,
+        batch=BATCH,
+        precision=precision,
+        training=False,
+        device=member.device.type,
+        form=settings.training.layer_form,
+        progress=progress,
+    )
+    if sources.classes != member.labels:
+        found = f"{sources.name} has the classes {sources.classes}, but the run was trained on {member.labels}"
+        raise RunRefusal(folder, found, "the same classes in the same order", "Evaluate it on data of its own classes.")
+    columns = predict(member, sources, settings.training.seed, passes, batches, progress)
+    if not all(np.isfinite(columns[name]).all() for name in member.labels.columns("logit")):
+        raise RunRefusal(folder, "the network's answers are not finite numbers", "finite logits", "The weights are damaged; train anew.")
+    write_table(pa.table(columns, schema=_schema(member.labels, weights)), run.predictions_file(sources.name, split))
+    scored = metrics(columns, data=sources.name, split=split, seed=settings.training.seed, labels=member.labels)
+    if history:
+        save(loss_curves({member.card.model: history}), run.figure_file("loss"))
+    _draw(run, member, sources, columns, "raw-figure2" in settings.training.compat, progress)
+    write_json(run.metrics_file(sources.name, split), scored)  # the last: where they are, everything is
+    return scored
+
+
+def _schema(labels: Labels, weights: str) -> pa.Schema:
+    """Of the table of predictions, with the digest of the weights that they are of."""
+    schema = predictions_schema(labels)
+    return schema.with_metadata((schema.metadata or {}) | {b"weights": weights.encode()})
+
+
+def predict(
+    member: Member, sources: Sources, seed: int, passes: int, batches: str = "sorted", progress: Progress = lambda *_: None
+) -> dict[str, np.ndarray]:
+    """The columns of a predictions table: pass 0 plain, then ``passes`` augmented ones, source by source within a pass."""
+    count = len(sources)
+    order = np.argsort(sources.labels, kind="stable") if batches != "shuffled" else np.random.default_rng(seed).permutation(count)
+    size = 1 if batches == "single" else BATCH
+    logits = np.empty((passes + 1, count, len(member.labels)))
+    for number in range(passes + 1):
+        poses = draw_poses(seed, TEST, order, np.full(count, number)) if number else None
+        for rows, pose in _pieces(order, poses, size):
+            logits[number, rows] = member.look(sources.images[rows], pose).logits.double().cpu().numpy()
+        progress("passes", number + 1, passes + 1)
+    probabilities = torch.from_numpy(logits).softmax(-1).numpy()
+    return {
+        "source_id": np.tile(sources.source_ids, passes + 1),
+        "label": np.tile(sources.labels, passes + 1).astype(np.int8),
+        "confidence": np.tile(sources.confidence, passes + 1),
+        "pass": np.repeat(np.arange(passes + 1, dtype=np.int32), count),
+        **{column: logits[..., place].ravel() for place, column in enumerate(member.labels.columns("logit"))},
+        **{column: probabilities[..., place].ravel() for place, column in enumerate(member.labels.columns())},
+    }
+
+
+def _pieces(order: np.ndarray, poses: Poses | None, size: int) -> Iterator[tuple[np.ndarray, Poses | None]]:
+    for rows in chunks(len(order), size):
+        piece = slice(*rows)
+        pose = poses and Poses(poses.rotation_deg[piece], poses.mirrored[piece], poses.scale[piece])
+        yield order[piece], pose
+
+
+def _draw(run: Run, member: Member, sources: Sources, columns: dict[str, np.ndarray], raw: bool, progress: Progress) -> None:
+    if not member.network.gate_count:
+        return
+    arrays = map_arrays(member, sources, raw=raw, progress=progress)
+    write_maps(run.maps_file, arrays)
+    rows = shown_sources(sources)
+    p = np.stack([columns[column][: len(sources)][rows] for column in member.labels.columns()], 1)
+    figure = attention_grid(sources.choose(rows), arrays["maps"][rows] / 255, p, member.card.model)
+    save(figure, run.figure_file("attention"))
+
+
+def shown_sources(sources: Sources, count: int = SHOWN) -> np.ndarray:
+    """Rows of the sources that are drawn: of each class as many, evenly spaced through the split, so that nobody picked them."""
+    classes = [np.flatnonzero(sources.labels == label) for label in np.unique(sources.labels)]
+    share = -(-count // len(classes))
+    return np.concatenate([rows[np.linspace(0, len(rows) - 1, min(share, len(rows))).round().astype(int)] for rows in classes])[:count]

@@ -1,0 +1,122 @@
+"""Attention and evidence on the sky: a FITS file, a PNG overlay and a DS9 region file for each source."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.artefacts.atomic import write_atomically, write_text
+from equiradio.inference.evidence import PixelEvidence
+from equiradio.inference.rows import peak
+from equiradio.labels import Labels
+from equiradio.report.overlay import contours, save_overlay
+from equiradio.sky.cutout import Cutout
+from equiradio.sky.recipe import MIRABEST
+
+SYSTEM = {True: "icrs", False: "image"}  # of a region file, with and without a WCS
+
+
+def write_maps(
+    folder: Path,
+    name: str,
+    cutout: Cutout,
+    gates: np.ndarray,
+    row: dict[str, Any],
+    labels: Labels,
+    evidence: PixelEvidence | None = None,
+) -> None:
+    """Write ``name.fits``, ``name.png`` and ``name.reg`` into a folder.
+
+    Parameters
+    ----------
+    gates : float32 (gates, 150, 150), maps of each gate, shallow to deep; none for a network without attention.
+    row : the source's row of the catalogue.
+    labels : the classes.
+    evidence : why, if the answer is a sum over pixels.
+    """
+    attention = gates.mean(0) if len(gates) else np.full(cutout.image.shape, np.nan, np.float32)
+    write_atomically(folder / f"{name}.fits", lambda part: _write_fits(part, cutout, attention, gates, row, labels, evidence))
+    write_text(folder / f"{name}.reg", region(cutout, attention))
+    name_of, column, low, high = shown_class(row, labels)
+    words = f"{row['label']}  p({name_of}) {row[column]:.2f}, {row[low]:.2f} to {row[high]:.2f}"
+    words += "  uncertain" if row["uncertain"] else ""
+    shown = cutout.image if cutout.pixels is None else np.where(cutout.image > 0, cutout.pixels, 0)
+    arcsec, why = None if cutout.wcs is None else MIRABEST.scale_arcsec, None if evidence is None else evidence.plane
+    sides = ("", "") if evidence is None else sides_of(evidence, labels)
+    save_overlay(shown, attention, name, words, folder / f"{name}.png", arcsec, why, sides)
+
+
+def shown_class(row: dict[str, Any], labels: Labels) -> tuple[str, str, str, str]:
+    """The class whose probability is told, and its columns: of two the second, else the one answered."""
+    place = 1 if labels.binary else labels.names.index(row["label"])
+    column = labels.columns()[place]
+    return labels.names[place], column, f"{column}_low", f"{column}_high"
+
+
+def sides_of(evidence: PixelEvidence, labels: Labels) -> tuple[str, str]:
+    """What evidence below and above 0 speaks for."""
+    name = labels.names[evidence.toward]
+    return (labels.names[0] if labels.binary else f"not {name}"), name
+
+
+def _write_fits(
+    path: Path,
+    cutout: Cutout,
+    attention: np.ndarray,
+    gates: np.ndarray,
+    row: dict[str, Any],
+    labels: Labels,
+    evidence: PixelEvidence | None,
+) -> None:
+    from astropy.io import fits
+
+    header = fits.Header() if cutout.wcs is None else cutout.wcs.to_header(relax=True)
+    pixels = cutout.image if cutout.pixels is None else cutout.pixels.astype(np.float32)
+    primary = fits.PrimaryHDU(pixels, header)
+    if cutout.unit and cutout.unit.isascii() and cutout.unit.isprintable():
+        primary.header["BUNIT"] = cutout.unit
+    _, column, *_ = shown_class(row, labels)
+    primary.header["HISTORY"] = f"equiradio classify, model {row['model']} (name, start of the SHA-256 of its weights)"
+    primary.header["HISTORY"] = f"{column} {row[column]:.4f}, flags {row['flags']} {row['flag_names']}"
+    hdus = [primary, fits.ImageHDU(attention.astype(np.float32), header, name="ATTENTION")]
+    hdus += [fits.ImageHDU(gate.astype(np.float32), header, name=f"GATE{number}") for number, gate in enumerate(gates, 1)]
+    hdus.append(fits.ImageHDU(cutout.image, header, name="NETWORK"))
+    if evidence is not None:
+        hdus.append(evidence_hdu(evidence, header, labels))
+    fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
+
+
+def evidence_hdu(evidence: PixelEvidence, header: Any, labels: Labels) -> Any:
+    """The HDU named EVIDENCE: the plane, with CONSTANT and MARGIN in its header."""
+    from astropy.io import fits
+
+    name = labels.names[evidence.toward].encode("ascii", "replace").decode()[:20]
+    others = labels.names[0].encode("ascii", "replace").decode()[:20] if labels.binary else "mean of the others"
+    margin = f"logit {name} - logit {others} of what was shown" if labels.binary else f"logit {name} - {others}"
+    hdu = fits.ImageHDU(evidence.plane.astype(np.float32), header, name="EVIDENCE")
+    hdu.header["CONSTANT"] = (evidence.constant, f"log-odds of {name} without any of these pixels")
+    hdu.header["MARGIN"] = (evidence.margin, margin)
+    return hdu
+
+
+def region(cutout: Cutout, attention: np.ndarray) -> str:
+    """Contours and peak of the attention as a DS9 region file: in degrees where there is a WCS, else in pixels counted from 1."""
+    lines = ["# Region file format: DS9 version 4.1", "global color=cyan width=1", SYSTEM[cutout.wcs is not None]]
+    drawn = contours(attention)
+    closed = [line[:-1] if np.allclose(line[0], line[-1]) else line for _, line in drawn]
+    column, row = peak(attention)
+    points = np.concatenate([*closed, np.array([[column, row]], float)])
+    places = iter(_places(cutout, points))
+    for (level, _), line in zip(drawn, closed, strict=True):
+        lines.append(f"polygon({','.join(next(places) for _ in line)}) # text={{{level:g}}}")
+    if column >= 0:
+        lines.append(f"point({next(places)}) # point=cross color=white text={{attention peak}}")
+    return "\n".join(lines) + "\n"
+
+
+def _places(cutout: Cutout, points: np.ndarray) -> list[str]:
+    """All at once: astropy takes a millisecond a call, however many points there are."""
+    if cutout.wcs is None:
+        return [f"{column + 1:.3f},{row + 1:.3f}" for column, row in points]
+    sky = cutout.wcs.pixel_to_world(points[:, 0], points[:, 1]).icrs
+    return [f"{ra:.7f},{dec:.7f}" for ra, dec in zip(sky.ra.deg, sky.dec.deg, strict=True)]

@@ -1,0 +1,59 @@
+"""Multiply-adds are those that one counts by hand."""
+
+import pytest
+import torch
+
+from equiradio.bench.counting import Count, count_layers, total
+from equiradio.models import build
+
+PIXELS = [152 * 152, 76 * 76, 38 * 38, 19 * 19]
+
+
+def test_lenet_by_hand():
+    counts = count_layers(build("lenet"))
+    by_hand = {
+        "first": 150 * 150 * 25 * 6,
+        "second": 75 * 75 * 25 * 6 * 16,
+        "dense.0": 16 * 37 * 37 * 120,
+        "dense.2": 120 * 84,
+        "dense.5": 84 * 2,
+    }
+    assert {name: count.dense for name, count in counts.items()} == by_hand
+    assert total(counts, training=False, precision="float32") == sum(by_hand.values())
+    assert total(counts, training=True, precision="bf16") == 3 * sum(by_hand.values())
+
+
+@pytest.mark.parametrize(("name", "order"), [("c4-attention", 4), ("d8-attention", 16)])
+def test_steerable_layers_by_hand(name, order):
+    counts = count_layers(build(name))
+    assert counts["blocks.0.convolutions.0"] == Count(PIXELS[0] * 25 * order * 6)
+    assert counts["blocks.0.convolutions.1"] == Count(
+        PIXELS[0] * 25 * order**2 * 36, PIXELS[0] * 11 * order * (2 * 36 + 25 * 6), PIXELS[0] * 4 * order**2 * 36
+    )
+    assert counts["blocks.2.convolutions.0"] == Count(
+        PIXELS[2] * 25 * order**2 * 16 * 32, PIXELS[2] * 11 * order * (2 * 512 + 25 * 16), PIXELS[2] * 4 * order**2 * 16 * 32
+    )
+    assert counts["gates.0"] == Count(64 * (PIXELS[0] * (6 + 1) + PIXELS[3] * 64))
+    assert len([layer for layer in counts if layer.startswith("blocks")]) == 11
+
+
+def test_the_issues_figure_for_d16():
+    """284 thousand million multiply-adds an image in dense form at 152 pixels."""
+    dense = sum(count.dense for count in count_layers(build("d16-attention")).values())
+    assert 2.8e11 < dense < 2.9e11
+
+
+def test_the_cheapest_form_of_a_precision_counts():
+    assert Count(5).least("float32") == 5
+    assert Count(5, 3).least("bf16") == 3
+    assert Count(2, 3).least("float32") == 2
+    assert (Count(5, 3, 1).least("float32"), Count(5, 3, 1).least("bf16")) == (1, 3)
+
+
+def test_counting_leaves_the_network_alone():
+    network = build("c4-attention").train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    count_layers(network)
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert "forward" not in vars(network.blocks[0].convolutions[0])

@@ -1,0 +1,143 @@
+"""The bench measures in turn, in processes of its own, keeps what it has and goes on where it stopped."""
+
+import json
+
+import pytest
+
+from equiradio.bench import run as module
+from equiradio.bench.record import measure
+from equiradio.bench.run import bench, cells, rows
+from equiradio.errors import Refusal, SettingRefusal
+
+QUICK = {"rounds": 1, "steps": 1, "threads": 1}
+
+
+def canned(job: dict) -> dict:
+    """What a worker would say."""
+    if job["task"] == "peaks":
+        return {"float32_gmacs": 100.0, "bf16_gmacs": 200.0, "copy_gb_per_second": 10.0}
+    if job["task"] == "plan":
+        return {"forms": {"training": {}, "inference": {}}, "precision": "bf16", "seconds": 0.1}
+    precise = job["pin"] == "dense"
+    return {
+        "milliseconds_per_image": 4.0 if precise else 2.0,
+        "processor_milliseconds_per_image": 4.0,
+        "first_seconds": 0.1,
+        "steps": job["steps"],
+        "threads": 1,
+        "build_seconds": 0.1,
+        "precision": "float32" if precise else "bf16",
+        "peak_mib": 300,
+        "weights": 1,
+        "torch": "2",
+    }
+
+
+@pytest.fixture
+def jobs(monkeypatch) -> list[dict]:
+    done: list[dict] = []
+
+    def run_job(job, threads):
+        done.append(dict(job))
+        return canned(done[-1])
+
+    monkeypatch.setattr(module, "run_job", run_job)
+    return done
+
+
+def test_a_real_one_on_the_smallest_model(tmp_path):
+    out = tmp_path / "speed.json"
+    result = bench(["lenet"], ["default"], out=out, **QUICK)
+    found = result["measurements"]
+    assert set(found) == {"lenet/default/training", "lenet/default/inference"}
+    training, inference = (found[f"lenet/default/{task}"][0] for task in ("training", "inference"))
+    assert training["milliseconds_per_image"] > inference["milliseconds_per_image"] > 0
+    assert training["peak_mib"] > 50
+    assert training["weights"] == 2_641_506
+    assert training["threads"] == 1
+    assert 0 < result["summary"]["lenet"]["variants"]["default"]["training"]["share_of_peak"] < 1
+    assert json.loads(out.read_text()) == json.loads(json.dumps(result))
+
+
+def test_variants_take_turns():
+    order = [(cell.turn, cell.task, cell.variant) for cell in cells(["lenet"], ["a", "b"], 2)]
+    assert order == [(turn, task, variant) for turn in (0, 1) for task in ("training", "inference") for variant in ("a", "b")]
+
+
+def test_what_is_in_the_file_is_not_measured_again(jobs, tmp_path):
+    out = tmp_path / "speed.json"
+    first = bench(["lenet"], out=out, **QUICK)
+    assert [job["task"] for job in jobs] == ["peaks", "plan", "training", "plan", "training", "inference", "inference"]
+    jobs.clear()
+    assert bench(["lenet"], out=out, **QUICK) == first
+    assert jobs == []
+
+
+def test_an_interrupted_bench_goes_on_where_it_stopped(jobs, tmp_path, monkeypatch):
+    out = tmp_path / "speed.json"
+
+    def interrupted(line):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench(["lenet"], out=out, report=interrupted, **QUICK)
+    assert list(json.loads(out.read_text())["measurements"]) == ["lenet/default/training"]
+    jobs.clear()
+    bench(["lenet"], out=out, **QUICK)
+    assert [(job["task"], job["pin"]) for job in jobs] == [
+        ("plan", "dense"),
+        ("training", "dense"),
+        ("inference", None),
+        ("inference", "dense"),
+    ]
+
+
+def test_ratios_and_shares_follow_from_the_measurements(jobs):
+    result = bench(["lenet"], **QUICK)
+    row = result["summary"]["lenet"]
+    assert row["times_faster"]["default"]["training"]["median"] == 2
+    macs = row["multiply_adds_per_image"]["bf16"]["inference"]
+    assert row["variants"]["default"]["inference"]["share_of_peak"] == round(macs / (2e-3 * 200e9), 4)
+    assert [line[:2] for line in rows(result)] == [["lenet", "default (bf16)"], ["lenet", "float32-dense (float32)"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"models": ["lenett"]}, "Did you mean lenet"),
+        ({"variants": ["fast"]}, "--variants: 'fast'"),
+        ({"rounds": 0}, "--rounds: 0; expected 1 or more"),
+        ({"steps": 0}, "--steps: 0"),
+        ({"threads": -1}, "--threads: -1"),
+    ],
+    ids=str,
+)
+def test_options_that_cannot_be_are_refused(jobs, changes, line):
+    with pytest.raises(Refusal, match=line):
+        bench(**(QUICK | {"models": ["lenet"]} | changes))
+    assert jobs == []
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"once": {}, "measurements": {"a": 1}}', '{"once": 1, "measurements": {}}'])
+def test_another_file_is_refused_and_left_alone(jobs, tmp_path, content):
+    out = tmp_path / "mine.json"
+    out.write_text(content)
+    with pytest.raises(SettingRefusal, match="not a bench's file"):
+        bench(["lenet"], out=out, **QUICK)
+    assert out.read_text() == content
+
+
+def test_a_file_of_other_options_is_refused(jobs, tmp_path):
+    out = tmp_path / "speed.json"
+    bench(["lenet"], out=out, **QUICK)
+    with pytest.raises(SettingRefusal, match="holds a bench with rounds 1; expected the options of this one"):
+        bench(["lenet"], out=out, **QUICK | {"rounds": 2})
+
+
+def test_a_worker_that_fails_is_told_in_one_line():
+    import sys
+
+    with pytest.raises(Refusal, match=r"a worker ended with 1 \(ValueError: too small\)"):
+        measure([sys.executable, "-c", "raise ValueError('too small')"], 1)
+    with pytest.raises(Refusal, match="cannot be started"):
+        measure(["/no/such/python"], 1)

@@ -1,0 +1,126 @@
+"""Exported files open without equiradio and answer as the network does; a file that does not is not kept."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from equiradio.errors import Refusal, SettingRefusal
+from equiradio.export import write as files
+from equiradio.export.write import write_export
+from equiradio.inference.team import load
+
+
+@pytest.fixture
+def classifier(trained):
+    return load(trained("lenet"))
+
+
+def expected(classifier, images: torch.Tensor) -> np.ndarray:
+    with torch.inference_mode():
+        return classifier.network(classifier.preprocess(images)).logits.softmax(1).numpy()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_onnx_file_answers_as_the_network_does(classifier, tmp_path, count):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = tmp_path / "net.onnx"
+    assert write_export(classifier, path, "onnx") <= 1e-5
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    images = 255 * torch.rand(count, 1, 150, 150, generator=torch.Generator().manual_seed(9))
+    _, probabilities = session.run(None, {"images": images.numpy()})
+    np.testing.assert_allclose(probabilities, expected(classifier, images), atol=1e-5)
+    assert [one.name for one in session.get_outputs()] == ["logits", "probabilities"]
+    told = session.get_modelmeta().custom_metadata_map
+    assert (told["model"], told["classes"]) == ("lenet", "FRI, FRII")
+    assert json.loads(told["preprocessing"]) == classifier.card.preprocessing
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+def test_antialiased_downsampling_is_written_too(untrained, tmp_path, kind):
+    pytest.importorskip("onnxruntime")
+    network = load(untrained("c4-attention", kernel_size=3, downsampling="antialiased"))
+    assert write_export(network, tmp_path / "net", kind) <= 1e-5
+
+
+def test_a_torch_file_opens_without_equiradio(classifier, tmp_path):
+    path = tmp_path / "net.pt2"
+    write_export(classifier, path, "torch")
+    images = 255 * torch.rand(3, 1, 150, 150, generator=torch.Generator().manual_seed(9))
+    np.save(tmp_path / "images.npy", images.numpy())
+    code = (
+        "import sys, numpy, torch\n"
+        "sys.modules['equiradio'] = None\n"
+        "net = torch.export.load(sys.argv[1]).module()\n"
+        "answer = net(torch.from_numpy(numpy.load(sys.argv[2])))[1]\n"
+        "numpy.save(sys.argv[3], answer.detach().numpy())\n"
+    )
+    places = [str(path), str(tmp_path / "images.npy"), str(tmp_path / "answer.npy")]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, *places], check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(tmp_path / "answer.npy"), expected(classifier, images), atol=1e-5)
+
+
+def test_attention_maps_come_along(trained, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    classifier = load(trained("attention"))
+    write_export(classifier, tmp_path / "net.onnx", "onnx")
+    images = files._some_images(2)
+    _, _, *maps = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"images": images.numpy()})
+    with torch.inference_mode():
+        right = classifier.network(classifier.preprocess(images)).attention
+    for found, one in zip(maps, right, strict=True):
+        np.testing.assert_allclose(found, one.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+def test_a_file_that_answers_otherwise_is_not_kept(classifier, tmp_path, monkeypatch, kind):
+    right = files.export
+
+    def wrong(ours):
+        plain = right(ours)
+        plain.dense[-1].bias.data[0] += 1e-3
+        return plain
+
+    monkeypatch.setattr(files, "export", wrong)
+    with pytest.raises(Refusal, match=r"probabilities differ by .*; expected at most 1e-05"):
+        write_export(classifier, tmp_path / "net", kind)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_refused(classifier, tmp_path):
+    there = tmp_path / "there.onnx"
+    there.write_text("precious")
+    with pytest.raises(SettingRefusal, match="exists already; expected a new file"):
+        write_export(classifier, there, "onnx")
+    assert there.read_text() == "precious"
+    with pytest.raises(SettingRefusal, match="--to: 'tflite'; expected onnx or torch"):
+        write_export(classifier, tmp_path / "net", "tflite")
+    with pytest.raises(SettingRefusal, match="cannot be written"):
+        write_export(classifier, there / "net.pt2", "torch")
+
+
+def test_missing_packages_are_named(classifier, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(SettingRefusal, match=r"--to onnx: no package onnxscript; .*pip install 'equiradio\[onnx\]'"):
+        write_export(classifier, tmp_path / "net.onnx", "onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_names_the_file_after_the_model(trained, tmp_path, monkeypatch, capsys):
+    from equiradio.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(trained("lenet")), "--to", "torch"]) == 0
+    assert Path("lenet.pt2").stat().st_size > 1e6
+    assert "lenet.pt2: 10." in capsys.readouterr().out
+    assert main(["export", str(trained("lenet")), "--to", "torch"]) == 2
+    assert capsys.readouterr().err == "lenet.pt2: exists already; expected a new file. Choose another --out, or delete it.\n"
+    assert main(["export", str(trained("lenet")), "--to", "jax"]) == 2
+    program = torch.export.load(io.BytesIO(Path("lenet.pt2").read_bytes()))
+    assert program is not None

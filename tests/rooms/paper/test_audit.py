@@ -1,0 +1,90 @@
+"""Habits of the published code act on a finished run while they are measured, and no longer."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from equiradio.artefacts.run import Run
+from equiradio.datasets.registry import open_data
+from equiradio.inference.team import load
+from equiradio.paper import audit as study
+from equiradio.paper.audit import HABITS, RAW, audit_network, correlation, switched
+from equiradio.paper.table1_text import AUDIT, audit_rows
+
+
+@pytest.fixture(scope="module")
+def sources(sky):
+    return open_data(str(sky)).of_split("test")
+
+
+@pytest.fixture(scope="module")
+def rows(trained, sources):
+    """In float64: the margins of a network hardly trained differ by little more than float32's rounding."""
+    classifier = load(trained("attention"))
+    classifier.network.double().register_forward_pre_hook(lambda network, images: images[0].double())
+    return audit_network(classifier, sources, "run", 0, 1)
+
+
+def test_every_habit_has_a_row(rows):
+    assert [row["habit"] for row in rows] == ["none", *HABITS, RAW]
+    assert all(row["logit_change"] is not None for row in rows[:-1])
+    assert all(row["map_correlation"] is not None for row in rows[1:])
+    assert rows[-1]["accuracy"] is None  # raw pixels are fed where maps are drawn, not where classes are
+
+
+def test_without_a_habit_nothing_changes(rows):
+    assert (rows[0]["accuracy_change"], rows[0]["auc_change"], rows[0]["answers_changed"], rows[0]["logit_change"]) == (0, 0, 0, 0)
+
+
+def test_habits_move_the_answers(rows):
+    moved = {row["habit"]: row["logit_change"] for row in rows[1:-1]}
+    assert moved["batch-range, sorted batches"] > 1e-3
+    assert moved["floor-150"] > 1e-4
+    assert moved["batch-range, single images"] == pytest.approx(0, abs=1e-4)  # an image alone is its own batch
+
+
+def law_of_the_switch(classifier, sources, habit):
+    before = classifier.look(sources.images).logits
+    with switched(classifier, habit):
+        assert not torch.allclose(classifier.look(sources.images).logits, before, atol=1e-5)
+    torch.testing.assert_close(classifier.look(sources.images).logits, before)
+
+
+@pytest.mark.parametrize("habit", ["batch-range", "floor-150"])
+def test_a_habit_acts_for_a_while(trained, sources, habit):
+    law_of_the_switch(load(trained("attention")), sources, habit)
+
+
+def test_the_law_of_the_switch_catches_a_switch_that_does_nothing(trained, sources, monkeypatch):
+    from contextlib import nullcontext
+
+    monkeypatch.setitem(globals(), "switched", lambda classifier, habit: nullcontext())
+    with pytest.raises(AssertionError):
+        law_of_the_switch(load(trained("attention")), sources, "floor-150")
+
+
+def test_correlations_of_known_maps():
+    plane = np.random.default_rng(0).random((3, 5, 5))
+    assert correlation(plane, 2 * plane + 1) == pytest.approx(1)
+    assert correlation(plane, -plane) == pytest.approx(-1)
+    assert correlation(plane, np.ones((3, 5, 5))) is None
+
+
+def test_an_audit_is_written_and_told(trained, tmp_path, tiny, monkeypatch, sources):
+    from equiradio.paper.plan import Item
+    from equiradio.settings import with_habits
+    from equiradio.verbs.evaluate import evaluate
+
+    monkeypatch.setattr(study, "maps", lambda classifier, images, **options: np.random.default_rng(len(images)).random((len(images), 9, 9)))
+    run = Run(trained("lenet"))
+    evaluate(run.folder, passes=1)
+    items = [Item(run.settings(), run), Item(with_habits(run.settings(), ["sixteen-passes"]), Run(tmp_path / "not-run"))]
+    found = study.audit_runs(items, tmp_path / "audit.json", passes=1)
+    assert json.loads((tmp_path / "audit.json").read_text()) == found
+    told = audit_rows(found)  # a LeNet has no gates: only the training that is not there
+    assert told == [["not-run", "sixteen-passes", "not run", *["-"] * 7]]
+    assert len(AUDIT) == len(told[0])
+    again = study.of_training(Item(with_habits(run.settings(), ["sixteen-passes"]), run), [Item(run.settings(), run)])
+    assert (again["accuracy_change"], again["answers_changed"]) == (0.0, 0.0)

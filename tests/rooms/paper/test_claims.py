@@ -1,0 +1,112 @@
+"""What is said of the paper's claims, for evidence that is known in advance."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from equiradio.paper.claims import claims
+
+NOTHING = {"images_to_converge": [], "overlap": [], "lacking": "No images.", "asymmetry": []}
+PAPER = {"accuracy": 0.83}
+
+
+def table(comparisons=()):
+    rows = [{"model": name, "paper": PAPER, "undertrained": False} for name in ("lenet", "attention", "c4-attention")]
+    return {"rows": rows, "comparisons": list(comparisons)}
+
+
+def verdicts(found=(), comparisons=()) -> list[str]:
+    return [claim.verdict for claim in claims(SimpleNamespace(), table(comparisons), NOTHING | dict(found))]
+
+
+def converged(model, images, last=False, matched=None):
+    row = {
+        "model": model,
+        "seed": 0,
+        "images": images,
+        "lowest_epoch": 9 if last else 5,
+        "epochs": 9,
+        "horizon": 900,
+        "file": "history.csv",
+    }
+    return row | {"to_match": 0.4, "images_to_match": matched}
+
+
+def pair(bootstrap, mcnemar, first="c4-attention", sign=1):
+    return {
+        "first": first,
+        "second": "attention",
+        "bootstrap": {"difference": sign * 0.03, "interval95": sorted([sign * 0.01, sign * 0.05]), "p_holm": bootstrap},
+        "mcnemar": {"p_holm": mcnemar},
+    }
+
+
+def overlap(name, kind, mean):
+    return {"map": name, "kind": kind, "mean": mean, "interval95": [mean - 0.01, mean + 0.01], "files": []}
+
+
+def odd(seed, p_odd_power):
+    return {"model": "attention", "seed": seed, "index": 0.1, "p": 0.5, "p_odd_power": p_odd_power, "file": "maps.npz"}
+
+
+def test_without_evidence_nothing_is_claimed():
+    assert verdicts() == ["not tested"] * 4
+
+
+def test_epochs_are_compared_with_the_plain_attention_network_only():
+    assert verdicts({"images_to_converge": [converged("lenet", 10), converged("c4-attention", 5)]})[0] == "not tested"
+    assert verdicts({"images_to_converge": [converged("attention-wide", 10), converged("c4-attention", 5)]})[0] == "not tested"
+    plain = converged("attention", 100, matched=90)
+    early, late, never = (converged("c4-attention", images, matched=matched) for images, matched in ((50, 30), (150, 91), (150, None)))
+    assert verdicts({"images_to_converge": [plain, early]})[0] == (
+        "1 of 1 fit as well as attention ever did after fewer images than it; "
+        "1 of 1 equivariant models saw fewer images than attention until their own lowest loss (by one run of some: an indication)"
+    )
+    for other in (late, never):
+        verdict = verdicts({"images_to_converge": [plain, other]})[0]
+        assert verdict.startswith("0 of 1 fit as well")
+        assert "; 0 of 1 equivariant" in verdict
+    assert "indication" not in verdicts({"images_to_converge": [plain, early] * 3})[0]
+
+
+def test_a_loss_that_still_fell_at_the_end_is_said_to_bound_the_count():
+    rows = [converged("lenet", 10, last=True), converged("lenet", 20)]
+    evidence = claims(SimpleNamespace(), table(), NOTHING | {"images_to_converge": rows})[0].evidence
+    assert "In 1 of 2 runs the lowest loss came in the last epoch" in evidence
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "mcnemar", "verdict"),
+    [
+        (0.01, 0.04, "supported by both tests: c4-attention against attention"),
+        (0.01, 0.06, "the tests disagree: suggested, not shown"),
+        (0.06, 0.01, "the tests disagree: suggested, not shown"),
+        (0.06, 0.06, "not shown"),
+    ],
+)
+def test_a_difference_is_supported_where_both_corrected_tests_find_it(bootstrap, mcnemar, verdict):
+    assert verdicts(comparisons=[pair(bootstrap, mcnemar)])[1] == verdict
+
+
+def test_a_model_that_is_worse_speaks_against_the_claim_and_a_wide_one_not_at_all():
+    worse = pair(0.01, 0.04, sign=-1)
+    against = "contradicted by both tests, worse: c4-attention against attention"
+    assert verdicts(comparisons=[worse])[1] == against
+    better = "supported by both tests: d4-attention against attention"
+    assert verdicts(comparisons=[worse, pair(0.01, 0.04, "d4-attention")])[1] == f"{better}; {against}"
+    assert verdicts(comparisons=[pair(0.01, 0.06, sign=-1)])[1] == "not shown"
+    assert verdicts(comparisons=[pair(0.01, 0.04, "attention-wide")])[1] == "not tested"
+
+
+def test_maps_must_beat_the_best_control_that_learned_nothing():
+    rows = [overlap("attention", "trained", 0.3), overlap("c4-attention", "trained", 0.5), overlap("the image itself", "control", 1.0)]
+    gaussian, fresh = overlap("centred Gaussian", "control", 0.4), overlap("attention", "untrained", 0.2)
+    assert verdicts({"overlap": [*rows, gaussian, fresh]})[2].endswith("(centred Gaussian): c4-attention")
+    assert verdicts({"overlap": [*rows, gaussian, overlap("attention", "untrained", 0.49)]})[2].endswith("(attention untrained): none")
+
+
+def test_an_asymmetry_that_untrained_networks_have_too_need_not_be_learnt():
+    plain = [odd(0, 0.01), odd(1, 0.2)]
+    found = "odd part differs between classes at 5 % in 1 of 2 plain networks"
+    assert verdicts({"asymmetry": [*plain, odd(None, 0.2)]})[3] == found
+    assert verdicts({"asymmetry": [*plain, odd(None, 0.01)]})[3] == f"{found}, and in 1 of 1 untrained ones: it need not be learnt"
