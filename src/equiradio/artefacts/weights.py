@@ -41,6 +41,13 @@ def read_weights(path: Path, *, model: str, group: str) -> dict[str, Tensor]:
     return state
 
 
+def halve_weights(source: Path, target: Path, *, model: str, group: str) -> None:
+    """Copy weights in half the digits, as teams keep them on disk."""
+    state = read_weights(source, model=model, group=group)
+    halved = {name: value.half() if value.dtype == torch.float32 else value for name, value in state.items()}
+    write_weights(target, halved, model=model, group=group)
+
+
 def load_into(network: torch.nn.Module, state: dict[str, Tensor], where: Path) -> None:
     """Load a state dict, refusing one of other shapes in one line."""
     own = network.state_dict()

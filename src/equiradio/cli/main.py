@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 import equiradio
-from equiradio.cli import bench, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
+from equiradio.cli import bench, calibrate, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
 
@@ -40,6 +40,7 @@ app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("models")(models.models)
 app.command("classify")(classify.classify)
 app.command("reproduce")(reproduce.reproduce)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from equiradio.inference.calibration import Calibration, probabilities, squared_distance
+from equiradio.evaluation.calibration import most_probable
+from equiradio.evaluation.choosing import probabilities, squared_distance
+from equiradio.inference.calibration import Calibration
 from equiradio.inference.evidence import PixelEvidence, Sum, joined, pixel_evidence, sums_over_pixels, taken_apart
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.member import Member
@@ -74,7 +76,7 @@ def answer_in_pieces(
     p = probabilities(np.array(logits), calibration.temperature)
     mean = p.mean(0)
     low, high = np.percentile(p, SPREAD, axis=0)
-    top = answered(mean)
+    top = most_probable(mean)
     distance = np.sqrt(np.mean(distances, axis=0)) if distances else np.full(len(images), np.nan)
     reached = distance > calibration.reach if calibration.reach is not None else np.zeros(len(images), bool)
     evidence: list[PixelEvidence | None] = [None] * len(images)
@@ -84,11 +86,6 @@ def answer_in_pieces(
     low, high = np.minimum(low, mean), np.maximum(high, mean)
     uncertain = doubtful(mean, low, high, top, calibration.threshold)
     yield Answers(mean, low, high, top, uncertain, distance, reached, np.mean(maps, axis=0), evidence)
-
-
-def answered(p: np.ndarray) -> np.ndarray:
-    """Place of the most probable class of each source, (..., classes) -> (...); of two classes the second at even odds."""
-    return (p[..., 1] >= 0.5).astype(int) if p.shape[-1] == 2 else p.argmax(-1)
 
 
 def doubtful(p: np.ndarray, low: np.ndarray, high: np.ndarray, top: np.ndarray, threshold: float | None) -> np.ndarray:

@@ -48,20 +48,3 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
     stored = load_file(file)
     reach = card.out_of_distribution["reach"]
     return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, stored["centre"], stored["precision"], reach)
-
-
-def squared_distance(features: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """Mahalanobis distance, squared, of features (count, features). Source: Lee et al. 2018, without class conditions."""
-    away = features - centre
-    return np.maximum(np.einsum("ni,ij,nj->n", away, precision, away), 0.0)
-
-
-def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Softmax of logits (..., classes) over a temperature."""
-    scaled = np.asarray(logits, dtype=np.float64) / temperature
-    with np.errstate(over="ignore"):
-        if scaled.shape[-1] == 2:  # by the difference alone: exact where both are large
-            second = 1 / (1 + np.exp(scaled[..., 0] - scaled[..., 1]))
-            return np.stack([1 - second, second], -1)
-        powers = np.exp(scaled - scaled.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True)

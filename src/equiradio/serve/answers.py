@@ -13,9 +13,9 @@ import torch
 from equiradio.artefacts.flags import FLAGS
 from equiradio.compute.poses import show, turned
 from equiradio.compute.preprocess import circle
+from equiradio.evaluation.choosing import probabilities
 from equiradio.explain.attention import exact_quarter_turns
 from equiradio.inference.answers import answer_in_pieces
-from equiradio.inference.calibration import probabilities
 from equiradio.inference.evidence import PixelEvidence, pixel_evidence, sums_over_pixels, taken_apart
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.rows import answered_rows

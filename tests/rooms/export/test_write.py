@@ -13,32 +13,34 @@ import torch
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.export import write as files
 from equiradio.export.write import write_export
-from equiradio.inference.team import load
+from equiradio.inference.calibration import Calibration
+from equiradio.inference.team import Team, load
 
 
 @pytest.fixture
-def classifier(trained):
+def team(trained):
     return load(trained("lenet"))
 
 
-def expected(classifier, images: torch.Tensor) -> np.ndarray:
+def expected(team, images: torch.Tensor) -> np.ndarray:
+    (member,) = team.members
     with torch.inference_mode():
-        return classifier.network(classifier.preprocess(images)).logits.softmax(1).numpy()
+        return member.network(member.preprocess(images)).logits.softmax(1).numpy()
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_an_onnx_file_answers_as_the_network_does(classifier, tmp_path, count):
+def test_an_onnx_file_answers_as_the_network_does(team, tmp_path, count):
     onnxruntime = pytest.importorskip("onnxruntime")
     path = tmp_path / "net.onnx"
-    assert write_export(classifier, path, "onnx") <= 1e-5
+    assert write_export(team, path, "onnx") <= 1e-5
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     images = 255 * torch.rand(count, 1, 150, 150, generator=torch.Generator().manual_seed(9))
     _, probabilities = session.run(None, {"images": images.numpy()})
-    np.testing.assert_allclose(probabilities, expected(classifier, images), atol=1e-5)
+    np.testing.assert_allclose(probabilities, expected(team, images), atol=1e-5)
     assert [one.name for one in session.get_outputs()] == ["logits", "probabilities"]
     told = session.get_modelmeta().custom_metadata_map
     assert (told["model"], told["classes"]) == ("lenet", "FRI, FRII")
-    assert json.loads(told["preprocessing"]) == classifier.card.preprocessing
+    assert json.loads(told["preprocessing"]) == team.card.members[0].preprocessing
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -49,9 +51,9 @@ def test_antialiased_downsampling_is_written_too(untrained, tmp_path, kind):
     assert write_export(network, tmp_path / "net", kind) <= 1e-5
 
 
-def test_a_torch_file_opens_without_equiradio(classifier, tmp_path):
+def test_a_torch_file_opens_without_equiradio(team, tmp_path):
     path = tmp_path / "net.pt2"
-    write_export(classifier, path, "torch")
+    write_export(team, path, "torch")
     images = 255 * torch.rand(3, 1, 150, 150, generator=torch.Generator().manual_seed(9))
     np.save(tmp_path / "images.npy", images.numpy())
     code = (
@@ -63,23 +65,23 @@ def test_a_torch_file_opens_without_equiradio(classifier, tmp_path):
     )
     places = [str(path), str(tmp_path / "images.npy"), str(tmp_path / "answer.npy")]
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, *places], check=True, capture_output=True)
-    np.testing.assert_allclose(np.load(tmp_path / "answer.npy"), expected(classifier, images), atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "answer.npy"), expected(team, images), atol=1e-5)
 
 
 def test_attention_maps_come_along(trained, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
-    classifier = load(trained("attention"))
-    write_export(classifier, tmp_path / "net.onnx", "onnx")
+    team = load(trained("attention"))
+    write_export(team, tmp_path / "net.onnx", "onnx")
     images = files._some_images(2)
     _, _, *maps = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"images": images.numpy()})
     with torch.inference_mode():
-        right = classifier.network(classifier.preprocess(images)).attention
+        right = team.members[0].network(team.members[0].preprocess(images)).attention
     for found, one in zip(maps, right, strict=True):
         np.testing.assert_allclose(found, one.numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
-def test_a_file_that_answers_otherwise_is_not_kept(classifier, tmp_path, monkeypatch, kind):
+def test_a_file_that_answers_otherwise_is_not_kept(team, tmp_path, monkeypatch, kind):
     right = files.export
 
     def wrong(ours):
@@ -89,26 +91,26 @@ def test_a_file_that_answers_otherwise_is_not_kept(classifier, tmp_path, monkeyp
 
     monkeypatch.setattr(files, "export", wrong)
     with pytest.raises(Refusal, match=r"probabilities differ by .*; expected at most 1e-05"):
-        write_export(classifier, tmp_path / "net", kind)
+        write_export(team, tmp_path / "net", kind)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_written_is_refused(classifier, tmp_path):
+def test_what_cannot_be_written_is_refused(team, tmp_path):
     there = tmp_path / "there.onnx"
     there.write_text("precious")
     with pytest.raises(SettingRefusal, match="exists already; expected a new file"):
-        write_export(classifier, there, "onnx")
+        write_export(team, there, "onnx")
     assert there.read_text() == "precious"
     with pytest.raises(SettingRefusal, match="--to: 'tflite'; expected onnx or torch"):
-        write_export(classifier, tmp_path / "net", "tflite")
+        write_export(team, tmp_path / "net", "tflite")
     with pytest.raises(SettingRefusal, match="cannot be written"):
-        write_export(classifier, there / "net.pt2", "torch")
+        write_export(team, there / "net.pt2", "torch")
 
 
-def test_missing_packages_are_named(classifier, tmp_path, monkeypatch):
+def test_missing_packages_are_named(team, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(SettingRefusal, match=r"--to onnx: no package onnxscript; .*pip install 'equiradio\[onnx\]'"):
-        write_export(classifier, tmp_path / "net.onnx", "onnx")
+        write_export(team, tmp_path / "net.onnx", "onnx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,3 +126,30 @@ def test_the_command_names_the_file_after_the_model(trained, tmp_path, monkeypat
     assert main(["export", str(trained("lenet")), "--to", "jax"]) == 2
     program = torch.export.load(io.BytesIO(Path("lenet.pt2").read_bytes()))
     assert program is not None
+
+
+def test_a_whole_team_is_one_file_that_answers_for_all(untrained, tmp_path):
+    """Mean probabilities at the team's temperature, mean maps; one member by its seed."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    teams = [load(untrained("attention", seed, kernel_size=3), "cpu") for seed in (0, 1)]
+    card = teams[0].card.with_changes(members=[team.card.members[0] for team in teams])
+    both = Team([team.members[0] for team in teams], Calibration(poses=1, temperature=0.5, threshold=0.9), card)
+    assert write_export(both, tmp_path / "team.onnx", "onnx") <= 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "team.onnx", providers=["CPUExecutionProvider"])
+    images = np.random.default_rng(0).integers(0, 255, (2, 1, 150, 150)).astype(np.float32)
+    logits, probabilities, *maps = session.run(None, {"images": images})
+    answers = both.answer(images[:, 0].astype(np.uint8))
+    np.testing.assert_allclose(probabilities, answers.p, atol=1e-5)
+    np.testing.assert_allclose(np.exp(logits), answers.p, atol=1e-5)
+    outputs = both.look(images[:, 0].astype(np.uint8))
+    np.testing.assert_allclose(maps[0], np.mean([output.attention[0].numpy() for output in outputs], 0), atol=1e-3)
+    about = session.get_modelmeta().custom_metadata_map
+    assert (about["seed"], about["temperature"], about["threshold"]) == ("0, 1", "0.5", "0.9")
+
+
+def test_the_command_writes_one_member_by_its_seed(trained, tmp_path, capsys):
+    from equiradio.cli.main import main
+
+    assert main(["export", str(trained("lenet")), "--to", "torch", "--seed", "0", "--out", str(tmp_path / "one.pt2")]) == 0
+    assert main(["export", str(trained("lenet")), "--to", "torch", "--seed", "9", "--out", str(tmp_path / "two.pt2")]) == 2
+    assert capsys.readouterr().err == "--seed: 9; expected one of 0. Choose a member of this team.\n"

@@ -1,167 +1,165 @@
-"""What is chosen on validation answers is found again where it is known, is used as it was chosen, and tells strange skies apart."""
+"""Runs become a team whose answers are those that were chosen and scored; interrupted, it goes on; what does not fit is refused."""
 
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-import calibrate
-import calibration_fit as fitting
-import keep_weights
 from safetensors.numpy import load_file, save_file
 from strange_skies import KINDS
 
-from equiradio.artefacts import shelf as packaged
-from equiradio.artefacts.atomic import write_json
+import equiradio
 from equiradio.artefacts.flags import BITS
-from equiradio.artefacts.shelf import default_name, packaged_card, packaged_names
-from equiradio.artefacts.weights import read_weights
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import team_card_of
+from equiradio.artefacts.team import TeamFolder
+from equiradio.cli.main import main
 from equiradio.datasets.registry import open_data
-from equiradio.errors import RunRefusal
+from equiradio.errors import DataRefusal, RunRefusal
 from equiradio.evaluation.calibration import nll
-from equiradio.inference import member as classifier
-from equiradio.inference import reading as catalogue
-from equiradio.inference.answers import frii
+from equiradio.inference import asking
 from equiradio.inference.team import load
 from equiradio.sky.cutout import to_mirabest
+from equiradio.verbs.calibrate import calibrate
 
 
-@pytest.fixture
-def shelf(trained, sky, tmp_path, monkeypatch):
-    """One packaged LeNet of two members (the same weights twice), calibrated on the simulated sources it was trained on."""
-    run = trained("lenet")
-    card = json.loads((run / "card.json").read_text())
-    folder = tmp_path / "weights" / "lenet"
-    folder.mkdir(parents=True)
-    members = [card | {"seed": seed, "preset": "quick"} for seed in (0, 1)]
+@pytest.fixture(scope="module")
+def runs(trained, tmp_path_factory):
+    """Two runs of different seeds: a training, and the same with other weights."""
+    folder, first = tmp_path_factory.mktemp("runs"), trained("lenet")
     for seed in (0, 1):
-        shutil.copy(next(run.glob("*.safetensors")), folder / f"seed{seed}.safetensors")
-    (folder / "card.json").write_text(json.dumps({"model": "lenet", "members": members}))
-    for module in (packaged, fitting, catalogue, classifier):
-        monkeypatch.setattr(module, "PACKAGED", folder.parent)
-    sources = open_data(str(sky))
-    splits = {"validation": "train", "test": "test"}
-    known = type("Known", (), {"of_split": lambda self, split: sources.of_split(splits[split])})()
-    for module in (calibrate, fitting):
-        monkeypatch.setattr(module, "open_data", lambda name: known)
-    monkeypatch.setattr(fitting, "KEPT", tmp_path / "answers")
-    assert read_weights(folder / "seed0.safetensors", model="lenet", group="none")
-    return folder
+        shutil.copytree(first, folder / f"run{seed}")
+    second = Run(folder / "run1")
+    second.card().with_changes(seed=1).write(second.card_file)
+    settings = second.settings_file.read_text()
+    second.settings_file.write_text(settings.replace("seed = 0", "seed = 1"))
+    weights = {name: value * 1.05 if "weight" in name else value for name, value in load_file(second.weights_file).items()}
+    save_file(weights, second.weights_file, {"model": "lenet", "group": "none"})
+    return [folder / "run0", folder / "run1"]
 
 
-def test_a_card_is_fitted_scored_and_used_as_fitted(shelf, sky, capsys):
-    for split in ("validation", "test"):
-        assert calibrate.ask(split, "lenet", 2, 1e12)
-    fitting.fit("lenet")
-    fitting.score("lenet")
-    card = packaged_card("lenet")
-    assert card["validation"]["nll_after"] <= card["validation"]["nll_before"] + 1e-9
-    assert default_name() == "lenet"
+@pytest.fixture(scope="module")
+def team(runs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("teams") / "lenets"
+    calibrate(runs, out, most_poses=2)
+    return out
+
+
+def test_a_team_answers_as_it_was_scored(team, sky):
+    card = TeamFolder(team).card()
+    assert sorted(path.name for path in team.iterdir()) == ["card.json", "distance.safetensors", "seed0.safetensors", "seed1.safetensors"]
+    assert not team.with_name("lenets.parts").exists()
+    assert card.validation["nll_after"] <= card.validation["nll_before"] + 1e-9
+    assert set(card.nll_by_poses) <= {"1", "2"}
+    opened = equiradio.load(team)
+    assert opened.calibration.calibrated
     sources = open_data(str(sky)).of_split("test")
-    table = load("lenet").classify([*sources.images])
-    p, flags = table["p_frii"].to_numpy(), table["flags"].to_numpy()
+    table = opened.classify(sources.images)
+    p, flags = np.array(table["p_frii"]), np.array(table["flags"])
     assert not (flags & BITS["uncalibrated"]).any()
-    assert nll(sources.labels, p) == pytest.approx(card["test"]["nll_after"], abs=1e-6)
-    assert np.mean(flags & BITS["unusual"] > 0) == pytest.approx(card["test"]["unusual"])
-    assert 1 - np.mean(table["uncertain"].to_numpy(zero_copy_only=False)) == pytest.approx(card["test"]["coverage"])
-    assert "temperature" in load("lenet")._repr_html_()
+    assert nll(sources.labels, p) == pytest.approx(card.test["nll_after"], abs=1e-6)
+    assert np.mean(flags & BITS["unusual"] > 0) == pytest.approx(card.test["unusual"])
+    assert 1 - np.mean(table["uncertain"]) == pytest.approx(card.test["coverage"])
+    assert "temperature" in opened._repr_html_()
 
 
-def test_what_is_beyond_the_reach_is_unusual_and_never_certain(shelf, capsys):
-    calibrate.ask("validation", "lenet", 1, 1e12)
-    fitting.fit("lenet")
-    card = packaged_card("lenet")
+def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_path, monkeypatch):
+    out, right, calls = tmp_path / "team", asking.in_pose, []
+
+    def interrupted(member, images, pose):
+        calls.append(pose)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return right(member, images, pose)
+
+    monkeypatch.setattr(asking, "in_pose", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(runs, out, most_poses=2)
+    assert len(list((tmp_path / "team.parts").glob("*.npz"))) == 2
+    with pytest.raises(RunRefusal, match="answers of a calibration with other poses; expected the same"):
+        calibrate(runs, out, most_poses=1)
+    calls.clear()
+    monkeypatch.setattr(asking, "in_pose", lambda *given: calls.append(given[2]) or right(*given))
+    calibrate(runs, out, most_poses=2)
+    assert json.loads((out / "card.json").read_text()) == json.loads((team / "card.json").read_text())
+    poses = TeamFolder(out).card().poses
+    assert len(calls) == 2 * (2 + poses) - 2  # validation in two poses and test in the chosen, less the two that were there
+
+
+def test_what_is_beyond_the_reach_is_unusual_and_never_certain(team, tmp_path):
+    folder = TeamFolder(shutil.copytree(team, tmp_path / "team"))
+    card = folder.card()
     images = [to_mirabest(make(seed)) for make in KINDS.values() for seed in range(2)]
     for reach, unusual in ((0.0, True), (1e9, False)):
-        card["out_of_distribution"]["reach"], card["threshold"] = reach, 0.5
-        (shelf / "card.json").write_text(json.dumps(card))
-        rows = load("lenet").classify(images).to_pylist()
+        folder.write_card(card.with_changes(out_of_distribution=card.out_of_distribution | {"reach": reach}, threshold=0.5))
+        rows = [*load(folder.path).classify(images)]
         assert [row["flag_names"] for row in rows] == ["no_wcs unusual" if unusual else "no_wcs"] * len(images)
         assert [row["uncertain"] for row in rows] == [unusual] * len(images)
 
 
-def test_weights_calibrated_with_another_recipe_are_refused(shelf):
-    card = packaged_card("lenet")
-    (shelf / "card.json").write_text(json.dumps(card | {"recipe": fitting.RECIPE | {"clip_sigma": 2.5}}))
+def test_a_team_of_another_recipe_is_refused(team, tmp_path):
+    folder = TeamFolder(shutil.copytree(team, tmp_path / "team"))
+    card = folder.card()
+    folder.write_card(card.with_changes(recipe=card.recipe | {"clip_sigma": 2.5}))
     with pytest.raises(RunRefusal, match=r"calibrated on images made with clip_sigma 2.5; expected clip_sigma 3.0\."):
-        load("lenet")
+        load(folder.path)
 
 
-def test_answers_that_are_not_there_are_refused(shelf):
-    with pytest.raises(RunRefusal, match="no answers of all 2 members of lenet on validation"):
-        fitting.fit("lenet")
+@pytest.mark.parametrize(
+    ("spoil", "line"),
+    [
+        (lambda runs: [runs[0], runs[0]], "a second run of seed 0; expected runs of different seeds. Leave one of them out."),
+        (lambda runs: [runs[0], _changed(runs[1], state="training")], "its training is training; expected a finished training. Finish it"),
+        (
+            lambda runs: [runs[0], _changed(runs[1], data_md5="other")],
+            "expected runs of one model, its classes and data. Choose runs alike.",
+        ),
+        (lambda runs: [runs[0], _set(runs[1], "dropout = 0.5", "dropout = 0.25")], "model.dropout 0.5 and 0.25"),
+        (lambda runs: [_changed(runs[0], data_md5="other")], "but the runs were trained on other; expected the same data. Say --data"),
+    ],
+)
+def test_runs_that_do_not_go_together_are_refused(runs, tmp_path, spoil, line):
+    copies = [shutil.copytree(run, tmp_path / run.name) for run in runs]
+    with pytest.raises((RunRefusal, DataRefusal)) as refusal:
+        calibrate(spoil(copies), tmp_path / "team")
+    assert line in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert not (tmp_path / "team").exists()
 
 
-def test_a_known_temperature_is_found_again():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (1, 1, 20_000, 2))
-    labels = (rng.random(20_000) < frii(logits)[0, 0]).astype(int)
-    assert fitting.best_temperature(1.7 * logits, labels) == pytest.approx(1.7, rel=0.05)
+def _changed(run, **changes):
+    folder = Run(run)
+    folder.card().with_changes(**changes).write(folder.card_file)
+    return run
 
 
-def test_the_threshold_is_the_lowest_that_keeps_95_percent_right():
-    p = np.linspace(0.5, 1, 200, endpoint=False)
-    labels = np.ones(200, int)
-    labels[:60:2] = 0  # wrong half of the time below 0.65
-    threshold = fitting.abstention(labels, p)
-    assert labels[p >= threshold].mean() >= 0.95 > labels[p >= threshold - 0.0026].mean()
-    assert fitting.abstention(1 - labels[:1], p[1:2]) in (p[1], 1.0)
+def _set(run, before, after):
+    file = run / "settings.toml"
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after))
+    return run
 
 
-def test_the_reach_leaves_out_three_percent_of_sources_like_the_known():
-    rng = np.random.default_rng(0)
-    known, new = rng.normal(size=(1, 400, 8)) * np.arange(1, 9), rng.normal(size=(4000, 8)) * np.arange(1, 9)
-    known[..., 0] = 0  # a dead feature
-    new[:, 0] = 0
-    centre, precision, reach = fitting.distance(known)
-    away = np.sqrt(fitting.squared_distance(new, centre[0], precision[0]))
-    assert 0.01 < np.mean(away > reach) < 0.06
+def test_a_folder_that_holds_something_is_left_alone(runs, tmp_path, capsys):
+    (tmp_path / "team").mkdir()
+    (tmp_path / "team" / "precious").write_text("kept")
+    assert main(["calibrate", *map(str, runs), "--out", str(tmp_path / "team")]) == 2
+    assert capsys.readouterr().err.endswith("holds something already; expected a new or an empty folder. Choose another --out.\n")
+    assert (tmp_path / "team" / "precious").read_text() == "kept"
+    assert main(["calibrate", str(runs[0]), "--out", str(tmp_path / "new"), "--poses", "3"]) == 2
+    assert "--poses: 3; expected one of 1, 2, 4, 8." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [name for name in packaged_names() if "temperature" in packaged_card(name)])
-def test_packaged_weights_are_not_sure_of_strange_skies(name):
+def test_the_command_says_what_it_chose(runs, tmp_path, capsys):
+    assert main(["calibrate", str(runs[0]), "--out", str(tmp_path / "alone"), "--poses", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "negative log-likelihood" in shown
+    assert "1 poses, temperature " in shown
+    assert load(tmp_path / "alone").calibration.poses == 1
+
+
+@pytest.mark.parametrize("name", ["c4-attention", "c8-attention"])
+def test_packaged_teams_are_not_sure_of_strange_skies(name):
+    assert team_card_of(name).calibrated
     images = [to_mirabest(make(seed)) for make in KINDS.values() for seed in range(2)]
-    rows = load(name).classify(images).to_pylist()
-    assert [row["uncertain"] for row in rows] == [True] * len(images)
-
-
-def test_answers_are_those_of_the_weights_that_gave_them(shelf):
-    """A member that was trained anew is asked anew, wherever it stands."""
-    calibrate.ask("validation", "lenet", 1, 1e12)
-    before = fitting.kept("lenet", "validation", 24)[0]
-    path = shelf / "seed1.safetensors"
-    changed = {name: value * 1.5 if "weight" in name else value for name, value in load_file(path).items()}
-    save_file(changed, path, {"model": "lenet", "group": "none"})
-    with pytest.raises(RunRefusal, match="no answers of all 2 members"):
-        fitting.kept("lenet", "validation", 24)
-    calibrate.ask("validation", "lenet", 1, 1e12)
-    after = fitting.kept("lenet", "validation", 24)[0]
-    assert np.array_equal(after[0], before[0])
-    assert not np.allclose(after[1], before[1])
-
-
-def test_weights_are_kept_beside_those_that_are_there(trained, tmp_path, monkeypatch):
-    """Runs that go on are left out; what was calibrated stays while the members do."""
-    monkeypatch.chdir(tmp_path)
-    run = Path("runs/lenet-mirabest-fast-seed0")
-    shutil.copytree(trained("lenet"), run)
-    Path("runs/lenet-mirabest-fast-seed1").mkdir()
-    Path("runs/lenet-mirabest-fast-seed0.lock").touch()
-    with pytest.raises(SystemExit, match="no finished run"):
-        keep_weights.main(["attention"])
-    keep_weights.main(["lenet"])
-    file = keep_weights.PACKAGED / "lenet" / "card.json"
-    card = json.loads(file.read_text())
-    assert [member["seed"] for member in card["members"]] == [0]
-    write_json(file, card | {"temperature": 1.1})
-    keep_weights.main(["lenet"])
-    assert json.loads(file.read_text())["temperature"] == 1.1
-    write_json(run / "card.json", json.loads((run / "card.json").read_text()) | {"seed": 4})
-    keep_weights.main(["lenet"])
-    card = json.loads(file.read_text())
-    assert ([member["seed"] for member in card["members"]], "temperature" in card) == ([0, 4], False)
+    assert load(name).classify(images)["uncertain"] == [True] * len(images)

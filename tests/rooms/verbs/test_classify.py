@@ -17,19 +17,18 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from sky_files import damaged, header, sky, write
 
-from equiradio.artefacts.catalogue import read_texts
+from equiradio.artefacts.catalogue import catalogue_schema, read_texts
 from equiradio.artefacts.flags import BITS
 from equiradio.cli.main import main
 from equiradio.cli.progress import print_table
 from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal
 from equiradio.inference import reading
-from equiradio.inference.evidence import evidence, margin, on_sky
-from equiradio.inference.team import load
-from equiradio.verbs import classify as study
+from equiradio.inference.evidence import evidence, margins, on_sky
+from equiradio.inference.team import Team, load
+from equiradio.labels import FANAROFF_RILEY
+from equiradio.verbs import classify as room
 from equiradio.verbs.classify_job import map_names
 from equiradio.verbs.sky_maps import write_maps
 
@@ -44,17 +43,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def classifier(trained):
+def team(trained):
     return load(trained("lenet"))
 
 
-def test_every_form_holds_the_same_table(classifier, folder, tmp_path):
-    files = study.image_files([folder])
-    table = study.classify(classifier, files)
-    assert table.schema.names == CATALOGUE.names
+def test_every_form_holds_the_same_table(team, folder, tmp_path):
+    files = room.image_files([folder])
+    table = room.classify(team, files)
+    assert table.schema.names == catalogue_schema().names
     for suffix in ("parquet", "csv", "fits", "vot"):
         out = tmp_path / f"c.{suffix}"
-        study.classify(classifier, files, out=out)
+        room.classify(team, files, out=out)
         read = (
             Table.read(out, format={"vot": "votable", "csv": "ascii.csv"}.get(suffix, suffix))
             if suffix != "parquet"
@@ -65,92 +64,96 @@ def test_every_form_holds_the_same_table(classifier, folder, tmp_path):
         assert not (tmp_path / f"c.{suffix}.parts").exists()
     votable = Table.read(tmp_path / "c.vot")
     assert (str(votable["ra_deg"].unit), votable["ra_deg"].meta["ucd"]) == ("deg", "pos.eq.ra;meta.main")
-    assert (tmp_path / "c.vot").read_text().count('ucd="') == len(CATALOGUE)
+    assert (tmp_path / "c.vot").read_text().count('ucd="') == len(catalogue_schema())
 
 
-def test_bad_files_have_a_row_each_and_the_others_their_answer(classifier, folder, tmp_path):
+def test_bad_files_have_a_row_each_and_the_others_their_answer(team, folder, tmp_path):
     bad = damaged(tmp_path)
     files = [folder / "J00.fits", *(path for path, _ in bad.values()), folder / "J01.fits"]
-    rows = study.classify(classifier, files).to_pylist()
+    rows = room.classify(team, files).to_pylist()
     assert [row["flags"] & BITS[flag] > 0 for row, (_, flag) in zip(rows[1:-1], bad.values(), strict=True)] == [True] * len(bad)
     assert all(row["label"] == "" and row["uncertain"] and np.isnan(row["p_frii"]) for row in rows[1:-1])
     assert {rows[0]["label"], rows[-1]["label"]} <= {"FRI", "FRII"}
     assert rows[0]["p_frii_low"] <= rows[0]["p_frii"] <= rows[0]["p_frii_high"]
 
 
-def test_a_bad_file_alone_is_refused(classifier, tmp_path):
+def test_a_bad_file_alone_is_refused(team, tmp_path):
     with pytest.raises(ImageRefusal, match="0 bytes"):
-        study.classify(classifier, [damaged(tmp_path)["empty"][0]])
+        room.classify(team, [damaged(tmp_path)["empty"][0]])
 
 
-def test_ten_thousand_files_with_a_hundred_broken_ones(classifier, monkeypatch, tmp_path):
+def test_ten_thousand_files_with_a_hundred_broken_ones(team, monkeypatch, tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (150, 150), dtype=np.uint8)
     whole, broken = tmp_path / "a.npy", tmp_path / "b.npy"
     np.save(whole, image)
     broken.write_bytes(whole.read_bytes()[:500])
     files = [broken if number % 100 == 7 else whole for number in range(10_000)]
-    monkeypatch.setattr(study, "BATCH", 500)
+    monkeypatch.setattr(room, "BATCH", 500)
     monkeypatch.setattr(reading.batches, "__defaults__", (500,))
     answer = reading.answer
-    monkeypatch.setattr(reading, "answer", lambda c, k, images: repeated(answer(c, k, images[:1]), len(images)))  # the same image
-    study.classify(classifier, files, out=tmp_path / "many.parquet")
+    monkeypatch.setattr(
+        reading, "answer", lambda team, choice, images, why: repeated(answer(team, choice, images[:1]), len(images))
+    )  # the same image
+    room.classify(team, files, out=tmp_path / "many.parquet")
     table = pq.read_table(tmp_path / "many.parquet")
     assert len(table) == 10_000
     assert sum(flags & BITS["damaged"] > 0 for flags in table["flags"].to_pylist()) == 100
 
 
 def repeated(answers, count):
-    return type(answers)(*(np.repeat(getattr(answers, name), count, axis=0) for name in answers.__dataclass_fields__))
+    columns = [name for name in answers.__dataclass_fields__ if name != "evidence"]
+    return type(answers)(*(np.repeat(getattr(answers, name), count, axis=0) for name in columns), evidence=[None] * count)
 
 
-def test_an_interrupted_run_goes_on(trained, classifier, folder, tmp_path, monkeypatch, capsys):
-    files, out = study.image_files([folder]), tmp_path / "c.parquet"
+def test_an_interrupted_run_goes_on(trained, team, folder, tmp_path, monkeypatch, capsys):
+    files, out = room.image_files([folder]), tmp_path / "c.parquet"
     calls = []
 
-    def stops(*arguments):
+    def stops(*arguments, **options):
         if calls:
             raise KeyboardInterrupt
         calls.append(1)
-        return answered(*arguments)
+        return answered(*arguments, **options)
 
-    answered = study.answered
-    monkeypatch.setattr(study, "answered", stops)
+    answered = room.answered
+    monkeypatch.setattr(room, "answered", stops)
     assert main(["classify", str(folder), "--model", str(trained("lenet")), "--out", str(tmp_path / "door.csv")]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "Interrupted. Run the same command with --resume to go on."
     calls.clear()
     with pytest.raises(KeyboardInterrupt):
-        study.classify(classifier, files, out=out)
+        room.classify(team, files, out=out)
     assert not out.exists()
     assert len(list((tmp_path / "c.parquet.parts").glob("*.parquet"))) == 1
-    monkeypatch.setattr(study, "answered", answered)
+    monkeypatch.setattr(room, "answered", answered)
     with pytest.raises(RunRefusal, match="Add --resume"):
-        study.classify(classifier, files, out=out)
+        room.classify(team, files, out=out)
     with pytest.raises(RunRefusal, match="another files, list"):
-        study.classify(classifier, files[:-1], out=out, resume=True)
+        room.classify(team, files[:-1], out=out, resume=True)
     seen = []
-    study.classify(classifier, files, out=out, resume=True, progress=lambda what, done, total: seen.append(done))
+    room.classify(team, files, out=out, resume=True, progress=lambda what, done, total: seen.append(done))
     assert seen == [16, 20]
-    assert repr(pq.read_table(out).to_pylist()) == repr(study.classify(classifier, files).to_pylist())  # nan equals nan in words
+    assert repr(pq.read_table(out).to_pylist()) == repr(room.classify(team, files).to_pylist())  # nan equals nan in words
 
 
 STOPS_AFTER_TWO_PARTS = """
 import sys, time
-from equiradio.verbs import classify as study
-write = study.write_table
+from equiradio.labels import FANAROFF_RILEY
+from equiradio.verbs import classify as room
+write = room.write_table
 def slow(table, path):
     write(table, path)
     if path.name == "000001.parquet":
         (path.parent / ".000002.parquet.torn.parquet").write_bytes(b"PAR1")
         print("two", flush=True)
         time.sleep(600)
-study.write_table = slow
+room.write_table = slow
 from equiradio.cli.main import main
 main(sys.argv[1:])
 """
 
 
 def test_a_killed_run_goes_on(trained, folder, tmp_path, capsys):
-    run, files = str(trained("lenet")), [str(path) for path in study.image_files([folder]) * 2]
+    run, files = str(trained("lenet")), [str(path) for path in room.image_files([folder]) * 2]
     whole, out = tmp_path / "whole.parquet", tmp_path / "c.parquet"
     assert main(["classify", *files, "--model", run, "--out", str(whole)]) == 0
     words = ["classify", *files, "--model", run, "--out", str(out)]
@@ -171,49 +174,49 @@ def test_a_killed_run_goes_on(trained, folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "fits", "vot"])
-def test_a_finished_catalogue_is_taken_for_done_only_where_it_is_the_one_asked_for(classifier, trained, folder, tmp_path, suffix):
-    files, out, maps = study.image_files([folder])[:3], tmp_path / f"c.{suffix}", tmp_path / "maps"
-    study.classify(classifier, files, out=out)
+def test_a_finished_catalogue_is_taken_for_done_only_where_it_is_the_one_asked_for(team, trained, folder, tmp_path, suffix):
+    files, out, maps = room.image_files([folder])[:3], tmp_path / f"c.{suffix}", tmp_path / "maps"
+    room.classify(team, files, out=out)
     written = out.read_bytes()
-    study.classify(classifier, files, out=out, resume=True)
+    room.classify(team, files, out=out, resume=True)
     with pytest.raises(RunRefusal, match="3 files that are not these 2"):
-        study.classify(classifier, files[1:], out=out, resume=True)
+        room.classify(team, files[1:], out=out, resume=True)
     with pytest.raises(RunRefusal, match="answers of lenet"):
-        study.classify(load(trained("attention")), files, out=out, resume=True)
+        room.classify(load(trained("attention")), files, out=out, resume=True)
     with pytest.raises(RunRefusal, match="no maps of 3 of 3 sources"):
-        study.classify(classifier, files, out=out, maps=maps, resume=True)
+        room.classify(team, files, out=out, maps=maps, resume=True)
     assert out.read_bytes() == written
-    study.classify(classifier, files, out=out, maps=maps)
-    study.classify(classifier, files, out=out, maps=maps, resume=True)
+    room.classify(team, files, out=out, maps=maps)
+    room.classify(team, files, out=out, maps=maps, resume=True)
     out.write_bytes(b"nothing of the kind")
     with pytest.raises(RunRefusal, match="no catalogue of ours"):
-        study.classify(classifier, files, out=out, resume=True)
+        room.classify(team, files, out=out, resume=True)
 
 
-def test_parts_of_a_run_in_other_digits_or_without_maps_are_not_gone_on_with(classifier, trained, folder, tmp_path, monkeypatch):
-    files, out = study.image_files([folder]), tmp_path / "c.csv"
-    once = [study.answered]
+def test_parts_of_a_run_in_other_digits_or_without_maps_are_not_gone_on_with(team, trained, folder, tmp_path, monkeypatch):
+    files, out = room.image_files([folder]), tmp_path / "c.csv"
+    once = [room.answered]
     with monkeypatch.context() as patch:
-        patch.setattr(study, "answered", lambda *arguments: once.pop()(*arguments))
+        patch.setattr(room, "answered", lambda *arguments, **options: once.pop()(*arguments, **options))
         with pytest.raises(IndexError):
-            study.classify(classifier, files, out=out)
+            room.classify(team, files, out=out)
     with pytest.raises(RunRefusal, match="another precision;"):
-        study.classify(load(trained("lenet"), precision="bf16"), files, out=out, resume=True)
+        room.classify(load(trained("lenet"), precision="bf16"), files, out=out, resume=True)
     with pytest.raises(RunRefusal, match="another maps;"):
-        study.classify(classifier, files, out=out, maps=tmp_path / "maps", resume=True)
-    (tmp_path / "c.csv.parts" / "plan.json").unlink()
+        room.classify(team, files, out=out, maps=tmp_path / "maps", resume=True)
+    (tmp_path / "c.csv.parts" / "job.json").unlink()
     with pytest.raises(RunRefusal, match="another model, precision"):
-        study.classify(classifier, files, out=out, resume=True)
+        room.classify(team, files, out=out, resume=True)
 
 
-def test_a_refused_file_leaves_no_parts_in_the_way(classifier, folder, tmp_path):
+def test_a_refused_file_leaves_no_parts_in_the_way(team, folder, tmp_path):
     with pytest.raises(ImageRefusal, match="no such file"):
-        study.classify(classifier, [tmp_path / "gone.fits"], out=tmp_path / "c.csv")
+        room.classify(team, [tmp_path / "gone.fits"], out=tmp_path / "c.csv")
     assert not list(tmp_path.iterdir())
-    study.classify(classifier, [folder / "J00.fits"], out=tmp_path / "c.csv")
+    room.classify(team, [folder / "J00.fits"], out=tmp_path / "c.csv")
 
 
-def test_images_are_never_written_over(classifier, folder, tmp_path):
+def test_images_are_never_written_over(team, folder, tmp_path):
     place = tmp_path / "images"
     place.mkdir()
     image, other = (Path(shutil.copy(folder / name, place)) for name in ("J00.fits", "J01.fits"))
@@ -224,16 +227,16 @@ def test_images_are_never_written_over(classifier, folder, tmp_path):
     for asked in (image, link, behind / "J00.fits"):
         for maps in (place, behind, place / ".." / "images"):
             with pytest.raises(SettingRefusal, match="holds images"):
-                study.classify(classifier, [asked], maps=maps)
+                room.classify(team, [asked], maps=maps)
         for out in (image, other, behind / "J00.fits"):
             with pytest.raises(SettingRefusal, match="is an image"):
-                study.classify(classifier, [asked], out=out)
+                room.classify(team, [asked], out=out)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
-    study.classify(classifier, [image], out=tmp_path / "c.fits", maps=place / "maps")
-    study.classify(classifier, [image], out=tmp_path / "c.fits")  # a catalogue may be replaced
+    room.classify(team, [image], out=tmp_path / "c.fits", maps=place / "maps")
+    room.classify(team, [image], out=tmp_path / "c.fits")  # a catalogue may be replaced
 
 
-def test_file_names_that_are_not_ascii_or_no_text_at_all(classifier, folder, tmp_path, capsys):
+def test_file_names_that_are_not_ascii_or_no_text_at_all(team, folder, tmp_path, capsys):
     names = ["größe [v2].fits", os.fsdecode(b"gal\xed.fits"), os.fsdecode(b"gal\xee.fits")]
     try:
         files = [Path(shutil.copy(folder / "J00.fits", tmp_path / name)) for name in names]
@@ -241,8 +244,8 @@ def test_file_names_that_are_not_ascii_or_no_text_at_all(classifier, folder, tmp
         pytest.skip("this file system holds no such names")
     for suffix in ("parquet", "csv", "fits", "vot"):
         out = tmp_path / f"c.{suffix}"
-        study.classify(classifier, files, out=out, maps=tmp_path / "maps")
-        study.classify(classifier, files, out=out, maps=tmp_path / "maps", resume=True)
+        room.classify(team, files, out=out, maps=tmp_path / "maps")
+        room.classify(team, files, out=out, maps=tmp_path / "maps", resume=True)
         told = read_texts(out, ["source_id"])["source_id"]
         assert told == ["gr\\xf6\\xdfe [v2]" if suffix == "fits" else "größe [v2]", "gal?", "gal?"]
     assert sorted(path.name for path in (tmp_path / "maps").glob("*.fits")) == ["gal?-1.fits", "gal?-2.fits", "größe [v2].fits"]
@@ -255,14 +258,14 @@ def test_maps_are_named_like_their_source_and_each_has_its_own():
     assert map_names([Path(name) for name in ("a-1.fits", "a.fits", "b/a.png", "c.fits")]) == ["a-1", "a-1-1", "a-2", "c"]
 
 
-def test_a_file_that_vanishes_during_the_run_has_its_row(classifier, folder, tmp_path):
-    files = [*study.image_files([folder]) * 2, Path(shutil.copy(folder / "J00.fits", tmp_path / "victim.fits"))]
-    rows = study.classify(classifier, files, progress=lambda what, done, total: done == 16 and files[-1].unlink()).to_pylist()
+def test_a_file_that_vanishes_during_the_run_has_its_row(team, folder, tmp_path):
+    files = [*room.image_files([folder]) * 2, Path(shutil.copy(folder / "J00.fits", tmp_path / "victim.fits"))]
+    rows = room.classify(team, files, progress=lambda what, done, total: done == 16 and files[-1].unlink()).to_pylist()
     assert rows[-1]["flag_names"] == "missing"
     assert all(row["label"] for row in rows[:-1])
 
 
-def test_memory_does_not_grow_with_the_number_of_files(classifier, folder, tmp_path, monkeypatch):
+def test_memory_does_not_grow_with_the_number_of_files(team, folder, tmp_path, monkeypatch):
     """Of 1,000 cutouts never more are alive than the batch at work, the one being read and the one before."""
     alive, most = [0], [0]
 
@@ -275,15 +278,15 @@ def test_memory_does_not_grow_with_the_number_of_files(classifier, folder, tmp_p
 
     one, answer = reading.read_cutout(folder / "J00.fits"), reading.answer
     monkeypatch.setattr(reading, "read_any", counted)
-    monkeypatch.setattr(reading, "answer", lambda c, k, images: repeated(answer(c, k, images[:1]), len(images)))
-    study.classify(classifier, [folder / "J00.fits"] * 1000, out=tmp_path / "c.parquet")
+    monkeypatch.setattr(reading, "answer", lambda team, chosen, images, why: repeated(answer(team, chosen, images[:1]), len(images)))
+    room.classify(team, [folder / "J00.fits"] * 1000, out=tmp_path / "c.parquet")
     assert pq.read_metadata(tmp_path / "c.parquet").num_rows == 1000
     assert most[0] <= 4 * reading.BATCH
 
 
 def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
     path = write(tmp_path / "a.fits", sky(400, 1.5, at=(40, 25)), header(400, 1.5, turn_deg=20))
-    row = study.classify(load(trained("attention")), [path], maps=tmp_path / "maps").to_pylist()[0]
+    row = room.classify(load(trained("attention")), [path], maps=tmp_path / "maps").to_pylist()[0]
     with fits.open(tmp_path / "maps" / "a.fits", checksum=True) as hdus:
         assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3", "NETWORK", "EVIDENCE"]
         assert np.all(WCS(hdus["EVIDENCE"].header).wcs.crval == WCS(hdus["ATTENTION"].header).wcs.crval)
@@ -300,26 +303,27 @@ def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
 
 def test_evidence_is_each_source_s_own_and_adds_up_to_its_margin(untrained, folder, tmp_path):
     """Of an ensemble, in the second batch as in the first, whatever poses are asked for after the first."""
-    members = [load(untrained("attention", seed=seed, kernel_size=3)) for seed in (0, 1)]
-    ensemble = load(untrained("attention", seed=0, kernel_size=3))
-    ensemble.members = [ensemble, members[1]]
-    study.classify(ensemble, study.image_files([folder]), out=tmp_path / "c.csv", maps=tmp_path / "maps")
+    teams = [load(untrained("attention", seed=seed, kernel_size=3)) for seed in (0, 1)]
+    members = [team.members[0] for team in teams]
+    room.classify(
+        Team(members, teams[0].calibration, teams[0].card), room.image_files([folder]), out=tmp_path / "c.csv", maps=tmp_path / "maps"
+    )
     for name in ("J00", "J15", "J16", "J19"):
         with fits.open(tmp_path / "maps" / f"{name}.fits") as hdus:
             found, image = hdus["EVIDENCE"], hdus["NETWORK"].data[None]
-            margins, planes = [], []
+            sums, planes = [], []
             for member in members:
-                parts, constant = evidence(member, image)
-                margins.append(float(margin(parts, constant)[0]))
-                planes.append(on_sky(parts, 152)[0].numpy())
-            assert found.header["MARGIN"] == pytest.approx(np.mean(margins), rel=1e-4)
+                apart = evidence(member, image)
+                sums.append(float(margins(apart)[0, 1]))
+                planes.append(on_sky([part.toward(np.ones(1, int)) for part in apart.parts], 152)[0].numpy())
+            assert found.header["MARGIN"] == pytest.approx(np.mean(sums), rel=1e-4)
             assert found.header["CONSTANT"] + found.data.sum(dtype=float) == pytest.approx(found.header["MARGIN"], rel=1e-4)
             np.testing.assert_allclose(found.data, np.mean(planes, 0), rtol=1e-3, atol=1e-3 * abs(found.data).max())
 
 
 def test_networks_whose_answer_is_no_sum_over_pixels_have_no_evidence(untrained, folder, tmp_path):
     for number, model in enumerate((untrained("lenet"), untrained("attention", kernel_size=3, head_relu=True))):
-        study.classify(load(model), [folder / "J00.fits"], maps=tmp_path / str(number))
+        room.classify(load(model), [folder / "J00.fits"], maps=tmp_path / str(number))
         with fits.open(tmp_path / str(number) / "J00.fits") as hdus:
             assert "EVIDENCE" not in hdus
 
@@ -330,7 +334,7 @@ def test_a_map_is_on_the_sky_of_its_source(tmp_path, turn_deg):
     path = write(tmp_path / "a.fits", sky(at=(40, 25)), header(turn_deg=turn_deg))
     cutout, whole = reading.read_cutout(path), fits.PrimaryHDU(fits.getdata(path), fits.getheader(path))
     row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "model": "m", "flags": 0}
-    write_maps(tmp_path, "m", cutout, (cutout.image / np.float32(255))[None], row | {"flag_names": ""})
+    write_maps(tmp_path, "m", cutout, (cutout.image / np.float32(255))[None], row | {"flag_names": ""}, FANAROFF_RILEY)
     with fits.open(tmp_path / "m.fits") as hdus:
         spots = []
         for hdu in (hdus["ATTENTION"], whole):

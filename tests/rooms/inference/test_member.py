@@ -12,7 +12,8 @@ from equiradio.compute.device import choose_device, choose_precision
 from equiradio.compute.poses import draw_poses, show
 from equiradio.datasets.registry import open_data
 from equiradio.errors import RunRefusal, SettingRefusal
-from equiradio.inference.member import chunks, load
+from equiradio.inference.member import chunks
+from equiradio.inference.team import load
 from equiradio.models.registry import build
 from equiradio.training import fit
 
@@ -20,6 +21,12 @@ from equiradio.training import fit
 @pytest.fixture(scope="module")
 def images(sky):
     return open_data(str(sky)).of_split("test").images
+
+
+def one(folder):
+    """The lone member of a run."""
+    (member,) = load(folder, "cpu").members
+    return member
 
 
 def refused(run, kind=RunRefusal):
@@ -34,53 +41,56 @@ def test_saved_and_reloaded_answers_the_same(tiny, tmp_path, monkeypatch, images
     built = []
     monkeypatch.setattr(fit, "build", lambda *a, **k: built.append(build(*a, **k)) or built[-1])
     run = fit.train(tiny("attention", epochs=1, batch_size=12), tmp_path / "run", device="cpu")
-    classifier = load(run.folder)
-    sky = classifier.preprocess(torch.from_numpy(images)[:, None])
+    member = one(run.folder)
+    sky = member.preprocess(torch.from_numpy(images)[:, None])
     with torch.inference_mode():
-        assert torch.equal(built[0].eval()(sky).logits, classifier.look(images).logits)
+        assert torch.equal(built[0].eval()(sky).logits, member.look(images).logits)
 
 
-def test_the_public_names_are_these(trained, images):
-    classifier = equiradio.load(trained("lenet"))
-    assert isinstance(classifier, equiradio.Classifier)
+def test_the_public_names_are_these(trained):
+    team = equiradio.load(trained("lenet"))
+    assert isinstance(team, equiradio.Team)
     assert equiradio.train is fit.train
-    assert classifier.card.model == "lenet"
-    assert classifier.group is None
-    assert equiradio.load(str(trained("c4-attention"))).group.name == "C4"
-    assert not classifier.network.training
+    assert equiradio.Settings().training.preset == "fast"
+    assert equiradio.open_data is open_data
+    assert "c4-attention" in equiradio.list_models()
+    assert (team.model, team.labels.names, len(team.members)) == ("lenet", ("FRI", "FRII"), 1)
+    assert team.members[0].group is None
+    assert equiradio.load(str(trained("c4-attention"))).members[0].group.name == "C4"
+    assert not team.members[0].network.training
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = equiradio.nothing
 
 
 def test_a_pose_is_shown_before_it_is_normalised(trained, images):
-    classifier = load(trained("lenet"))
+    member = one(trained("lenet"))
     poses = draw_poses(0, 2, np.arange(len(images)), np.ones(len(images), int))
-    by_hand = classifier.preprocess(show(torch.from_numpy(images), poses.matrices()))
+    by_hand = member.preprocess(show(torch.from_numpy(images), poses.matrices()))
     with torch.inference_mode():
-        assert torch.equal(classifier.network(by_hand).logits, classifier.look(images, poses).logits)
+        assert torch.equal(member.network(by_hand).logits, member.look(images, poses).logits)
 
 
 def test_raw_pixels_are_fed_only_where_asked(trained, images):
-    classifier = load(trained("lenet"))
+    member = one(trained("lenet"))
     with torch.inference_mode():
-        raw = classifier.network(torch.from_numpy(images)[:, None].float()).logits
-    assert torch.equal(classifier.look(images, raw=True).logits, raw)
-    assert not torch.allclose(classifier.look(images).logits, raw)
+        raw = member.network(torch.from_numpy(images)[:, None].float()).logits
+    assert torch.equal(member.look(images, raw=True).logits, raw)
+    assert not torch.allclose(member.look(images).logits, raw)
 
 
 @pytest.mark.parametrize("model", ["attention", "c4-attention"])
 def test_an_image_alone_answers_as_in_company(trained, images, model):
-    classifier = load(trained(model))
-    together = classifier.look(images)
-    alone = classifier.look(images[2:3])
+    member = one(trained(model))
+    together = member.look(images)
+    alone = member.look(images[2:3])
     assert_close(alone.logits, together.logits[2:3], rtol=0, atol=1e-4)
-    for one, many in zip(alone.attention, together.attention, strict=True):
-        assert_close(one, many[2:3], rtol=0, atol=1e-3)
+    for single, many in zip(alone.attention, together.attention, strict=True):
+        assert_close(single, many[2:3], rtol=0, atol=1e-3)
 
 
 def test_a_trained_c4_network_turns_with_the_sky(trained, images):
-    classifier = load(trained("c4-attention"))
-    plain, turned = classifier.look(images), classifier.look(np.rot90(images, 1, (1, 2)))
+    member = one(trained("c4-attention"))
+    plain, turned = member.look(images), member.look(np.rot90(images, 1, (1, 2)))
     assert_close(turned.logits, plain.logits, rtol=0, atol=1e-4)
     for after, before in zip(turned.attention, plain.attention, strict=True):
         assert_close(after, torch.rot90(before, 1, (-2, -1)), rtol=0, atol=1e-3)
@@ -88,10 +98,10 @@ def test_a_trained_c4_network_turns_with_the_sky(trained, images):
 
 def test_half_precision_weights_open_as_single(copy_of, images):
     run = Run(copy_of("lenet"))
-    before = load(run.folder).look(images).logits
+    before = one(run.folder).look(images).logits
     state = {name: value.half() for name, value in read_weights(run.weights_file, model="lenet", group="none").items()}
     write_weights(run.weights_file, state, model="lenet", group="none")
-    after = load(run.folder)
+    after = one(run.folder)
     assert {weight.dtype for weight in after.network.parameters()} == {torch.float32}
     assert_close(after.look(images).logits, before, rtol=0, atol=1e-2)
 
@@ -148,7 +158,7 @@ def test_weights_of_another_group_or_model_are_refused(copy_of):
 
 def test_what_is_no_run_is_refused(tmp_path):
     assert refused(tmp_path / "none") == (
-        f"{tmp_path / 'none'}: no such folder; expected the folder of a training. Train first, or correct the path."
+        f"{tmp_path / 'none'}: no such folder; expected the folder of a training or a team. Train first, or correct the path."
     )
     assert "no settings.toml in it" in refused(tmp_path)
 
@@ -164,23 +174,23 @@ def test_devices_and_precisions(monkeypatch):
     assert choose_precision("float32", "cpu") == "float32"
 
 
-def seen_by(classifier, images):
+def seen_by(member, images):
     """Is TF32, cuDNN's default, allowed while the network is asked?"""
     seen = []
-    with classifier.network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.conv.fp32_precision == "tf32")):
-        classifier.look(images)
+    with member.network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.conv.fp32_precision == "tf32")):
+        member.look(images)
     return seen
 
 
 @pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="PyTorch before 2.9 does not tell")
 def test_float32_is_not_rounded_on_a_gpu(trained, images):
-    classifier = load(trained("attention"))
+    member = one(trained("attention"))
     assert torch.backends.cudnn.allow_tf32
-    assert seen_by(classifier, images[:1]) == [False]
+    assert seen_by(member, images[:1]) == [False]
     assert torch.backends.cudnn.allow_tf32  # as before
     try:
         torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.rnn.fp32_precision = "tf32", "ieee"  # somebody's own choice
-        assert seen_by(classifier, images[:1]) == [True]
+        assert seen_by(member, images[:1]) == [True]
     finally:
         torch.backends.cudnn.conv.fp32_precision = torch.backends.cudnn.rnn.fp32_precision = "tf32"
     assert torch.backends.cudnn.allow_tf32

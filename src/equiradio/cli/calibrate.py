@@ -1,0 +1,52 @@
+"""The verb ``calibrate``."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from equiradio.cli.interruption import Interrupted
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON
+
+
+def calibrate(
+    runs: list[Path] = typer.Argument(help="Finished runs that differ in nothing but their seed.", metavar="RUN...", show_default=False),
+    out: Path = typer.Option(..., "--out", help="The team's folder, new.", show_default=False),
+    data: str = typer.Option(None, "--data", help="A data set; default the one that the runs were trained on.", show_default=False),
+    poses: int = typer.Option(8, "--poses", help="At most so many poses are tried: 1, 2, 4 or 8."),
+    device: str = DEVICE,
+    data_dir: Path = DATA_DIR,
+    as_json: bool = JSON,
+) -> None:
+    """Make a team of runs: poses, temperature, threshold and reach chosen on validation, the test split looked at once.
+
+    Example: equiradio calibrate runs/c4-attention-mirabest-fast-seed* --out teams/c4
+    """
+    from equiradio.cli.progress import bars, print_table
+    from equiradio.compute.device import choose_device
+    from equiradio.verbs.calibrate import calibrate as run_calibration
+
+    try:
+        with bars() as step:
+            card = run_calibration(runs, out, data=data, most_poses=poses, data_dir=data_dir, device=choose_device(device), progress=step)
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted. Answers are kept in {out}.parts; run the same command to go on.") from None
+    if as_json:
+        typer.echo(json.dumps(card.as_json(), indent=2))
+        return
+    print_table(("", "validation", "test"), _rows(card.validation, card.test), f"{card.model}, {len(card.members)} members")
+    typer.echo(f"{card.poses} poses, temperature {card.temperature:.3f}, abstains below {card.threshold:.3f}")
+    typer.echo(f"{out}: open it by --model {out}, or equiradio.load('{out}')")
+
+
+def _rows(validation: dict, test: dict) -> list[list[str]]:
+    number = lambda value: "-" if value is None else f"{value:.3f}"
+    score = lambda part: number(test.get(part, {}).get("accuracy", {}).get("value"))
+    return [
+        ["sources", str(validation["sources"]), str(test.get("all", {}).get("sources", "-"))],
+        ["accuracy", number(validation["accuracy"]), score("all")],
+        ["negative log-likelihood", number(validation["nll_after"]), number(test.get("nll_after"))],
+        ["expected calibration error", number(validation["ece_after"]), number(test.get("ece"))],
+        ["share answered", number(validation["coverage"]), number(test.get("coverage"))],
+        ["right of these", number(validation["selective_accuracy"]), score("answered")],
+    ]

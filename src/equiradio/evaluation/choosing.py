@@ -1,0 +1,106 @@
+"""What is chosen for a team on validation: poses, temperature, threshold, and how far the features of known sources reach.
+
+Everything here is arithmetic on answers: logits (members, poses, sources, classes) and features (members, sources, features).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from equiradio.evaluation.calibration import is_right, nll, top_probability
+
+SELECTIVE = 0.95  # accuracy wanted of the sources that are not abstained from
+FLAGGED = 3.0  # percent of cross-fitted validation sources beyond the reach, so that a test split of 153 stays below 5
+WORTH = 0.005  # nats of validation likelihood that more poses must win to be worth their time
+POSES = (1, 2, 4, 8)  # numbers of poses that are tried
+FOLDS = 10
+
+
+def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Softmax of logits (..., classes) over a temperature."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    with np.errstate(over="ignore"):
+        if scaled.shape[-1] == 2:  # by the difference alone: exact where both are large
+            second = 1 / (1 + np.exp(scaled[..., 0] - scaled[..., 1]))
+            return np.stack([1 - second, second], -1)
+        powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Of lowest negative log-likelihood of the mean over member and pose; between exp(-2) and exp(2)."""
+    from scipy.optimize import minimize_scalar
+
+    loss = lambda log_t: nll(labels, probabilities(logits, float(np.exp(log_t))).mean((0, 1)))
+    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+
+
+class Poses(NamedTuple):
+    """How many poses, the temperature that goes with them, and the likelihood of every number of poses that was asked."""
+
+    count: int
+    temperature: float
+    nll: dict[str, float]
+
+
+def choose_poses(logits: np.ndarray, labels: np.ndarray, choices: Sequence[int] = POSES) -> Poses:
+    """The fewest poses whose likelihood is within `WORTH` of the best; only so many as ``logits`` holds are tried."""
+    tried = {count: best_temperature(logits[:, :count], labels) for count in choices if count <= logits.shape[1]}
+    curve = {count: nll(labels, probabilities(logits[:, :count], tried[count]).mean((0, 1))) for count in tried}
+    count = next(count for count in tried if curve[count] <= min(curve.values()) + WORTH)
+    return Poses(count, tried[count], {str(each): round(value, 5) for each, value in curve.items()})
+
+
+def abstention(labels: np.ndarray, p: np.ndarray) -> float:
+    """The lowest top probability above which at least 95 % are right; 1 where there is none."""
+    top, right = top_probability(p), is_right(labels, p)
+    good = [level for level in np.sort(top) if right[top >= level].mean() >= SELECTIVE]
+    return float(good[0]) if good else 1.0
+
+
+class Reach(NamedTuple):
+    """Mean (members, features), inverse covariance (members, features, features), and the distance beyond which a source is unusual."""
+
+    centre: np.ndarray
+    precision: np.ndarray
+    reach: float
+
+
+def feature_reach(features: np.ndarray) -> Reach:
+    """Mean and precision of each member's features; the reach from distances of sources held out of the fit, 10 folds."""
+    from sklearn.model_selection import KFold
+
+    held = np.zeros(features.shape[:2])
+    folds = min(FOLDS, features.shape[1])
+    for seen, out in KFold(folds, shuffle=True, random_state=0).split(features[0]):
+        for member, vectors in enumerate(features):
+            held[member, out] = squared_distance(vectors[out], *mean_and_precision(vectors[seen]))
+    shapes = [mean_and_precision(vectors) for vectors in features]
+    reach = float(np.percentile(np.sqrt(held.mean(0)), 100 - FLAGGED))
+    return Reach(np.array([shape[0] for shape in shapes]), np.array([shape[1] for shape in shapes]), reach)
+
+
+def mean_and_precision(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and inverse covariance of features (sources, features), shrunk (Ledoit & Wolf 2004) after scaling each to unit variance.
+
+    A feature that hardly varies counts as a hundredth of the median, or else the least activity elsewhere would be infinitely far away.
+    """
+    from sklearn.covariance import LedoitWolf
+
+    spread = vectors.std(0)
+    scale = np.maximum(spread, 0.01 * np.median(spread) + 1e-9)
+    shrunk = LedoitWolf().fit((vectors - vectors.mean(0)) / scale)
+    return vectors.mean(0), shrunk.precision_ / np.outer(scale, scale)
+
+
+def squared_distance(features: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Mahalanobis distance, squared, of features (count, features). Source: Lee et al. 2018, without class conditions."""
+    away = features - centre
+    return np.maximum(np.einsum("ni,ij,nj->n", away, precision, away), 0.0)
+
+
+def team_distance(features: np.ndarray, centre: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Root of the members' mean squared distance, (members, count, features) -> (count,)."""
+    each = [squared_distance(*member) for member in zip(features, centre, precision, strict=True)]
+    return np.sqrt(np.mean(each, axis=0))

@@ -1,0 +1,121 @@
+"""Make a team of runs: poses, temperature, threshold and reach chosen on validation, the test split looked at once."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.card import Card
+from equiradio.artefacts.claim import claimed, is_claimed
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.team import TeamCard, TeamFolder, shared_settings
+from equiradio.artefacts.weights import halve_weights
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.sources import Sources
+from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
+from equiradio.evaluation.choosing import POSES
+from equiradio.inference.asking import Asking, Progress
+from equiradio.inference.team import load
+from equiradio.sky.recipe import MIRABEST
+from equiradio.verbs.team_choices import choose, score
+
+
+def calibrate(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    data: str | None = None,
+    most_poses: int = POSES[-1],
+    data_dir: Path | None = None,
+    device: str = "cpu",
+    progress: Progress = lambda what, done, total: None,
+) -> TeamCard:
+    """Make a team of finished runs that differ in nothing but their seed. Interrupted, the same call goes on where it stopped.
+
+    Parameters
+    ----------
+    runs : their folders.
+    out : the team's folder; new, or one that an interrupted call of the same runs and data left.
+    data : a data set with a validation split, by default the one that the runs were trained on. Its test split is looked at once.
+    most_poses : up to how many poses are tried: 1, 2, 4, 8; more are asked only while they lower the validation loss.
+
+    Returns
+    -------
+    The team's card, as written to ``out``/card.json.
+
+    Raises
+    ------
+    RunRefusal : runs that are not finished, of other settings, or twice of one seed; a folder that holds something else.
+    DataRefusal : other data than the runs were trained on, or without a validation split.
+    """
+    if most_poses not in POSES:
+        raise SettingRefusal("--poses", f"{most_poses}", f"one of {', '.join(map(str, POSES))}", "8 is the most.")
+    folder, cards = TeamFolder(out), _checked(runs)
+    settings = [Run(run).settings() for run in runs]
+    sources = _data(data, settings[0].data.name, cards[0], data_dir)
+    changed = shared_settings(settings)
+    job = {"members": [Run(run).weights_digest() for run in runs], "data_md5": sources.md5, "poses": most_poses}
+    with claimed(out):
+        parts = _begin(folder, job)
+        for run, card in zip(runs, cards, strict=True):
+            halve_weights(Run(run).weights_file, folder.weights_file(card.seed), model=card.model, group=card.group)
+        first = TeamCard(cards[0].model, cards, changed, MIRABEST.as_card())
+        folder.write_card(first)
+        asking = Asking(load(out, device).members, parts, progress)
+        chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
+        test = sources.of_split("test")
+        team = chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
+        folder.write_card(team)
+        shutil.rmtree(parts)
+    return team
+
+
+def _checked(runs: Sequence[Path]) -> list[Card]:
+    """The cards of the runs, which must be finished and go together."""
+    cards = []
+    for run in map(Run, runs):
+        card = run.card()
+        if card.state != "finished" or is_claimed(run.folder):
+            found = "somebody trains in it" if is_claimed(run.folder) else f"its training is {card.state}"
+            raise RunRefusal(run.folder, found, "a finished training", "Finish it with 'equiradio train ... --resume'.")
+        cards.append(card)
+    for card, folder in zip(cards, runs, strict=True):
+        if (card.model, card.labels, card.data_md5) != (cards[0].model, cards[0].labels, cards[0].data_md5):
+            found = f"{card.model} of {card.labels} on {card.data} beside {cards[0].model} of {cards[0].labels} on {cards[0].data}"
+            raise RunRefusal(folder, found, "runs of one model, its classes and data", "Choose runs alike.")
+        if [other.seed for other in cards].count(card.seed) > 1:
+            raise RunRefusal(folder, f"a second run of seed {card.seed}", "runs of different seeds", "Leave one of them out.")
+    return cards
+
+
+def _data(named: str | None, trained_on: str, card: Card, data_dir: Path | None) -> Sources:
+    sources = open_data(named or trained_on, data_dir)
+    if named is None and sources.md5 != card.data_md5:
+        found = f"md5 is {sources.md5}, but the runs were trained on {card.data_md5}"
+        raise DataRefusal(sources.name, found, "the same data", f"Say --data {trained_on} if that is meant.")
+    if sources.classes != card.labels:
+        raise DataRefusal(sources.name, f"classes {sources.classes}", f"those of the runs, {card.labels}", "Choose other data.")
+    validation = sources.of_split("validation")
+    for place, name in enumerate(sources.classes):
+        if not (validation.labels == place).any():
+            found = f"no {name} among {len(validation):,} validation sources"
+            raise DataRefusal(sources.name, found, "some of every class", "Choose data with a validation split.")
+    return sources
+
+
+def _begin(folder: TeamFolder, job: dict[str, Any]) -> Path:
+    """Where answers are kept until all are there; refuses a folder that is not this job's."""
+    parts = folder.path.with_name(folder.path.name + ".parts")
+    try:
+        before = json.loads((parts / "job.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = None
+    if before is not None and before != job:
+        odd = ", ".join(key for key in job if not isinstance(before, dict) or before.get(key) != job[key])
+        raise RunRefusal(parts, f"answers of a calibration with other {odd}", "the same", "Repeat that command, or delete the folder.")
+    if before is None and folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise RunRefusal(folder.path, "holds something already", "a new or an empty folder", "Choose another --out.")
+    write_json(parts / "job.json", job)
+    return parts

@@ -1,0 +1,90 @@
+"""What `calibrate` chooses on validation answers, and the test scores of what was chosen."""
+
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from equiradio.artefacts.atomic import write_atomically
+from equiradio.artefacts.team import TeamCard, TeamFolder
+from equiradio.datasets.sources import Sources
+from equiradio.evaluation import bootstrap
+from equiradio.evaluation.calibration import brier, ece, is_right, nll, top_probability
+from equiradio.evaluation.choosing import POSES, WORTH, abstention, choose_poses, feature_reach, probabilities, team_distance
+from equiradio.evaluation.scores import scores
+from equiradio.inference.asking import Asking
+from equiradio.labels import Labels
+
+METHOD = "Mahalanobis, Ledoit-Wolf, mean over members"
+
+
+def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sources, most_poses: int) -> TeamCard:
+    """Everything that is chosen on validation; more poses are asked while they are worth it."""
+    validation = validation.choose(validation.labels >= 0)
+    last = np.inf
+    for count in (each for each in POSES if each <= most_poses):
+        logits, features = asking.ask(validation.images, "validation", count)
+        poses = choose_poses(logits, validation.labels)
+        if poses.nll[str(count)] > last - WORTH:
+            break
+        last = poses.nll[str(count)]
+    before, after = (_binary(probabilities(logits[:, : poses.count], t).mean((0, 1))) for t in (1.0, poses.temperature))
+    threshold, reach = abstention(validation.labels, after), feature_reach(features)
+    stored = {"centre": reach.centre.astype(np.float32), "precision": reach.precision.astype(np.float32)}
+    write_atomically(folder.statistics_file, lambda part: save_file(stored, part))
+    return card.with_changes(
+        poses=poses.count,
+        nll_by_poses=poses.nll,
+        temperature=poses.temperature,
+        threshold=threshold,
+        out_of_distribution={"file": folder.statistics_file.name, "reach": reach.reach, "method": METHOD},
+        validation=_fitted(validation.labels, before, after, threshold),
+    )
+
+
+def _binary(p: np.ndarray) -> np.ndarray:
+    """Of two classes the second's probability, as scores take it."""
+    return p[:, 1] if p.shape[1] == 2 else p
+
+
+def _fitted(labels: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float) -> dict[str, Any]:
+    """Scores on the split that everything was chosen on: flattering, kept for comparing models and not as a promise."""
+    right, answered = is_right(labels, after), top_probability(after) >= threshold
+    return {
+        "sources": len(labels),
+        "nll_before": nll(labels, before),
+        "nll_after": nll(labels, after),
+        "ece_after": ece(labels, after),
+        "accuracy": float(right.mean()),
+        "selective_accuracy": float(right[answered].mean()) if answered.any() else None,
+        "coverage": float(answered.mean()),
+    }
+
+
+def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> dict[str, Any]:
+    """Test scores as the team will answer. Nothing is chosen here."""
+    assert card.poses is not None
+    assert card.temperature is not None
+    assert card.threshold is not None
+    test = test.choose(test.labels >= 0)
+    logits, features = asking.ask(test.images, "test", card.poses)
+    before, after = (_binary(probabilities(logits, t).mean((0, 1))) for t in (1.0, card.temperature))
+    stored = load_file(folder.statistics_file)
+    usual = team_distance(features, stored["centre"], stored["precision"]) <= card.out_of_distribution["reach"]
+    answered = (top_probability(after) >= card.threshold) & usual  # as the column `uncertain` says
+    parts = {"all": np.ones(len(after), bool), "answered": answered}
+    parts |= {name: test.confidence == name for name in ("confident", "uncertain")}
+    return {name: _part(test.labels[rows], after[rows], card.labels) for name, rows in parts.items() if rows.any()} | {
+        "coverage": float(answered.mean()),
+        "unusual": float((~usual).mean()),
+        "nll_before": nll(test.labels, before),
+        "nll_after": nll(test.labels, after),
+        "brier": brier(test.labels, after),
+        "ece": ece(test.labels, after),
+    }
+
+
+def _part(labels: np.ndarray, p: np.ndarray, classes: Labels) -> dict[str, Any]:
+    point = scores(labels, p, classes=classes)
+    edges = bootstrap.intervals(labels, p[:, None], bootstrap.draw(len(labels), 2000, 0), classes)
+    return {"sources": len(labels)} | {key: {"value": point[key], "interval95": edges[key]} for key in ("accuracy", "auc")}

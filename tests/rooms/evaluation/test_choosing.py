@@ -1,0 +1,76 @@
+"""What is chosen on validation answers is found again where it is known."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from equiradio.evaluation import choosing
+from equiradio.evaluation.choosing import (
+    abstention,
+    best_temperature,
+    choose_poses,
+    feature_reach,
+    probabilities,
+    squared_distance,
+    team_distance,
+)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_probabilities_are_a_softmax(classes):
+    logits = np.random.default_rng(0).normal(0, 5, (3, 7, classes))
+    np.testing.assert_allclose(probabilities(logits, 1.7), softmax(logits / 1.7, axis=-1), atol=1e-12)
+    huge = probabilities(np.full((1, classes), 1e4) + np.arange(classes))
+    np.testing.assert_allclose(huge, softmax(np.arange(classes))[None], atol=1e-9)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_known_temperature_is_found_again(classes):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (1, 1, 20_000, classes))
+    p = probabilities(logits)[0, 0]
+    labels = (rng.random(len(p))[:, None] > np.cumsum(p, 1)).sum(1)
+    assert best_temperature(1.7 * logits, labels) == pytest.approx(1.7, rel=0.05)
+
+
+def test_more_poses_are_chosen_only_where_they_are_worth_it():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 4000)
+    truth = np.stack([-(2.0 * labels - 1), 2.0 * labels - 1], -1)
+    noisy = truth + rng.normal(0, 3, (1, 4, len(labels), 2))
+    found = choose_poses(noisy, labels)
+    assert found.count == 4
+    assert set(found.nll) == {"1", "2", "4"}
+    alike = np.repeat(noisy[:, :1], 4, axis=1)
+    assert choose_poses(alike, labels).count == 1
+
+
+def test_the_threshold_is_the_lowest_that_keeps_95_percent_right():
+    p = np.linspace(0.5, 1, 200, endpoint=False)
+    labels = np.ones(200, int)
+    labels[:60:2] = 0  # wrong half of the time below 0.65
+    threshold = abstention(labels, p)
+    assert labels[p >= threshold].mean() >= 0.95 > labels[p >= threshold - 0.0026].mean()
+    assert threshold == abstention(labels, np.stack([1 - p, p], 1))
+    assert abstention(1 - labels[:1], p[1:2]) in (p[1], 1.0)
+
+
+def test_the_reach_leaves_out_three_percent_of_sources_like_the_seen():
+    rng = np.random.default_rng(0)
+    seen, new = rng.normal(size=(1, 400, 8)) * np.arange(1, 9), rng.normal(size=(1, 4000, 8)) * np.arange(1, 9)
+    seen[..., 0] = new[..., 0] = 0  # a dead feature
+    reach = feature_reach(seen)
+    away = team_distance(new, reach.centre, reach.precision)
+    assert 0.01 < np.mean(away > reach.reach) < 0.06
+    np.testing.assert_allclose(away, np.sqrt(squared_distance(new[0], reach.centre[0], reach.precision[0])))
+
+
+def test_the_law_of_the_reach_catches_one_that_is_not_held_out():
+    """Distances of the very sources that shaped the covariance are too small: with as many features as sources, far too small."""
+    rng = np.random.default_rng(0)
+    few, new = rng.normal(size=(1, 40, 30)), rng.normal(size=(1, 400, 30))
+    share = lambda reach: np.mean(team_distance(new, reach.centre, reach.precision) > reach.reach)
+    whole = choosing.mean_and_precision(few[0])
+    own = np.sqrt(squared_distance(few[0], *whole))
+    in_sample = np.mean(np.sqrt(squared_distance(new[0], *whole)) > np.percentile(own, 97))
+    assert in_sample > 0.08 > share(feature_reach(few))
