@@ -17,8 +17,7 @@ import numpy as np
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.shelf import default_name
 from equiradio.compute.forms import machine
-from equiradio.inference.answers import answer
-from equiradio.inference.reading import BATCH, calibration_of
+from equiradio.inference.reading import BATCH
 from equiradio.inference.team import load
 from equiradio.sky.cutout import SkyImage, cut
 from equiradio.sky.fits import read_image
@@ -48,22 +47,22 @@ def measure(files: list[Path], model: str) -> dict[str, Any]:
     cutouts, recipe = timed(lambda: [cut(sky) for sky in skies])
     some = skies[:BATCH]
     _, reprojecting = timed(lambda: [cut(turned(sky)) for sky in some])
-    classifier, opening = timed(lambda: load(model))
-    calibration, images = calibration_of(classifier), np.stack([cutout.image for cutout in cutouts])
-    answer(classifier, calibration, images[:1])
-    _, inference = timed(lambda: [answer(classifier, calibration, images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
+    team, opening = timed(lambda: load(model))
+    images = np.stack([cutout.image for cutout in cutouts])
+    team.answer(images[:1])
+    _, inference = timed(lambda: [team.answer(images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        _, whole = timed(lambda: classify(classifier, files, out=out / "result.vot"))
-        _, with_maps = timed(lambda: classify(classifier, files, out=out / "maps.vot", maps=out / "maps"))
+        _, whole = timed(lambda: classify(team, files, out=out / "result.vot"))
+        _, with_maps = timed(lambda: classify(team, files, out=out / "maps.vot", maps=out / "maps"))
     seconds = {"reading": reading, "recipe": recipe, "inference": inference, "whole": whole, "whole_with_maps": with_maps}
     rates = {name: len(files) / spent for name, spent in seconds.items()}
     rates |= {"reprojection_and_recipe": len(some) / reprojecting}
     return {
-        "model": classifier.name,
-        "members": len(classifier.members),
-        "poses": calibration.poses,
+        "model": team.name,
+        "members": len(team.members),
+        "poses": team.calibration.poses,
         "files": len(files),
         "opening_seconds": round(opening, 2),
         "sources_per_second": {name: round(rate, 2) for name, rate in rates.items()},
@@ -75,7 +74,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE|DIR", help="FITS cutouts with a WCS")
-    parser.add_argument("--model", default=None, help="packaged model or run folder; the default of classify where left out")
+    parser.add_argument("--model", default=None, help="name of a team, its folder or a run's; the default of classify where left out")
     parser.add_argument("--repeat", type=int, default=1, help="give the files so many times, to see whether memory grows")
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args()

@@ -1,4 +1,4 @@
-"""A team's folder: members trained from different seeds, and what was chosen for them on validation. One form, in the package and outside."""
+"""A team's folder: members trained from different seeds, and what was chosen for them on validation; in the package as outside."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace

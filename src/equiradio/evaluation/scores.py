@@ -164,9 +164,9 @@ def _columns(predictions: Any, where: str, labels: Labels) -> dict[str, np.ndarr
 
 
 def _by_source(columns: dict[str, np.ndarray], where: str, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Pass numbers (passes,), labels and confidence (sources,), probabilities (sources, passes), of more than two classes with a third axis.
+    """Pass numbers (passes,), labels and confidence (sources,), probabilities (sources, passes[, classes]), sources by name.
 
-    Sources by name, whatever the order of rows.
+    Of two classes the probability is the second's, without an axis of its own.
     """
     p = columns[labels.columns()[1]] if labels.binary else np.stack([columns[name] for name in labels.columns()], 1)
     checked(columns["label"], p, where, labels)

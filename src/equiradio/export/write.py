@@ -34,7 +34,8 @@ def write_export(team: Team, path: Path, kind: str) -> float:
 
     Returns
     -------
-    The largest difference of a probability between the file and the team asked about the image as it is, on random images in batches of 1 and 5.
+    The largest difference of a probability between the file and the team (asked about the image as it is), on random images in batches
+    of 1 and 5.
 
     Raises
     ------

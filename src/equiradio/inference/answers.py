@@ -89,7 +89,7 @@ def answer_in_pieces(
 
 
 def doubtful(p: np.ndarray, low: np.ndarray, high: np.ndarray, top: np.ndarray, threshold: float | None) -> np.ndarray:
-    """Abstain: below the threshold, or, where none was chosen, where another class's spread reaches above the lowest of the one answered."""
+    """Abstain: below the threshold; where none was chosen, where another class's spread overlaps that of the one answered."""
     rows = np.arange(len(p))
     if threshold is not None:
         return p.max(1) < threshold

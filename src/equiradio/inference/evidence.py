@@ -1,4 +1,4 @@
-"""What each pixel says for a class: where the heads are linear, the logits are a sum over pixels of attention times a reading of the features.
+"""What each pixel says for a class: where the heads are linear, logits are sums over pixels of attention times a reading of the features.
 
 logit of class k = constant_k + sum over gates and pixels of alpha(p) v_k . x(p), with v the heads' weights of the gate's features. Evidence
 for a class is its logit less the mean of the others'; for FRI and FRII that of FRII: logit FRII - logit FRI. The parts tell what

@@ -13,7 +13,7 @@ BATCH = 16  # images at a time: larger ones are no quicker on a CPU and take mor
 
 
 def poses_for(group: Group | None, count: int) -> Poses:
-    """The first ``count`` poses in which a network is asked; the first shows the image as it is, and more of them never change those before.
+    """The first ``count`` poses in which a network is asked; the first shows the image as it is, more of them change none before.
 
     Angles fill 0 to 90 degrees evenly (a bit-reversed sequence) where the group has quarter turns, which add nothing to it, and the whole
     circle elsewhere; every second pose is mirrored where the group lacks mirrors.

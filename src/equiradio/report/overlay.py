@@ -87,7 +87,8 @@ def save_overlay(
 ) -> None:
     """A PNG of panels: the image, the same with attention, its contours and its peak, and with evidence where there is any.
 
-    ``sides`` names what evidence below and above 0 speaks for. ``arcsec`` is the size of a pixel where north is up and east is left; a bar and a compass then say so.
+    ``sides`` names what evidence below and above 0 speaks for. ``arcsec`` is the size of a pixel where north is up and east is left;
+    a bar and a compass then say so.
     """
     from PIL import Image, ImageDraw, ImageFont
 
