@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from equiradio.artefacts.forms import FORMS
 from equiradio.bench.summary import peaks_told
 
 SPEED, TARGET = Path("results/speed"), Path("docs/performance.md")
@@ -76,10 +75,11 @@ def forms() -> list[str]:
     lines = ["| model | dense, Fourier, Winograd: training | inference | times faster than all dense, training | inference |"]
     lines.append("|---|---|---|---|---|")
     for model, row in content["summary"].items():
-        plan = content["once"][f"{model}/default/plan"]["forms"]
-        if plan["training"]:
-            taken = [list(plan[task].values()) for task in ("training", "inference")]
-            counts = [", ".join(str(forms.count(form)) for form in FORMS) for forms in taken]
+        once = content["once"]
+        chosen = (once.get(f"{model}/default/forms") or once[f"{model}/default/plan"])["forms"]  # as older versions called it
+        if chosen["training"]:
+            taken = [list(chosen[task].values()) for task in ("training", "inference")]
+            counts = [", ".join(str(forms.count(form)) for form in ("dense", "fourier", "winograd")) for forms in taken]
             gains = [_gain(row[task]["variants"]) for task in ("training", "inference")]
             lines.append(f"| `{model}` | {' | '.join(counts + gains)} |")
     return lines

@@ -29,7 +29,7 @@ class Record:
 
     @property
     def once(self) -> dict[str, Any]:
-        """What is measured once: the machine's peak, the plans."""
+        """What is measured once: the machine's peak, the forms of the layers."""
         return self.content["once"]
 
     @property
@@ -90,7 +90,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def run_job(job: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    """Have one of our own measurements made in a process of its own: see `bench_worker`."""
+    """Have one of our own measurements made in a process of its own: see `bench.worker`."""
     return measure([sys.executable, "-W", "ignore", "-m", "equiradio.bench.worker", json.dumps(dict(job))], threads)
 
 

@@ -12,10 +12,10 @@ from equiradio.bench.summary import TASKS, TIME, share_of_peak, summarise, times
 from equiradio.errors import SettingRefusal, nearest
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "default": {"precision": "auto", "pin": None, "keep_blocks": True},
-    "float32-dense": {"precision": "float32", "pin": "dense", "keep_blocks": True},
-    "default-dense": {"precision": "auto", "pin": "dense", "keep_blocks": True},
-    "default-plain-malloc": {"precision": "auto", "pin": None, "keep_blocks": False},
+    "default": {"precision": "auto", "form": None, "keep_blocks": True},
+    "float32-dense": {"precision": "float32", "form": "dense", "keep_blocks": True},
+    "default-dense": {"precision": "auto", "form": "dense", "keep_blocks": True},
+    "default-plain-malloc": {"precision": "auto", "form": None, "keep_blocks": False},
 }
 USUAL = ("default", "float32-dense")
 BATCHES = {16: 8, 32: 4}  # images at a time for groups of this order: what fits into 8 GB; 16 for all others
@@ -114,10 +114,10 @@ def cells(models: Sequence[str], variants: Sequence[str], rounds: int) -> Iterat
 def measure_ours(record: Record, cell: Cell, counted: dict[str, Any], threads: int) -> dict[str, Any]:
     """One measurement of ours; the layer forms of the model are chosen before, once for all rounds."""
     job = VARIANTS[cell.variant] | {"model": cell.model, "batch": batch_of(cell.model)} | counted
-    plan = f"{cell.model}/{cell.variant}/plan"
-    if plan not in record.once:
-        record.add_once(plan, run_job(job | {"task": "plan"}, threads))
-    return run_job(job | {"task": cell.task, "forms": record.once[plan]["forms"][cell.task]}, threads)
+    name = f"{cell.model}/{cell.variant}/forms"
+    if name not in record.once:
+        record.add_once(name, run_job(job | {"task": "forms"}, threads))
+    return run_job(job | {"task": cell.task, "forms": record.once[name]["forms"][cell.task]}, threads)
 
 
 def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> dict[str, Any]:
