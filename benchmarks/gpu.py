@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from ending import run
 
-from equiradio.bench.run import known_models
+from equiradio.bench.run import model_names
 from equiradio.bench.worker import do
 from equiradio.compute.device import choose_device
 from equiradio.compute.forms import machine
@@ -51,7 +51,7 @@ def main() -> None:
     device = choose_device(asked.device)
     options = {"device": device, "batch": asked.batch, "seconds": asked.seconds}
     result: dict[str, Any] = {"options": options, "machine": machine(device), "models": {}}
-    for model in known_models(asked.models.split(",") if asked.models else None):
+    for model in model_names(asked.models.split(",") if asked.models else None):
         result["models"][model] = found = measure(model, device, asked.batch, asked.seconds)
         asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         told = ", ".join(f"{task} {found[task]['milliseconds_per_image']:.3f} ms per image" for task in TASKS)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from equiradio.bench.summary import peaks_told
+from equiradio.bench.summary import peaks_text
 
 SPEED, TARGET = Path("results/speed"), Path("docs/performance.md")
 PEERS = SPEED / "peers-cpu.json"
@@ -57,7 +57,7 @@ def peers() -> list[str]:
             lines.append(f"| `{model}` | {theirs['peak_mib']:,} | {ours['peak_mib']:,} | {share} | {built} |")
     peaks = content["once"]["peaks"]
     lines += ["", f"The machine: {content['machine']['processor']}, {content['options']['threads']} threads; at most "]
-    lines[-1] += f"{peaks_told(peaks)} thousand million multiply-adds a second in a large matrix product, "
+    lines[-1] += f"{peaks_text(peaks)} thousand million multiply-adds a second in a large matrix product, "
     lines[-1] += f"{peaks['copy_gb_per_second']:.0f} GB/s in a large copy."
     return lines
 

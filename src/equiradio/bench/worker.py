@@ -139,16 +139,16 @@ def peaks() -> dict[str, Any]:
 
     Without hardware for bf16 its product is not tried, and None stands for it: emulated, one would take minutes.
     """
-    found: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "bf16_gmacs": None}
+    rates: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "bf16_gmacs": None}
     native = choose_precision("auto", "cpu") == "bf16"
     with torch.inference_mode():
         for name, dtype in (("float32", torch.float32), *[("bf16", torch.bfloat16)] * native):
             left, right = torch.randn(MATRIX, MATRIX).to(dtype), torch.randn(MATRIX, MATRIX).to(dtype)
-            found[f"{name}_gmacs"] = round(1e-9 * MATRIX**3 / _least(lambda left=left, right=right: left @ right), 2)  # type: ignore[misc]
+            rates[f"{name}_gmacs"] = round(1e-9 * MATRIX**3 / _least(lambda left=left, right=right: left @ right), 2)  # type: ignore[misc]
         source = torch.ones(COPY, dtype=torch.uint8)
         target = torch.empty_like(source)
-        found["copy_gb_per_second"] = round(2e-9 * COPY / _least(lambda: target.copy_(source)), 2)
-    return found
+        rates["copy_gb_per_second"] = round(2e-9 * COPY / _least(lambda: target.copy_(source)), 2)
+    return rates
 
 
 def _least(call: Callable[[], object]) -> float:

@@ -114,6 +114,16 @@ def _settled(cases: Iterable[Case], cached: Mapping[str, Choice]) -> dict[str, C
     return choices
 
 
+def _measured(cases: Iterable[Case], progress: Progress) -> dict[str, Choice]:
+    """The choices of cases, each measured once however many layers have it."""
+    missing, choices = {str(case): case for case in cases}, {}
+    for number, (words, case) in enumerate(missing.items()):
+        progress("layer shapes", number, len(missing))
+        choices[words] = case.measure()
+        progress("layer shapes", number + 1, len(missing))
+    return choices
+
+
 def choose_forms(
     network: Layered,
     batch: int,
@@ -148,11 +158,7 @@ def choose_forms(
     else:
         of_layers = _cases(network, batch, precision, training, device)
         by_case = _settled(of_layers.values(), cached or {}) | dict(before or {})
-        missing = {str(case): case for case in of_layers.values() if str(case) not in by_case}
-        for number, (words, case) in enumerate(missing.items()):
-            progress("layer shapes", number, len(missing))
-            by_case[words] = case.measure()
-            progress("layer shapes", number + 1, len(missing))
+        by_case |= _measured([case for case in of_layers.values() if str(case) not in by_case], progress)
         choices = {name: by_case[str(case)] for name, case in of_layers.items()}
     take(network, {name: choice.form for name, choice in choices.items()}, precision, device)
     return choices

@@ -51,12 +51,16 @@ def settle_forms(
     measured = {choice.case: choice for choice in choices.values() if choice.milliseconds}
     if measured.keys() - of_run.keys():
         write_choices(forms_file, of_run | measured)
-    anew = {case for case in measured.keys() - of_run.keys() if measured[case] != of_machine.get(case)}
-    before = {case: choice for case, choice in of_machine.items() if case not in anew}
-    if measured.keys() - before.keys():
-        with suppress(OSError):  # a cache that cannot be written is no reason to stop
-            write_choices(cache, measured | before)
+    _keep(cache, of_machine, measured, {case for case in measured.keys() - of_run.keys() if measured[case] != of_machine.get(case)})
     return choices
+
+
+def _keep(cache: Path, before: dict[str, Choice], measured: dict[str, Choice], anew: set[str]) -> None:
+    """Write the machine's choices where there are others than ``before``; of a case that both have, before's stays unless measured anew."""
+    staying = {case: choice for case, choice in before.items() if case not in anew}
+    if measured.keys() - staying.keys():
+        with suppress(OSError):  # a cache that cannot be written is no reason to stop
+            write_choices(cache, measured | staying)
 
 
 def _of_run(file: Path) -> dict[str, Choice]:

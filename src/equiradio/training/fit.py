@@ -67,8 +67,7 @@ def train(
     Refusal : settings, data or folder that cannot be used, or a training that went wrong.
     KeyboardInterrupt : interrupted; finished epochs are kept.
     """
-    architecture(settings.model.name)  # refused before anything else is done
-    find_form_or_auto(settings.training.layer_form)
+    architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
     accelerator = choose_device(device)
     sources = open_data(settings.data.name, data_dir)  # refused before anything is written
     options = trainer_options or {}
