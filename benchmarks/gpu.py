@@ -1,7 +1,7 @@
 """Time and memory of whole training steps and of inference on a GPU, for the eight networks of Table 1.
 
 Run: python benchmarks/gpu.py --out results/speed/gpu-h200.json [--models c4-attention,d4-attention] [--device cuda]
-By the worker of `equiradio bench`: raw images, augmentation, forward, backward, clipping and AdamW of preset fast, forms by the plan.
+By the worker of `equiradio bench`: raw images, augmentation, forward, backward, clipping and AdamW of preset fast, forms by the clock.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from ending import run
 
-from equiradio.bench.run import known_models
+from equiradio.bench.run import model_names
 from equiradio.bench.worker import do
 from equiradio.compute.device import choose_device
 from equiradio.compute.forms import machine
@@ -25,14 +25,14 @@ KEPT = ("milliseconds_per_image", "first_seconds", "steps")
 
 def measure(model: str, device: str, batch: int, seconds: float) -> dict[str, Any]:
     """Both tasks of one network: milliseconds per image, and the most memory of the GPU that tensors took, MiB."""
-    job = {"model": model, "batch": batch, "precision": "auto", "pin": None, "keep_blocks": False, "device": device}
-    plan = do(job | {"task": "plan"})
-    answer: dict[str, Any] = {"precision": plan["precision"], "plan_seconds": plan["seconds"], "forms": plan["forms"]}
+    job = {"model": model, "batch": batch, "precision": "auto", "form": None, "keep_blocks": False, "device": device}
+    chosen = do(job | {"task": "forms"})
+    answer: dict[str, Any] = {"precision": chosen["precision"], "forms_seconds": chosen["seconds"], "forms": chosen["forms"]}
     for task in TASKS:
         if device == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-        found = do(job | {"task": task, "forms": plan["forms"][task], "steps": 3, "seconds": seconds})
+        found = do(job | {"task": task, "forms": chosen["forms"][task], "steps": 3, "seconds": seconds})
         answer[task] = {name: found[name] for name in KEPT}
         if device == "cuda":
             answer[task]["peak_mib"] = round(torch.cuda.max_memory_allocated() / 2**20)
@@ -51,7 +51,7 @@ def main() -> None:
     device = choose_device(asked.device)
     options = {"device": device, "batch": asked.batch, "seconds": asked.seconds}
     result: dict[str, Any] = {"options": options, "machine": machine(device), "models": {}}
-    for model in known_models(asked.models.split(",") if asked.models else None):
+    for model in model_names(asked.models.split(",") if asked.models else None):
         result["models"][model] = found = measure(model, device, asked.batch, asked.seconds)
         asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         told = ", ".join(f"{task} {found[task]['milliseconds_per_image']:.3f} ms per image" for task in TASKS)

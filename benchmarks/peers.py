@@ -14,7 +14,7 @@ from typing import Any
 from ending import run
 
 from equiradio.bench.record import Record, measure, run_job
-from equiradio.bench.run import MEASURES, VARIANTS, Cell, batch_of, known_models, machine, measure_ours, multiply_adds, processors
+from equiradio.bench.run import MEASURES, VARIANTS, Cell, batch_of, machine, measure_ours, model_names, multiply_adds, processors
 from equiradio.bench.summary import TASKS, TIME, share_of_peak, summarise, times_faster
 from equiradio.errors import Refusal, SettingRefusal
 
@@ -82,7 +82,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Measure what is missing, and write the summary."""
     options = parse()
-    models, variants = known_models(options.models.split(",") if options.models else None), options.variants.split(",")
+    models, variants = model_names(options.models.split(",") if options.models else None), options.variants.split(",")
     for variant in variants:
         if variant not in (*OURS, *PEERS):
             raise SettingRefusal("--variants", f"'{variant}'", ", ".join((*OURS, *PEERS)), "Choose some of these.")

@@ -16,6 +16,7 @@ from equiradio.compute.device import choose_precision
 from equiradio.compute.form_timing import Case
 from equiradio.compute.forms import machine
 from equiradio.compute.memory import keep_large_blocks
+from equiradio.layers.forms import Shape
 from equiradio.symmetry import Cyclic, Dihedral
 
 FIELDS = 32
@@ -35,9 +36,9 @@ def measure() -> list[dict[str, Any]]:
     rows = []
     for axis, group, shape in asked:
         side, batch = shape["side"], shape["batch"]
-        choice = Case(group, FIELDS, FIELDS, 5, side, side, batch, precision, "cpu", training=True).measure()
+        choice = Case(Shape(group, FIELDS, FIELDS, 5), side, side, batch, precision, "cpu", training=True).measure()
         rows.append({"axis": axis, "group": group.name, "order": group.order, "side": side, "batch": batch, "precision": precision})
-        taken = {f"{form}_ms_per_image": getattr(choice, f"{form}_ms") for form in COLOURS}
+        taken = {f"{form}_ms_per_image": choice.milliseconds.get(form) for form in COLOURS}
         rows[-1] |= {name: spent and spent / batch for name, spent in taken.items()}
         print(choice, flush=True)
     return rows

@@ -8,8 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from equiradio.artefacts.forms import FORMS
-from equiradio.bench.summary import peaks_told
+from equiradio.bench.summary import peaks_text
 
 SPEED, TARGET = Path("results/speed"), Path("docs/performance.md")
 PEERS = SPEED / "peers-cpu.json"
@@ -58,7 +57,7 @@ def peers() -> list[str]:
             lines.append(f"| `{model}` | {theirs['peak_mib']:,} | {ours['peak_mib']:,} | {share} | {built} |")
     peaks = content["once"]["peaks"]
     lines += ["", f"The machine: {content['machine']['processor']}, {content['options']['threads']} threads; at most "]
-    lines[-1] += f"{peaks_told(peaks)} thousand million multiply-adds a second in a large matrix product, "
+    lines[-1] += f"{peaks_text(peaks)} thousand million multiply-adds a second in a large matrix product, "
     lines[-1] += f"{peaks['copy_gb_per_second']:.0f} GB/s in a large copy."
     return lines
 
@@ -76,10 +75,11 @@ def forms() -> list[str]:
     lines = ["| model | dense, Fourier, Winograd: training | inference | times faster than all dense, training | inference |"]
     lines.append("|---|---|---|---|---|")
     for model, row in content["summary"].items():
-        plan = content["once"][f"{model}/default/plan"]["forms"]
-        if plan["training"]:
-            taken = [list(plan[task].values()) for task in ("training", "inference")]
-            counts = [", ".join(str(forms.count(form)) for form in FORMS) for forms in taken]
+        once = content["once"]
+        chosen = (once.get(f"{model}/default/forms") or once[f"{model}/default/plan"])["forms"]  # as older versions called it
+        if chosen["training"]:
+            taken = [list(chosen[task].values()) for task in ("training", "inference")]
+            counts = [", ".join(str(forms.count(form)) for form in ("dense", "fourier", "winograd")) for forms in taken]
             gains = [_gain(row[task]["variants"]) for task in ("training", "inference")]
             lines.append(f"| `{model}` | {' | '.join(counts + gains)} |")
     return lines

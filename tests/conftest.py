@@ -11,8 +11,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported: two test processes share two cores
 
-from equiradio.folders import data_folder
 from equiradio.datasets.mirabest import find_mirabest
+from equiradio.folders import data_folder
 from equiradio.settings import Settings, change, preset
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
@@ -20,7 +20,7 @@ hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_plans(tmp_path_factory) -> Iterator[Path]:
+def own_forms(tmp_path_factory) -> Iterator[Path]:
     """What tests measure of layers is kept out of the user's cache."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:

@@ -20,7 +20,7 @@ class Refusal(Exception):
         self.where, self.found, self.expected, self.do = str(where), found, expected, do
         super().__init__(f"{self.where}: {found}; expected {expected}. {do}")
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["Refusal"], tuple[str, ...]]:
         return type(self), (self.where, self.found, self.expected, self.do)
 
 
@@ -63,7 +63,7 @@ class ImageRefusal(DataRefusal):
         self.flag = flag
         super().__init__(where, found, expected, do)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["Refusal"], tuple[str, ...]]:
         return type(self), (self.flag, self.where, self.found, self.expected, self.do)
 
 

@@ -12,7 +12,7 @@ from equiradio.errors import SettingRefusal, nearest
 HABITS = ("batch-range", "floor-150", "sixteen-passes", "raw-figure2")  # of the published code; see docs/reproduction.md
 
 
-def _setting(default: Any, *, choices: tuple = (), low: float | None = None, high: float | None = None) -> Any:
+def _setting(default: Any, *, choices: tuple[object, ...] = (), low: float | None = None, high: float | None = None) -> Any:
     return field(default=default, metadata={"choices": choices, "low": low, "high": high})
 
 
@@ -59,7 +59,7 @@ class TrainingSettings:
     gradient_clip: float = _setting(1.0, low=0.0)
     patience: int = _setting(0, low=0)
     precision: str = _setting("auto", choices=("auto", "float32", "bf16"))
-    layer_form: str = _setting("auto", choices=("auto", "dense", "fourier", "winograd"))
+    layer_form: str = _setting("auto")  # auto or a form of layers/forms, which is asked where a network is built
     compat: tuple[str, ...] = _setting((), choices=HABITS)
 
 
@@ -133,7 +133,7 @@ def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
 SECTIONS = {"model": ModelSettings, "data": DataSettings, "training": TrainingSettings}
 
 
-def keys() -> dict[str, Field]:
+def keys() -> dict[str, Field[Any]]:
     """Every setting by its full name, such as ``training.learning_rate``."""
     return {f"{section}.{spec.name}": spec for section, kind in SECTIONS.items() for spec in fields(kind)}
 

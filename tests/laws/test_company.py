@@ -15,8 +15,8 @@ EXACT, SINGLE = {"logits": 1e-9, "maps": 1e-9}, {"logits": 1e-4, "maps": 1e-4}
 def check_company(net: nn.Module, images: Tensor, *, logits: float, maps: float) -> None:
     together = net(images)
     for row in range(len(images)):
-        alone = Output(together.logits[row : row + 1], [alpha[row : row + 1] for alpha in together.attention], [])
-        check_same(net(images[row : row + 1]), alone, logits, maps)
+        of_row = {name: [part[row : row + 1] for part in getattr(together, name)] for name in ("attention", "heads", "vectors", "attended")}
+        check_same(net(images[row : row + 1]), Output(together.logits[row : row + 1], **of_row), logits, maps)
 
 
 @pytest.mark.parametrize("name", BUILT)

@@ -5,12 +5,12 @@ import torch
 from test_invariance import check_invariance
 from whole_networks import SMALL, check_same, distance, in_form, narrow, some_images
 
-from equiradio.artefacts.forms import FORMS
 from equiradio.compute.form_timing import steerable_layers
+from equiradio.layers.forms import all_forms
 from equiradio.symmetry import BUILT, Dihedral, parse_group
 
 by_group = pytest.mark.parametrize("name", [name for name in BUILT if name != "C1"])
-by_form = pytest.mark.parametrize("form", [form for form in FORMS if form != "dense"])
+by_form = pytest.mark.parametrize("form", [form for form in all_forms() if form != "dense"])
 
 
 @by_form

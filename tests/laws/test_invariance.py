@@ -5,7 +5,6 @@ import torch
 from torch import Tensor, nn
 from whole_networks import SMALL, check_same, distance, full, narrow, some_images
 
-from equiradio.models import Output
 from equiradio.symmetry import BUILT, Cyclic, Dihedral, Group, parse_group
 
 EXACT = {"logits": 1e-9, "maps": 1e-9}
@@ -22,7 +21,7 @@ def generators(group: Group) -> list[int]:
 def check_invariance(net: nn.Module, group: Group, images: Tensor, *, logits: float, maps: float) -> None:
     before = net(images)
     for element in generators(group):
-        moved = Output(before.logits, [group.act(alpha, element) for alpha in before.attention], [])
+        moved = before._replace(attention=[group.act(alpha, element) for alpha in before.attention])
         check_same(net(group.act(images, element)), moved, logits, maps)
 
 

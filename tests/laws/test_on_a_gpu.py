@@ -63,8 +63,8 @@ def test_a_stopped_training_goes_on_to_the_same_numbers_and_is_evaluated(model, 
     group = group_of(model)
     stopped = train(settings, tmp_path / "stopped", device="cuda", max_minutes=0)
     assert stopped.card().epochs == 1
-    if straight.plan_file.is_file():  # forms that were timed again may be others, with other rounding
-        shutil.copy(straight.plan_file, stopped.plan_file)
+    if straight.forms_file.is_file():  # forms that were timed again may be others, with other rounding
+        shutil.copy(straight.forms_file, stopped.forms_file)
     train(settings, stopped.folder, device="cuda", resume=True)
     ours, theirs = (read_weights(run.weights_file, model=model, group=group.name if group else "none") for run in (stopped, straight))
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from equiradio.errors import RunRefusal
 
@@ -101,7 +102,7 @@ def is_claimed(folder: Path) -> bool:
     return lock_file(folder).exists() and not _abandoned(lock_file(folder))
 
 
-def _read(file: Path) -> dict:
+def _read(file: Path) -> dict[str, Any]:
     """What a lock says; empty where it is gone or half-written."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

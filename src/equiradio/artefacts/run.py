@@ -8,6 +8,7 @@ from typing import Any
 
 from equiradio.artefacts.atomic import numbers_hash, write_text
 from equiradio.artefacts.card import Card, read_card
+from equiradio.artefacts.forms import FILE as FORMS
 from equiradio.errors import RunRefusal
 from equiradio.settings import Settings, from_toml, keys, to_toml
 
@@ -43,9 +44,9 @@ class Run:
         return self.folder / "history.csv"
 
     @property
-    def plan_file(self) -> Path:
+    def forms_file(self) -> Path:
         """Which form each steerable layer takes."""
-        return self.folder / "plan.json"
+        return self.folder / FORMS
 
     @property
     def maps_file(self) -> Path:

@@ -1,8 +1,9 @@
 """Weights as safetensors, with the name of the network they fit."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -48,7 +49,14 @@ def halve_weights(source: Path, target: Path, *, model: str, group: str) -> None
     write_weights(target, halved, model=model, group=group)
 
 
-def load_into(network: torch.nn.Module, state: dict[str, Tensor], where: Path) -> None:
+class HasState(Protocol):
+    """A torch module, or whatever gives and takes its weights as one does."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...
+
+
+def load_into(network: HasState, state: dict[str, Tensor], where: Path) -> None:
     """Load a state dict, refusing one of other shapes in one line."""
     own = network.state_dict()
     missing, surplus = own.keys() - state.keys(), state.keys() - own.keys()

@@ -29,7 +29,7 @@ class Record:
 
     @property
     def once(self) -> dict[str, Any]:
-        """What is measured once: the machine's peak, the plans."""
+        """What is measured once: the machine's peak, the forms of the layers."""
         return self.content["once"]
 
     @property
@@ -41,14 +41,14 @@ class Record:
         """Has this round of a measurement been done?"""
         return len(self.measurements.get(name, [])) > turn
 
-    def add(self, name: str, found: dict[str, Any]) -> None:
+    def add(self, name: str, measured: dict[str, Any]) -> None:
         """Keep one round of a measurement."""
-        self.measurements.setdefault(name, []).append(found)
+        self.measurements.setdefault(name, []).append(measured)
         self._write()
 
-    def add_once(self, name: str, found: dict[str, Any]) -> None:
+    def add_once(self, name: str, measured: dict[str, Any]) -> None:
         """Keep what is measured once."""
-        self.once[name] = found
+        self.once[name] = measured
         self._write()
 
     def finish(self, summary: dict[str, Any]) -> dict[str, Any]:
@@ -60,9 +60,9 @@ class Record:
     def _continue(self, before: dict[str, Any], heading: Mapping[str, Any]) -> None:
         for part, wanted in self.content.items():
             if part in heading and before.get(part) != wanted:
-                told = [f"{key} {_said(before.get(part), key)}" for key in wanted if _said(before.get(part), key) != wanted[key]]
+                differing = [f"{key} {_value(before.get(part), key)}" for key in wanted if _value(before.get(part), key) != wanted[key]]
                 raise SettingRefusal(
-                    self.path, f"holds a bench with {', '.join(told)}", f"the {part} of this one", "Name another --out, or delete it."
+                    self.path, f"holds a bench with {', '.join(differing)}", f"the {part} of this one", "Name another --out, or delete it."
                 )
         self.content = before
 
@@ -71,7 +71,7 @@ class Record:
             write_json(self.path, self.content)
 
 
-def _said(part: Any, key: str) -> Any:
+def _value(part: Any, key: str) -> Any:
     return part.get(key) if isinstance(part, dict) else None
 
 
@@ -79,7 +79,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
         rounds = before["measurements"].values()
-        good = isinstance(before["once"], dict) and all(isinstance(found, dict) for turns in rounds for found in turns)
+        good = isinstance(before["once"], dict) and all(isinstance(turn, dict) for turns in rounds for turn in turns)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         good, why = False, f" ({type(error).__name__})"
     else:
@@ -90,7 +90,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def run_job(job: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    """Have one of our own measurements made in a process of its own: see `bench_worker`."""
+    """Have one of our own measurements made in a process of its own: see `bench.worker`."""
     return measure([sys.executable, "-W", "ignore", "-m", "equiradio.bench.worker", json.dumps(dict(job))], threads)
 
 
@@ -99,7 +99,7 @@ def measure(command: list[str], threads: int) -> dict[str, Any]:
 
     Raises
     ------
-    Refusal : it failed; the last line that it wrote to stderr is told.
+    Refusal : it failed; the last line that it wrote to stderr is in the message.
     """
     chosen = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     try:

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import equiradio
 from equiradio.bench.record import Record, run_job
-from equiradio.bench.summary import TASKS, TIME, share_of_peak, summarise, times_faster, told
+from equiradio.bench.summary import TASKS, TIME, share_of_peak, spread_text, summarise, times_faster
 from equiradio.errors import SettingRefusal, nearest
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "default": {"precision": "auto", "pin": None, "keep_blocks": True},
-    "float32-dense": {"precision": "float32", "pin": "dense", "keep_blocks": True},
-    "default-dense": {"precision": "auto", "pin": "dense", "keep_blocks": True},
-    "default-plain-malloc": {"precision": "auto", "pin": None, "keep_blocks": False},
+    "default": {"precision": "auto", "form": None, "keep_blocks": True},
+    "float32-dense": {"precision": "float32", "form": "dense", "keep_blocks": True},
+    "default-dense": {"precision": "auto", "form": "dense", "keep_blocks": True},
+    "default-plain-malloc": {"precision": "auto", "form": None, "keep_blocks": False},
 }
 USUAL = ("default", "float32-dense")
 BATCHES = {16: 8, 32: 4}  # images at a time for groups of this order: what fits into 8 GB; 16 for all others
@@ -77,29 +77,29 @@ def bench(
     Refusal : an option that cannot be used, a file of another bench, or a measurement that failed.
     """
     threads = processors() if threads is None else threads
-    for option, number in (("--rounds", rounds), ("--steps", steps), ("--threads", threads)):
-        at_least_one(option, number)
-    models = known_models(models)
-    for variant in variants:
-        if variant not in VARIANTS:
-            raise SettingRefusal("--variants", f"'{variant}'", ", ".join(VARIANTS), nearest(variant, list(VARIANTS)))
-    options: dict[str, Any] = {
-        "models": models,
-        "variants": list(dict.fromkeys(variants)),
-        "rounds": rounds,
-        "steps": steps,
-        "threads": threads,
-    }
+    options = checked_options(models, variants, rounds=rounds, steps=steps, threads=threads)
+    models, variants = options["models"], options["variants"]
     record = Record(out, {"options": options, "machine": machine()})
     if "peaks" not in record.once:
         record.add_once("peaks", run_job({"task": "peaks"}, threads))
     counted = MEASURES | {"steps": steps}
-    for cell in cells(models, options["variants"], rounds):
+    for cell in cells(models, variants, rounds):
         if not record.has(cell.name, cell.turn):
-            found = measure_ours(record, cell, counted, threads)
-            record.add(cell.name, found)
-            report(f"round {cell.turn + 1} of {rounds}   {cell.name:45} {found[TIME]:10.2f} ms per image")
-    return record.finish(summary(record, models, options["variants"]))
+            measured = measure_ours(record, cell, counted, threads)
+            record.add(cell.name, measured)
+            report(f"round {cell.turn + 1} of {rounds}   {cell.name:45} {measured[TIME]:10.2f} ms per image")
+    return record.finish(summary(record, models, variants))
+
+
+def checked_options(models: Sequence[str] | None, variants: Sequence[str], **numbers: int) -> dict[str, Any]:
+    """Options of a bench as its record has them; refuses what is no model or variant, and numbers below 1."""
+    for option, number in numbers.items():
+        at_least_one(f"--{option}", number)
+    names = model_names(models)
+    for variant in variants:
+        if variant not in VARIANTS:
+            raise SettingRefusal("--variants", f"'{variant}'", ", ".join(VARIANTS), nearest(variant, list(VARIANTS)))
+    return {"models": names, "variants": list(dict.fromkeys(variants)), **numbers}
 
 
 def cells(models: Sequence[str], variants: Sequence[str], rounds: int) -> Iterator[Cell]:
@@ -114,10 +114,10 @@ def cells(models: Sequence[str], variants: Sequence[str], rounds: int) -> Iterat
 def measure_ours(record: Record, cell: Cell, counted: dict[str, Any], threads: int) -> dict[str, Any]:
     """One measurement of ours; the layer forms of the model are chosen before, once for all rounds."""
     job = VARIANTS[cell.variant] | {"model": cell.model, "batch": batch_of(cell.model)} | counted
-    plan = f"{cell.model}/{cell.variant}/plan"
-    if plan not in record.once:
-        record.add_once(plan, run_job(job | {"task": "plan"}, threads))
-    return run_job(job | {"task": cell.task, "forms": record.once[plan]["forms"][cell.task]}, threads)
+    name = f"{cell.model}/{cell.variant}/forms"
+    if name not in record.once:
+        record.add_once(name, run_job(job | {"task": "forms"}, threads))
+    return run_job(job | {"task": cell.task, "forms": record.once[name]["forms"][cell.task]}, threads)
 
 
 def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> dict[str, Any]:
@@ -129,9 +129,10 @@ def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> d
         for variant in variants:
             of_variant = {}
             for task in TASKS:
-                found = summarise(record.measurements[f"{model}/{variant}/{task}"])
-                gmacs = record.once["peaks"][f"{found['precision']}_gmacs"]
-                of_variant[task] = found | {"share_of_peak": share_of_peak(macs[found["precision"]][task], found[TIME]["median"], gmacs)}
+                task_row = summarise(record.measurements[f"{model}/{variant}/{task}"])
+                gmacs = record.once["peaks"][f"{task_row['precision']}_gmacs"]
+                share = share_of_peak(macs[task_row["precision"]][task], task_row[TIME]["median"], gmacs)
+                of_variant[task] = task_row | {"share_of_peak": share}
             row["variants"][variant] = of_variant
             if "float32-dense" in variants and variant != "float32-dense":
                 names = {task: (f"{model}/float32-dense/{task}", f"{model}/{variant}/{task}") for task in TASKS}
@@ -144,15 +145,15 @@ def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> d
 
 def rows(result: dict[str, Any]) -> list[list[str]]:
     """The summary as text, one row per model and variant: `COLUMNS`."""
-    found = []
+    lines = []
     for model, row in result["summary"].items():
         for variant, tasks in row["variants"].items():
             training = tasks["training"]
             memory = "-" if training["peak_mib"] is None else f"{training['peak_mib']:,}"
             shares = [f"{100 * tasks[task]['share_of_peak']:.0f} %" for task in TASKS]
-            times = [told(tasks[task][TIME]) for task in TASKS]
-            found.append([model, f"{variant} ({training['precision']})", *times, memory, f"{training['build_seconds']:.2f}", *shares])
-    return found
+            times = [spread_text(tasks[task][TIME]) for task in TASKS]
+            lines.append([model, f"{variant} ({training['precision']})", *times, memory, f"{training['build_seconds']:.2f}", *shares])
+    return lines
 
 
 def multiply_adds(model: str) -> dict[str, dict[str, int]]:
@@ -171,7 +172,7 @@ def batch_of(model: str) -> int:
     return BATCHES.get(architecture(model).order, 16)
 
 
-def known_models(models: Sequence[str] | None) -> list[str]:
+def model_names(models: Sequence[str] | None) -> list[str]:
     """Names without repeats, by default the models of Table 1; refuses what is not a model."""
     from equiradio.models.names import TABLE1, architecture
 

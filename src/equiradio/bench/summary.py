@@ -17,10 +17,10 @@ def spread(values: Sequence[float], digits: int = 4) -> dict[str, Any]:
 
 def summarise(rounds: Rounds) -> dict[str, Any]:
     """One measurement over its rounds."""
-    found: dict[str, Any] = {key: spread([turn[key] for turn in rounds]) for key in (TIME, "processor_milliseconds_per_image")}
-    known = [turn["peak_mib"] for turn in rounds if turn["peak_mib"] is not None]
-    return found | {
-        "peak_mib": max(known) if known else None,
+    times: dict[str, Any] = {key: spread([turn[key] for turn in rounds]) for key in (TIME, "processor_milliseconds_per_image")}
+    peaks = [turn["peak_mib"] for turn in rounds if turn["peak_mib"] is not None]
+    return times | {
+        "peak_mib": max(peaks) if peaks else None,
         "build_seconds": round(statistics.median(turn["build_seconds"] for turn in rounds), 3),
         "first_seconds": round(statistics.median(turn["first_seconds"] for turn in rounds), 3),
         "steps": [turn["steps"] for turn in rounds],
@@ -40,14 +40,14 @@ def share_of_peak(multiply_adds: int, milliseconds: float, gmacs: float) -> floa
     return round(multiply_adds / (1e-3 * milliseconds * 1e9 * gmacs), 4)
 
 
-def peaks_told(peaks: Mapping[str, Any]) -> str:
+def peaks_text(peaks: Mapping[str, Any]) -> str:
     """The peaks of matrix products as text: ``78 (float32) and 208 (bf16)``."""
-    known = {name: peaks[f"{name}_gmacs"] for name in ("float32", "bf16")}
-    return " and ".join(f"{value:.0f} ({name})" for name, value in known.items() if value is not None)
+    gmacs = {name: peaks[f"{name}_gmacs"] for name in ("float32", "bf16")}
+    return " and ".join(f"{value:.0f} ({name})" for name, value in gmacs.items() if value is not None)
 
 
-def told(found: Mapping[str, Any] | None, digits: int = 2) -> str:
+def spread_text(values: Mapping[str, Any] | None, digits: int = 2) -> str:
     """A median with its spread as text: ``4.25 (4.10-4.63)``; a dash for nothing."""
-    if found is None:
+    if values is None:
         return "-"
-    return f"{found['median']:.{digits}f} ({found['low']:.{digits}f}-{found['high']:.{digits}f})"
+    return f"{values['median']:.{digits}f} ({values['low']:.{digits}f}-{values['high']:.{digits}f})"

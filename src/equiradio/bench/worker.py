@@ -1,7 +1,7 @@
 """One measurement of speed in a process of its own: ``python -m equiradio.bench.worker JOB`` prints one line of JSON.
 
-JOB is a JSON object: ``task`` (peaks, plan, training or inference) and, except for peaks, ``model``, ``batch``, ``precision`` (auto,
-float32 or bf16), ``pin`` (null, dense, fourier or winograd), ``forms`` (layer -> form), ``steps``, ``seconds``, ``keep_blocks`` and,
+JOB is a JSON object: ``task`` (peaks, forms, training or inference) and, except for peaks, ``model``, ``batch``, ``precision`` (auto,
+float32 or bf16), ``form`` (null to choose, or the name of one), ``forms`` (layer -> form), ``steps``, ``seconds``, ``keep_blocks`` and,
 where it is not the CPU, ``device``.
 """
 
@@ -21,11 +21,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equiradio.compute.device import choose_precision
-from equiradio.compute.form_timing import plan_forms, take
+from equiradio.compute.form_timing import choose_forms, take
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.compute.poses import TRAINING, draw_poses, show
 from equiradio.compute.preprocess import Preprocessing, preprocessing
 from equiradio.models.names import architecture
+from equiradio.models.network import Network
 from equiradio.models.registry import build
 from equiradio.settings import preset
 from equiradio.sky.recipe import MIRABEST
@@ -49,9 +50,9 @@ def do(job: dict[str, Any]) -> dict[str, Any]:
     prepare = preprocessing(settings.data, architecture(job["model"]).published_mask)
     network = build(replace(settings.model, name=job["model"]), blank=prepare.blank).to(device)
     built = time.perf_counter() - start
-    if job["task"] == "plan":
-        return plan(network, job)
-    take(network, job["forms"])
+    if job["task"] == "forms":
+        return chosen_forms(network, job)
+    take(network, job["forms"], job["precision"], device)
     call = (training if job["task"] == "training" else inference)(network, prepare, job)
     return timed(call, job) | {
         "build_seconds": round(built, 3),
@@ -62,16 +63,16 @@ def do(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def plan(network: nn.Module, job: dict[str, Any]) -> dict[str, Any]:
+def chosen_forms(network: Network, job: dict[str, Any]) -> dict[str, Any]:
     """The forms that the steerable layers take for training and for inference, and the seconds it took to choose."""
     start, forms = time.perf_counter(), {}
     for task in ("training", "inference"):
-        choices = plan_forms(network, job["batch"], job["precision"], task == "training", job["device"], job["pin"])
+        choices = choose_forms(network, job["batch"], job["precision"], task == "training", job["device"], job["form"])
         forms[task] = {name: choice.form for name, choice in choices.items()}
     return {"forms": forms, "precision": job["precision"], "seconds": round(time.perf_counter() - start, 3)}
 
 
-def training(network: nn.Module, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
+def training(network: Network, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
     """A whole step of preset ``fast``: raw uint8, augmentation, forward, loss, backward, clipping, AdamW."""
     learning, batch = preset("fast").training, job["batch"]
     optimiser = torch.optim.AdamW(network.train().parameters(), lr=learning.learning_rate, weight_decay=learning.weight_decay, fused=True)
@@ -93,7 +94,7 @@ def training(network: nn.Module, prepare: Preprocessing, job: dict[str, Any]) ->
     return step
 
 
-def inference(network: nn.Module, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
+def inference(network: Network, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
     """Logits for a batch of raw images, by a network in evaluation."""
     network.eval()
     device = job["device"]
@@ -138,16 +139,16 @@ def peaks() -> dict[str, Any]:
 
     Without hardware for bf16 its product is not tried, and None stands for it: emulated, one would take minutes.
     """
-    found: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "bf16_gmacs": None}
+    rates: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "bf16_gmacs": None}
     native = choose_precision("auto", "cpu") == "bf16"
     with torch.inference_mode():
         for name, dtype in (("float32", torch.float32), *[("bf16", torch.bfloat16)] * native):
             left, right = torch.randn(MATRIX, MATRIX).to(dtype), torch.randn(MATRIX, MATRIX).to(dtype)
-            found[f"{name}_gmacs"] = round(1e-9 * MATRIX**3 / _least(lambda left=left, right=right: left @ right), 2)  # type: ignore[misc]
+            rates[f"{name}_gmacs"] = round(1e-9 * MATRIX**3 / _least(lambda left=left, right=right: left @ right), 2)  # type: ignore[misc]
         source = torch.ones(COPY, dtype=torch.uint8)
         target = torch.empty_like(source)
-        found["copy_gb_per_second"] = round(2e-9 * COPY / _least(lambda: target.copy_(source)), 2)
-    return found
+        rates["copy_gb_per_second"] = round(2e-9 * COPY / _least(lambda: target.copy_(source)), 2)
+    return rates
 
 
 def _least(call: Callable[[], object]) -> float:

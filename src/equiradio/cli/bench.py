@@ -28,7 +28,7 @@ def bench(
     """
     from equiradio.bench.run import COLUMNS, rows
     from equiradio.bench.run import bench as measure
-    from equiradio.bench.summary import peaks_told
+    from equiradio.bench.summary import peaks_text
     from equiradio.cli.progress import print_table
 
     names = [_names(given) for given in (models, variants)]
@@ -50,7 +50,7 @@ def bench(
         return
     print_table(COLUMNS, rows(result), f"{result['machine']['processor']}, {result['options']['threads']} threads")
     peaks = result["once"]["peaks"]
-    typer.echo(f"peak: {peaks_told(peaks)} thousand million multiply-adds a second, copying {peaks['copy_gb_per_second']:.0f} GB/s")
+    typer.echo(f"peak: {peaks_text(peaks)} thousand million multiply-adds a second, copying {peaks['copy_gb_per_second']:.0f} GB/s")
 
 
 def _names(given: str | None) -> list[str]:

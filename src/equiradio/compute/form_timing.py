@@ -1,36 +1,40 @@
-"""Which form each steerable layer takes, dense, Fourier or Winograd: by measurement, from what was measured before, or by a rule."""
+"""Which form each steerable layer takes: by measurement, from what was measured before, or by a rule."""
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from equiradio.artefacts.forms import Choice
-from equiradio.errors import SettingRefusal
 from equiradio.layers.convolution import SteerableConvolution
-from equiradio.layers.forms import winograd
+from equiradio.layers.forms import Form, Shape, form_of, possible_forms
 from equiradio.sky.recipe import MIRABEST
-from equiradio.symmetry.groups import Group
 
-LEAST_ORDER = (
-    8  # of a group for which the Fourier form, and in bf16 Winograd's, is tried: below, they lose everywhere (docs/performance.md)
-)
-SURE_ORDER, SURE_RUN = 16, 32  # from here on the Fourier form wins on every machine seen: the rule where nothing was measured
-SURE_CHANNELS = 64  # from here on the Winograd form wins in float32 where it is possible
+SETTING = "training.layer_form"  # as refusals name it
 IMAGES = 2  # a layer is timed with on a CPU, where time grows with their number; on a GPU with a whole batch
+
+Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, how much there is
+
+
+class Layered(Protocol):
+    """What is asked of a network here; every torch module has it."""
+
+    def __call__(self, images: Tensor) -> Any: ...
+    def eval(self) -> Any: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]: ...
 
 
 @dataclass(frozen=True)
 class Case:
     """A layer's shape, and what is asked of it."""
 
-    group: Group
-    fields_in: int
-    fields_out: int
-    size: int
+    shape: Shape
     height: int
     width: int
     images: int
@@ -39,28 +43,29 @@ class Case:
     training: bool
 
     def __str__(self) -> str:
-        layer = f"{self.group.name} {self.fields_in}->{self.fields_out} {self.size}x{self.size} at {self.height}x{self.width}"
-        return f"{layer}, {self.images} images, {self.precision}, {self.device}, {'training' if self.training else 'answering'}"
+        task = "training" if self.training else "answering"
+        return f"{self.shape} at {self.height}x{self.width}, {self.images} images, {self.precision}, {self.device}, {task}"
 
     @property
-    def forms(self) -> tuple[str, ...]:
-        """Those that may win here: Fourier in large groups, Winograd on a CPU: in bf16, where it computes in float32, in large groups."""
-        fourier = self.group.order >= LEAST_ORDER
-        filtering = possible_winograd(self.size, self.device) and (fourier or self.precision == "float32")
-        return ("dense", *["fourier"] * fourier, *["winograd"] * filtering)
+    def forms(self) -> list[Form]:
+        """Those that may win here."""
+        asked = self.shape, self.device, self.precision
+        return [form for form in possible_forms(*asked) if form.worth_timing(*asked)]
 
     def measure(self) -> Choice:
         """Time the forms on noise: forward, and backward in training."""
         with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
-            layer = SteerableConvolution(self.fields_in, self.fields_out, self.group, self.size).to(self.device)
+            group, fields_in, fields_out, size = self.shape
+            layer = SteerableConvolution(fields_in, fields_out, group, size).to(self.device)
             layer.train(self.training)
-            shape = (self.images, self.height, self.width, self.group.order, self.fields_in)
-            fields = torch.randn(shape, device=self.device).to(torch.bfloat16 if self.precision == "bf16" else torch.float32)
-            call = self._call(layer, fields.permute(0, 4, 3, 1, 2).requires_grad_(self.training))
-            taken = {}
-            for layer.form in self.forms:
-                taken[layer.form] = round(1000 * _seconds(call, self.device), 3)
-        return Choice(str(self), min(taken, key=taken.__getitem__), **{f"{form}_ms": spent for form, spent in taken.items()})
+            noise = torch.randn((self.images, self.height, self.width, group.order, fields_in), device=self.device)
+            fields = noise.to(torch.bfloat16 if self.precision == "bf16" else torch.float32).permute(0, 4, 3, 1, 2)
+            call = self._call(layer, fields.requires_grad_(self.training))
+            spent = {}
+            for form in self.forms:
+                layer.take(form, self.precision)
+                spent[form.name] = round(1000 * _seconds(call, self.device), 3)
+        return Choice(str(self), min(spent, key=spent.__getitem__), spent)
 
     def _call(self, layer: SteerableConvolution, fields: Tensor) -> Callable[[], None]:
         def call() -> None:
@@ -85,22 +90,52 @@ def _seconds(call: Callable[[], None], device: str, rounds: int = 2) -> float:
     return min(times[1:])
 
 
-def steerable_layers(network: nn.Module) -> dict[str, SteerableConvolution]:
+def steerable_layers(network: Layered) -> dict[str, SteerableConvolution]:
     """The layers between regular fields, by name."""
     return {name: layer for name, layer in network.named_modules() if isinstance(layer, SteerableConvolution)}
 
 
-def plan_forms(
-    network: nn.Module,
+def _cases(network: Layered, batch: int, precision: str, training: bool, device: str) -> dict[str, Case]:
+    """The case of every steerable layer, by its name; nothing is convolved to find out."""
+    images = batch if device == "cuda" else min(batch, IMAGES)
+    return {name: Case(*shape, images, precision, device, training) for name, shape in _shapes(network).items()}
+
+
+def _settled(cases: Iterable[Case], cached: Mapping[str, Choice]) -> dict[str, Choice]:
+    """The choices of those cases for which there is nothing to time."""
+    choices = {}
+    for case in cases:
+        words, forms = str(case), {form.name for form in case.forms}
+        choice = cached.get(words)
+        if len(forms) == 1:
+            choices[words] = Choice(words, forms.pop())
+        elif choice and choice.form in forms and forms <= choice.milliseconds.keys():
+            choices[words] = choice
+    return choices
+
+
+def _measured(cases: Iterable[Case], progress: Progress) -> dict[str, Choice]:
+    """The choices of cases, each measured once however many layers have it."""
+    missing, choices = {str(case): case for case in cases}, {}
+    for number, (words, case) in enumerate(missing.items()):
+        progress("layer shapes", number, len(missing))
+        choices[words] = case.measure()
+        progress("layer shapes", number + 1, len(missing))
+    return choices
+
+
+def choose_forms(
+    network: Layered,
     batch: int,
     precision: str,
     training: bool,
     device: str = "cpu",
-    pin: str | None = None,
-    known: Mapping[str, Choice] | None = None,
-    progress: Callable[[str, int, int], object] = lambda what, done, total: None,
+    form: str | None = None,
+    before: Mapping[str, Choice] | None = None,
+    cached: Mapping[str, Choice] | None = None,
+    progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Choice]:
-    """Give every steerable layer of a network the form that is quicker here, and tell why.
+    """Give every steerable layer of a network the form that is quickest here, and tell why.
 
     Parameters
     ----------
@@ -109,86 +144,64 @@ def plan_forms(
     precision : float32 or bf16.
     training : are gradients wanted?
     device : cpu or cuda, where the layers are timed.
-    pin : dense, fourier or winograd, to time nothing and take that form.
-    known : choices made before, by case: taken as they are.
+    form : the name of one, to time nothing and take that form.
+    before : choices of this run, by case: taken as they are.
+    cached : choices of this machine, by case: taken where every form that may win was timed, and the one that won is still here.
     progress : called with ("layer shapes", measured, to measure).
 
     Returns
     -------
     The choice of each layer, by its name.
     """
-    if pin:
-        choices = {name: Choice("pinned", pin) for name in steerable_layers(network)}
+    if form:
+        choices = {name: Choice("pinned", form) for name in steerable_layers(network)}
     else:
-        images = batch if device == "cuda" else min(batch, IMAGES)
-        cases = {name: Case(*shape, images, precision, device, training) for name, shape in _shapes(network).items()}
-        settled = {str(case): Choice(str(case), "dense") for case in cases.values() if case.forms == ("dense",)}
-        found = settled | dict(known or {})
-        unknown = {str(case): case for case in cases.values() if str(case) not in found}
-        for number, (words, case) in enumerate(unknown.items()):
-            progress("layer shapes", number, len(unknown))
-            found[words] = case.measure()
-            progress("layer shapes", number + 1, len(unknown))
-        choices = {name: found[str(case)] for name, case in cases.items()}
-    take(network, {name: choice.form for name, choice in choices.items()})
+        of_layers = _cases(network, batch, precision, training, device)
+        by_case = _settled(of_layers.values(), cached or {}) | dict(before or {})
+        by_case |= _measured([case for case in of_layers.values() if str(case) not in by_case], progress)
+        choices = {name: by_case[str(case)] for name, case in of_layers.items()}
+    take(network, {name: choice.form for name, choice in choices.items()}, precision, device)
     return choices
 
 
-def take(network: nn.Module, forms: Mapping[str, str]) -> None:
-    """Set the layers' forms, by name.
+def take(network: Layered, forms: Mapping[str, str], precision: str = "float32", device: str | None = None) -> None:
+    """Set the layers' forms, by name of layer; all or none.
 
     Raises
     ------
-    SettingRefusal : the Winograd form for filters that it does not take.
+    SettingRefusal : there is no such form, or a layer cannot take it in this precision on this device (by default where it is).
     """
-    for name, layer in steerable_layers(network).items():
-        form = forms.get(name, layer.form)
-        if form == "winograd" and layer.size not in winograd.SIZES:
-            found = f"winograd for filters of {layer.size} pixels"
-            raise SettingRefusal("training.layer_form", found, "filters of 3 or 5 pixels", "Take auto, dense or fourier.")
-        layer.form = form
+    layers = {name: layer for name, layer in steerable_layers(network).items() if name in forms}
+    places = {name: device or layer.weight.device.type for name, layer in layers.items()}
+    taken = {name: form_of(forms[name], layer.shape, places[name], precision, SETTING) for name, layer in layers.items()}
+    for name, form in taken.items():
+        layers[name].take(form, precision, places[name])
 
 
-def possible_winograd(size: int, device: str) -> bool:
-    """The Winograd form is one for CPUs: a GPU's library chooses for itself."""
-    return size in winograd.SIZES and device == "cpu"
+def by_rule(network: Layered, precision: str = "float32", device: str = "cpu") -> dict[str, str]:
+    """The forms to take where nothing was measured, by name of layer."""
+    return {name: _likely(layer.shape, device, precision) for name, layer in steerable_layers(network).items()}
 
 
-def by_rule(network: nn.Module, precision: str = "float32", device: str = "cpu") -> dict[str, str]:
-    """The forms to take where nothing was measured: Fourier for large groups and many fields, else Winograd for many channels."""
-    return {name: _likely(layer, precision, device) for name, layer in steerable_layers(network).items()}
-
-
-def _likely(layer: SteerableConvolution, precision: str, device: str) -> str:
-    copies = 2 if layer.group.mirrored else 1
-    if layer.group.order >= SURE_ORDER and copies * layer.fields_in >= SURE_RUN:
-        return "fourier"
-    wide = precision == "float32" and layer.group.order * min(layer.fields_in, layer.fields_out) >= SURE_CHANNELS
-    return "winograd" if wide and possible_winograd(layer.size, device) else "dense"
-
-
-class _Watcher(nn.Module):
-    """In a steerable layer's place: learns the height and width of what it is given, answers nought."""
-
-    def __init__(self, layer: SteerableConvolution) -> None:
-        super().__init__()
-        self.layer, self.side = layer, (0, 0)
-
-    def forward(self, fields: Tensor) -> Tensor:
-        self.side = fields.shape[-2], fields.shape[-1]
-        return fields.new_zeros(len(fields), self.layer.fields_out, *fields.shape[2:])
+def _likely(shape: Shape, device: str, precision: str) -> str:
+    forms = possible_forms(shape, device, precision)
+    return max(forms, key=lambda form: form.likely(shape, device, precision)).name
 
 
 @torch.no_grad()
-def _shapes(network: nn.Module) -> dict[str, tuple[Group, int, int, int, int, int]]:
-    """Group, fields in and out, filter side, height and width of every steerable layer; nothing is convolved to find out."""
-    copied = copy.deepcopy(network).eval()
-    watchers = {name: _Watcher(layer) for name, layer in steerable_layers(copied).items()}
-    for name, watcher in watchers.items():
-        copied.set_submodule(name, watcher)
+def _shapes(network: Layered) -> dict[str, tuple[Shape, int, int]]:
+    """Shape, and height and width of what it is given, of every steerable layer."""
+    copied = copy.deepcopy(network)
+    copied.eval()
+    shapes: dict[str, tuple[Shape, int, int]] = {}
+    for name, layer in steerable_layers(copied).items():
+        layer.forward = partial(_watched, shapes, name, layer)  # type: ignore[method-assign]
     weight = next(copied.parameters())
     copied(torch.zeros(1, 1, MIRABEST.side, MIRABEST.side, dtype=weight.dtype, device=weight.device))
-    return {
-        name: (seen.layer.group, seen.layer.fields_in, seen.layer.fields_out, seen.layer.size, *seen.side)
-        for name, seen in watchers.items()
-    }
+    return {name: shapes[name] for name in steerable_layers(network)}
+
+
+def _watched(shapes: dict[str, tuple[Shape, int, int]], name: str, layer: SteerableConvolution, fields: Tensor) -> Tensor:
+    """In place of a layer's work: note height and width of what it is given, answer zeros of the right shape."""
+    shapes[name] = layer.shape, fields.shape[-2], fields.shape[-1]
+    return fields.new_zeros(len(fields), layer.fields_out, *fields.shape[2:])

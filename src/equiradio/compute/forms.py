@@ -1,63 +1,99 @@
 """The form of each steerable layer, settled once: as the run has it, else as this machine has measured it, else measured now."""
 
 import platform
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from equiradio.artefacts.forms import Choice, machine_file, read_choices, write_choices
 from equiradio.compute.device import full_float32
-from equiradio.compute.form_timing import by_rule, plan_forms, take
+from equiradio.compute.form_timing import SETTING, Layered, Progress, by_rule, choose_forms, steerable_layers, take
 from equiradio.errors import RunRefusal
+from equiradio.layers.forms import Form, all_forms, find_form, form_of
+
+AUTO = "auto"  # the setting that stands for no form in particular
 
 
 def settle_forms(
-    network: nn.Module,
-    plan_file: Path,
+    network: Layered,
+    forms_file: Path,
     *,
     batch: int,
     precision: str,
     training: bool,
     device: str = "cpu",
-    form: str = "auto",
-    progress: Callable[[str, int, int], object] = lambda what, done, total: None,
+    form: str = AUTO,
+    progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Choice]:
     """Give every steerable layer its form, and keep what was measured for this run and for this machine.
 
     Parameters
     ----------
-    plan_file : the run's; its choices are kept, so that a resumed or repeated run computes as before.
-    batch, precision, training, device : what the network will be asked: see `plan_forms`.
-    form : auto to choose by measurement; dense, fourier or winograd to measure nothing and take that one everywhere.
+    forms_file : the run's; its choices are kept, so that a resumed or repeated run computes as before.
+    batch, precision, training, device : what the network will be asked: see `choose_forms`.
+    form : auto to choose by measurement; the name of a form to measure nothing and take that one everywhere.
 
     Returns
     -------
     The choice of each layer, by its name.
     """
-    pin = None if form == "auto" else form
-    of_run = read_choices(plan_file)
+    asked = batch, precision, training, device
+    if form != AUTO:
+        return choose_forms(network, *asked, form)
+    of_run = _of_run(forms_file)
     cache = machine_file(machine(device))
     of_machine: dict[str, Choice] = {}
     with suppress(RunRefusal):  # a damaged cache is measured anew
         of_machine = read_choices(cache)
     with full_float32():
-        choices = plan_forms(network, batch, precision, training, device, pin, of_machine | of_run, progress=progress)
-    measured = {choice.case: choice for choice in choices.values() if choice.dense_ms is not None}
+        choices = choose_forms(network, *asked, before=of_run, cached=of_machine, progress=progress)
+    measured = {choice.case: choice for choice in choices.values() if choice.milliseconds}
     if measured.keys() - of_run.keys():
-        write_choices(plan_file, of_run | measured)
-    if measured.keys() - of_machine.keys():
-        with suppress(OSError):  # a cache that cannot be written is no reason to stop
-            write_choices(cache, measured | of_machine)
+        write_choices(forms_file, of_run | measured)
+    _keep(cache, of_machine, measured, {case for case in measured.keys() - of_run.keys() if measured[case] != of_machine.get(case)})
     return choices
 
 
-def take_likely_forms(network: nn.Module, form: str, precision: str = "float32", device: str = "cpu") -> None:
+def _keep(cache: Path, before: dict[str, Choice], measured: dict[str, Choice], anew: set[str]) -> None:
+    """Write the machine's choices where there are others than ``before``; of a case that both have, before's stays unless measured anew."""
+    staying = {case: choice for case, choice in before.items() if case not in anew}
+    if measured.keys() - staying.keys():
+        with suppress(OSError):  # a cache that cannot be written is no reason to stop
+            write_choices(cache, measured | staying)
+
+
+def _of_run(file: Path) -> dict[str, Choice]:
+    """The choices of a run; refused where a form is none of those that are here."""
+    choices, forms = read_choices(file), all_forms()
+    for choice in choices.values():
+        if choice.form not in forms:
+            found = f"form '{choice.form}' for {choice.case}"
+            raise RunRefusal(file, found, f"one of {', '.join(forms)}", "Delete it to measure again.")
+    return choices
+
+
+def find_form_or_auto(name: str) -> Form | None:
+    """The form that ``training.layer_form`` names, None for auto.
+
+    Raises
+    ------
+    SettingRefusal : there is none of that name; says which is nearest.
+    """
+    return None if name == AUTO else find_form(name, SETTING)
+
+
+def refuse_form(network: Layered, name: str, precision: str, device: str) -> None:
+    """Refuse the name of a form that some layer of the network cannot take there."""
+    if form := find_form_or_auto(name):
+        for layer in steerable_layers(network).values():
+            form_of(form, layer.shape, device, precision, SETTING)
+
+
+def take_likely_forms(network: Layered, form: str = AUTO, precision: str = "float32", device: str = "cpu") -> None:
     """Forms without measuring: the one given, or for ``auto`` by a rule that holds on every machine seen."""
     likely = by_rule(network, precision, device)
-    take(network, likely if form == "auto" else dict.fromkeys(likely, form))
+    take(network, likely if form == AUTO else dict.fromkeys(likely, form), precision, device)
 
 
 def machine(device: str) -> str:

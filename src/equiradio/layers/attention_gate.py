@@ -147,7 +147,7 @@ class AttentionGate(nn.Module):
             columns = features.permute(0, 2, 3, 1).to(exact)
             weights = self.from_features.weight.flatten(1), self.to_score.weight.flatten()
             matrices = [interpolation(*sides, exact, context.device) for sides in zip(context.shape[1:3], (height, width), strict=True)]
-            score = _Score.apply(columns, context, *weights, *matrices)
+            score = _Score.apply(columns, context, *weights, *matrices)  # type: ignore[no-untyped-call]
             return NORMALISATIONS[self.normalisation](score[:, None])
 
 

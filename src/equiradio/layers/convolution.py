@@ -1,7 +1,7 @@
-"""Convolutions of the sky and of regular fields: in dense form, one ordinary convolution with a filter that a group has shaped.
+"""Convolutions of the sky and of regular fields: ordinary convolutions with a filter that a group has shaped.
 
-A layer between regular fields can also take the form of `fourier.py` or `winograd.py`, with the same weights and numbers; `plan.py` says
-which is quicker.
+A layer between regular fields is computed in one of the forms of `layers/forms/`, with the same weights and numbers; `compute/forms.py`
+says which is quicker.
 
 Regular fields are tensors (batch, field, |G|, height, width), laid out in memory group-major with channels last, so that flattening the
 (element, field) axes into channels and taking them apart again costs nothing.
@@ -9,7 +9,6 @@ Regular fields are tensors (batch, field, |G|, height, width), laid out in memor
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -17,22 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.layers.forms.fourier import fourier_convolution
-from equiradio.layers.forms.spectral import spectral_weight
-from equiradio.layers.forms.winograd import spread_filters, winograd_convolution
+from equiradio.layers.fields import to_channels, to_fields
+from equiradio.layers.forms import Form, Shape, form_of
+from equiradio.layers.forms.dense import FORM as DENSE
 from equiradio.layers.initialisation import weight_scale
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import moved_filters
-
-
-def to_channels(fields: Tensor) -> Tensor:
-    """(batch, field, |G|, height, width) -> (batch, |G| * field, height, width): element-major, a view if memory is channels-last."""
-    return fields.transpose(1, 2).flatten(1, 2)
-
-
-def to_fields(channels: Tensor, order: int) -> Tensor:
-    """Inverse of `to_channels`."""
-    return channels.unflatten(1, (order, -1)).transpose(1, 2)
 
 
 @lru_cache
@@ -72,18 +61,18 @@ class SteeredConvolution(nn.Module, ABC):
         scale = torch.from_numpy(weight_scale(size)).float()
         normal = torch.randn(*weight_shape, len(scale))
         self.weight = nn.Parameter(normal * scale.to(normal.device) / math.sqrt(math.prod(weight_shape[1:])))
-        self._kept: tuple[tuple, Tensor, Tensor] | None = None
+        self._kept: tuple[tuple[object, ...], Tensor, Tensor] | None = None
 
     @abstractmethod
     def filters(self) -> Tensor:
         """The ordinary convolution filter (channels out, channels in, size, size)."""
 
-    def current_filters(self) -> Tensor:
-        """`filters`, or what the layer's form needs in their place: see `_current`."""
-        return self._current(self.filters)
+    def _prepare(self) -> Tensor:
+        """What the layer multiplies by, made of the weights."""
+        return self.filters()
 
-    def _current(self, make: Callable[[], Tensor]) -> Tensor:
-        """What is made of the weights: anew where a gradient is wanted, and kept in evaluation for as long as they don't change.
+    def prepared(self) -> Tensor:
+        """What the layer multiplies by: made anew where a gradient is wanted, in evaluation kept while the weights don't change.
 
         A change through ``weight.data`` in place, or by a fused optimiser, is invisible to torch. What was kept is forgotten where a
         gradient is wanted, as before every step it is; after a change without one call `train` or `eval`.
@@ -91,13 +80,13 @@ class SteeredConvolution(nn.Module, ABC):
         weight = self.weight
         if self.training or torch.is_grad_enabled() or weight.is_inference():
             self._kept = None
-            return make()
+            return self._prepare()
         kind = weight.device.type
         cast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
-        key = (make.__name__, weight.data_ptr(), weight._version, weight.dtype, weight.device, cast)
+        key = (weight.data_ptr(), weight._version, weight.dtype, weight.device, cast)
         kept = self._kept
         if kept is None or kept[0] != key:
-            kept = self._kept = key, make(), weight.detach()  # which holds the memory, so that no other weight comes to lie there
+            kept = self._kept = key, self._prepare(), weight.detach()  # which holds the memory, so that no other weight comes to lie there
         return kept[1]
 
     def train(self, mode: bool = True) -> "SteeredConvolution":
@@ -131,7 +120,7 @@ class LiftingConvolution(SteeredConvolution):
         return torch.einsum("oib,gbyx->goiyx", self.weight, harmonics).flatten(0, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        lifted = F.conv2d(images, self.current_filters(), padding=self.size // 2)
+        lifted = F.conv2d(images, self.prepared(), padding=self.size // 2)
         return to_fields(lifted.contiguous(memory_format=torch.channels_last), self.group.order)
 
 
@@ -139,38 +128,52 @@ class SteerableConvolution(SteeredConvolution):
     """From regular fields to regular fields: K[o, g, i, h](p) = sum_b W[o, i, g^-1 h, b] psi_b(g^-1 p).
 
     forward(fields (batch, fields_in, |G|, height, width)) -> (batch, fields_out, |G|, height, width). ``weight`` is (fields_out, fields_in,
-    |G|, B): 11 |G| numbers per pair of fields at 5x5. ``form`` is dense, fourier or winograd: how it is computed, not what. Source: Weiler
-    & Cesa 2019, regular to regular representation.
+    |G|, B): 11 |G| numbers per pair of fields at 5x5. ``form`` is how it is computed, not what: see `take`. Source: Weiler & Cesa 2019,
+    regular to regular representation.
     """
 
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
         super().__init__(fields_in, fields_out, group, size, (fields_out, fields_in, group.order))
-        self.form = "dense"
+        self._form: Form = DENSE
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.group, self.fields_in, self.fields_out, self.size)
+
+    @property
+    def form(self) -> Form:
+        """How the layer is computed."""
+        return self._form
+
+    def take(self, form: Form | str, precision: str = "float32", device: str | None = None) -> None:
+        """Compute in this form from now on: one of `layers/forms/`, itself or by its name.
+
+        Parameters
+        ----------
+        form : a form or its name.
+        precision : float32 or bf16, that the layer will be asked for.
+        device : cpu or cuda, where it will be; by default where it is.
+
+        Raises
+        ------
+        SettingRefusal : there is no such form, or not for such a layer there.
+        """
+        self._form, self._kept = form_of(form, self.shape, device or self.weight.device.type, precision), None
 
     def filters(self) -> Tensor:
         harmonics = _harmonics(self.group, self.size, self.weight.dtype, self.weight.device)
         relative, product = _tables(self.group, self.weight.device)
-        weight = _GatherRelative.apply(self.weight.permute(2, 0, 1, 3), relative, product)  # (g, h, o, i, b)
+        by_element = self.weight.permute(2, 0, 1, 3)
+        weight = _GatherRelative.apply(by_element, relative, product)  # type: ignore[no-untyped-call]  # (g, h, o, i, b)
         columns = weight.permute(0, 2, 1, 3, 4).flatten(1, 3)  # (g, o h i, b)
         shape = (self.group.order * self.fields_out, self.group.order * self.fields_in, self.size, self.size)
         return torch.bmm(columns, harmonics.flatten(2)).view(shape)
 
-    def matrices(self) -> Tensor:
-        """What the Fourier form multiplies by, in place of `filters`."""
-        return spectral_weight(self.weight, self.group, self.size)
-
-    def products(self) -> Tensor:
-        """What the Winograd form multiplies by, in place of `filters`, in float32 or better: bf16 has too few digits for it."""
-        with torch.autocast(self.weight.device.type, enabled=False):
-            filters = self.filters()
-            return spread_filters(filters.to(torch.promote_types(filters.dtype, torch.float32)))
+    def _prepare(self) -> Tensor:
+        return self._form.prepare(self)
 
     def forward(self, fields: Tensor) -> Tensor:
-        if self.form == "fourier":
-            return fourier_convolution(fields, self._current(self.matrices), self.group, self.size)
-        if self.form == "winograd":
-            return to_fields(winograd_convolution(to_channels(fields), self._current(self.products), self.size), self.group.order)
-        return to_fields(F.conv2d(to_channels(fields), self.current_filters(), padding=self.size // 2), self.group.order)
+        return self._form.apply(self, fields, self.prepared())
 
 
 class PlainConvolution(nn.Conv2d):

@@ -25,7 +25,7 @@ def _shares(size: int) -> np.ndarray:
     ring = (basis.frequencies == 0) & (np.arange(len(basis.frequencies)) > 0)
     share = np.ones(len(ring))
     share[ring] = (len(ring) - ring.sum() - 1) / (constant_gain[ring].sum() - ring.sum())
-    return share / share.sum()
+    return np.asarray(share / share.sum())
 
 
 def _growth(size: int, share: np.ndarray) -> float:

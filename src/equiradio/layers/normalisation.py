@@ -62,7 +62,9 @@ class FieldBatchNorm(nn.BatchNorm2d):
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
         self.num_batches_tracked.add_(1)
-        return _BatchNorm.apply(x, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps)
+        statistics = self.running_mean, self.running_var, self.momentum, self.eps
+        normal: Tensor = _BatchNorm.apply(x, self.weight, self.bias, *statistics)  # type: ignore[no-untyped-call]
+        return normal
 
     def export(self, order: int) -> nn.BatchNorm2d:
         """An ordinary batch norm with the same numbers, on channels as `to_channels` orders them.

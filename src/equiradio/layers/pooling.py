@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.layers.convolution import to_channels, to_fields
+from equiradio.layers.fields import to_channels, to_fields
 
 
 def max_pool(fields: Tensor) -> Tensor:
@@ -45,7 +45,8 @@ def group_pool(fields: Tensor) -> Tensor:
     if fields.shape[2] == 1:
         largest = columns.squeeze(3)
     else:
-        largest = _GroupMax.apply(columns) if columns.requires_grad and torch.is_grad_enabled() else columns.amax(3)
+        learns = columns.requires_grad and torch.is_grad_enabled()
+        largest = _GroupMax.apply(columns) if learns else columns.amax(3)  # type: ignore[no-untyped-call]
     return largest.permute(0, 3, 1, 2)
 
 

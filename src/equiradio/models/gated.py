@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from equiradio.errors import SettingRefusal
 from equiradio.layers.attention_gate import AttentionGate, attend
-from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution, to_channels, to_fields
+from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution
+from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool, group_pool, max_pool
 from equiradio.models.names import WIDTHS
@@ -118,7 +119,8 @@ class GatedNet(nn.Module):
 
     def decide(self, vectors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """See `Network`."""
-        return self.aggregate(vectors)
+        logits, heads = self.aggregate(vectors)
+        return logits, heads
 
     def readings(self) -> Readings:
         """See `Network`."""

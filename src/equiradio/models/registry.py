@@ -3,16 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
-
 from equiradio.models.gated import GatedNet
 from equiradio.models.lenet import EquivariantLeNet, LeNet
 from equiradio.models.names import architecture
+from equiradio.models.network import Network
 from equiradio.settings import DataSettings, ModelSettings
 
 
-def build(model: str | ModelSettings, *, classes: int = 2, blank: float | None = None, **changes: Any) -> nn.Module:
-    """A network with fresh weights: a `Network`.
+def build(model: str | ModelSettings, *, classes: int = 2, blank: float | None = None, **changes: Any) -> Network:
+    """A network with fresh weights.
 
     Parameters
     ----------

@@ -45,17 +45,17 @@ class Group:
         """Multiplication table (|G|, |G|): ``product[a, b]`` is a b, that is: first b, then a."""
         rotation, mirror = self._parts
         turned = rotation[:, None] + np.where(mirror, -1, 1)[:, None] * rotation[None, :]
-        return (mirror[:, None] ^ mirror[None, :]) * self.rotations + turned % self.rotations
+        return np.asarray((mirror[:, None] ^ mirror[None, :]) * self.rotations + turned % self.rotations)
 
     @cached_property
     def inverse(self) -> np.ndarray:
         """Inverse of every element (|G|,)."""
-        return np.argmin(self.product, axis=1)  # the identity is element 0
+        return np.asarray(np.argmin(self.product, axis=1))  # the identity is element 0
 
     @cached_property
     def relative(self) -> np.ndarray:
         """``relative[g, h]`` is g^-1 h (|G|, |G|)."""
-        return self.product[self.inverse]
+        return np.asarray(self.product[self.inverse])
 
     def angle(self, element: int) -> float:
         """Rotation of an element, radians."""

@@ -49,9 +49,9 @@ class Spectrum:
         turns = self.group.rotations
         wave = np.exp(-2j * np.pi * np.outer(np.arange(self.bins), np.arange(turns)) / turns) / np.sqrt(turns)
         if not self.group.mirrored:
-            return wave[:, None]
+            return np.asarray(wave[:, None])
         sums, differences = np.concatenate([wave, wave], 1), 1j * np.concatenate([wave, -wave], 1)
-        return np.stack([sums, differences], 1) / np.sqrt(2)
+        return np.asarray(np.stack([sums, differences], 1) / np.sqrt(2))
 
     @cached_property
     def analysis(self) -> np.ndarray:
@@ -65,7 +65,7 @@ class Spectrum:
         twice[0] = 1
         if self.group.rotations % 2 == 0:
             twice[-1] = 1
-        return (self.analysis.reshape(self.bins, -1) * twice[:, None]).reshape(self.components, -1).T
+        return np.asarray((self.analysis.reshape(self.bins, -1) * twice[:, None]).reshape(self.components, -1).T)
 
     def coupling(self, k: int, s: int) -> Coupling:
         """The bin that holds frequency k + s."""

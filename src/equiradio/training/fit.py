@@ -20,7 +20,7 @@ from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import Claim, Claimed, claimed
 from equiradio.artefacts.run import Run
 from equiradio.compute.device import choose_device, choose_precision, full_float32
-from equiradio.compute.forms import settle_forms
+from equiradio.compute.forms import find_form_or_auto, refuse_form, settle_forms
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.compute.preprocess import preprocessing
 from equiradio.datasets.registry import open_data
@@ -67,7 +67,7 @@ def train(
     Refusal : settings, data or folder that cannot be used, or a training that went wrong.
     KeyboardInterrupt : interrupted; finished epochs are kept.
     """
-    architecture(settings.model.name)  # refused before anything else is done
+    architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
     accelerator = choose_device(device)
     sources = open_data(settings.data.name, data_dir)  # refused before anything is written
     options = trainer_options or {}
@@ -95,12 +95,14 @@ def _train(
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
     lightning.seed_everything(settings.training.seed, verbose=False)
     network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank)
+    precision = choose_precision(settings.training.precision, accelerator)
+    refuse_form(network, settings.training.layer_form, precision, accelerator)
     run.write_settings(settings)
     settle_forms(
         network.to(accelerator),
-        run.plan_file,
+        run.forms_file,
         batch=settings.training.batch_size,
-        precision=choose_precision(settings.training.precision, accelerator),
+        precision=precision,
         training=True,
         device=accelerator,
         form=settings.training.layer_form,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.models.network import Output
+from equiradio.models.network import Network, Output
 from equiradio.settings import Settings
 
 
@@ -19,7 +19,7 @@ class ClassificationTask(lightning.LightningModule):
     ``heads`` are watched for their spread over all images of an epoch: one that says the same of every image is dead.
     """
 
-    def __init__(self, network: nn.Module, settings: Settings) -> None:
+    def __init__(self, network: Network, settings: Settings) -> None:
         super().__init__()
         self.network, self.settings = network, settings
         self._sums: dict[str, Tensor] = {}

@@ -73,7 +73,7 @@ def evaluate(
         raise RunRefusal(folder, found, "the same data", f"Say --data {settings.data.name} if that is meant.")
     settle_forms(
         member.network,
-        run.plan_file,
+        run.forms_file,
         batch=BATCH,
         precision=precision,
         training=False,

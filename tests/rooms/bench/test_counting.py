@@ -18,7 +18,7 @@ def test_lenet_by_hand():
         "dense.2": 120 * 84,
         "dense.5": 84 * 2,
     }
-    assert {name: count.dense for name, count in counts.items()} == by_hand
+    assert {name: count.forms for name, count in counts.items()} == {name: {"dense": count} for name, count in by_hand.items()}
     assert total(counts, training=False, precision="float32") == sum(by_hand.values())
     assert total(counts, training=True, precision="bf16") == 3 * sum(by_hand.values())
 
@@ -26,28 +26,42 @@ def test_lenet_by_hand():
 @pytest.mark.parametrize(("name", "order"), [("c4-attention", 4), ("d8-attention", 16)])
 def test_steerable_layers_by_hand(name, order):
     counts = count_layers(build(name))
-    assert counts["blocks.0.convolutions.0"] == Count(PIXELS[0] * 25 * order * 6)
+    assert counts["blocks.0.convolutions.0"] == Count({"dense": PIXELS[0] * 25 * order * 6})
     assert counts["blocks.0.convolutions.1"] == Count(
-        PIXELS[0] * 25 * order**2 * 36, PIXELS[0] * 11 * order * (2 * 36 + 25 * 6), PIXELS[0] * 4 * order**2 * 36
+        {
+            "dense": PIXELS[0] * 25 * order**2 * 36,
+            "fourier": PIXELS[0] * 11 * order * (2 * 36 + 25 * 6),
+            "winograd": PIXELS[0] * 4 * order**2 * 36,
+        }
     )
     assert counts["blocks.2.convolutions.0"] == Count(
-        PIXELS[2] * 25 * order**2 * 16 * 32, PIXELS[2] * 11 * order * (2 * 512 + 25 * 16), PIXELS[2] * 4 * order**2 * 16 * 32
+        {
+            "dense": PIXELS[2] * 25 * order**2 * 16 * 32,
+            "fourier": PIXELS[2] * 11 * order * (2 * 512 + 25 * 16),
+            "winograd": PIXELS[2] * 4 * order**2 * 16 * 32,
+        }
     )
-    assert counts["gates.0"] == Count(64 * (PIXELS[0] * (6 + 1) + PIXELS[3] * 64))
+    assert counts["gates.0"] == Count({"dense": 64 * (PIXELS[0] * (6 + 1) + PIXELS[3] * 64)})
     assert len([layer for layer in counts if layer.startswith("blocks")]) == 11
 
 
 def test_the_issues_figure_for_d16():
     """284 thousand million multiply-adds an image in dense form at 152 pixels."""
-    dense = sum(count.dense for count in count_layers(build("d16-attention")).values())
+    dense = sum(count.forms["dense"] for count in count_layers(build("d16-attention")).values())
     assert 2.8e11 < dense < 2.9e11
 
 
 def test_the_cheapest_form_of_a_precision_counts():
-    assert Count(5).least("float32") == 5
-    assert Count(5, 3).least("bf16") == 3
-    assert Count(2, 3).least("float32") == 2
-    assert (Count(5, 3, 1).least("float32"), Count(5, 3, 1).least("bf16")) == (1, 3)
+    """Winograd's multiply-adds are float32 ones, whatever the network computes in."""
+    assert Count({"dense": 5}).least("float32") == 5
+    assert Count({"dense": 5, "fourier": 3}).least("bf16") == 3
+    assert Count({"dense": 2, "fourier": 3}).least("float32") == 2
+    every = Count({"dense": 5, "fourier": 3, "winograd": 1})
+    assert (every.least("float32"), every.least("bf16")) == (1, 3)
+
+
+def test_filters_that_a_form_does_not_take_are_not_counted_in_it():
+    assert list(count_layers(build("c4-lenet", kernel_size=7))["second"].forms) == ["dense", "fourier"]
 
 
 def test_counting_leaves_the_network_alone():

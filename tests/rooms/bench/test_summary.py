@@ -2,7 +2,7 @@
 
 import pytest
 
-from equiradio.bench.summary import share_of_peak, spread, summarise, times_faster, told
+from equiradio.bench.summary import share_of_peak, spread, spread_text, summarise, times_faster
 
 
 def turn(milliseconds: float, peak: float | None = 100) -> dict:
@@ -38,7 +38,7 @@ def test_share_of_peak():
 
 
 def test_told():
-    assert told(spread([4.25, 4.1, 4.63])) == "4.25 (4.10-4.63)"
-    assert told(None) == "-"
+    assert spread_text(spread([4.25, 4.1, 4.63])) == "4.25 (4.10-4.63)"
+    assert spread_text(None) == "-"
     with pytest.raises(Exception, match="no median"):
         spread([])

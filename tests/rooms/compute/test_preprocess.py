@@ -5,13 +5,20 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from equiradio.compute.preprocess import SIDE, Preprocessing, circle, preprocessing
-from equiradio.models.names import TABLE1
+from equiradio.compute.preprocess import Preprocessing, circle, preprocessing
+from equiradio.models.names import TABLE1, architecture
 from equiradio.settings import DataSettings
+from equiradio.sky.recipe import MIRABEST
+
+SIDE = MIRABEST.side
+
+
+def of_model(mask, model):
+    return preprocessing(DataSettings(mask=mask), architecture(model).published_mask)
 
 
 def radius(mask, model):
-    return preprocessing(DataSettings(mask=mask), model).mask_radius
+    return of_model(mask, model).mask_radius
 
 
 @pytest.mark.parametrize("model", [*TABLE1, "attention-wide", "c4-lenet", "d16-lenet"])
@@ -25,14 +32,14 @@ def test_the_published_mask_is_that_of_the_audit(model):
 
 @pytest.mark.parametrize("pixel", [0, 1, 128, 255])
 def test_a_pixel_is_normalised_as_published(pixel):
-    seen = preprocessing(DataSettings(mask="none"), "attention")(torch.full((1, 1, 4, 4), pixel, dtype=torch.uint8))
+    seen = of_model("none", "attention")(torch.full((1, 1, 4, 4), pixel, dtype=torch.uint8))
     assert seen.dtype == torch.float32
     assert_close(seen, torch.full((1, 1, 4, 4), (pixel / 255 - 0.0031) / 0.0350), rtol=1e-6, atol=1e-6)
 
 
 def test_the_masked_sky_is_blank_and_the_rest_untouched():
     sky = torch.full((1, 1, SIDE, SIDE), 255, dtype=torch.uint8)
-    masked, bare = (preprocessing(DataSettings(mask=mask), "lenet") for mask in ("published", "none"))
+    masked, bare = (of_model(mask, "lenet") for mask in ("published", "none"))
     rows, columns = np.ogrid[:SIDE, :SIDE]
     inside = torch.from_numpy((rows - 74.5) ** 2 + (columns - 74.5) ** 2 <= 74**2)
     assert_close(masked(sky)[0, 0][inside], bare(sky)[0, 0][inside], rtol=0, atol=0)

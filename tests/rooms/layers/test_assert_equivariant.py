@@ -6,7 +6,7 @@ from layer_cases import GROUPS, as_if_trained, some_fields
 from torch import nn
 
 from equiradio.layers import assert_equivariant
-from equiradio.layers.convolution import to_channels, to_fields
+from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.testing import equivariance_error
 from equiradio.symmetry import Cyclic, Dihedral
 

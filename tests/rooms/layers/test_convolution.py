@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from equiradio.layers import LiftingConvolution, PlainConvolution, SteerableConvolution, assert_equivariant, convolution
-from equiradio.layers.convolution import to_channels, to_fields
+from equiradio.layers.fields import to_channels, to_fields
 from equiradio.symmetry import Cyclic, Dihedral, Group, harmonic_basis, moved_filters
 
 by_group = pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from equiradio.layers import FieldBatchNorm, assert_equivariant, normalisation
-from equiradio.layers.convolution import to_channels, to_fields
+from equiradio.layers.fields import to_channels, to_fields
 from equiradio.symmetry import Dihedral
 
 by_group = pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)

@@ -8,12 +8,13 @@ from layer_cases import as_if_trained, some_fields
 from torch import nn
 from torch.testing import assert_close
 
-from equiradio.artefacts.forms import FORMS
 from equiradio.layers import SteerableConvolution
 from equiradio.layers.convolution import SteeredConvolution
+from equiradio.layers.forms import all_forms
 from equiradio.symmetry import Dihedral
 
 GROUP = Dihedral(4)
+FORMS = list(all_forms())
 
 
 def a_layer(seed: int) -> SteerableConvolution:
@@ -77,13 +78,13 @@ CHANGES = {
 def test_filters_follow_the_weights(change):
     layer = a_layer(seed=0)
     with torch.no_grad():
-        layer.current_filters()
+        layer.prepared()
     layer = change(layer)
     fields = some_fields(GROUP, 5, fields=1).to(layer.weight.dtype)
     with torch.no_grad():
         answer = layer(fields)
         fresh = layer.filters()
-    assert layer.current_filters().dtype == layer.weight.dtype
+    assert layer.prepared().dtype == layer.weight.dtype
     expected = nn.functional.conv2d(fields.transpose(1, 2).flatten(1, 2), fresh, padding=2)
     assert_close(answer.transpose(1, 2).flatten(1, 2), expected, rtol=0, atol=0)
 
@@ -93,7 +94,7 @@ def test_the_law_catches_filters_that_never_change(monkeypatch):
         self._kept = self._kept or (None, self.filters())
         return self._kept[1]
 
-    monkeypatch.setattr(SteeredConvolution, "current_filters", first_ever)
+    monkeypatch.setattr(SteeredConvolution, "prepared", first_ever)
     with pytest.raises(AssertionError):
         test_filters_follow_the_weights(in_place)
 
@@ -101,33 +102,34 @@ def test_the_law_catches_filters_that_never_change(monkeypatch):
 def test_filters_are_made_once_while_nothing_changes():
     layer = a_layer(seed=0)
     with torch.no_grad():
-        assert layer.current_filters() is layer.current_filters()
+        assert layer.prepared() is layer.prepared()
     with torch.inference_mode():
-        kept = layer.current_filters()
-        assert kept is layer.current_filters()
+        kept = layer.prepared()
+        assert kept is layer.prepared()
 
 
 def test_filters_are_made_anew_where_a_gradient_is_wanted():
     layer = a_layer(seed=0)
     with torch.no_grad():
-        layer.current_filters()
-    assert layer.current_filters().requires_grad
+        layer.prepared()
+    assert layer.prepared().requires_grad
     layer.train()
     with torch.no_grad():
-        assert layer.current_filters() is not layer.current_filters()
+        assert layer.prepared() is not layer.prepared()
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_what_a_form_multiplies_by_is_kept_while_the_weights_stay(form):
     layer, fields = a_layer(seed=0), some_fields(GROUP, 5, fields=1)
-    layer.form = form
+    layer.take(form)
     with torch.no_grad():
         before = layer(fields)
         kept = layer._kept[1]
         layer(fields)
         assert layer._kept[1] is kept
         layer.weight.mul_(2)
-        for layer.form in FORMS:  # what another form has kept is not taken for one's own
+        for other in FORMS:  # what another form has kept is not taken for one's own
+            layer.take(other)
             assert_close(layer(fields), 2 * before)
 
 
@@ -135,7 +137,7 @@ def test_what_a_form_multiplies_by_is_kept_while_the_weights_stay(form):
 def test_filters_follow_an_autocast_into_it_and_out_again():
     for form in FORMS:
         layer = a_layer(seed=0).float()
-        layer.form = form
+        layer.take(form)
         fields = some_fields(GROUP, 9, fields=1).float()
         expected = layer(fields)
         with torch.autocast("cpu", torch.bfloat16):
@@ -166,7 +168,7 @@ def test_layers_are_made_on_the_device_that_is_the_default():
 @pytest.mark.parametrize("form", FORMS)
 def test_a_batch_of_none_and_an_autocast_of_doubles(form):
     layer = a_layer(seed=0).double()
-    layer.form = form
+    layer.take(form)
     assert layer(torch.zeros(0, 1, 8, 9, 9).double()).shape == (0, 2, 8, 9, 9)
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(torch.zeros(1, 1, 8, 9, 9).double()).dtype == torch.float64
@@ -178,7 +180,7 @@ def test_backward_inside_an_autocast_gives_the_gradients_of_one_outside(form):
     gradients = []
     for inside in (True, False):
         layer = a_layer(seed=0).float()
-        layer.form = form
+        layer.take(form)
         with torch.autocast("cpu", torch.bfloat16):
             loss = layer(some_fields(GROUP, 9, fields=1).float()).float().square().sum()
             if inside:

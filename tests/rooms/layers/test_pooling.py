@@ -9,7 +9,7 @@ from layer_cases import GROUPS, ODD_GROUPS, some_fields
 from torch.testing import assert_close
 
 from equiradio.layers import AntialiasedPool, assert_equivariant, group_pool, max_pool, pooling
-from equiradio.layers.convolution import to_channels, to_fields
+from equiradio.layers.fields import to_channels, to_fields
 from equiradio.symmetry import Cyclic, Dihedral
 
 by_group = pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)

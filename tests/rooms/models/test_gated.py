@@ -88,8 +88,8 @@ def test_padding_is_with_blank_sky():
 
 def test_the_sum_and_the_mean_over_pixels():
     features, alpha = torch.rand(2, 3, 8, 8), torch.rand(2, 1, 8, 8)
-    assert_close(a_net(pooling="sum")._pool(features, alpha), (features * alpha).sum((2, 3)))
-    assert_close(a_net(pooling="mean")._pool(features, alpha), MEAN_SCALE * (features * alpha).mean((2, 3)))
+    assert_close(a_net(pooling="sum").pool(features, alpha), (features * alpha).sum((2, 3)))
+    assert_close(a_net(pooling="mean").pool(features, alpha), MEAN_SCALE * (features * alpha).mean((2, 3)))
 
 
 def an_aggregation(**changes) -> Aggregation:

@@ -22,13 +22,18 @@ def test_logits_come_without_attention(name, size):
     assert (answer.attention, answer.heads) == ([], [])
 
 
+def last_map(net: EquivariantLeNet, sky: Tensor) -> Tensor:
+    """The last one that turns with the sky (batch, 16, h, w)."""
+    return net.stages(sky)["second"]
+
+
 @torch.no_grad()
 def check_features_turn(net: EquivariantLeNet, side: int) -> None:
     sky = images(side, torch.float64)
-    features = net.features(sky)
+    features = last_map(net, sky)
     assert float(features.std()) > 1e-3
     for element in net.group.grid_elements:
-        assert_close(net.features(net.group.act(sky, element)), net.group.act(features, element), rtol=0, atol=1e-9)
+        assert_close(last_map(net, net.group.act(sky, element)), net.group.act(features, element), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("side", [21, 30])
@@ -41,7 +46,7 @@ def test_features_turn_with_the_sky(name, side):
 
 def test_features_turn_at_full_side():
     net = EquivariantLeNet(Cyclic(4)).double().eval()
-    assert net.features(images(150, torch.float64)).shape == (2, 16, 38, 38)
+    assert last_map(net, images(150, torch.float64)).shape == (2, 16, 38, 38)
     check_features_turn(net, 150)
 
 

@@ -19,11 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from equiradio.layers.forms.spectral import Slot, slots
+from equiradio.layers.forms.form import Form, Layer, Shape
+from equiradio.layers.forms.spectral import Slot, slots, spectral_weight
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import harmonic_basis
 from equiradio.symmetry.spectrum import Spectrum
 
+LEAST_ORDER = 8  # of a group: below, this form loses everywhere (docs/performance.md)
+SURE_ORDER, SURE_RUN = 16, 32  # of a group, and fields in one copy of it: from here on this form wins on every machine seen
 PIECE = 1 << 28  # bytes between bank and product at a time on a GPU; on a CPU a piece is one image
 
 
@@ -177,7 +180,34 @@ def fourier_convolution(fields: Tensor, matrices: Tensor, group: Group, size: in
         analysis, synthesis = _transforms(group, dtype, fields.device)
         columns = fields.permute(0, 3, 4, 2, 1).reshape(batch * height * width, order, count).to(dtype)
         components = torch.matmul(analysis, columns).view(batch, height, width, len(analysis) * count)
-        answer = _Product.apply(components, matrices.to(dtype), _Bank(group, size))
+        answer = _Product.apply(components, matrices.to(dtype), _Bank(group, size))  # type: ignore[no-untyped-call]
         wanted = matrices.shape[2] // 2
         columns = torch.matmul(synthesis, answer.view(batch * height * width, 2 * len(matrices), wanted))
         return columns.view(batch, height, width, order, wanted).permute(0, 4, 3, 1, 2)
+
+
+class Fourier(Form):
+    """One matrix product per frequency of the group: for large groups and many fields."""
+
+    name = "fourier"
+
+    def worth_timing(self, shape: Shape, device: str, precision: str) -> bool:
+        return shape.group.order >= LEAST_ORDER
+
+    def likely(self, shape: Shape, device: str, precision: str) -> int:
+        copies = 2 if shape.group.mirrored else 1
+        return 3 if shape.group.order >= SURE_ORDER and copies * shape.fields_in >= SURE_RUN else 0
+
+    def multiply_adds(self, shape: Shape, pixels: int) -> int:
+        """2 B |G| per pixel and pair of fields, and B size^2 |G| per pixel and field for the filter bank."""
+        filters, pairs = harmonic_basis(shape.size).count, shape.fields_in * shape.fields_out
+        return pixels * filters * shape.group.order * (2 * pairs + shape.size**2 * shape.fields_in)
+
+    def prepare(self, layer: Layer) -> Tensor:
+        return spectral_weight(layer.weight, layer.shape.group, layer.shape.size)
+
+    def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
+        return fourier_convolution(fields, prepared, layer.shape.group, layer.shape.size)
+
+
+FORM = Fourier()

@@ -42,7 +42,7 @@ def _sign(number: int) -> int:
 @lru_cache
 def slots(group: Group, size: int) -> tuple[Slot, ...]:
     """Every harmonic of a filter side, once at +f and once at -f."""
-    spectrum, found = Spectrum(group), []
+    spectrum, every = Spectrum(group), []
     for harmonic, frequency in enumerate(harmonic_basis(size).frequencies.tolist()):
         for s in (frequency, -frequency) if frequency else (0,):
             runs: list[Run] = []
@@ -54,8 +54,8 @@ def slots(group: Group, size: int) -> tuple[Slot, ...]:
                     runs.append(Run(slice(before.outputs.start, k + 1), slice(before.inputs.start, source + 1), sign))
                 else:
                     runs.append(Run(slice(k, k + 1), slice(source, source + 1), sign))
-            found.append(Slot(harmonic, s, tuple(runs)))
-    return tuple(found)
+            every.append(Slot(harmonic, s, tuple(runs)))
+    return tuple(every)
 
 
 @lru_cache

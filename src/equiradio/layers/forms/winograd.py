@@ -18,9 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equiradio.layers.fields import to_channels, to_fields
+from equiradio.layers.forms.form import Form, Layer, Shape
+
 TILE = 4  # output pixels along each side of a tile: larger ones lose digits (6: 15 times the error), smaller ones multiply more
 SIZES = (3, 5)  # sides of filters; at 7 a tile needs 10 points, which cost more digits than float32 can spare
 POINTS = (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2))  # and infinity
+LEAST_ORDER = 8  # of a group: below, this form loses to the dense one in bf16, as it computes in float32 (docs/performance.md)
+SURE_CHANNELS = 64  # from here on it wins in float32 on every machine seen
 ROWS = 512  # tiles in a matrix product, if the batch has as many: fewer don't fill it, more leave the cache
 
 
@@ -236,4 +241,43 @@ def winograd_convolution(channels: Tensor, spread: Tensor, size: int) -> Tensor:
     """
     with torch.autocast(channels.device.type, enabled=False):
         images = channels.permute(0, 2, 3, 1).contiguous()
-        return _Winograd.apply(images, spread, size).permute(0, 3, 1, 2)
+        answer: Tensor = _Winograd.apply(images, spread, size)  # type: ignore[no-untyped-call]
+        return answer.permute(0, 3, 1, 2)
+
+
+class Winograd(Form):
+    """Six times fewer multiplications at 5x5, in float32: for CPUs, as a GPU's library chooses such things for itself."""
+
+    name = "winograd"
+    limits = f"filters of {' or '.join(map(str, SIZES))} pixels"
+
+    def possible(self, shape: Shape, device: str, precision: str) -> bool:
+        return shape.size in SIZES
+
+    def worth_timing(self, shape: Shape, device: str, precision: str) -> bool:
+        return device == "cpu" and (precision == "float32" or shape.group.order >= LEAST_ORDER)
+
+    def likely(self, shape: Shape, device: str, precision: str) -> int:
+        wide = shape.group.order * min(shape.fields_in, shape.fields_out) >= SURE_CHANNELS
+        return 2 if device == "cpu" and precision == "float32" and wide else 0
+
+    def computes_in(self, precision: str) -> str:
+        return "float32"
+
+    def multiply_adds(self, shape: Shape, pixels: int) -> int:
+        """(size + 3)^2 / 16 |G|^2 per pixel and pair of fields."""
+        points = (shape.size + TILE - 1) ** 2
+        return pixels * points * shape.group.order**2 * shape.fields_in * shape.fields_out // TILE**2
+
+    def prepare(self, layer: Layer) -> Tensor:
+        """In float32 or better: bf16 has too few digits for it."""
+        with torch.autocast(layer.weight.device.type, enabled=False):
+            filters = layer.filters()
+            return spread_filters(filters.to(torch.promote_types(filters.dtype, torch.float32)))
+
+    def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
+        shape = layer.shape
+        return to_fields(winograd_convolution(to_channels(fields), prepared, shape.size), shape.group.order)
+
+
+FORM = Winograd()

@@ -19,14 +19,15 @@ SIZES = [3, 5, 7, 9]
 
 def a_layer(group: Group, size: int = 5, form: str = "fourier", fields_in: int = 2, fields_out: int = 3) -> SteerableConvolution:
     layer = as_if_trained(SteerableConvolution(fields_in, fields_out, group, size))
-    layer.form = form
+    layer.take(form)
     return layer
 
 
 def both(layer: SteerableConvolution, call: Callable[[], tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
     """What a call gives in dense and in Fourier form."""
     answers = []
-    for layer.form in ("dense", "fourier"):
+    for form in ("dense", "fourier"):
+        layer.take(form)
         answers.append(call())
     return answers
 
@@ -145,7 +146,7 @@ def test_bf16_is_as_near_as_the_dense_forms_bf16(group):
 def test_the_product_is_as_small_as_claimed(group):
     """22 |G| multiply-adds per pixel and pair of 5x5 fields, but for bins 0 and N/2, kept with their empty imaginary parts."""
     layer = a_layer(group, fields_in=4, fields_out=6)
-    blocks, rows, columns = layer.matrices().shape
+    blocks, rows, columns = fourier.FORM.prepare(layer).shape
     per_pair = blocks * rows * columns / (4 * 6)
     bins = group.rotations // 2 + 1
     assert per_pair == 11 * 4 * bins * (2 if group.mirrored else 1)

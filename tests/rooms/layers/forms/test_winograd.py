@@ -100,11 +100,11 @@ def test_it_multiplies_as_rarely_as_claimed(size):
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
 def test_a_steerable_layer_turns_with_the_sky_in_this_form(group):
     layer = as_if_trained(SteerableConvolution(2, 2, group))
-    layer.form = "winograd"
+    layer.take("winograd")
     assert_equivariant(layer, group, some_fields(group, 8))
     fields = some_fields(group, 7, batch=2)
     quick = layer(fields)
-    layer.form = "dense"
+    layer.take("dense")
     assert_close(quick, layer(fields), rtol=0, atol=1e-10)
 
 
@@ -129,7 +129,8 @@ def test_what_lies_beside_an_image_does_not_reach_it():
 
 def test_an_autocast_around_it_changes_nothing():
     layer = as_if_trained(SteerableConvolution(2, 3, Cyclic(4))).float()
-    layer.form, fields = "winograd", some_fields(Cyclic(4), 6).float()
+    layer.take("winograd")
+    fields = some_fields(Cyclic(4), 6).float()
     with torch.autocast("cpu", torch.bfloat16):
         within = layer(fields.bfloat16().float())
     assert within.dtype == torch.float32
@@ -151,7 +152,7 @@ def test_among_layers_in_bf16_it_computes_in_float32_and_answers_in_bf16():
     slope = some_fields(Cyclic(8), 12, fields=8, seed=1).bfloat16()
     right = layer(exact)
     expected = torch.autograd.grad(right, (exact, layer.weight), slope.float())
-    layer.form = "winograd"
+    layer.take("winograd")
     with torch.autocast("cpu", torch.bfloat16):
         answer = layer(fields)
     assert answer.dtype == torch.bfloat16

@@ -1,8 +1,8 @@
-"""A training, its continuation and its evaluation compute in the forms of the run's plan."""
+"""A training, its continuation and its evaluation compute in the forms that the run has."""
 
 import pytest
 
-from equiradio.artefacts import forms as plans
+from equiradio.artefacts import forms as records
 from equiradio.artefacts.forms import Choice, read_choices, write_choices
 from equiradio.compute.form_timing import Case
 from equiradio.layers import SteerableConvolution
@@ -17,12 +17,12 @@ def used(monkeypatch, tmp_path) -> set[tuple[bool, str]]:
     forward = SteerableConvolution.forward
 
     def watched(layer, fields):
-        seen.add((layer.training, layer.form))
+        seen.add((layer.training, layer.form.name))
         return forward(layer, fields)
 
     monkeypatch.setattr(SteerableConvolution, "forward", watched)
-    monkeypatch.setattr(Case, "measure", lambda case: Choice(str(case), "fourier", 2.0, 1.0))
-    monkeypatch.setattr(plans, "user_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(Case, "measure", lambda case: Choice(str(case), "fourier", {"dense": 2.0, "fourier": 1.0, "winograd": 3.0}))
+    monkeypatch.setattr(records, "user_cache", lambda: tmp_path / "cache")
     return seen
 
 
@@ -30,9 +30,9 @@ def test_the_measured_form_is_trained_with_and_kept_when_resumed(tiny, tmp_path,
     settings = tiny("c8-lenet", epochs=2)
     run = train(settings, tmp_path / "run", device="cpu", max_minutes=0)
     assert used == {(True, "fourier"), (False, "fourier")}
-    (case,) = read_choices(run.plan_file)
+    (case,) = read_choices(run.forms_file)
     assert case == "C8 6->16 5x5 at 75x75, 2 images, float32, cpu, training"
-    write_choices(run.plan_file, {case: Choice(case, "dense", 1.0, 2.0)})
+    write_choices(run.forms_file, {case: Choice(case, "dense", {"dense": 1.0, "fourier": 2.0})})
     used.clear()
     train(settings, tmp_path / "run", device="cpu", resume=True)
     assert used == {(True, "dense"), (False, "dense")}
@@ -42,7 +42,7 @@ def test_a_pinned_form_is_trained_and_evaluated_with(tiny, tmp_path, used):
     run = train(tiny("c8-lenet", epochs=1, layer_form="dense"), tmp_path / "run", device="cpu")
     evaluate(run.folder, passes=0)
     assert used == {(True, "dense"), (False, "dense")}
-    assert not run.plan_file.exists()
+    assert not run.forms_file.exists()
 
 
 def test_an_evaluation_measures_its_own_case(tiny, tmp_path, used):
@@ -50,4 +50,4 @@ def test_an_evaluation_measures_its_own_case(tiny, tmp_path, used):
     used.clear()
     evaluate(run.folder, passes=0)
     assert used == {(False, "fourier")}
-    assert [case.rsplit(" ", 1)[1] for case in read_choices(run.plan_file)] == ["training", "answering"]
+    assert [case.rsplit(" ", 1)[1] for case in read_choices(run.forms_file)] == ["training", "answering"]

@@ -16,9 +16,9 @@ def canned(job: dict) -> dict:
     """What a worker would say."""
     if job["task"] == "peaks":
         return {"float32_gmacs": 100.0, "bf16_gmacs": 200.0, "copy_gb_per_second": 10.0}
-    if job["task"] == "plan":
+    if job["task"] == "forms":
         return {"forms": {"training": {}, "inference": {}}, "precision": "bf16", "seconds": 0.1}
-    precise = job["pin"] == "dense"
+    precise = job["form"] == "dense"
     return {
         "milliseconds_per_image": 4.0 if precise else 2.0,
         "processor_milliseconds_per_image": 4.0,
@@ -67,7 +67,7 @@ def test_variants_take_turns():
 def test_what_is_in_the_file_is_not_measured_again(jobs, tmp_path):
     out = tmp_path / "speed.json"
     first = bench(["lenet"], out=out, **QUICK)
-    assert [job["task"] for job in jobs] == ["peaks", "plan", "training", "plan", "training", "inference", "inference"]
+    assert [job["task"] for job in jobs] == ["peaks", "forms", "training", "forms", "training", "inference", "inference"]
     jobs.clear()
     assert bench(["lenet"], out=out, **QUICK) == first
     assert jobs == []
@@ -84,8 +84,8 @@ def test_an_interrupted_bench_goes_on_where_it_stopped(jobs, tmp_path, monkeypat
     assert list(json.loads(out.read_text())["measurements"]) == ["lenet/default/training"]
     jobs.clear()
     bench(["lenet"], out=out, **QUICK)
-    assert [(job["task"], job["pin"]) for job in jobs] == [
-        ("plan", "dense"),
+    assert [(job["task"], job["form"]) for job in jobs] == [
+        ("forms", "dense"),
         ("training", "dense"),
         ("inference", None),
         ("inference", "dense"),

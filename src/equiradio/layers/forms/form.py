@@ -1,0 +1,87 @@
+"""What every form of a convolution between regular fields answers: where it is possible, where it may be quick, what it computes."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+from equiradio.symmetry.groups import Group
+
+
+class Shape(NamedTuple):
+    """A steerable layer without its weights: from ``fields_in`` to ``fields_out`` regular fields, filters of ``size`` x ``size`` pixels."""
+
+    group: Group
+    fields_in: int
+    fields_out: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.group.name} {self.fields_in}->{self.fields_out} {self.size}x{self.size}"
+
+
+class Layer(Protocol):
+    """What a form sees of a `SteerableConvolution`."""
+
+    @property
+    def shape(self) -> Shape: ...
+
+    @property
+    def weight(self) -> Tensor:
+        """(fields_out, fields_in, |G|, B)."""
+
+    def filters(self) -> Tensor:
+        """The ordinary convolution filter (|G| * fields_out, |G| * fields_in, size, size)."""
+
+
+class Form(ABC):
+    """One way to compute a steerable layer; all give the same numbers to rounding.
+
+    A form is a file in this folder (or the module of an entry point in the group ``equiradio.layers.forms``) with an instance in ``FORM``.
+    It has no state: what it makes of the weights is kept by the layer.
+
+    Attributes
+    ----------
+    name : as it is set and recorded.
+    limits : the layers that it takes, in words for refusals.
+    """
+
+    name: str
+    limits: str = "any layer"
+
+    def possible(self, shape: Shape, device: str, precision: str) -> bool:
+        """Can it compute such a layer there? ``device`` is cpu or cuda, ``precision`` float32 or bf16."""
+        return True
+
+    def worth_timing(self, shape: Shape, device: str, precision: str) -> bool:
+        """May it be the quickest there? Asked where it is possible; what cannot win is not timed."""
+        return True
+
+    def likely(self, shape: Shape, device: str, precision: str) -> int:
+        """How surely it is the quickest where nothing was timed: the possible form of the largest number is taken; 0 is never."""
+        return 0
+
+    def computes_in(self, precision: str) -> str:
+        """The precision of its multiply-adds in a network of this precision."""
+        return precision
+
+    @abstractmethod
+    def multiply_adds(self, shape: Shape, pixels: int) -> int:
+        """Multiply-adds of one forward pass over an image of so many pixels; transforms are left out."""
+
+    @abstractmethod
+    def prepare(self, layer: Layer) -> Tensor:
+        """What the form multiplies by, from the layer's weights; in evaluation it is kept for as long as they don't change."""
+
+    @abstractmethod
+    def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
+        """Fields (batch, fields_in, |G|, height, width) -> (batch, fields_out, |G|, height, width).
+
+        In the type of a surrounding autocast, else in that of the fields.
+        """
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Form":
+        return self  # a copied layer computes in the same form

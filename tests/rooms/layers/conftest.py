@@ -1,0 +1,1 @@
+"""Tests of forms lie one folder further down; this file lets them import what stands beside it."""
