@@ -53,8 +53,7 @@ def explain(
     ----------
     run : a run folder, or a team by folder or name, of which one member is explained.
     seed : of that member; by default the team's first.
-    members : other runs or teams, for the ensemble and for agreement; by default the team's other members, or the run's siblings that
-        differ in nothing but their seed.
+    members : other runs or teams, for ensemble and agreement; by default the team's other members, or the run's `siblings`.
     against : an explanation of another network on the same sample, for comparison.
     data : a data set, by default the one the network was trained on.
 
