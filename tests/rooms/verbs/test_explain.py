@@ -26,7 +26,7 @@ from equiradio.explain.folder import Folder, plain
 from equiradio.explain.part import parts
 from equiradio.explain.parts.evidence import replaced, taken_apart, toward
 from equiradio.explain.parts.faithfulness import winners
-from equiradio.explain.parts.maps import titles_of
+from equiradio.explain.parts.maps import agreement_of, titles_of
 from equiradio.inference.team import load
 from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.models.registry import build
@@ -77,13 +77,13 @@ def test_a_plain_network_is_not_exact_and_its_controls_are_measured(explained):
 
 def test_the_answer_is_taken_apart(explained):
     out, answer = explained
-    found = answer["evidence"]
-    assert found["linear"]
-    usual = found["replaced"]["attention as it is"]
+    summary = answer["evidence"]
+    assert summary["linear"]
+    usual = summary["replaced"]["attention as it is"]
     assert (usual["answers_changed"], usual["accuracy_change"]["lift"]) == (0, 0)
     assert usual["accuracy"] == pytest.approx(answer["uncertainty"]["methods"]["one network"]["accuracy"])
-    assert {gate for gates in found["marks"].values() for gate in gates} == {"gate 1", "gate 2", "gate 3", "all gates"}
-    both = [found["marks"][kind]["gate 1"]["energy"]["mean"] for kind in ("attention", "1 - attention")]
+    assert {gate for gates in summary["marks"].values() for gate in gates} == {"gate 1", "gate 2", "gate 3", "all gates"}
+    both = [summary["marks"][kind]["gate 1"]["energy"]["mean"] for kind in ("attention", "1 - attention")]
     assert both[0] != both[1]
     assert "What attention does to the answer" in (out / "index.html").read_text()
 
@@ -243,6 +243,12 @@ def test_a_team_is_explained_through_one_of_its_members(team, monkeypatch, tmp_p
     assert (tmp_path / "out" / "figures" / "gallery.png").is_file()
 
 
+def test_agreement_is_the_mean_rank_correlation_of_all_pairs():
+    plane = np.random.default_rng(0).random((2, 20, 20))
+    assert agreement_of([plane, plane**2]) == pytest.approx([1, 1])
+    assert agreement_of([plane, plane, -plane]) == pytest.approx([-1 / 3, -1 / 3])  # 1, -1 and -1
+
+
 def test_titles_are_model_and_seed_and_tell_twins_apart(team):
     member, other = (each for each in load(team, "cpu").members)
     case = lambda **members: SimpleNamespace(name="mine", member=member, members=members)
@@ -357,9 +363,9 @@ def test_departure_winners_and_plain_numbers():
     plane[0, 0, 0], plane[0, 3, 3] = 0.2, 0.9
     lit = np.zeros((1, 4, 4), bool)
     lit[0, 0, 0] = lit[0, 3, 3] = True
-    found = departure(plane, lit)
-    assert found[0, 0, 0] == pytest.approx(0.5)
-    assert found[0, 3, 3] == pytest.approx(0.2)
-    assert found[0, 1, 1] == 0
+    away = departure(plane, lit)
+    assert away[0, 0, 0] == pytest.approx(0.5)
+    assert away[0, 3, 3] == pytest.approx(0.2)
+    assert away[0, 1, 1] == 0
     assert winners({"a": {"high": -0.1}, "b": {"high": 0.1}, "c": {"high": None}}) == ["a"]
     assert plain({"a": np.float64(np.nan), "b": np.arange(2), "c": (np.True_,)}) == {"a": None, "b": [0, 1], "c": [True]}
