@@ -103,7 +103,7 @@ def measure(network: GatedNet, sources: np.ndarray) -> dict:
     def look(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = [network(prepared(images[start : start + 10])) for start in range(0, len(images), 10)]
         maps = np.concatenate([gate_maps(part.attention, images.shape[-1]).mean(1, keepdim=True).numpy() for part in parts])
-        return maps, torch.cat([part.logits for part in parts]).softmax(1)[:, 1].numpy()
+        return maps, torch.cat([part.logits for part in parts]).softmax(1).numpy()
 
     power = angular_power(look(round_sources(sources.shape[-1]))[0][:, 0])
     steps = list(errors_against_angle(look, sources, ANGLES))[1:]

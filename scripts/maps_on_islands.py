@@ -8,7 +8,6 @@ Usage: python scripts/maps_on_islands.py results/explain/all-sources.json result
 import sys
 from itertools import combinations
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,20 +17,19 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
-from equiradio.explain.case import plain
 from equiradio.explain.controls import centred_gaussian
 from equiradio.explain.equivariance import inscribed
-from equiradio.explain.faithfulness import paired_lift, similarity
+from equiradio.explain.faithfulness import departure, paired_lift, similarity
+from equiradio.explain.folder import plain
 from equiradio.explain.islands import energy_inside, points_at, source_islands
-from equiradio.explain.parts.astronomy import astronomy
-from equiradio.explain.parts.faithfulness import departure
+from equiradio.explain.parts.astronomy import compared
 
 SPLIT = "test"
 
 
 def on_islands(planes: dict[str, np.ndarray], islands: np.ndarray) -> dict[str, Any]:
     """Mean pointing and energy of each kind of map, and lifts of attention and of its departure over the controls."""
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     for name, measure in (("pointing", points_at), ("energy", energy_inside)):
         values = {kind: np.array([measure(p, m) for p, m in zip(maps, islands, strict=True) if m.any()]) for kind, maps in planes.items()}
         lifts = {
@@ -39,8 +37,8 @@ def on_islands(planes: dict[str, np.ndarray], islands: np.ndarray) -> dict[str, 
             for ours in list(planes)[:2]
             for control in list(planes)[2:]
         }
-        found[name] = {"means": {kind: value.mean() for kind, value in values.items()}, "lifts": lifts}
-    return found
+        measured[name] = {"means": {kind: value.mean() for kind, value in values.items()}, "lifts": lifts}
+    return measured
 
 
 def of_run(run: Run, sources: Sources, islands: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
@@ -56,7 +54,7 @@ def of_run(run: Run, sources: Sources, islands: np.ndarray) -> tuple[dict[str, A
     images = sources.images.astype(np.float32)
     gaussian = np.broadcast_to(centred_gaussian(), images.shape)
     planes = {"attention": maps, "departure": departure(maps, images > 0), "image": images, "gaussian": gaussian}
-    summary, _ = astronomy(SimpleNamespace(sources=sources), {"maps": maps[:, None], "p_frii": answers})  # type: ignore[arg-type]
+    summary, _ = compared(sources, maps, answers)
     return {"islands": on_islands(planes, islands), "astronomy": summary}, maps
 
 
@@ -64,15 +62,15 @@ def main(out: Path, folders: list[Path]) -> None:
     runs = [run for run in map(Run, folders) if run.maps_file.is_file()]
     sources = open_data(runs[0].settings().data.name).of_split(SPLIT)
     islands, where = np.stack([source_islands(image) for image in sources.images]), inscribed(sources.images.shape[-1])
-    found, maps = {}, {}
+    measured, maps = {}, {}
     for run in runs:
-        found[run.folder.name], maps[run.folder.name] = of_run(run, sources, islands)
+        measured[run.folder.name], maps[run.folder.name] = of_run(run, sources, islands)
     pairs = {
         f"{a} | {b}": np.mean([similarity(one, other, where) for one, other in zip(maps[a], maps[b], strict=True)])
         for a, b in combinations(maps, 2)
     }
     about = {"data": sources.name, "split": SPLIT, "sources": len(sources), "island_area": islands.mean()}
-    write_json(out, plain({"about": about, "runs": found, "map_correlation": pairs}))
+    write_json(out, plain({"about": about, "runs": measured, "map_correlation": pairs}))
 
 
 if __name__ == "__main__":

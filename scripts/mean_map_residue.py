@@ -15,8 +15,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from equiradio.artefacts.atomic import write_text
-from equiradio.datasets.sources import CLASSES
+from equiradio.artefacts.run import Run
 from equiradio.explain.residual import angular_power
+from equiradio.labels import FANAROFF_RILEY
+from equiradio.models.names import group_of
 from equiradio.report.figures import COLOURS, save
 
 SHOWN = (1, 2, 3, 4, 8, 12, 16)
@@ -25,30 +27,30 @@ FLOOR = 1e-15  # below is rounding: harmonics that quarter turns forbid
 COLUMNS = ("run", "map", "residue_over_structure", "order_4_share", *(f"m{m}" for m in SHOWN))
 
 
-def rows_of(run: Path) -> list[list[str]]:
+def rows_of(run: Run) -> list[list[str]]:
     """One row for each class and for their difference: residue over the map's own radial structure, and shares of harmonics."""
-    with np.load(run / "maps.npz") as file:
+    with np.load(run.maps_file) as file:
         fri, frii = file["mean_maps"].astype(np.float64)
     rows = []
-    for name, plane in (*zip(CLASSES, (fri, frii), strict=True), ("FRI - FRII", fri - frii)):
+    for name, plane in (*zip(FANAROFF_RILEY, (fri, frii), strict=True), ("FRI - FRII", fri - frii)):
         power = angular_power(plane - plane.mean())
         residue = power[1:]
         shares = residue / residue.sum()
         numbers = [residue.sum() / power[0], shares[3::4].sum(), *(shares[m - 1] for m in SHOWN)]
-        rows.append([run.name, name, *(f"{number:.3g}" for number in numbers)])
+        rows.append([run.folder.name, name, *(f"{number:.3g}" for number in numbers)])
     return rows
 
 
-def draw(runs: list[Path], path: Path) -> None:
+def draw(runs: list[Run], path: Path) -> None:
     """Power of each harmonic of the class difference over the map's radial structure: a line or marks per run, a colour per model."""
     figure = Figure(figsize=(7.4, 4.0), layout="constrained")
     axes = figure.subplots()
-    models: dict[str, list[Path]] = {}
+    models: dict[str, list[Run]] = {}
     for run in runs:
-        models.setdefault(run.name.partition("-mirabest")[0], []).append(run)
+        models.setdefault(run.card().model, []).append(run)
     for place, (model, own) in enumerate(models.items()):
         for number, run in enumerate(own):
-            with np.load(run / "maps.npz") as file:
+            with np.load(run.maps_file) as file:
                 fri, frii = file["mean_maps"].astype(np.float64)
             power = angular_power(fri - frii - (fri - frii).mean())
             shown = np.flatnonzero(power[1:] > FLOOR * power[0]) + 1
@@ -57,7 +59,8 @@ def draw(runs: list[Path], path: Path) -> None:
                 axes.plot(shown, power[shown] / power[0], "o-", markersize=3, linewidth=0.8, alpha=0.7, **style)
             else:  # models with quarter turns side by side
                 beside = shown + ASIDE * (place - len(models) / 2)
-                axes.plot(beside, power[shown] / power[0], "^D"[model[0] == "d"], markersize=4, linestyle="", **style)
+                group = group_of(model)
+                axes.plot(beside, power[shown] / power[0], "D" if group and group.mirrored else "^", markersize=4, linestyle="", **style)
     for multiple in range(4, 33, 4):
         axes.axvline(multiple, color="0.9", linewidth=1, zorder=0)
     axes.set(xlabel="Angular harmonic m around the centre", ylabel="Power over that of the radial structure", yscale="log")
@@ -68,15 +71,15 @@ def draw(runs: list[Path], path: Path) -> None:
     save(figure, path)
 
 
-def main(out: Path, runs: list[Path]) -> None:
+def main(out: Path, folders: list[Path]) -> None:
+    runs = [run for run in map(Run, folders) if run.maps_file.is_file()]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for run in runs:
-        if (run / "maps.npz").is_file():
-            writer.writerows(rows_of(run))
+        writer.writerows(rows_of(run))
     write_text(out, text.getvalue())
-    draw([run for run in runs if (run / "maps.npz").is_file()], out.with_suffix(".png"))
+    draw(runs, out.with_suffix(".png"))
     print(text.getvalue())
 
 

@@ -11,16 +11,17 @@ from equiradio.errors import SettingRefusal
 
 
 def explain(
-    run: str = typer.Argument(help="A run folder, or the name of packaged weights.", metavar="RUN|NAME", show_default=False),
+    run: str = typer.Argument(help="A run folder, or a team's folder or name.", metavar="RUN|TEAM|NAME", show_default=False),
     out: Path = typer.Option(..., "--out", help="Where to put numbers, figures and the page.", show_default=False),
+    seed: int = typer.Option(None, "--seed", help="Which member of a team; default its first.", show_default=False),
     data: str = typer.Option(None, "--data", help="A data set; default the one that the network was trained on.", show_default=False),
     split: str = typer.Option("test", "--split", help="train, validation or test."),
     everything: bool = typer.Option(False, "--all", help="All sources of the split instead of 40."),
     quick: bool = typer.Option(False, "--quick", help="About half the work: angles in steps of 15 degrees, fewer pixels deleted."),
-    member: list[Path] = typer.Option(
+    member: list[str] = typer.Option(
         None,
         "--member",
-        help="Another run, for ensemble and agreement; repeatable. Default the other seeds beside RUN.",
+        help="Another run or team, for ensemble and agreement; repeatable. Default the team's other members, or the seeds beside RUN.",
         show_default=False,
     ),
     against: Path = typer.Option(None, "--against", help="An explanation of another network, to compare with.", show_default=False),
@@ -34,8 +35,8 @@ def explain(
     """
     from equiradio.cli.progress import bars, print_table
     from equiradio.compute.device import choose_device
-    from equiradio.explain.case import QUICK, WHOLE, Plan
-    from equiradio.report.explanation_text import HEADLINES, headline_rows
+    from equiradio.explain.case import QUICK, WHOLE, Effort
+    from equiradio.explain.page import HEADLINES, headline_rows
     from equiradio.verbs.explain import explain as run_explanation
 
     if quick and everything:
@@ -45,11 +46,12 @@ def explain(
             answer = run_explanation(
                 run,
                 out,
+                seed=seed,
                 data=data,
                 split=split,
                 members=member or None,
                 against=against,
-                plan=QUICK if quick else WHOLE if everything else Plan(),
+                effort=QUICK if quick else WHOLE if everything else Effort(),
                 data_dir=data_dir,
                 device=choose_device(device),
                 progress=step,

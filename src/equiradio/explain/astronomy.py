@@ -3,7 +3,7 @@
 Lengths in pixels; the core is the image's centre, where MiraBest has the host galaxy.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -20,6 +20,24 @@ class Shape(NamedTuple):
     extent: float
     ratio: float
     distances: tuple[float, float]
+
+
+class Correlation(TypedDict):
+    """Spearman's rho and its p-value; None with fewer than 4 pairs or a constant list."""
+
+    rho: float | None
+    p_value: float | None
+    sources: int
+
+
+class Agreement(TypedDict):
+    """Share of equal answers, Cohen's kappa, Fisher's exact p-value that two classifications are independent, their 2 x 2 table."""
+
+    share: float
+    kappa: float | None
+    p_value: float
+    table: list[list[int]]
+    sources: int
 
 
 def own_pixels(islands: np.ndarray, size_arcsec: float) -> np.ndarray:
@@ -69,19 +87,19 @@ def inner_share(plane: np.ndarray, pixels: np.ndarray, extent: float) -> float:
     return float(plane[inside].sum() / total) if total > 0 else float("nan")
 
 
-def correlation(one: np.ndarray, other: np.ndarray) -> dict[str, float | int | None]:
-    """Spearman's rho of two lists with its p-value; None with fewer than 4 pairs or a constant list."""
+def correlation(one: np.ndarray, other: np.ndarray) -> Correlation:
+    """Of the pairs of two lists where both are finite."""
     from scipy.stats import spearmanr
 
-    known = np.isfinite(one) & np.isfinite(other)
-    if known.sum() < 4 or np.ptp(one[known]) == 0 or np.ptp(other[known]) == 0:
-        return {"rho": None, "p_value": None, "sources": int(known.sum())}
-    found = spearmanr(one[known], other[known])
-    return {"rho": float(found.statistic), "p_value": float(found.pvalue), "sources": int(known.sum())}
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < 4 or np.ptp(one[both]) == 0 or np.ptp(other[both]) == 0:
+        return {"rho": None, "p_value": None, "sources": int(both.sum())}
+    test = spearmanr(one[both], other[both])
+    return {"rho": float(test.statistic), "p_value": float(test.pvalue), "sources": int(both.sum())}
 
 
-def agreement(one: np.ndarray, other: np.ndarray) -> dict[str, float | int | list[list[int]] | None]:
-    """How often two classifications (0 or 1) agree, Cohen's kappa, and Fisher's exact p-value that they are independent."""
+def agreement(one: np.ndarray, other: np.ndarray) -> Agreement:
+    """How often two classifications (0 or 1) agree."""
     from scipy.stats import fisher_exact
 
     table = [[int(((one == a) & (other == b)).sum()) for b in (0, 1)] for a in (0, 1)]

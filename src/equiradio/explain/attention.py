@@ -18,17 +18,17 @@ QUARTERS = 4
 SQUARE = 3  # pixels of an image to a side of a pixel in the means of single sources; turns and mirrors move squares onto squares
 
 
-def maps(classifier: Member, images: np.ndarray, *, raw: bool = False, batch: int = 32) -> np.ndarray:
+def maps(member: Member, images: np.ndarray, *, raw: bool = False, batch: int = 32) -> np.ndarray:
     """Combined map of every image as it is: float32 (count, 150, 150)."""
     parts = [
-        combined_map(classifier.look(images[slice(*rows)], raw=raw).attention).float().cpu().numpy() for rows in chunks(len(images), batch)
+        combined_map(member.look(images[slice(*rows)], raw=raw).attention).float().cpu().numpy() for rows in chunks(len(images), batch)
     ]
     return np.concatenate(parts)
 
 
-def exact_quarter_turns(classifier: Member) -> bool:
+def exact_quarter_turns(member: Member) -> bool:
     """Does the network commute with quarter turns to rounding? Then 4 rotations cost one pass."""
-    group, network = classifier.group, classifier.network
+    group, network = member.group, member.network
     return group is not None and group.rotations % QUARTERS == 0 and network.gate_count > 0 and network.side % 8 == 0
 
 
@@ -45,7 +45,7 @@ class RotationMeans(NamedTuple):
 
 
 def rotation_means(
-    classifier: Member,
+    member: Member,
     images: np.ndarray,
     labels: np.ndarray,
     classes: int = 2,
@@ -59,21 +59,21 @@ def rotation_means(
     Source by source a difference between classes can be tested: its null moves whole sources from class to class. A network that
     commutes with quarter turns is asked for a quarter of the angles. Source: Bowles et al. 2021, figure 3.
     """
-    exact = exact_quarter_turns(classifier)
+    exact = exact_quarter_turns(member)
     angles = np.arange(ANGLES // QUARTERS if exact else ANGLES) * 360.0 / ANGLES
     sums = torch.zeros(2, classes, MIRABEST.side, MIRABEST.side, dtype=torch.float64)
     of_sources = torch.zeros(len(images), MIRABEST.side // SQUARE, MIRABEST.side // SQUARE, dtype=torch.float64)
     done, total = 0, len(angles) * len(images)
     for label in range(classes):
-        members = np.flatnonzero(labels == label)
-        for piece in chunks(len(members), batch):
-            rows = members[slice(*piece)]
+        own = np.flatnonzero(labels == label)
+        for piece in chunks(len(own), batch):
+            rows = own[slice(*piece)]
             for angle in angles:
                 pose = turned([angle] * len(rows))
-                found = combined_map(classifier.look(images[rows], pose, raw=raw).attention).double().cpu()
-                sums[0, label] += found.sum(0)
+                planes = combined_map(member.look(images[rows], pose, raw=raw).attention).double().cpu()
+                sums[0, label] += planes.sum(0)
                 sums[1, label] += show(torch.from_numpy(images[rows]), pose.matrices())[:, 0].double().sum(0)
-                of_sources[torch.from_numpy(rows)] += F.avg_pool2d(found[:, None], SQUARE)[:, 0]
+                of_sources[torch.from_numpy(rows)] += F.avg_pool2d(planes[:, None], SQUARE)[:, 0]
                 done += len(rows)
                 progress(done, total)
     if exact:

@@ -1,34 +1,26 @@
-"""What an explanation is about: the network, the sources it is asked about, and the parts that are done."""
+"""What an explanation is about: the network, the sources it is asked about, and how much is measured."""
 
-import csv
-import hashlib
-import io
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from equiradio.artefacts.atomic import write_atomically, write_json, write_text
 from equiradio.datasets.simulated import simulate_source
 from equiradio.datasets.sources import Sources
-from equiradio.errors import RunRefusal
 from equiradio.explain.equivariance import ANGLES
 from equiradio.explain.faithfulness import FRACTIONS
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.member import Member, chunks
+from equiradio.labels import Labels
 
-VERSION = 2  # of the measures: a folder made by another version is not gone on with
 BATCH = 16
 
 Progress = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Effort:
     """How much is measured; the defaults take a C4 network less than 15 minutes on two cores."""
 
     sample: int = 40  # sources whose maps are measured, 0 for all
@@ -41,8 +33,8 @@ class Plan:
     whole_team: bool = False  # conformal sets of the ensemble too: every member looks at the validation split
 
 
-QUICK = Plan(deep=8, angles=tuple(range(0, 105, 15)), fractions=(0.005, 0.02, 0.08))  # about half the work
-WHOLE = Plan(sample=0, deep=40, whole_team=True)
+QUICK = Effort(deep=8, angles=tuple(range(0, 105, 15)), fractions=(0.005, 0.02, 0.08))  # about half the work
+WHOLE = Effort(sample=0, deep=40, whole_team=True)
 
 
 @dataclass
@@ -51,44 +43,62 @@ class Case:
 
     Attributes
     ----------
+    name : of the run, or of the team with the seed of the member that is explained.
+    member : the network. members : others by name, for ensembles and agreement.
     sources : the sample. everyone, validation : the whole split and the validation split, for calibration.
-    members : other networks by name, for ensembles and agreement.
     truth : uint8 masks of `simulated_shapes.Part` of the sample, or None.
     passes : images shown to a network so far, by part.
     """
 
     name: str
-    classifier: Member
+    member: Member
+    members: dict[str, Member]
     sources: Sources
     everyone: Sources
     validation: Sources
-    members: dict[str, Member]
-    plan: Plan
+    effort: Effort
     progress: Progress
     truth: np.ndarray | None = None
     passes: dict[str, int] = field(default_factory=dict)
     part: str = ""
 
-    def look(self, classifier: Member, images: np.ndarray, what: str = "") -> tuple[np.ndarray, np.ndarray]:
-        """Gate maps and, last, the combined map (count, gates + 1, 150, 150) with p_frii (count,); counts the images."""
+    def look(self, member: Member, images: np.ndarray, what: str = "") -> tuple[np.ndarray, np.ndarray]:
+        """Gate maps and, last, the combined map (count, gates + 1, 150, 150); probabilities (count, classes). Counts the images."""
         planes, answers = [], []
         for start, stop in chunks(len(images), BATCH):
-            output = classifier.look(images[start:stop])
+            output = member.look(images[start:stop])
             gates = gate_maps(output.attention).float()
             planes.append(torch.cat([gates, gates.mean(1, keepdim=True)], 1).cpu().numpy())
-            answers.append(output.logits.double().softmax(1)[:, 1].cpu().numpy())
+            answers.append(output.logits.double().softmax(1).cpu().numpy())
             if what:
                 self.progress(what, stop, len(images))
         self.count(len(images))
         return np.concatenate(planes), np.concatenate(answers)
 
     def count(self, images: int) -> None:
+        """Add to the images shown by the part that is being measured."""
         self.passes[self.part] = self.passes.get(self.part, 0) + images
+
+    @property
+    def labels(self) -> Labels:
+        """The classes that the network tells apart."""
+        return self.member.labels
+
+    @property
+    def ensemble(self) -> dict[str, Member]:
+        """The other members of the same model and classes."""
+        own = self.member.card
+        return {name: each for name, each in self.members.items() if (each.card.model, each.labels) == (own.model, own.labels)}
 
     @property
     def deep(self) -> np.ndarray:
         """Rows of the sample that the costly measures look at."""
-        return evenly(self.sources.labels, self.plan.deep)
+        return evenly(self.sources.labels, self.effort.deep)
+
+
+def scored(p: np.ndarray) -> np.ndarray:
+    """Probabilities (..., classes) as scores take them: of two classes that of the second (...,), else all."""
+    return p[..., 1] if p.shape[-1] == 2 else p
 
 
 def evenly(labels: np.ndarray, count: int) -> np.ndarray:
@@ -114,84 +124,3 @@ def truth_masks(sources: Sources) -> np.ndarray | None:
             return None
         masks.append(mask)
     return np.stack(masks)
-
-
-def digest(classifier: Member) -> str:
-    """A checksum of a network's weights."""
-    found = hashlib.sha256()
-    for name, value in sorted(classifier.network.state_dict().items()):
-        found.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Folder:
-    """Where an explanation is written: one JSON and one set of arrays per part, one CSV and one picture per figure."""
-
-    path: Path
-
-    def part(self, name: str) -> Path:
-        return self.path / "parts" / f"{name}.json"
-
-    def arrays_file(self, name: str) -> Path:
-        return self.path / "parts" / f"{name}.npz"
-
-    def figure(self, name: str) -> Path:
-        return self.path / "figures" / f"{name}.png"
-
-    def table(self, name: str) -> Path:
-        return self.path / "figures" / f"{name}.csv"
-
-    def check(self, about: dict[str, Any]) -> None:
-        """Write what the explanation is about, or refuse a folder that is about something else."""
-        file = self.path / "about.json"
-        if file.is_file():
-            try:
-                there = json.loads(file.read_text(encoding="utf-8"))
-                odd = [key for key in about if there.get(key) != about[key]]
-            except (ValueError, AttributeError) as error:
-                raise RunRefusal(file, f"cannot be read ({error})", "about.json of an explanation", "Choose another --out.") from None
-            if odd:
-                found = f"holds an explanation with another {odd[0]}"
-                raise RunRefusal(self.path, found, "the same run, data and sample", "Choose another --out.")
-        elif self.path.is_dir() and any(self.path.iterdir()):
-            raise RunRefusal(self.path, "a folder with other files", "a new folder or an explanation", "Choose another --out.")
-        write_json(file, about)
-
-    def done(self, name: str) -> dict[str, Any] | None:
-        """The summary of a finished part; None where it is not finished."""
-        if not (self.part(name).is_file() and self.arrays_file(name).is_file()):
-            return None
-        try:
-            return json.loads(self.part(name).read_text(encoding="utf-8"))
-        except ValueError:
-            return None
-
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        with np.load(self.arrays_file(name), allow_pickle=False) as file:
-            return dict(file)
-
-    def keep(self, name: str, summary: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Write a part; its summary last, since that is what says that it is done."""
-        write_atomically(self.arrays_file(name), lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
-        write_json(self.part(name), plain(summary))
-
-    def write_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([[f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows])
-        write_text(self.table(name), text.getvalue())
-
-
-def plain(value: Any) -> Any:
-    """Numbers and lists that JSON knows; None for what is not finite."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value

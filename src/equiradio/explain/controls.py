@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from equiradio.compute.forms import take_likely_forms
 from equiradio.errors import SettingRefusal
 from equiradio.inference.member import Member
+from equiradio.models.network import Network
 from equiradio.models.registry import build
 from equiradio.sky.recipe import MIRABEST
 
-CASCADE = ("gates", "blocks.3", "blocks.2", "blocks.1", "blocks.0")  # from the answer down to the image
+CAM_LAYER = "blocks.2"
 FRESH_SEED = 1_000_000  # of weights never trained: of no run's own, lest a control be what a network has grown from
 
 
@@ -26,31 +27,36 @@ def centred_gaussian(fwhm_pixels: float = 30.0, side: int = MIRABEST.side) -> np
     return np.exp(-4 * np.log(2) * (offset[:, None] ** 2 + offset**2) / fwhm_pixels**2).astype(np.float32)
 
 
-def fresh_network(classifier: Member, seed: int = FRESH_SEED) -> nn.Module:
-    """A network of the same settings with weights as before a training by ``seed``."""
+def fresh_network(member: Member, seed: int = FRESH_SEED) -> Network:
+    """A network of the same settings and classes with weights as before a training by ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build(classifier.settings.model, classes=len(classifier.labels), blank=classifier.preprocess.blank)
-    take_likely_forms(network, "auto", classifier.precision, classifier.device.type)
-    return network.to(classifier.device).eval()
+        network = build(member.settings.model, classes=len(member.labels), blank=member.preprocess.blank)
+    take_likely_forms(network, "auto", member.precision, member.device.type)
+    return network.to(member.device).eval()
 
 
-def randomised(classifier: Member, seed: int = FRESH_SEED) -> Iterator[tuple[str, Member]]:
-    """The classifier with more and more of its network randomised, from the gates down to the first block.
+def cascade(network: Network) -> list[str]:
+    """The parts that a map depends on, from the gates down to the first block; the last part only reads what was attended to."""
+    return list(reversed(network.parts[:-1]))
+
+
+def randomised(member: Member, seed: int = FRESH_SEED) -> Iterator[tuple[str, Member]]:
+    """A member with more and more of its network randomised, from the gates down to the first block.
 
     Source: Adebayo et al. 2018, "Sanity checks for saliency maps" (cascading randomisation). A map that stays the same does not show
     what the network has learnt.
     """
-    fresh, state = fresh_network(classifier, seed).state_dict(), dict(classifier.network.state_dict())
-    for stage in CASCADE:
+    fresh, state = fresh_network(member, seed).state_dict(), dict(member.network.state_dict())
+    for stage in cascade(member.network):
         state |= {name: value for name, value in fresh.items() if name.startswith(f"{stage}.")}
-        network = copy.deepcopy(classifier.network)
+        network = copy.deepcopy(member.network)
         network.load_state_dict(state)
-        yield stage, classifier.with_network(network.eval())
+        yield stage, member.with_network(network.eval())
 
 
 @contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
+def _frozen(network: Network) -> Iterator[None]:
     wanted = [parameter.requires_grad for parameter in network.parameters()]
     for parameter in network.parameters():
         parameter.requires_grad_(False)
@@ -61,55 +67,55 @@ def _frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(value)
 
 
-def grad_cam(classifier: Member, images: np.ndarray, classes: np.ndarray, batch: int = 4) -> np.ndarray:
-    """Grad-CAM (captum) of ``classes`` (count,), 0 or 1: float32 (count, 150, 150), 0 or more.
+def grad_cam(member: Member, images: np.ndarray, classes: np.ndarray, batch: int = 4) -> np.ndarray:
+    """Grad-CAM (captum) of ``classes`` (count,), places: float32 (count, 150, 150), 0 or more.
 
     At block 3, the deepest whose pixels reach the answer (block 4 does so through the gates only), averaged over the group.
     Source: Selvaraju et al. 2017.
     """
     captum = _captum()
-    network = classifier.network
-    cam = captum.LayerGradCam(_logits(network), network.layer("blocks.2"))
+    network = member.network
+    cam = captum.LayerGradCam(_logits(network), network.layer(CAM_LAYER))
     edge = (network.side - MIRABEST.side) // 2
     planes = []
     with torch.enable_grad():
         for start in range(0, len(images), batch):
-            inputs = _prepared(classifier, images[start : start + batch]).requires_grad_()
-            found = cam.attribute(inputs, target=_targets(classifier, classes[start : start + batch]))
-            found = F.relu(found.flatten(1, -3).mean(1, keepdim=True))
-            sky = F.interpolate(found, size=[MIRABEST.side + 2 * edge] * 2, mode="bilinear", align_corners=False)
+            inputs = _prepared(member, images[start : start + batch]).requires_grad_()
+            weighted = cam.attribute(inputs, target=_targets(member, classes[start : start + batch]))
+            weighted = F.relu(weighted.flatten(1, -3).mean(1, keepdim=True))
+            sky = F.interpolate(weighted, size=[MIRABEST.side + 2 * edge] * 2, mode="bilinear", align_corners=False)
             planes.append(sky[:, 0, edge : edge + MIRABEST.side, edge : edge + MIRABEST.side].detach().cpu().float())
     return torch.cat(planes).numpy()
 
 
-def integrated_gradients(classifier: Member, images: np.ndarray, classes: np.ndarray, steps: int = 8) -> np.ndarray:
+def integrated_gradients(member: Member, images: np.ndarray, classes: np.ndarray, steps: int = 8) -> np.ndarray:
     """|Integrated gradients| (captum) of ``classes`` (count,), from an empty sky (raw zero): float32 (count, 150, 150).
 
     Source: Sundararajan et al. 2017. Eight Gauss-Legendre steps: enough for a ranking of pixels.
     """
-    network = classifier.network
+    network = member.network
     method = _captum().IntegratedGradients(_logits(network))
-    empty = _prepared(classifier, np.zeros((1, *images.shape[1:]), np.float32))
+    empty = _prepared(member, np.zeros((1, *images.shape[1:]), np.float32))
     planes = []
     with _frozen(network), torch.enable_grad():
         for image, label in zip(images, classes, strict=True):
-            inputs = _prepared(classifier, image[None])
-            target = _targets(classifier, np.array([label]))
-            found = method.attribute(inputs, empty, target=target, n_steps=steps, method="gausslegendre", internal_batch_size=4)
-            planes.append(found[:, 0].abs().detach().cpu().float())
+            inputs = _prepared(member, image[None])
+            target = _targets(member, np.array([label]))
+            gradients = method.attribute(inputs, empty, target=target, n_steps=steps, method="gausslegendre", internal_batch_size=4)
+            planes.append(gradients[:, 0].abs().detach().cpu().float())
     return torch.cat(planes).numpy()
 
 
-def _prepared(classifier: Member, images: np.ndarray) -> Tensor:
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(classifier.device)[:, None]
-    return classifier.preprocess(pixels)
+def _prepared(member: Member, images: np.ndarray) -> Tensor:
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(member.device)[:, None]
+    return member.preprocess(pixels)
 
 
-def _targets(classifier: Member, classes: np.ndarray) -> Tensor:
-    return torch.from_numpy(classes.astype(np.int64)).to(classifier.device)
+def _targets(member: Member, classes: np.ndarray) -> Tensor:
+    return torch.from_numpy(classes.astype(np.int64)).to(member.device)
 
 
-def _logits(network: nn.Module) -> Callable[[Tensor], Tensor]:
+def _logits(network: Network) -> Callable[[Tensor], Tensor]:
     return lambda inputs: network(inputs).logits
 
 

@@ -13,11 +13,11 @@ MARGIN = 1.0  # pixels at the rim of the inscribed circle that bilinear interpol
 
 Answer = tuple[np.ndarray, np.ndarray]
 Look = Callable[[np.ndarray], Answer]
-"""Images (count, side, side) -> maps float (count, planes, side, side) and p_frii (count,)."""
+"""Images (count, side, side) -> maps float (count, planes, side, side) and probabilities (count, classes)."""
 
 
 class Turned(NamedTuple):
-    """One angle: ``errors`` and ``floor`` (count, planes), ``shifts`` |p(Rx) - p(x)| and ``p_frii`` (count,).
+    """One angle: ``errors`` and ``floor`` (count, planes), ``shifts`` |p(Rx) - p(x)| (count,) and ``p`` (count, classes).
 
     ``residue`` (count, planes, side, side) is A(Rx) - R A(x) inside the circle and zero outside.
     """
@@ -26,7 +26,7 @@ class Turned(NamedTuple):
     errors: np.ndarray
     floor: np.ndarray
     shifts: np.ndarray
-    p_frii: np.ndarray
+    p: np.ndarray
     residue: np.ndarray
 
 
@@ -46,10 +46,15 @@ def turn(planes: np.ndarray, angle_deg: float) -> np.ndarray:
     return show(flat, poses.matrices())[:, 0].numpy().reshape(planes.shape)
 
 
-def relative_error(found: np.ndarray, expected: np.ndarray, scale: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """|found - expected| / |scale| over the pixels ``where``: (..., side, side) -> (...,); 0/0 counts as 0."""
+def shift(p: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """|p - other| of probabilities (..., classes): half the sum over classes, which of two classes is the shift of either."""
+    return np.abs(p - other).sum(-1) / 2
+
+
+def relative_error(planes: np.ndarray, expected: np.ndarray, scale: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """|planes - expected| / |scale| over the pixels ``where``: (..., side, side) -> (...,); 0/0 counts as 0."""
     size = np.linalg.norm(scale[..., where], axis=-1)
-    return np.linalg.norm((found - expected)[..., where], axis=-1) / np.where(size > 0, size, 1)
+    return np.linalg.norm((planes - expected)[..., where], axis=-1) / np.where(size > 0, size, 1)
 
 
 def errors_against_angle(look: Look, images: np.ndarray, angles: tuple[float, ...] = ANGLES) -> Iterator[Turned]:
@@ -60,17 +65,17 @@ def errors_against_angle(look: Look, images: np.ndarray, angles: tuple[float, ..
     """
     side = images.shape[-1]
     where, sky = inscribed(side), np.where(inscribed(side, 0), images, 0).astype(np.float32)
-    maps, p_frii = look(sky)
+    maps, p = look(sky)
     for angle in angles:
-        found, turned_p = look(turn(sky, angle)) if angle else (maps, p_frii)
+        there, turned_p = look(turn(sky, angle)) if angle else (maps, p)
         expected = turn(maps, angle)
         yield Turned(
             angle,
-            relative_error(found, expected, maps, where),
+            relative_error(there, expected, maps, where),
             relative_error(turn(expected, -angle), maps, maps, where),
-            np.abs(turned_p - p_frii),
+            shift(turned_p, p),
             turned_p,
-            np.where(where, found - expected, 0),
+            np.where(where, there - expected, 0),
         )
 
 
@@ -81,14 +86,14 @@ def exact_turns(look: Look, images: np.ndarray, quarters: tuple[int, ...] = (1, 
     -------
     ``quarter`` (quarters, count, planes), ``quarter_p`` (quarters, count) and, if asked, ``mirror`` (count, planes), ``mirror_p`` (count,).
     """
-    maps, p_frii = look(images)
-    largest = lambda found, expected: np.abs(found - expected).max((-2, -1))
+    maps, p = look(images)
+    largest = lambda planes, expected: np.abs(planes - expected).max((-2, -1))
     turned = [look(np.ascontiguousarray(np.rot90(images, k, (-2, -1)))) for k in quarters]
-    found = {
+    differences = {
         "quarter": np.stack([largest(there, np.rot90(maps, k, (-2, -1))) for k, (there, _) in zip(quarters, turned, strict=True)]),
-        "quarter_p": np.stack([np.abs(p - p_frii) for _, p in turned]),
+        "quarter_p": np.stack([shift(there, p) for _, there in turned]),
     }
     if mirror:
-        there, p = look(np.ascontiguousarray(images[..., ::-1]))
-        found |= {"mirror": largest(there, maps[..., ::-1]), "mirror_p": np.abs(p - p_frii)}
-    return found
+        there, mirrored_p = look(np.ascontiguousarray(images[..., ::-1]))
+        differences |= {"mirror": largest(there, maps[..., ::-1]), "mirror_p": shift(mirrored_p, p)}
+    return differences

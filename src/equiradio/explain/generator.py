@@ -44,6 +44,6 @@ def lie_errors(stages: Callable[[Tensor], dict[str, Tensor]], images: Tensor, st
     errors = {}
     for name, value in here.items():
         expected = generator(value)
-        found = (ahead[name] - behind[name]) / (2 * size)
-        errors[name] = (found - expected).flatten(1).norm(dim=1) / expected.flatten(1).norm(dim=1).clamp_min(1e-12)
+        change = (ahead[name] - behind[name]) / (2 * size)
+        errors[name] = (change - expected).flatten(1).norm(dim=1) / expected.flatten(1).norm(dim=1).clamp_min(1e-12)
     return errors

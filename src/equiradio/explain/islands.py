@@ -19,8 +19,8 @@ def source_islands(image: np.ndarray, threshold: float = 0.0, pixels: int = BEAM
         raise SettingRefusal("explain", "no package photutils", "captum and photutils", "pip install 'equiradio[explain]'") from None
     if not (image > threshold).any():
         return np.zeros(image.shape, bool)
-    found = detect_sources(image.astype(float), threshold, pixels)
-    return np.zeros(image.shape, bool) if found is None else found.data > 0
+    segments = detect_sources(image.astype(float), threshold, pixels)
+    return np.zeros(image.shape, bool) if segments is None else segments.data > 0
 
 
 def near(mask: np.ndarray, pixels: int = TOLERANCE) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The residue: what is left of a map where symmetry should leave nothing, by harmonics around the source."""
 
+from typing import TypedDict
+
 import numpy as np
 from scipy.ndimage import map_coordinates
 from scipy.stats import wilcoxon
@@ -7,6 +9,14 @@ from scipy.stats import wilcoxon
 HARMONICS = 32
 STEPS = 128  # directions around the source: four for each of the highest harmonic
 WIDTHS = (3.0, 10.0, 30.0)  # pixels, full width at half maximum of the round sources
+
+
+class PeakTest(TypedDict):
+    """Median of an excess or of its differences, a one-sided p-value (None where all are 0), and how many sources."""
+
+    median: float
+    p_value: float | None
+    sources: int
 
 
 def polar(planes: np.ndarray, radii: np.ndarray, steps: int = STEPS) -> np.ndarray:
@@ -53,13 +63,8 @@ def order_excess(power: np.ndarray, order: int) -> np.ndarray:
     return (logarithm[..., peaks] - (logarithm[..., peaks - 1] + logarithm[..., peaks + 1]) / 2).mean(-1)
 
 
-def peak_test(excess: np.ndarray, against: np.ndarray | None = None) -> dict[str, float | None]:
-    """One-sided Wilcoxon signed-rank test, source by source, that the excess is above 0, or above that of another network.
-
-    Returns
-    -------
-    ``median`` of the excess or of the differences, ``p_value`` (None where all differences are 0), ``sources``.
-    """
+def peak_test(excess: np.ndarray, against: np.ndarray | None = None) -> PeakTest:
+    """One-sided Wilcoxon signed-rank test, source by source, that the excess is above 0, or above that of another network."""
     difference = excess if against is None else excess - against
     p_value = float(wilcoxon(difference, alternative="greater").pvalue) if np.any(difference) else None
     return {"median": float(np.median(difference)), "p_value": p_value, "sources": len(difference)}

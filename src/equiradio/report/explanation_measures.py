@@ -105,44 +105,49 @@ def astronomy_figure(table: Mapping[str, np.ndarray]) -> Figure:
 
 
 def uncertainty_figure(
-    labels: np.ndarray, uncertain: np.ndarray, methods: Mapping[str, Mapping[str, Any]], conformal: Mapping[str, Mapping[str, Any]]
+    uncertain: np.ndarray, methods: Mapping[str, Mapping[str, Any]], conformal: Mapping[str, Mapping[str, Any]], classes: int = 2
 ) -> Figure:
     """Reliability, selective accuracy, entropy of Confident and Uncertain sources, coverage of conformal sets.
 
     Parameters
     ----------
     methods : by name: ``probability``, ``accuracy``, ``sources`` per bin, ``coverage``, ``selective`` (the curve), ``entropy`` (sources,).
-    conformal : by name: ``level`` and, for all, confident and uncertain sources, what `measured_coverage` says.
+    conformal : by name: ``level`` and, for all, confident and uncertain sources, what `measured_coverage` gives.
+    classes : how many; the probability of the class given is at least 1 over their number.
     """
     figure = Figure(figsize=(11, 6.2), layout="constrained")
     (top_left, top_right), (low_left, low_right) = figure.subplots(2, 2)
-    top_left.plot([0.5, 1], [0.5, 1], color="0.7", linewidth=0.8)
+    least = 1 / classes
+    top_left.plot([least, 1], [least, 1], color="0.7", linewidth=0.8)
     for (name, method), colour in zip(methods.items(), COLOURS, strict=False):
         filled = method["sources"] > 0
         top_left.plot(method["probability"][filled], method["accuracy"][filled], "o-", color=colour, markersize=4, label=name)
         shown = method["coverage"] >= 0.1
         top_right.plot(method["coverage"][shown], method["selective"][shown], color=colour, label=name)
-    top_left.set(
-        xlabel="Probability of the class given", ylabel="Share that is right", xlim=(0.48, 1.02), ylim=(0, 1.03), title="Reliability"
-    )
+    top_left.set(xlabel="Probability of the class given", ylabel="Share that is right", title="Reliability")
+    top_left.set(xlim=(least - 0.02, 1.02), ylim=(0, 1.03))
     top_right.set(xlabel="Share of sources kept, the surest first", ylabel="Accuracy", title="Selective accuracy")
     share_axis(top_right)
-    place = 0
-    ticks: list[str] = []
-    for name, method in methods.items():
-        groups = [(part, method["entropy"][mask]) for part, mask in (("Confident", ~uncertain), ("Uncertain", uncertain)) if mask.any()]
-        for part, values in groups:
-            low_left.boxplot(values, positions=[place], widths=0.6, showfliers=False, medianprops={"color": COLOURS[0], "linewidth": 2})
-            ticks.append(f"{name}\n{part}")
-            place += 1
-    low_left.set_xticks(range(place), ticks, fontsize=7)
-    low_left.set(ylabel="Entropy (bits)", ylim=(0, 1.02), title="Doubt")
+    _doubt(low_left, methods, uncertain)
+    low_left.set_ylim(0, 1.02 * np.log2(classes))
     _coverage(low_right, conformal)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     for axes in (top_left, top_right):
         axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def _doubt(axes, methods: Mapping[str, Mapping[str, Any]], uncertain: np.ndarray) -> None:
+    """Entropy of Confident and of Uncertain sources, method by method."""
+    ticks: list[str] = []
+    for name, method in methods.items():
+        groups = [(part, method["entropy"][mask]) for part, mask in (("Confident", ~uncertain), ("Uncertain", uncertain)) if mask.any()]
+        for part, values in groups:
+            axes.boxplot(values, positions=[len(ticks)], widths=0.6, showfliers=False, medianprops={"color": COLOURS[0], "linewidth": 2})
+            ticks.append(f"{name}\n{part}")
+    axes.set_xticks(range(len(ticks)), ticks, fontsize=7)
+    axes.set(ylabel="Entropy (bits)", title="Doubt")
 
 
 def _coverage(axes, conformal: Mapping[str, Mapping[str, Any]]) -> None:
@@ -153,10 +158,10 @@ def _coverage(axes, conformal: Mapping[str, Mapping[str, Any]]) -> None:
         for part in ("all", "confident", "uncertain"):
             if part not in parts:
                 continue
-            found = parts[part]
-            axes.plot([len(ticks)] * 2, found["interval95"], color=colour, linewidth=2)
-            axes.plot(len(ticks), found["coverage"], "o", color=colour)
-            ticks.append(f"{name}\n{part}\nsize {found['mean_size']:.2f}")
+            measured = parts[part]
+            axes.plot([len(ticks)] * 2, measured["interval95"], color=colour, linewidth=2)
+            axes.plot(len(ticks), measured["coverage"], "o", color=colour)
+            ticks.append(f"{name}\n{part}\nsize {measured['mean_size']:.2f}")
     axes.set_xticks(range(len(ticks)), ticks, fontsize=7)
     axes.set(ylabel="Sets that hold the true class", title="Conformal sets, promised share dotted")
     axes.set_xlim(-0.5, len(ticks) - 0.5)

@@ -1,47 +1,49 @@
-"""Explain a trained network: measured faithfulness, symmetry and residue, part by part; what is done is not done again."""
+"""Explain a trained network: every part in turn, measured once and kept on disk, and a page of all of them."""
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import chosen_split, open_data
-from equiradio.errors import RunRefusal
-from equiradio.explain.case import VERSION, Case, Folder, Plan, Progress, digest, evenly, plain, truth_masks
+from equiradio.datasets.sources import Sources
+from equiradio.errors import Refusal, RunRefusal
+from equiradio.explain.case import Case, Effort, Progress, evenly, truth_masks
+from equiradio.explain.folder import Folder, plain
 from equiradio.explain.page import write_page
-from equiradio.explain.parts.astronomy import astronomy
-from equiradio.explain.parts.evidence import taken_apart
-from equiradio.explain.parts.faithfulness import faithfulness
-from equiradio.explain.parts.maps import layers, maps, symmetry
-from equiradio.explain.parts.uncertainty import uncertainty
+from equiradio.explain.part import parts
 from equiradio.inference.member import Member
-from equiradio.inference.team import load
+from equiradio.inference.team import Team, load, member_of
+from equiradio.settings import Settings, change
 
-PARTS: dict[str, Callable[[Case, Folder], Any]] = {
-    "maps": lambda case, folder: maps(case),
-    "symmetry": lambda case, folder: symmetry(case),
-    "layers": lambda case, folder: layers(case),
-    "faithfulness": lambda case, folder: faithfulness(case, folder.arrays("maps")),
-    "evidence": lambda case, folder: taken_apart(case),
-    "astronomy": lambda case, folder: astronomy(case, folder.arrays("maps")),
-    "uncertainty": lambda case, folder: uncertainty(case, folder.arrays("symmetry")["p_turned"]),
-}
+VERSION = 3  # of the measures and arrays: a folder made by another version is not gone on with
+DIGITS = 16  # of the hash of a network's weights
+
+
+class Networks(NamedTuple):
+    """The network that is explained, what it is called, and the others by name."""
+
+    name: str
+    member: Member
+    members: dict[str, Member]
 
 
 def explain(
     run: str | Path,
     out: Path,
     *,
+    seed: int | None = None,
+    members: Sequence[str | Path] | None = None,
+    against: Path | None = None,
     data: str | None = None,
     split: str = "test",
-    members: list[Path] | None = None,
-    against: Path | None = None,
-    plan: Plan | None = None,
     data_dir: Path | None = None,
+    effort: Effort | None = None,
     device: str = "cpu",
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:
@@ -49,74 +51,131 @@ def explain(
 
     Parameters
     ----------
-    run : a run folder, or whatever else `load` opens.
-    data : a data set, by default the one the network was trained on.
-    members : other runs, for the ensemble and for agreement; by default the run's siblings that differ in nothing but their seed.
+    run : a run folder, or a team by folder or name, of which one member is explained.
+    seed : of that member; by default the team's first.
+    members : other runs or teams, for ensemble and agreement; by default the team's other members, or the run's `siblings`.
     against : an explanation of another network on the same sample, for comparison.
+    data : a data set, by default the one the network was trained on.
 
     Returns
     -------
     The summary, as written to ``OUT/explanation.json``.
     """
-    plan, folder = plan or Plan(), Folder(out)
-    other = Folder(against) if against else None
-    if other and not other.done("symmetry"):
+    folder, other = Folder(out), Folder(against) if against else None
+    if other and not other.summary("symmetry"):
         raise RunRefusal(against, "no finished symmetry part in it", "a folder that 'equiradio explain' wrote", "Explain that run first.")
-    case = open_case(run, data, split, siblings(Path(run)) if members is None else members, plan, data_dir, device, progress)
-    folder.check(_about(case))
-    summaries = {}
-    for name, measure in PARTS.items():
-        found = folder.done(name)
-        if found is None:
-            case.part, started = name, time.perf_counter()
-            summary, arrays = measure(case, folder)
-            timing = {"seconds": round(time.perf_counter() - started, 1), "passes": case.passes.get(name, 0)}
-            folder.keep(name, summary | timing, arrays)
-            found = folder.done(name)
-        summaries[name] = found
-    answer = {"about": _about(case), **summaries}
+    networks = open_networks(run, seed, members, device)
+    case = case_of(networks, open_sources(run, networks.member, data, data_dir), split, effort or Effort(), progress)
+    about = about_case(case)
+    folder.check(about)
+    answer = {"about": about, **{name: measured(name, case, folder) for name in parts()}}
     write_page(case, folder, answer, other)
     answer = plain(answer)
     write_json(folder.path / "explanation.json", answer)
     return answer
 
 
-def open_case(
-    run: str | Path, data: str | None, split: str, members: list[Path], plan: Plan, data_dir: Path | None, device: str, progress: Progress
-) -> Case:
-    """Everything an explanation needs, opened and checked."""
-    classifier = load(run, device)
-    _with_gates(run, classifier)
-    trained_on = Run(Path(run)).settings().data.name if Path(run).is_dir() else classifier.card.data
-    everything = open_data(data or trained_on, data_dir)
-    if data is None and everything.md5 != classifier.card.data_md5:
-        found = f"{everything.name} has md5 {everything.md5}, but the network was trained on {classifier.card.data_md5}"
-        raise RunRefusal(run, found, "the same data", f"Say --data {trained_on} if that is meant.")
-    everyone, validation = chosen_split(everything, split), chosen_split(everything, "validation")
-    sample = everyone.choose(evenly(everyone.labels, plan.sample))
-    often = Counter(path.name for path in members)
-    others = {path.name if often[path.name] == 1 else str(path): load(path, device) for path in members}
-    for path, member in others.items():
-        _with_gates(path, member)
-    name = Path(run).name
-    return Case(name, classifier, sample, everyone, validation, others, plan, progress, truth_masks(sample))
+def measured(name: str, case: Case, folder: Folder) -> dict[str, Any]:
+    """The summary of a part, measured now where it is not on disk."""
+    summary = folder.summary(name)
+    if summary is None:
+        case.part, started = name, time.perf_counter()
+        summary, arrays = parts()[name].measure(case, folder)
+        timing = {"seconds": round(time.perf_counter() - started, 1), "passes": case.passes.get(name, 0)}
+        folder.write_part(name, summary | timing, arrays)
+        summary = plain(summary | timing)
+    return summary
 
 
-def siblings(run: Path) -> list[Path]:
-    """Run folders beside this one whose names differ in nothing but the seed, and that hold weights."""
-    stem, mark, _ = run.name.rpartition("-seed")
-    found = sorted(run.parent.glob(f"{stem}-seed*")) if mark else []
-    seeds = [folder for folder in found if folder.name.rpartition("-seed")[2].isdecimal() and folder.name != run.name]
-    return [folder for folder in seeds if Run(folder).weights_file.is_file()]
+def open_networks(run: str | Path, seed: int | None = None, members: Sequence[str | Path] | None = None, device: str = "cpu") -> Networks:
+    """The network to explain and the others, all with attention gates."""
+    team = load(run, device)
+    names = _names(run, team)
+    member = team.members[0] if seed is None else member_of(team, seed)
+    _check_gates(run, [member])
+    if members is None and not _is_run(run):
+        others = {f"seed {each.card.seed}": each for each in team.members if each is not member}
+        return Networks(names[member.card.seed], member, others)
+    paths = siblings(Path(run)) if members is None else members
+    return Networks(names[member.card.seed], member, _opened(paths, device, names[member.card.seed]))
 
 
-def _with_gates(run: str | Path, classifier: Member) -> None:
-    if not len(getattr(classifier.network, "gates", ())):
-        raise RunRefusal(run, f"{classifier.card.model} has no attention gates", "a network with attention", "Explain an attention model.")
+def _is_run(what: str | Path) -> bool:
+    return Path(what).is_dir() and not TeamFolder(Path(what)).is_team
 
 
-def _about(case: Case) -> dict[str, Any]:
-    card = case.classifier.card
+def _names(what: str | Path, team: Team) -> dict[int, str]:
+    """What each member is called, by its seed: a run as its folder, a team's member also by its seed among all."""
+    name, seeds = Path(what).name, team.card.seeds
+    if _is_run(what):
+        return {seeds[0]: name}
+    of_all = f" of seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else ""
+    return {seed: f"{name}, seed {seed}{of_all}" for seed in seeds}
+
+
+def _opened(paths: Sequence[str | Path], device: str, taken: str) -> dict[str, Member]:
+    """All members of runs and teams by name; by path where two have the same name."""
+    often = Counter([taken, *(Path(path).name for path in paths)])
+    others: dict[str, Member] = {}
+    for path in paths:
+        team = load(path, device)
+        _check_gates(path, team.members)
+        name = Path(path).name if often[Path(path).name] == 1 else str(path)
+        others |= {name if _is_run(path) else f"{name}, seed {each.card.seed}": each for each in team.members}
+    return others
+
+
+def siblings(folder: Path) -> list[Path]:
+    """Finished runs beside a run whose cards and settings differ in nothing but the seed; one of each seed, in their order."""
+    own, settings = Run(folder).card(), Run(folder).settings()
+    beside: dict[int, Path] = {}
+    for path in sorted(folder.parent.iterdir()):
+        run = Run(path)
+        try:
+            card, theirs = run.card(), run.settings()
+        except (Refusal, OSError):  # no run, or a damaged one
+            continue
+        alike = (card.model, card.data_md5, card.state) == (own.model, own.data_md5, "finished") and _same_but_seed(theirs, settings)
+        if alike and card.seed != own.seed and run.weights_file.is_file():
+            beside.setdefault(card.seed, path)
+    return [beside[seed] for seed in sorted(beside)]
+
+
+def _same_but_seed(settings: Settings, others: Settings) -> bool:
+    """The path of the data may differ too: cards name them by their checksum."""
+    return change(settings, {"training.seed": others.training.seed, "data.name": others.data.name}) == others
+
+
+def _check_gates(run: str | Path, members: Sequence[Member]) -> None:
+    for member in members:
+        if not member.network.gate_count:
+            what = f"{member.card.model} has no attention gates"
+            raise RunRefusal(run, what, "a network with attention", "Explain an attention model.")
+
+
+def open_sources(run: str | Path, member: Member, data: str | None, data_dir: Path | None) -> Sources:
+    """The data set asked for, or the one that the network was trained on."""
+    trained_on = member.settings.data.name if _is_run(run) else member.card.data
+    sources = open_data(data or trained_on, data_dir)
+    if data is None and sources.md5 != member.card.data_md5:
+        what = f"{sources.name} has md5 {sources.md5}, but the network was trained on {member.card.data_md5}"
+        raise RunRefusal(run, what, "the same data", f"Say --data {trained_on} if that is meant.")
+    if sources.classes.names != member.labels.names:
+        what = f"{sources.name} has the classes {sources.classes}, but the network was trained on {member.labels}"
+        raise RunRefusal(run, what, "the same classes in the same order", "Explain it on data of its own classes.")
+    return sources
+
+
+def case_of(networks: Networks, data: Sources, split: str, effort: Effort, progress: Progress) -> Case:
+    """The networks with the sources of a split, the sample of them, and the validation split."""
+    everyone, validation = chosen_split(data, split), chosen_split(data, "validation")
+    sample = everyone.choose(evenly(everyone.labels, effort.sample))
+    return Case(*networks, sample, everyone, validation, effort, progress, truth_masks(sample))
+
+
+def about_case(case: Case) -> dict[str, Any]:
+    """What `about.json` holds; a folder that is about anything else is refused."""
+    card = case.member.card
     return {
         "version": VERSION,
         "run": case.name,
@@ -124,11 +183,12 @@ def _about(case: Case) -> dict[str, Any]:
         "group": card.group,
         "order": card.order,
         "seed": card.seed,
-        "weights": digest(case.classifier),
+        "classes": list(case.labels),
+        "weights": case.member.weights_hash[:DIGITS],
         "data": case.everyone.name,
         "data_md5": case.everyone.md5,
         "split": str(case.everyone.split[0]),
         "sources": len(case.sources),
-        "members": {name: digest(member) for name, member in case.members.items()},
-        "plan": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(case.plan).items()},
+        "members": {name: member.weights_hash[:DIGITS] for name, member in case.members.items()},
+        "effort": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(case.effort).items()},
     }

@@ -20,11 +20,11 @@ def source(peaks, length=40):
 
 
 def check_frii():
-    found = shape(*source((-18, 16)))
-    assert found.separation == pytest.approx(34)
-    assert found.extent == pytest.approx(41, abs=1)
-    assert found.ratio > 0.5
-    assert sorted(found.distances) == [16, 18]
+    seen = shape(*source((-18, 16)))
+    assert seen.separation == pytest.approx(34)
+    assert seen.extent == pytest.approx(41, abs=1)
+    assert seen.ratio > 0.5
+    assert sorted(seen.distances) == [16, 18]
 
 
 def test_two_hot_spots_at_the_ends_are_frii():
@@ -41,9 +41,9 @@ def test_the_law_of_hot_spots_catches_a_blind_side(monkeypatch):
 def test_a_bright_middle_is_fri_whichever_way_it_lies():
     image, pixels = source((-3, 2))
     for turns in range(4):
-        found = shape(np.rot90(image, turns), np.rot90(pixels, turns))
-        assert found.ratio == pytest.approx(5 / found.extent)
-        assert found.ratio < 0.5
+        seen = shape(np.rot90(image, turns), np.rot90(pixels, turns))
+        assert seen.ratio == pytest.approx(5 / seen.extent)
+        assert seen.ratio < 0.5
 
 
 def test_one_sided_light_has_no_separation_and_specks_no_answer():

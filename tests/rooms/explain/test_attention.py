@@ -36,10 +36,10 @@ def test_a_spot_lies_on_the_pixels_it_came_from(step, row, column):
     gates = [torch.zeros(1, 1, 152, 152), torch.zeros(1, 1, 76, 76), deepest]
     place = {1: 0, 2: 1, 4: 2}[step]
     gates[place] = a_spot(152 // step, row, column)
-    found = gate_maps(gates)
-    assert found.shape == (1, 3, 150, 150)
+    planes = gate_maps(gates)
+    assert planes.shape == (1, 3, 150, 150)
     expected = [step * k + (step - 1) / 2 - 1 for k in (row, column)]
-    np.testing.assert_allclose(centre_of(found[0, place]), expected, atol=1e-4)
+    np.testing.assert_allclose(centre_of(planes[0, place]), expected, atol=1e-4)
 
 
 def test_the_place_law_catches_a_map_that_is_not_cropped(monkeypatch):
@@ -81,10 +81,10 @@ def sources(sky):
 
 
 def test_maps_come_in_the_order_of_their_images(trained, sources):
-    classifier = load(trained("c4-attention"))
-    whole = maps(classifier, sources.images, batch=4)
+    member = load(trained("c4-attention"), "cpu").members[0]
+    whole = maps(member, sources.images, batch=4)
     assert (whole.shape, whole.dtype) == ((6, 150, 150), np.float32)
-    np.testing.assert_allclose(maps(classifier, sources.images[4:5])[0], whole[4], atol=1e-3)
+    np.testing.assert_allclose(maps(member, sources.images[4:5])[0], whole[4], atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,17 @@ def test_maps_come_in_the_order_of_their_images(trained, sources):
 def test_only_groups_with_quarter_turns_on_the_padded_sky_are_exact(group, side, exact):
     from equiradio.symmetry.groups import parse_group
 
-    stand_in = SimpleNamespace(group=group and parse_group(group), network=SimpleNamespace(settings=SimpleNamespace(side=side)))
+    stand_in = SimpleNamespace(group=group and parse_group(group), network=SimpleNamespace(side=side, gate_count=3))
     assert exact_quarter_turns(stand_in) == exact
+    stand_in.network.gate_count = 0  # a LeNet has no maps, and poolings that do not halve evenly
+    assert not exact_quarter_turns(stand_in)
 
 
 class Mirror:
     """A stand-in whose attention is the image itself, so that means are known."""
 
     group = None
-    network = SimpleNamespace(settings=SimpleNamespace(side=150))
+    network = SimpleNamespace(side=150, gate_count=3)
 
     @staticmethod
     def look(images, poses=None, *, raw=False):
@@ -137,40 +139,49 @@ def test_class_means_are_means_over_sources_and_rotations(sources, labels):
         np.testing.assert_allclose(quarter, mean_images[label], atol=0.05)
 
 
+def test_means_of_four_classes_are_those_of_each_alone(sources):
+    labels = np.array([3, 1, 1, 0, 3, 3])
+    mean_maps, *_ = rotation_means(Mirror, sources.images, labels, 4)
+    assert mean_maps.shape == (4, 150, 150)
+    assert not mean_maps[2].any()
+    alone, *_ = rotation_means(Mirror, sources.images[labels == 3], np.zeros(3, int), 1)
+    np.testing.assert_allclose(mean_maps[3], alone[0], rtol=1e-6)
+
+
 @pytest.mark.parametrize(("exact", "asked"), [(True, 9), (False, 36)])
 def test_exact_networks_are_asked_nine_times_for_thirty_six_rotations(sources, monkeypatch, exact, asked):
-    monkeypatch.setattr(attention, "exact_quarter_turns", lambda classifier: exact)
-    told = []
-    rotation_means(Mirror, sources.images, sources.labels, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (6 * asked, 6 * asked)
+    monkeypatch.setattr(attention, "exact_quarter_turns", lambda member: exact)
+    steps = []
+    rotation_means(Mirror, sources.images, sources.labels, progress=lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (6 * asked, 6 * asked)
 
 
-def saved_and_paid_for(classifier, sources, monkeypatch):
+def saved_and_paid_for(member, sources, monkeypatch):
     """Means over 4 rotations, once with quarter turns for free and once without."""
     monkeypatch.setattr(attention, "ANGLES", 4)
     both = []
     for exact in (True, False):
-        monkeypatch.setattr(attention, "exact_quarter_turns", lambda classifier, exact=exact: exact)
-        both.append(rotation_means(classifier, sources.images[:2], sources.labels[:2]))
+        monkeypatch.setattr(attention, "exact_quarter_turns", lambda member, exact=exact: exact)
+        both.append(rotation_means(member, sources.images[:2], sources.labels[:2]))
     return both
 
 
 def test_free_quarter_turns_are_as_good_as_paid_ones(trained, sources, monkeypatch):
-    saved, paid = saved_and_paid_for(load(trained("c4-attention")), sources, monkeypatch)
+    saved, paid = saved_and_paid_for(load(trained("c4-attention"), "cpu").members[0], sources, monkeypatch)
     np.testing.assert_allclose(saved[0], paid[0], rtol=0, atol=1e-3)
     np.testing.assert_allclose(saved[1], paid[1], rtol=0, atol=0.01)
     np.testing.assert_allclose(saved[2], paid[2], rtol=0, atol=1e-3)
 
 
 def test_they_would_be_wrong_for_a_plain_network(trained, sources, monkeypatch):
-    saved, paid = saved_and_paid_for(load(trained("attention")), sources, monkeypatch)
+    saved, paid = saved_and_paid_for(load(trained("attention"), "cpu").members[0], sources, monkeypatch)
     assert abs(saved[0] - paid[0]).max() > 1e-3
 
 
 @pytest.mark.parametrize(("side", "padded"), [(88, 88), (86, 88)])
 def test_maps_of_smaller_images_have_their_size(side, padded):
     gates = [torch.rand(2, 1, padded // 2**level, padded // 2**level) for level in range(3)]
-    found = gate_maps(gates, side)
-    assert found.shape == (2, 3, side, side)
+    planes = gate_maps(gates, side)
+    assert planes.shape == (2, 3, side, side)
     edge = (padded - side) // 2
-    assert torch.equal(found[:, :1], gates[0][..., edge : edge + side, edge : edge + side])
+    assert torch.equal(planes[:, :1], gates[0][..., edge : edge + side, edge : edge + side])

@@ -15,16 +15,17 @@ class Heads(nn.Module):
         super().__init__()
         self.dropout, self.top = nn.Dropout(share), nn.Linear(4, 2)
 
-    def forward(self, features):
-        return self.top(self.dropout(features[0])), []
+    def decide(self, vectors):
+        return self.top(self.dropout(vectors[0])), []
 
 
 def check_draws(share, spread):
     torch.manual_seed(0)
     heads = Heads(share).eval()
-    found = sampled_heads(heads, [torch.ones(3, 4)], 200, seed=1)
-    assert found.shape == (200, 3)
-    assert (found.std() > 1e-3) == spread
+    draws = sampled_heads(heads, [torch.ones(3, 4)], 200, seed=1)
+    assert draws.shape == (200, 3, 2)
+    np.testing.assert_allclose(draws.sum(-1), 1)
+    assert (draws[..., 1].std() > 1e-3) == spread
     assert not heads.training
 
 
@@ -34,7 +35,7 @@ def test_draws_differ_with_dropout_alone():
 
 
 def test_the_law_catches_heads_left_in_evaluation(monkeypatch):
-    monkeypatch.setattr(Heads, "train", lambda self, mode=True: nn.Module.train(self, False))
+    monkeypatch.setattr(nn.Dropout, "train", lambda self, mode=True: nn.Module.train(self, False))
     with pytest.raises(AssertionError):
         check_draws(0.5, True)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from equiradio.explain import equivariance
-from equiradio.explain.equivariance import errors_against_angle, exact_turns, inscribed, relative_error, turn
+from equiradio.explain.equivariance import errors_against_angle, exact_turns, inscribed, relative_error, shift, turn
 
 SIDE = 33
 
@@ -19,7 +19,8 @@ def blobs(count=3, seed=0):
 
 
 def answer(planes):
-    return planes[:, None], planes.mean((-2, -1))
+    light = planes.mean((-2, -1))
+    return planes[:, None], np.stack([1 - light, light], 1)
 
 
 def blurred(images):
@@ -68,10 +69,17 @@ def test_the_known_answers_catch_a_map_that_is_not_turned(monkeypatch):
 
 
 def test_exact_turns_of_a_blur_and_of_a_shift():
-    found = exact_turns(blurred, blobs())
-    assert found["quarter"].max() < 1e-5
-    assert found["mirror"].max() < 1e-5
+    differences = exact_turns(blurred, blobs())
+    assert differences["quarter"].max() < 1e-5
+    assert differences["mirror"].max() < 1e-5
     assert exact_turns(shifted, blobs(), mirror=False)["quarter"].max() > 0.01
+
+
+def test_the_shift_of_probabilities_is_what_moves_from_class_to_class():
+    two, three = np.array([[0.3, 0.7], [0.5, 0.5]]), np.array([[0.2, 0.3, 0.5]])
+    assert shift(two, two[::-1]) == pytest.approx([0.2, 0.2])
+    assert shift(three, three[:, ::-1]) == pytest.approx([0.3])
+    assert shift(three, three) == 0
 
 
 def test_relative_error_of_known_planes():

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from equiradio.explain import generator as room
-from equiradio.explain.generator import Stages, generator, lie_errors
+from equiradio.explain.generator import generator, lie_errors
 from equiradio.models import build
 
 SIDE = 40
@@ -64,8 +64,10 @@ def test_the_generator_is_the_derivative_of_a_turn():
 
 def test_stages_name_every_layer_and_gate():
     network = build("attention").eval()
-    found = Stages(network)(torch.randn(1, 1, 150, 150))
-    assert list(found)[:2] == ["block 1, layer 1", "block 1, layer 2"]
-    assert len(found) == 11 + 3
-    assert all(value.dim() == 4 for value in found.values())
+    images = torch.randn(1, 1, 150, 150)
+    stages = network.stages(images)
+    assert list(stages)[:2] == ["block 1, layer 1", "block 1, layer 2"]
+    assert len(stages) == 11 + 3
+    assert all(value.dim() == 4 for value in stages.values())
+    assert all(torch.equal(stages[f"gate {gate}"], seen) for gate, seen in enumerate(network(images).attention, 1))
     assert not any(norm._forward_hooks for block in network.blocks for norm in block.norms)

@@ -64,9 +64,9 @@ def test_islands_of_a_beam_are_kept_and_noise_is_not():
     image[5:9, 5:9] = 30
     image[20, 20] = 200
     image[30:32, 30:34] = 9
-    found = source_islands(image)
-    assert found.sum() == 16
-    assert found[6, 6]
+    islands = source_islands(image)
+    assert islands.sum() == 16
+    assert islands[6, 6]
     assert not source_islands(np.zeros((40, 40), np.uint8)).any()
 
 

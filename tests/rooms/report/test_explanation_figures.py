@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from equiradio.report.explanation_figures import gallery, layers_figure, randomisation_figure, residue_figure, symmetry_figure
-from equiradio.report.explanation_measures import faithfulness_figure, lifts_figure
+from equiradio.report.explanation_measures import faithfulness_figure, lifts_figure, uncertainty_figure
 from equiradio.report.explanation_text import KINDS, lift_rows, number, p_text
 from equiradio.report.figures import COLOURS
 
@@ -83,6 +83,22 @@ def test_lifts_are_coloured_by_who_is_better(faithful):
     spans = [one.get_color() for one in axes.lines if len(one.get_xdata()) == 2 and one.get_ydata()[0] < 2.5][:3]
     assert spans[:2] == [COLOURS[1], COLOURS[0]]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["the image itself", "centred Gaussian", "untrained network", "Grad-CAM"]
+
+
+@pytest.mark.parametrize(("classes", "least", "bits"), [(2, 0.5, 1), (4, 0.25, 2)])
+def test_uncertainty_has_room_for_all_classes(classes, least, bits):
+    curve = np.array([0.5, 1.0])
+    method = {"sources": np.array([3, 0, 5]), "probability": np.array([0.6, np.nan, 0.9]), "accuracy": np.array([0.7, np.nan, 0.8])}
+    method |= {"coverage": curve, "selective": curve, "entropy": np.array([0.1, 0.9 * bits, 0.4])}
+    coverage = {"coverage": 0.9, "interval95": [0.8, 0.95], "mean_size": 1.25}
+    figure = uncertainty_figure(np.array([False, True, False]), {"one": method}, {"one": {"level": 0.9, "all": coverage}}, classes)
+    reliability, selective, doubt, sets = figure.axes
+    assert line(reliability, "one").get_xdata().tolist() == [0.6, 0.9]
+    assert reliability.lines[0].get_xdata().tolist() == [least, 1]
+    assert line(selective, "one").get_ydata().tolist() == [0.5, 1]
+    assert doubt.get_ylim()[1] == pytest.approx(1.02 * bits)
+    assert [text.get_text() for text in doubt.get_xticklabels()] == ["one\nConfident", "one\nUncertain"]
+    assert [text.get_text() for text in sets.get_xticklabels()] == ["one\nall\nsize 1.25"]
 
 
 def test_numbers_and_p_values_as_text():

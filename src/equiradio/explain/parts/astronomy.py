@@ -1,15 +1,23 @@
-"""The part of an explanation that compares attention with what astronomers measure by hand."""
+"""As astronomers do: attention beside what they measure by hand on FRI and FRII."""
 
 from typing import Any
 
 import numpy as np
 from scipy.stats import wilcoxon
 
+from equiradio.datasets.sources import Sources
 from equiradio.explain.astronomy import BOUNDARY, agreement, correlation, inner_share, own_pixels, shape
 from equiradio.explain.case import Case
+from equiradio.explain.folder import Folder
 from equiradio.explain.islands import source_islands
+from equiradio.explain.part import Measured, Summary
+from equiradio.labels import FANAROFF_RILEY
+from equiradio.report.explanation_measures import astronomy_figure
+from equiradio.report.explanation_text import number, p_text
+from equiradio.report.figures import save
+from equiradio.report.page import Page
 
-Part = tuple[dict[str, Any], dict[str, np.ndarray]]
+PLACE, NEEDS = 60, ("maps",)
 COLUMNS = (
     "ratio",
     "separation",
@@ -23,42 +31,50 @@ COLUMNS = (
 )
 
 
-def astronomy(case: Case, found: dict[str, np.ndarray]) -> Part:
-    """Peaks of FRII, the inner half of FRI, the Fanaroff-Riley ratio, and how often it agrees with the network."""
-    table = {name: np.full(len(case.sources), np.nan) for name in COLUMNS}
-    for row in range(len(case.sources)):
-        for name, value in _one(case, found["maps"][row, -1].astype(np.float32), row).items():
+def measure(case: Case, folder: Folder) -> Measured:
+    """See `compared`; does not apply to other classes than FRI and FRII."""
+    if case.labels.names != FANAROFF_RILEY.names:
+        reason = f"peaks, inner half and the ratio of Fanaroff & Riley are measures of FRI and FRII, and these classes are {case.labels}"
+        return {"applies": False, "reason": reason}, {}
+    maps = folder.arrays("maps")
+    return compared(case.sources, maps["maps"][:, -1].astype(np.float32), maps["p"][:, 1])
+
+
+def compared(sources: Sources, maps: np.ndarray, p_frii: np.ndarray) -> Measured:
+    """Peaks of FRII, the inner half of FRI, the Fanaroff-Riley ratio, and how often it agrees with the network.
+
+    Parameters
+    ----------
+    maps : (sources, side, side). p_frii : (sources,).
+    """
+    table = {name: np.full(len(sources), np.nan) for name in COLUMNS}
+    for row, plane in enumerate(maps):
+        for name, value in _shapes(sources.images[row].astype(float), plane, float(sources.size_arcsec[row]), row).items():
             table[name][row] = value
-    labels, known = case.sources.labels, np.isfinite(table["ratio"])
-    fri, frii = known & (labels == 0), known & (labels == 1)
-    ratio_says, network_says = (table["ratio"] >= BOUNDARY).astype(int), (found["p_frii"] >= 0.5).astype(int)
-    attention_says = (table["attention_ratio"] >= BOUNDARY).astype(int)
+    labels, measured = sources.labels, np.isfinite(table["ratio"])
+    fri, frii = measured & (labels == 0), measured & (labels == 1)
+    by_ratio, by_network, by_attention = (
+        (values >= boundary).astype(int)
+        for values, boundary in ((table["ratio"], BOUNDARY), (p_frii, 0.5), (table["attention_ratio"], BOUNDARY))
+    )
+    half = table["separation"][frii] / 2
     summary = {
-        "sources": int(known.sum()),
-        "frii_peaks": correlation(table["attention_distance"][frii], table["separation"][frii] / 2),
-        "frii_peaks_of_noise": correlation(table["noise_distance"][frii], table["separation"][frii] / 2),
-        "frii_peak_distance_over_half_separation": _median(
-            table["attention_distance"][frii] / np.maximum(table["separation"][frii] / 2, 0.5)
-        ),
-        "fri_inner_half": {
-            "attention": _mean(table["inner_attention"][fri]),
-            "image": _mean(table["inner_image"][fri]),
-            "area": _mean(table["inner_area"][fri]),
-            "attention_over_area": _signed(table["inner_attention"][fri] - table["inner_area"][fri]),
-            "attention_over_image": _signed(table["inner_attention"][fri] - table["inner_image"][fri]),
-        },
-        "ratio_accuracy": _mean((ratio_says == labels)[known].astype(float)),
-        "network_accuracy": _mean((network_says == labels)[known].astype(float)),
-        "network_and_ratio": agreement(network_says[known], ratio_says[known]),
-        "attention_ratio_and_label": agreement(attention_says[known], labels[known]),
-        "attention_and_image_ratio": correlation(table["attention_ratio"][known], table["ratio"][known]),
+        "sources": int(measured.sum()),
+        "frii_peaks": correlation(table["attention_distance"][frii], half),
+        "frii_peaks_of_noise": correlation(table["noise_distance"][frii], half),
+        "frii_peak_distance_over_half_separation": _median(table["attention_distance"][frii] / np.maximum(half, 0.5)),
+        "fri_inner_half": _inner_half(*(table[f"inner_{kind}"][fri] for kind in ("attention", "image", "area"))),
+        "ratio_accuracy": _mean((by_ratio == labels)[measured].astype(float)),
+        "network_accuracy": _mean((by_network == labels)[measured].astype(float)),
+        "network_and_ratio": agreement(by_network[measured], by_ratio[measured]),
+        "attention_ratio_and_label": agreement(by_attention[measured], labels[measured]),
+        "attention_and_image_ratio": correlation(table["attention_ratio"][measured], table["ratio"][measured]),
     }
-    return summary, {**table, "label": labels, "p_frii": found["p_frii"], "source_id": case.sources.source_ids.astype(str)}
+    return summary, {**table, "label": labels, "p_frii": p_frii, "source_id": sources.source_ids.astype(str)}
 
 
-def _one(case: Case, plane: np.ndarray, row: int) -> dict[str, float]:
-    image = case.sources.images[row].astype(float)
-    pixels = own_pixels(source_islands(image), float(case.sources.size_arcsec[row]))
+def _shapes(image: np.ndarray, plane: np.ndarray, size_arcsec: float, row: int) -> dict[str, float]:
+    pixels = own_pixels(source_islands(image), size_arcsec)
     noise = np.random.default_rng([1, row]).random(image.shape)  # peaks of anything on a long source are far apart: a control
     seen, attended, drawn = (shape(map_, pixels) for map_ in (image, plane, noise))
     if seen is None or attended is None or drawn is None:
@@ -76,6 +92,16 @@ def _one(case: Case, plane: np.ndarray, row: int) -> dict[str, float]:
     }
 
 
+def _inner_half(attention: np.ndarray, image: np.ndarray, area: np.ndarray) -> Summary:
+    return {
+        "attention": _mean(attention),
+        "image": _mean(image),
+        "area": _mean(area),
+        "attention_over_area": _signed(attention - area),
+        "attention_over_image": _signed(attention - image),
+    }
+
+
 def _mean(values: np.ndarray) -> float | None:
     return float(np.nanmean(values)) if np.isfinite(values).any() else None
 
@@ -85,6 +111,42 @@ def _median(values: np.ndarray) -> float | None:
 
 
 def _signed(difference: np.ndarray) -> dict[str, float | None]:
-    known = difference[np.isfinite(difference)]
-    p_value = float(wilcoxon(known).pvalue) if len(known) and np.any(known) else None
+    finite = difference[np.isfinite(difference)]
+    p_value = float(wilcoxon(finite).pvalue) if len(finite) and np.any(finite) else None
     return {"mean_difference": _mean(difference), "p_value": p_value}
+
+
+def headlines(answer: dict[str, Any]) -> list[list[str]]:
+    """How often the network and the ratio agree."""
+    summary = answer["astronomy"]
+    if not summary.get("applies", True):
+        return []
+    agree = summary["network_and_ratio"]
+    meaning = f"kappa {number(agree['kappa'])}, p {p_text(agree['p_value'])}"
+    return [["agrees with the Fanaroff-Riley ratio", number(agree["share"]), meaning]]
+
+
+def sections(page: Page, case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:
+    """Figure and its numbers in words, or why there are none."""
+    arrays, summary = folder.arrays("astronomy"), answer["astronomy"]
+    page.heading("As astronomers do")
+    if not summary.get("applies", True):
+        page.text(f"Not measured: {summary['reason']}.")
+        return
+    names = ("label", "p_frii", *COLUMNS)
+    rows = [
+        [str(source), int(arrays["label"][k]), *(float(arrays[name][k]) for name in names[1:])]
+        for k, source in enumerate(arrays["source_id"])
+    ]
+    folder.write_table("astronomy", ("source_id", *names), rows)
+    page.picture(save(astronomy_figure(arrays), folder.figure("astronomy")), "Attention against measures made on the image.")
+    peaks, inner, agree = summary["frii_peaks"], summary["fri_inner_half"], summary["network_and_ratio"]
+    page.text(
+        f"FRII: distance of attention peaks against half the peak separation, Spearman {number(peaks['rho'], 2)}, "
+        f"p {p_text(peaks['p_value'])} ({peaks['sources']} sources; peaks of noise on the same pixels: "
+        f"{number(summary['frii_peaks_of_noise']['rho'], 2)}). FRI: {number(inner['attention'], 2)} of attention on the source lies "
+        f"in its inner half, {number(inner['image'], 2)} of the brightness and {number(inner['area'], 2)} of the area (attention over "
+        f"area: p {p_text(inner['attention_over_area']['p_value'])}). Peak separation over extent classifies "
+        f"{number(summary['ratio_accuracy'], 2)} rightly, the network {number(summary['network_accuracy'], 2)}; "
+        f"they agree on {number(agree['share'], 2)} (kappa {number(agree['kappa'], 2)}, Fisher p {p_text(agree['p_value'])})."
+    )

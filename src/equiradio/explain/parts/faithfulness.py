@@ -1,78 +1,75 @@
-"""The part of an explanation that asks whether maps mark what matters: curves, islands, truth, randomisation; always against controls."""
+"""Do maps mark what matters? Deletion and insertion, islands, truth, randomised networks; always against controls."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from equiradio.datasets.simulated_shapes import Part as Structure
+from equiradio.evaluation.calibration import most_probable
 from equiradio.explain.case import Case
 from equiradio.explain.controls import randomised
 from equiradio.explain.equivariance import inscribed
-from equiradio.explain.faithfulness import curves, paired_lift, similarity, sky_values
+from equiradio.explain.faithfulness import Lift, curves, departure, paired_lift, similarity, sky_values
+from equiradio.explain.folder import Folder
 from equiradio.explain.islands import energy_inside, points_at, precision_of, rank_of, source_islands
+from equiradio.explain.part import Arrays, Measured
+from equiradio.report.explanation_figures import randomisation_figure
+from equiradio.report.explanation_measures import faithfulness_figure, lifts_figure
+from equiradio.report.explanation_text import KINDS as NAMES
+from equiradio.report.explanation_text import LIFT_COLUMNS, MEASURES, lift_rows, number
+from equiradio.report.figures import save
+from equiradio.report.page import Page
 
-KINDS = ("attention", "departure", "image", "gaussian", "untrained", "grad_cam", "gradients")
+PLACE, NEEDS = 40, ("maps",)
+KINDS = tuple(NAMES)  # attention, its departure, and the controls
 CONTROLS = KINDS[2:]
-HIGHER_IS_BETTER = {
-    "deletion": False,
-    "insertion": True,
-    "pointing": True,
-    "energy": True,
-    "precision": True,
-    "hot_spot_rank": True,
-    "core_rank": True,
-}
-Part = tuple[dict[str, Any], dict[str, np.ndarray]]
+LOWER_IS_BETTER = ("deletion",)
 
 
-def planes_of(case: Case, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def planes_of(case: Case, maps: Arrays) -> dict[str, np.ndarray]:
     """One map of each kind for every source of the sample (nan where a kind was made for a part of it)."""
     images = case.sources.images.astype(np.float32)
     gradients = np.full(images.shape, np.nan, np.float32)
-    gradients[found["deep"]] = found["gradients"]
-    attention = found["maps"][:, -1].astype(np.float32)
+    gradients[maps["deep"]] = maps["gradients"]
+    attention = maps["maps"][:, -1].astype(np.float32)
     return {
         "attention": attention,
         "departure": departure(attention, images > 0),
         "image": images,
-        "gaussian": np.broadcast_to(found["gaussian"], images.shape),
-        "untrained": found["untrained"].astype(np.float32),
-        "grad_cam": found["grad_cam"],
+        "gaussian": np.broadcast_to(maps["gaussian"], images.shape),
+        "untrained": maps["untrained"].astype(np.float32),
+        "grad_cam": maps["grad_cam"],
         "gradients": gradients,
     }
 
 
-def faithfulness(case: Case, found: dict[str, np.ndarray]) -> Part:
+def measure(case: Case, folder: Folder) -> Measured:
     """Every measure of every kind of map: (kinds, sources) each, and lifts of attention over the controls."""
-    planes = planes_of(case, found)
+    maps = folder.arrays("maps")
+    planes = planes_of(case, maps)
     islands = np.stack([source_islands(image) for image in case.sources.images])
-    deletion, insertion = _curves(case, planes, found, islands)
-    measured: dict[str, np.ndarray] = {"deletion": deletion.mean(-1), "insertion": insertion.mean(-1)}
-    measured |= _on_source(planes, islands)
-    truth = _truth(case, planes) if case.truth is not None else {}
-    measured |= truth
+    deletion, insertion = _curves(case, planes, maps, islands)
+    measured: Arrays = {"deletion": deletion.mean(-1), "insertion": insertion.mean(-1)}
+    measured |= {"pointing": _each(points_at, planes, islands), "energy": _each(energy_inside, planes, islands)}
+    if case.truth is not None:
+        measured |= _against_truth(case.truth, case.sources.images > 0, planes)
     cascade, stages = _cascade(case)
-    summary: dict[str, Any] = {
+    lifts = {name: _lifts(name, values) for name, values in measured.items()}
+    summary = {
         "means": {name: dict(zip(KINDS, _means(values), strict=True)) for name, values in measured.items()},
-        "lifts": {name: _lifts(name, values) for name, values in measured.items()},
+        "lifts": lifts,
         "departure_lifts": {name: _lifts(name, values, "departure") for name, values in measured.items()},
         "island_area": islands.mean(),
         "background_lit": np.mean([(image[~mask] > 0).mean() for image, mask in zip(case.sources.images, islands, strict=True)]),
         "randomisation": dict(zip(stages, cascade.mean(1), strict=True)),
-        "wins": {},
+        "wins": {name: winners(controls) for name, controls in lifts.items()},
     }
-    summary["wins"] = {name: winners(lifts) for name, lifts in summary["lifts"].items()}
-    arrays = {
-        "deletion_curves": deletion,
-        "insertion_curves": insertion,
-        "cascade": cascade,
-        "stages": np.array(stages),
-        "islands": islands,
-    }
-    return summary, arrays | {f"measure_{name}": values for name, values in measured.items()}
+    arrays = {"deletion_curves": deletion, "insertion_curves": insertion, "cascade": cascade, "stages": np.array(stages)}
+    return summary, arrays | {"islands": islands} | {f"measure_{name}": values for name, values in measured.items()}
 
 
-def winners(lifts: dict[str, dict[str, float | None]]) -> list[str]:
+def winners(lifts: dict[str, Lift]) -> list[str]:
     """Controls that do better than attention by more than chance: the interval of the lift lies below 0."""
     return [kind for kind, lift in lifts.items() if lift["high"] is not None and lift["high"] < 0]
 
@@ -81,63 +78,38 @@ def _means(values: np.ndarray) -> list[float | None]:
     return [float(np.nanmean(row)) if np.isfinite(row).any() else None for row in values]
 
 
-def departure(attention: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """|attention - its median on dark pixels|, map by map (count, side, side): high where a map differs from empty sky, up or down.
-
-    The range of a gate is free to run either way: a network may mark a source by attending to it less than to the sky.
-    """
-    level = np.array([np.median(plane[~mask]) if not mask.all() else 0.0 for plane, mask in zip(attention, lit, strict=True)])
-    return np.abs(attention - level[:, None, None]).astype(np.float32)
-
-
-def _lifts(name: str, values: np.ndarray, kind: str = "attention") -> dict[str, dict[str, float | None]]:
-    hand = 1 if HIGHER_IS_BETTER[name] else -1
+def _lifts(name: str, values: np.ndarray, kind: str = "attention") -> dict[str, Lift]:
+    hand = -1 if name in LOWER_IS_BETTER else 1
     return {control: paired_lift(hand * values[KINDS.index(kind)], hand * values[KINDS.index(control)]) for control in CONTROLS}
 
 
-def _curves(case: Case, planes: dict[str, np.ndarray], found: dict[str, np.ndarray], islands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(kinds, deep sources, fractions): probability of the class given, over that of the whole image."""
-    deleted, inserted = [], []
-    rows = found["deep"]
+def _curves(case: Case, planes: dict[str, np.ndarray], maps: Arrays, islands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Deletion and insertion (kinds, deep sources, fractions): probability of the class that the whole image is given."""
+    deletions, insertions = [], []
+    rows, given = maps["deep"], most_probable(maps["p"])
     for done, row in enumerate(rows, 1):
-        image, said = case.sources.images[row], found["p_frii"][row] >= 0.5
+        image = case.sources.images[row]
         sky = sky_values(image, islands[row], np.random.default_rng([0, int(row)]))
-
-        def probability(images: np.ndarray, said: bool = bool(said)) -> np.ndarray:
-            p_frii = case.look(case.classifier, images)[1]
-            return p_frii if said else 1 - p_frii
-
-        pairs = [curves(probability, image, planes[kind][row], sky, int(row), case.plan.fractions) for kind in KINDS]
-        deleted.append([pair[0] for pair in pairs])
-        inserted.append([pair[1] for pair in pairs])
+        probability = lambda images, place=given[row]: case.look(case.member, images)[1][:, place]
+        pairs = [curves(probability, image, planes[kind][row], sky, int(row), case.effort.fractions) for kind in KINDS]
+        deletions.append([deletion for deletion, _ in pairs])
+        insertions.append([insertion for _, insertion in pairs])
         case.progress("deletion and insertion", done, len(rows))
-    return np.stack(deleted, 1), np.stack(inserted, 1)
+    return np.stack(deletions, 1), np.stack(insertions, 1)
 
 
-def _on_source(planes: dict[str, np.ndarray], islands: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        "pointing": _each(points_at, planes, islands),
-        "energy": _each(energy_inside, planes, islands),
-    }
+def _against_truth(truth: np.ndarray, lit: np.ndarray, planes: dict[str, np.ndarray]) -> Arrays:
+    """Average precision on the source's structures, and the rank of hot spots and core among lit pixels: (kinds, sources) each."""
+
+    def ranks(masks: np.ndarray) -> np.ndarray:
+        rank = lambda plane, mask, near: rank_of(plane, mask, near) if np.isfinite(plane).all() else np.nan
+        return np.array([[rank(*each) for each in zip(planes[kind], masks, lit, strict=True)] for kind in KINDS])
+
+    hot, core = (truth & bit > 0 for bit in (Structure.HOT_SPOT, Structure.CORE))
+    return {"precision": _each(precision_of, planes, truth > 0), "hot_spot_rank": ranks(hot), "core_rank": ranks(core)}
 
 
-def _truth(case: Case, planes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    assert case.truth is not None
-    structures, lit = case.truth > 0, case.sources.images > 0
-    hot, core = (case.truth & bit > 0 for bit in (Structure.HOT_SPOT, Structure.CORE))
-    rank = lambda mask: np.stack(
-        [
-            [
-                rank_of(plane, some, near) if np.isfinite(plane).all() else np.nan
-                for plane, some, near in zip(planes[kind], mask, lit, strict=True)
-            ]
-            for kind in KINDS
-        ]
-    )
-    return {"precision": _each(precision_of, planes, structures), "hot_spot_rank": rank(hot), "core_rank": rank(core)}
-
-
-def _each(measure, planes: dict[str, np.ndarray], masks: np.ndarray) -> np.ndarray:
+def _each(measure: Callable[[np.ndarray, np.ndarray], float], planes: dict[str, np.ndarray], masks: np.ndarray) -> np.ndarray:
     """(kinds, sources) of a measure of a map and a mask; nan where there is no map or no mask."""
     pair = lambda plane, mask: measure(plane, mask) if np.isfinite(plane).all() and mask.any() else np.nan
     return np.array([[pair(plane, mask) for plane, mask in zip(planes[kind], masks, strict=True)] for kind in KINDS], dtype=float)
@@ -146,10 +118,65 @@ def _each(measure, planes: dict[str, np.ndarray], masks: np.ndarray) -> np.ndarr
 def _cascade(case: Case) -> tuple[np.ndarray, list[str]]:
     """Rank correlation of each source's map with that of the randomised network: (stages, deep sources)."""
     rows, where = case.deep, inscribed(case.sources.images.shape[-1])
-    whole = case.look(case.classifier, case.sources.images[rows])[0][:, -1]
-    stages, found = [], []
-    for name, classifier in randomised(case.classifier):
-        there = case.look(classifier, case.sources.images[rows], "randomised networks")[0][:, -1]
+    whole = case.look(case.member, case.sources.images[rows])[0][:, -1]
+    stages, correlations = [], []
+    for name, member in randomised(case.member):
+        there = case.look(member, case.sources.images[rows], "randomised networks")[0][:, -1]
         stages.append(name)
-        found.append([similarity(one, other, where) for one, other in zip(whole, there, strict=True)])
-    return np.array(found), stages
+        correlations.append([similarity(one, other, where) for one, other in zip(whole, there, strict=True)])
+    return np.array(correlations), stages
+
+
+def headlines(answer: dict[str, Any]) -> list[list[str]]:
+    """The mean of each measure, and which control is better or worse."""
+    summary = answer["faithfulness"]
+    return [
+        [MEASURES[name], number(means["attention"]), _verdict(summary["wins"][name], summary["lifts"][name])]
+        for name, means in summary["means"].items()
+    ]
+
+
+def _verdict(better: list[str], lifts: dict[str, Lift]) -> str:
+    if better:
+        return "better: " + ", ".join(NAMES[kind] for kind in better)
+    beaten = [NAMES[kind] for kind, lift in lifts.items() if (lift["low"] or 0) > 0]
+    return "above " + ", ".join(beaten) if beaten else "no control differs for sure"
+
+
+def sections(page: Page, case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:
+    """Curves, lifts over the controls, and the randomisation test."""
+    arrays, summary = folder.arrays("faithfulness"), answer["faithfulness"]
+    deletion, insertion = arrays["deletion_curves"], arrays["insertion_curves"]
+    names = [str(case.sources.source_ids[row]) for row in case.deep]
+    rows = [
+        [kind, name, *map(float, deletion[k, s]), *map(float, insertion[k, s])]
+        for k, kind in enumerate(KINDS)
+        for s, name in enumerate(names)
+    ]
+    columns = ["map", "source_id", *(f"{way}_{100 * share:g}" for way in ("deletion", "insertion") for share in case.effort.fractions)]
+    folder.write_table("faithfulness", columns, rows)
+    page.heading("Faithfulness, as lift over controls")
+    picture = save(faithfulness_figure(case.effort.fractions, deletion, insertion), folder.figure("faithfulness"))
+    page.picture(picture, f"Pixels replaced by the image's own sky, {len(names)} sources.")
+    dark = f"{100 * (1 - summary['background_lit']):.1f} %"
+    page.text(
+        f"Sky: pixels drawn from outside the image's islands. MiraBest is clipped at 3 sigma, so {dark} of that sky is exactly zero: a "
+        "deleted pixel looks like any empty pixel of the data, and the network is asked about images that could occur. It also means that "
+        "deleting what is dark already changes nothing, so that only the order among lit pixels counts."
+    )
+    folder.write_table("lifts", LIFT_COLUMNS, lift_rows(summary))
+    picture = save(lifts_figure(summary["lifts"], summary["departure_lifts"]), folder.figure("lifts"))
+    page.picture(picture, "Lift over each control, 95 % bootstrap intervals.")
+    page.table(LIFT_COLUMNS, lift_rows(summary))
+    better = [NAMES[kind] for kind in KINDS if any(kind in kinds for kinds in summary["wins"].values())]
+    some = f"Controls that beat attention on some measure: {', '.join(better)}."
+    page.text(some if better else "No control beats attention for sure on any measure.")
+    _randomisation(page, folder, arrays, names)
+
+
+def _randomisation(page: Page, folder: Folder, arrays: Arrays, names: list[str]) -> None:
+    stages = [str(stage) for stage in arrays["stages"]]
+    cascade = [[stage, *map(float, values)] for stage, values in zip(stages, arrays["cascade"], strict=True)]
+    folder.write_table("randomisation", ["stage", *names], cascade)
+    picture = save(randomisation_figure(stages, arrays["cascade"]), folder.figure("randomisation"))
+    page.picture(picture, "Randomisation test: does the map change when what was learnt is taken away?")

@@ -1,104 +1,84 @@
-"""The parts of an explanation that show images to networks: maps and controls, symmetry, layers."""
+"""Maps of the network, of other networks and of the controls: what the other parts measure; and the sources where networks disagree."""
 
+from collections import Counter
+from itertools import combinations
 from typing import Any
 
 import numpy as np
-import torch
 
-from equiradio.explain.case import Case, evenly
+from equiradio.evaluation.calibration import most_probable
+from equiradio.explain.case import Case
 from equiradio.explain.controls import centred_gaussian, fresh_network, grad_cam, integrated_gradients
-from equiradio.explain.equivariance import errors_against_angle, exact_turns
-from equiradio.explain.generator import lie_errors
-from equiradio.explain.residual import angular_power, order_excess, peak_test, round_sources
+from equiradio.explain.equivariance import inscribed
+from equiradio.explain.faithfulness import similarity
+from equiradio.explain.folder import Folder
+from equiradio.explain.part import Arrays, Measured
+from equiradio.report.explanation_figures import gallery
+from equiradio.report.figures import save
+from equiradio.report.page import Page
 
-Part = tuple[dict[str, Any], dict[str, np.ndarray]]
-LAYER_SOURCES = 8
-PIXEL_GRID = 4  # the order of the pixels' own symmetry, tested where a network has none of its own
-EXACT = 1e-3  # by which maps may differ under quarter turns in float32
+PLACE, NEEDS = 10, ()
+MODELS_SHOWN = 4
 
 
-def maps(case: Case) -> Part:
-    """Maps of the network, of other networks and of the controls."""
+def measure(case: Case, folder: Folder) -> Measured:
+    """Maps as float16, probabilities ``p`` (count, classes), and rows ``deep`` of the sources with ``gradients``."""
     images = case.sources.images
-    planes, p_frii = case.look(case.classifier, images, "maps")
-    found = {"maps": planes.astype(np.float16), "p_frii": p_frii, "gaussian": centred_gaussian()}
-    untrained = case.classifier.with_network(fresh_network(case.classifier))
-    found["untrained"] = case.look(untrained, images, "maps of an untrained network")[0][:, -1].astype(np.float16)
+    planes, p = case.look(case.member, images, "maps")
+    arrays = {"maps": planes.astype(np.float16), "p": p, "gaussian": centred_gaussian()}
+    untrained = case.member.with_network(fresh_network(case.member))
+    arrays["untrained"] = case.look(untrained, images, "maps of an untrained network")[0][:, -1].astype(np.float16)
     for number, (name, member) in enumerate(case.members.items()):
         others, answers = case.look(member, images, f"maps of {name}")
-        found |= {f"member{number}_map": others[:, -1].astype(np.float16), f"member{number}_p": answers}
+        arrays |= {f"member{number}_map": others[:, -1].astype(np.float16), f"member{number}_p": answers}
+    arrays |= _saliency(case, most_probable(p))
+    summary = {"sources": len(images), "deep": len(arrays["deep"]), "members": list(case.members), "planes": planes.shape[1]}
+    return summary, arrays
+
+
+def _saliency(case: Case, given: np.ndarray) -> Arrays:
+    """What others draw of the same network, for the class given (count,): Grad-CAM, and integrated gradients of some sources."""
+    images, rows, steps = case.sources.images, case.deep, case.effort.gradient_steps
     case.progress("Grad-CAM", 0, 1)
-    found["grad_cam"] = grad_cam(case.classifier, images, p_frii >= 0.5).astype(np.float32)
+    cam = grad_cam(case.member, images, given).astype(np.float32)
     case.count(len(images))
     case.progress("Grad-CAM", 1, 1)
-    rows, steps = case.deep, case.plan.gradient_steps
     gradients = []
     for done, row in enumerate(rows, 1):
-        gradients.append(integrated_gradients(case.classifier, images[row : row + 1], p_frii[row : row + 1] >= 0.5, steps))
+        gradients.append(integrated_gradients(case.member, images[row : row + 1], given[row : row + 1], steps))
         case.progress("integrated gradients", done, len(rows))
     case.count(steps * len(rows))
-    found |= {"gradients": np.concatenate(gradients), "deep": rows}
-    return {"sources": len(images), "deep": len(rows), "members": list(case.members), "planes": planes.shape[1]}, found
+    return {"grad_cam": cam, "gradients": np.concatenate(gradients), "deep": rows}
 
 
-def symmetry(case: Case) -> Part:
-    """E(theta), |p(Rx) - p(x)|, exact quarter turns, mirrors, and the angular spectrum of the residue."""
-    look = lambda images: case.look(case.classifier, images)
-    found = []
-    for number, there in enumerate(errors_against_angle(look, case.sources.images, case.plan.angles), 1):
-        found.append((there.errors, there.floor, there.shifts, there.p_frii, angular_power(there.residue[:, -1])))
-        case.progress("angles", number, len(case.plan.angles))
-    errors, floor, shifts, p_turned, power = map(np.stack, zip(*found, strict=True))
-    exact = exact_turns(look, case.sources.images[evenly(case.sources.labels, case.plan.turned)])
-    centred = angular_power(look(round_sources())[0][:, -1])
-    order, between = max(rotations_of(case), PIXEL_GRID), np.array([angle % 90 > 0 for angle in case.plan.angles])
-    excess = order_excess(power[between].mean(0), order)
-    mean, per_source, floor_there = errors[between].mean((0, 1)), errors[between, :, -1].mean(0), floor[between, :, -1].mean()
-    summary = {
-        "angles_deg": list(case.plan.angles),
-        "error_by_plane": mean,
-        "error": mean[-1],
-        "error_interval95": interval(per_source),
-        "floor": floor_there,
-        "mean_shift_of_p": shifts[between].mean(),
-        "largest_shift_of_p": shifts.max(),
-        "class_changes": ((p_turned[between] >= 0.5) != (p_turned[0] >= 0.5)).mean(),
-        "quarter_turns": {
-            "largest": exact["quarter"].max(),
-            "largest_p": exact["quarter_p"].max(),
-            "exact": exact["quarter"].max() <= EXACT,
-        },
-        "mirrors": {"largest": exact["mirror"].max(), "largest_p": exact["mirror_p"].max(), "exact": exact["mirror"].max() <= EXACT},
-        "residue": {"tested_order": order, "excess": peak_test(excess)},
-    }
-    arrays = {"errors": errors, "floor": floor, "shifts": shifts, "p_turned": p_turned, "power": power, "round_power": centred}
-    return summary, arrays | {
-        "excess": excess,
-        "angles": np.array(case.plan.angles, float),
-        "source_id": case.sources.source_ids.astype(str),
-    }
+def sections(page: Page, case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:
+    """The sources on whose maps the networks agree best and worst, where there are several networks."""
+    if not case.members or len(case.sources) < 2:
+        return
+    arrays, sources = folder.arrays("maps"), case.sources
+    maps = [arrays["maps"][:, -1], *(arrays[f"member{number}_map"] for number in range(len(case.members)))]
+    agreement = agreement_of([planes.astype(np.float32) for planes in maps])
+    titles = [case.labels.name_of(label) for label in sources.labels]
+    rows = [[str(sources.source_ids[k]), titles[k], float(agreement[k])] for k in np.argsort(-agreement, kind="stable")]
+    folder.write_table("gallery", ("source_id", "class", "agreement"), rows)
+    shown = dict(list(zip(titles_of(case), maps, strict=True))[:MODELS_SHOWN])
+    page.heading("Best and worst")
+    picture = gallery(sources.images, {name: planes.astype(np.float32) for name, planes in shown.items()}, agreement, titles)
+    page.picture(
+        save(picture, folder.figure("gallery")),
+        "Sources on whose maps the models agree best and worst (mean rank correlation beside each); white: lit pixels.",
+    )
 
 
-def rotations_of(case: Case) -> int:
-    """Rotations in the network's group; 1 for free filters."""
-    group = case.classifier.group
-    return group.rotations if group else 1
+def agreement_of(maps: list[np.ndarray]) -> np.ndarray:
+    """Mean rank correlation between the networks' maps (count, side, side) of each source, (count,)."""
+    where, pairs = inscribed(maps[0].shape[-1]), list(combinations(maps, 2))
+    return np.array([np.mean([similarity(one[k], other[k], where) for one, other in pairs]) for k in range(len(maps[0]))])
 
 
-def interval(values: np.ndarray, resamples: int = 2000) -> list[float]:
-    """95 % bootstrap interval of a mean over sources."""
-    rows = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
-    return [float(edge) for edge in np.percentile(values[rows].mean(1), (2.5, 97.5))]
-
-
-def layers(case: Case) -> Part:
-    """Lie-derivative error of every layer."""
-    rows = evenly(case.sources.labels, LAYER_SOURCES)
-    classifier = case.classifier
-    pixels = torch.from_numpy(case.sources.images[rows])[:, None].to(classifier.device)
-    with torch.inference_mode():
-        errors = lie_errors(classifier.network.stages, classifier.preprocess(pixels))
-    case.count(3 * len(rows))
-    names, values = list(errors), np.stack([error.cpu().numpy() for error in errors.values()])
-    case.progress("layers", 1, 1)
-    return {"error": dict(zip(names, values.mean(1), strict=True))}, {"names": np.array(names), "errors": values}
+def titles_of(case: Case) -> list[str]:
+    """Model and seed of each network, the explained one first; its name where two have the same."""
+    networks = [(case.name, case.member), *case.members.items()]
+    titles = [f"{member.card.model} seed {member.card.seed}" for _, member in networks]
+    often = Counter(titles)
+    return [title if often[title] == 1 else name for title, (name, _) in zip(titles, networks, strict=True)]

@@ -1,0 +1,89 @@
+"""The folder of an explanation: one JSON and one set of arrays per part, one CSV and one picture per figure."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.artefacts.atomic import write_atomically, write_json, write_text
+from equiradio.errors import RunRefusal
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where an explanation is written."""
+
+    path: Path
+
+    def part(self, name: str) -> Path:
+        return self.path / "parts" / f"{name}.json"
+
+    def arrays_file(self, name: str) -> Path:
+        return self.path / "parts" / f"{name}.npz"
+
+    def figure(self, name: str) -> Path:
+        return self.path / "figures" / f"{name}.png"
+
+    def table(self, name: str) -> Path:
+        return self.path / "figures" / f"{name}.csv"
+
+    def check(self, about: dict[str, Any]) -> None:
+        """Write what the explanation is about, or refuse a folder that is about something else."""
+        file = self.path / "about.json"
+        if file.is_file():
+            try:
+                there = json.loads(file.read_text(encoding="utf-8"))
+                odd = [key for key in about if there.get(key) != about[key]]
+            except (ValueError, AttributeError) as error:
+                raise RunRefusal(file, f"cannot be read ({error})", "about.json of an explanation", "Choose another --out.") from None
+            if odd:
+                what = f"holds an explanation with another {odd[0]}"
+                raise RunRefusal(self.path, what, "the same run, data and sample", "Choose another --out.")
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise RunRefusal(self.path, "a folder with other files", "a new folder or an explanation", "Choose another --out.")
+        write_json(file, about)
+
+    def summary(self, name: str) -> dict[str, Any] | None:
+        """The summary of a finished part; None where it is not finished."""
+        if not (self.part(name).is_file() and self.arrays_file(name).is_file()):
+            return None
+        try:
+            return json.loads(self.part(name).read_text(encoding="utf-8"))
+        except ValueError:
+            return None
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """The arrays of a finished part."""
+        with np.load(self.arrays_file(name), allow_pickle=False) as file:
+            return dict(file)
+
+    def write_part(self, name: str, summary: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Write a part; its summary last, since that is what says that it is done."""
+        write_atomically(self.arrays_file(name), lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+        write_json(self.part(name), plain(summary))
+
+    def write_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Write the CSV of a figure; floats with six digits."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([[f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows])
+        write_text(self.table(name), text.getvalue())
+
+
+def plain(value: Any) -> Any:
+    """Numbers and lists that JSON knows; None for what is not finite."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value
