@@ -29,19 +29,18 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
     row = answered_rows([cutout], answers, team.name, labels, calibrated=calibration.calibrated)[0]
     spread = zip(labels, answers.p[0], answers.low[0], answers.high[0], strict=True)
     chances = {name: {"p": float(p), "low": float(low), "high": float(high)} for name, p, low, high in spread}
+    unusual, uncertain = bool(answers.unusual[0]), row["uncertain"]
     yield {
         "source": source.key,
         "model": network.name,
         "label": row["label"],
         "probabilities": chances,
         **{column: value for column, value in row.items() if column.startswith("p_")},
-        "uncertain": row["uncertain"],
+        "uncertain": uncertain,
         "calibrated": calibration.calibrated,
         "answers": len(team.members) * calibration.poses,
         "members": len(team.members),
-        "in_words": in_words(
-            row["label"], chances[row["label"]], row["uncertain"], calibration.threshold, unusual=bool(answers.unusual[0])
-        ),
+        "in_words": in_words(row["label"], chances[row["label"]], uncertain, calibration.threshold, unusual=unusual),
         "flags": {flag.name: flag.meaning for flag in FLAGS if row["flags"] & flag.bit},
         "seconds": time.perf_counter() - started,
     }

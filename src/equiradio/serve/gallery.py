@@ -29,7 +29,8 @@ class Tile:
     ----------
     labels : the classes; ``label`` the place in them that the catalogue says.
     p : float64 (classes,), mean over passes.
-    spread : standard deviation over passes of the probability of `spoken_of`'s class; disagreement : over runs, None where there is one.
+    spread, disagreement : standard deviation over passes, and over runs (None where there is one), of the probability of the second of two
+        classes, else of the class answered.
     """
 
     source_id: str

@@ -89,7 +89,10 @@ class Answer(BaseModel):
 
 
 class Evidence(BaseModel):
-    """What each pixel adds to the log-odds of a class, before calibration. Maps are base64 of 150 x 150 little-endian float32, from row 0."""
+    """What each pixel adds to the log-odds of a class, before calibration.
+
+    Maps are base64 of 150 x 150 little-endian float32, rows from row 0.
+    """
 
     map: str = Field(description="in the frame of the turned source; its sum and the constant make the margin")
     map_turned_back: str
