@@ -37,4 +37,7 @@ export function evidenceLayer({ evidence }) {
   return [{ key: "evidence", words: "evidence", kind: "Evidence", colours, map, back, base: () => painted("evidence"), over, levels: () => [], say }];
 }
 
+/** A number with a true minus, and none before a zero. */
+export const plain = (value, digits) => (Number(value.toFixed(digits)) + 0).toFixed(digits).replace("-", "−");
+
 export const signed = (value, digits) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;

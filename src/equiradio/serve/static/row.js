@@ -1,9 +1,10 @@
 // One model's row: the image with a layer (attention or evidence) over it, the layer in the turning frame and turned back, and the answer.
 
 import { choice, element, labelled, percent, post } from "./api.js";
-import { attentionLayers, evidenceLayer, signed } from "./layers.js";
-import { compassOf, eye, lookAt, Panel, SIDE } from "./panel.js";
-import { position, unturned } from "./sky.js";
+import { compassOf } from "./furniture.js";
+import { attentionLayers, evidenceLayer, plain, signed } from "./layers.js";
+import { eye, lookAt, Panel, SIDE } from "./panel.js";
+import { unturned } from "./sky.js";
 import { state } from "./state.js";
 
 const wish = state.source;
@@ -95,7 +96,7 @@ export class Row {
   judge(answer) {
     const chances = Object.entries(answer.probabilities);
     const longest = Math.max(...chances.map(([name]) => name.length));
-    this.answer.style.setProperty("--label", `${Math.min(Math.max(longest, 5), 16)}ch`);
+    this.answer.style.setProperty("--label", `${Math.min(Math.max(longest + 2, 5), 18)}ch`);
     const flags = Object.values(answer.flags).map((meaning) => element("li", {}, meaning));
     const networks = answer.members > 1 ? `${answer.members} networks, ${answer.answers} answers` : `1 network, ${answer.answers} answers`;
     const verdict = { class: `verdict ${answer.uncertain ? "unsure" : ""}`, "data-label": answer.label };
@@ -108,16 +109,16 @@ export class Row {
   }
 
   take(explanation) {
-    const { toward, p, p_unturned: unturned, drift, drift_of_resampling: resampling, member_agreement: agreement, evidence } = explanation;
+    const { toward, p, p_unturned: still, drift, drift_of_resampling: resampling, member_agreement: agreement, evidence } = explanation;
     this.explanation = explanation;
     this.layers = [...attentionLayers(explanation), ...evidenceLayer(explanation)];
     const pair = (word, value, kind = "") => [element("dt", {}, word), element("dd", { class: kind }, value)];
     this.live.replaceChildren(
-      ...pair(`${toward} at this angle`, `${percent(p, 1)}, unturned ${percent(unturned, 1)}`),
+      ...pair(`${toward} at this angle`, `${percent(p, 1)}, unturned ${percent(still, 1)}`),
       ...(drift === null
         ? pair("Attention", "none: this network has no gates")
         : pair("Drift of attention", `${percent(drift, 1)} (resampling alone ${percent(resampling, 1)})`, "drift")),
-      ...(agreement === null ? [] : pair("Agreement of the networks' maps", `${agreement.toFixed(2)} (mean correlation)`, "agreement")),
+      ...(agreement === null ? [] : pair("Agreement of the networks' maps", `${plain(agreement, 2)} (mean correlation)`, "agreement")),
       ...(evidence ? pair(`Log-odds of ${toward} at this angle`, inParts(evidence), "evidence") : []),
     );
     this.box.dataset.drift = drift ?? "";
@@ -143,7 +144,7 @@ export class Row {
     const scene = { base: { plane: shown.plane, colours: wish.image, stretch: wish.stretch } };
     scene.furniture = {
       scale: source.arcsec_per_pixel, beam: source.beam_arcsec, beamAngle: source.beam_pa_deg, angle: shown.rotation,
-      compass: compassOf(source.sky, shown.rotation, position),
+      compass: compassOf(source.sky, shown.rotation),
     };
     if (layer && wish.over === "1") {
       scene.over = { ...layer.over(wish), plane: layer.map, opacity: Number(wish.opacity) };
