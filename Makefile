@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test clean
+.PHONY: demo test test-js clean
 
 demo: $(READY)
 	$(BIN)/equiradio demo --out demo
@@ -14,6 +14,14 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2
+	$(MAKE) test-js
+
+# the viewer's JavaScript: its tests need node alone; its linter is fetched from npm, and passed over where that cannot be reached
+test-js:
+	@if ! command -v node > /dev/null; then echo "test-js: skipped, no node here"; else node --test tests/js/*.test.js; fi
+	@if ! command -v npm > /dev/null; then echo "test-js: no lint, no npm here"; \
+	elif test -x node_modules/.bin/eslint || npm ci --silent --no-audit --no-fund; then npm run --silent lint; \
+	else echo "test-js: no lint, npm could not fetch eslint"; fi
 
 # escnn is an oracle of the tests only; its own requirements (a Fortran compiler, numpy 1) are not needed for that
 $(READY): pyproject.toml

@@ -91,13 +91,13 @@ def untrained(tmp_path_factory) -> Callable[..., Path]:
 
     runs: dict[str, Path] = {}
 
-    def run(model: str, seed: int = 0, **changes: Any) -> Path:
-        key = f"{model}-{seed}-{changes}"
+    def run(model: str, seed: int = 0, classes: tuple[str, ...] = ("FRI", "FRII"), **changes: Any) -> Path:
+        key = f"{model}-{seed}-{classes}-{changes}"
         if key not in runs:
             folder = Run(tmp_path_factory.mktemp("untrained") / f"{model}-seed{seed}")
             settings = change(preset("quick"), {"model.name": model, **{f"model.{name}": value for name, value in changes.items()}})
             torch.manual_seed(seed)
-            network, made_of = build(settings.model), architecture(model)
+            network, made_of = build(settings.model, classes=len(classes)), architecture(model)
             name = made_of.group_name
             folder.write_settings(settings)
             prepare = {"pixel_mean": 0.0031, "pixel_std": 0.035, "mask_radius": None}
@@ -109,6 +109,7 @@ def untrained(tmp_path_factory) -> Callable[..., Path]:
                 "preset": "quick",
                 "precision": "float32",
                 "device": "CPU",
+                "classes": list(classes),
             }
             Card(model, name, made_of.order, 1, prepare, seed=seed, state="finished", **about).write(folder.card_file)
             write_weights(folder.weights_file, network.state_dict(), model=model, group=name)

@@ -1,22 +1,27 @@
 """A viewer that runs beside the tests, on a free port of this machine."""
 
+import json
+import shutil
 import threading
 import time
 from contextlib import contextmanager
 
+import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import uvicorn
 
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.tables import PREDICTIONS, write_table
+from equiradio.artefacts.tables import predictions_schema, write_table
 from equiradio.datasets.registry import open_data
+from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.serve.app import create_app
 from equiradio.serve.offers import gather
 from equiradio.serve.server import listen
 
 MILLION = 1_000_000
+FOUR = Labels(("FRI", "FRII", "Compact", "Bent"))
 
 
 def million(folder):
@@ -29,13 +34,16 @@ def million(folder):
     return path
 
 
-def evaluated(run, sky):
+def evaluated(run, sky, labels=FANAROFF_RILEY):
     """Predictions of a run on the test split of a data set, half of them wrong."""
     sources = open_data(str(sky)).of_split("test")
-    p = np.where(np.arange(len(sources)) % 4 < 2, 0.9, 0.2)
+    says = np.where(np.arange(len(sources)) % 4 < 2, 1, 0)
+    p = np.full((len(sources), len(labels)), 0.2 / (len(labels) - 1))
+    p[np.arange(len(sources)), says] = 0.8
     columns = {"source_id": sources.source_ids, "label": sources.labels.astype(np.int8), "confidence": sources.confidence}
-    columns |= {"pass": np.zeros(len(sources), np.int32), "logit_fri": -p, "logit_frii": p, "p_fri": 1 - p, "p_frii": p}
-    write_table(pa.table(columns, schema=PREDICTIONS), Run(run).predictions_file(sky.name, "test"))
+    columns |= {"pass": np.zeros(len(sources), np.int32)}
+    columns |= dict(zip([*labels.columns("logit"), *labels.columns()], [*np.log(p).T, *p.T], strict=True))
+    write_table(pa.table(columns, schema=predictions_schema(labels)), Run(run).predictions_file(sky.name, "test"))
 
 
 def offers_of(untrained, sky, folder):
@@ -43,6 +51,28 @@ def offers_of(untrained, sky, folder):
     models = [untrained("c4-attention", kernel_size=3), untrained("attention", kernel_size=3)]
     evaluated(models[0], sky)
     return gather([str(model) for model in models], [models[0]], [str(sky)], None, [million(folder)])
+
+
+def four_of(untrained, sky, folder):
+    """A team of two networks that tell four classes apart, and the evaluation of one of them."""
+    runs = [untrained("c4-attention", seed, classes=FOUR.names, kernel_size=3) for seed in (0, 1)]
+    evaluated(runs[0], sky, FOUR)
+    team = folder / "four"
+    team.mkdir()
+    for seed, run in enumerate(runs):
+        shutil.copy(Run(run).weights_file, team / f"seed{seed}.safetensors")
+    members = [json.loads(Run(run).card_file.read_text()) for run in runs]
+    card = {"model": "c4-attention", "members": members, "settings": {"model.kernel_size": 3}, "poses": 2}
+    (team / "card.json").write_text(json.dumps(card))
+    return gather([str(team)], [runs[0]], [str(sky)], None, [])
+
+
+def ask_once(address):
+    """Open the first network, so that later answers are as quick as they get."""
+    with httpx.Client(base_url=address, timeout=120) as client:
+        name = client.get("/api/health").json()["sets"][0]
+        source = client.get("/api/sources", params={"set": name}).json()["sources"][0]["key"]
+        client.post("/api/explain", data={"source": source}).raise_for_status()
 
 
 @contextmanager

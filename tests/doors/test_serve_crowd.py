@@ -5,7 +5,7 @@ import resource
 
 import httpx
 import pytest
-from serve_process import serving
+from serve_process import ask_once, serving
 
 from equiradio.serve.networks import Networks, Turnstile, offered
 from equiradio.serve.offers import gather
@@ -26,7 +26,8 @@ def crowd(address, path, fields):
 def offers(untrained, sky):
     offers = gather([str(untrained("lenet"))], [], [str(sky)], None, [])
     offers.networks = Networks([offered(str(untrained("lenet")))], Turnstile(waiting=4))
-    offers.warm()
+    with serving(offers) as address:
+        ask_once(address)
     return offers
 
 

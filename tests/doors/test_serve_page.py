@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 from astropy.io import fits
-from serve_process import offers_of, serving
+from serve_process import FOUR, ask_once, four_of, offers_of, serving
 
 from equiradio.datasets.registry import open_data
 
@@ -22,8 +22,15 @@ SERIOUS = ("serious", "critical")
 @pytest.fixture(scope="module")
 def address(untrained, sky, tmp_path_factory):
     offers = offers_of(untrained, sky, tmp_path_factory.mktemp("page"))
-    offers.warm()
     with serving(offers) as address:
+        ask_once(address)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def four(untrained, sky, tmp_path_factory):
+    """The address of a viewer of a team that tells four classes apart."""
+    with serving(four_of(untrained, sky, tmp_path_factory.mktemp("four"))) as address:
         yield address
 
 
@@ -118,6 +125,9 @@ def test_upload_class_and_a_turn_by_a_quarter(page, address, sky):
     page.wait_for_selector(".verdict")
     assert page.inner_text("h1#source-title") == name
     assert page.inner_text(".verdict").rstrip("?") in ("FRI", "FRII")
+    assert [label.inner_text() for label in page.locator(".chance .label").all()] == ["FRI", "FRII"]
+    assert "FRII at this angle" in page.inner_text(".live")
+    assert page.locator("select.member").count() == 0, "one network has no members to choose from"
     assert "answers" in page.inner_text(".answer")
     assert "ICRS 12:00:00.0 +30:00:00" in page.inner_text(".about")
     shown_at(page, 0)
@@ -145,7 +155,7 @@ def test_two_models_side_by_side_keys_cursor_and_a_link(page, address, sky):
     until(page, "document.querySelector('.row').dataset.layer === 'evidence'")
     page.hover(".row:first-child canvas.panel-back", position={"x": 100, "y": 100})
     until(page, "document.querySelector('#readout').textContent.includes('log-odds')")
-    assert "orange for FRII" in page.inner_text(".row:first-child")
+    assert "blue speaks for FRI, orange for FRII" in page.inner_text(".row:first-child")
     assert "map=evidence" in page.url
     page.keyboard.press("e")
     until(page, "document.querySelector('.row').dataset.layer === '0'")
@@ -260,6 +270,69 @@ def test_a_million_rows_page_by_page(page, address):
     page.click(".chips button")
     until(page, "!document.querySelector('.chips li')")
     assert "1,000,000" in count.inner_text()
+
+
+@pytest.fixture
+def four_page(browser, four):
+    page, failed = browser.new_page(viewport={"width": 1300, "height": 900}), []
+    page.set_default_timeout(60_000)
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    yield page
+    page.close()
+    assert not failed
+
+
+def test_four_classes_by_name_and_members_of_a_team(four_page, four, sky):
+    page = four_page
+    opened(page, four, f"#source?key={sky.name}/simulated-0-00001&map=evidence")
+    shown_at(page, 0)
+    page.wait_for_selector(".verdict")
+    assert page.inner_text(".verdict").rstrip("?") in FOUR.names
+    assert [label.inner_text() for label in page.locator(".chance .label").all()] == list(FOUR.names)
+    spoken_of = page.inner_text(".live dt").removesuffix(" at this angle")
+    assert spoken_of in FOUR.names
+    assert f"blue speaks against {spoken_of}, orange for {spoken_of}" in page.inner_text(".row")
+    assert "mean correlation" in page.inner_text(".live .agreement")
+    whole = pictures(page)[1]
+    page.select_option("select.member", "1")
+    until(page, "!document.querySelector('.live .agreement')")
+    assert "a_member=1" in page.url
+    assert pictures(page)[1] != whole
+    opened(page, four, page.url.removeprefix(f"{four}/"))
+    shown_at(page, 0)
+    assert page.input_value("select.member") == "1", "a link restores the member"
+    assert page.locator(".live .agreement").count() == 0
+    with page.expect_download() as saved:
+        page.click("#save-fits")
+    with fits.open(saved.value.path()) as hdus:
+        assert "seed 1" in str(hdus[0].header["HISTORY"])
+    page.select_option("select.member", "")
+    page.wait_for_selector(".live .agreement")
+
+
+def test_one_team_twice_two_members_side_by_side(four_page, four, sky):
+    page = four_page
+    opened(page, four, f"#source?key={sky.name}/simulated-0-00001&a=four&b=four&a_member=0&b_member=1")
+    shown_at(page, 0)
+    rows = page.locator(".row")
+    assert rows.count() == 2
+    each = [row.locator("canvas.panel-turning").evaluate("canvas => canvas.toDataURL()") for row in rows.all()]
+    assert each[0] != each[1]
+
+
+def test_the_gallery_of_four_classes(four_page, four):
+    page = four_page
+    opened(page, four, "#run")
+    page.wait_for_selector(".gallery button")
+    words = lambda name: [option.inner_text() for option in page.locator(f"#{name} option").all()]
+    assert words("label") == ["all", *FOUR.names]
+    assert words("sort")[1:5] == [f"probability of {name}" for name in FOUR.names]
+    assert {"FRI 80 %", "FRII 80 %"} == {tile.inner_text().removesuffix("wrong").strip() for tile in page.locator(".gallery .said").all()}
+    page.select_option("#label", "Bent")
+    until(page, "document.querySelector('#gallery-count').textContent.startsWith('None of')")
+    opened(page, four, "#run?label=hybrid&sort=p_spiral")
+    page.wait_for_selector(".gallery button")
+    assert (page.input_value("#label"), page.input_value("#sort")) == ("", "name"), "wishes of other classes are dropped"
 
 
 def test_nothing_offered_says_what_to_do(browser):

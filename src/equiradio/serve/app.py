@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 import equiradio
 from equiradio.errors import Refusal
-from equiradio.serve import lists_routes, shapes, sources_routes
+from equiradio.serve import answers_routes, lists_routes, shapes, sources_routes
 from equiradio.serve.guards import LOOPBACK, MOST_AT_A_TIME, MOST_UPLOADED, Guard
 from equiradio.serve.offers import Offers
 from equiradio.serve.refusals import RequestRefusal, as_json, clipped, status_of
@@ -41,6 +41,7 @@ def create_app(
     app = FastAPI(title="equiradio", version=equiradio.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     options: dict[str, Any] = {"responses": FAULTS}
     app.include_router(sources_routes.routes(offers), **options)
+    app.include_router(answers_routes.routes(offers), **options)
     app.include_router(lists_routes.routes(offers), **options)
     app.add_middleware(Guard, hosts=hosts, most_uploaded=most_uploaded, most_at_a_time=most_at_a_time)
     app.add_exception_handler(Refusal, _refused)

@@ -6,39 +6,73 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.tables import read_predictions
-from equiradio.errors import RunRefusal
-from equiradio.labels import UNKNOWN
+from equiradio.artefacts.tables import labels_in, read_predictions
+from equiradio.errors import Refusal, RunRefusal
+from equiradio.labels import UNKNOWN, Labels
 from equiradio.serve.names import apart
 from equiradio.serve.refusals import NotOffered, RequestRefusal
 
-SORTS = ("name", "p_frii", "confidence", "disagreement", "spread")
-CLASSES = ("FRI", "FRII", "hybrid")
+SORTS = ("name", "confidence", "disagreement", "spread")  # and the columns of `sortable`
 ANSWERS = ("correct", "wrong")
 SURENESS = ("confident", "uncertain")
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A source in a gallery: mean and standard deviation of p_frii over passes; disagreement is the deviation over runs, if several."""
+    """A source in a gallery.
+
+    Attributes
+    ----------
+    labels : the classes; ``label`` the place in them that the catalogue says.
+    p : float64 (classes,), mean over passes.
+    spread, disagreement : standard deviation over passes, and over runs (None where there is one), of the probability of the second of two
+        classes, else of the class answered.
+    """
 
     source_id: str
+    labels: Labels
     label: int
     confidence: str
-    p_frii: float
+    p: np.ndarray
     spread: float
     disagreement: float | None
 
     def as_json(self) -> dict[str, Any]:
-        correct = None if self.label == UNKNOWN else int(self.p_frii >= 0.5) == self.label
+        says = int(self.p[1] >= 0.5) if self.labels.binary else int(self.p.argmax())
         return {
-            **self.__dict__,
-            "label": CLASSES[self.label],
-            "says": CLASSES[int(self.p_frii >= 0.5)],
-            "correct": correct,
+            **dict(zip(self.labels.columns(), map(float, self.p), strict=True)),
+            "source_id": self.source_id,
+            "label": self.labels.name_of(self.label),
+            "confidence": self.confidence,
+            "says": self.labels.names[says],
+            "p": float(self.p[says]),
+            "spread": self.spread,
+            "disagreement": self.disagreement,
+            "correct": None if self.label == UNKNOWN else says == self.label,
         }
+
+
+@dataclass(frozen=True)
+class Means:
+    """Predictions of a run by source: ids, mean and deviation over passes of every class's probability (sources, classes)."""
+
+    labels: Labels
+    ids: list[str]
+    label: np.ndarray
+    confidence: np.ndarray
+    p: np.ndarray
+    spread: np.ndarray
+    rows: dict[str, int]
+
+
+def sortable(labels: Labels) -> dict[str, str]:
+    """Columns of probabilities that a gallery is sorted by, and their classes: of two classes the second says everything."""
+    pairs = list(zip(labels.columns(), labels, strict=True))
+    return dict(pairs[1:] if labels.binary else pairs)
 
 
 class Runs:
@@ -53,7 +87,7 @@ class Runs:
             for path in map(Path.resolve, inside):
                 if path not in (run.folder for run in self.by_name.values()):
                     self.by_name[apart(path.name, self.by_name)] = Run(path)
-        self._means: dict[tuple[str, str], dict[str, Any]] = {}
+        self._means: dict[tuple[str, str], Means] = {}
         self._maps: dict[str, dict[str, np.ndarray]] = {}
         self._lock = threading.Lock()
 
@@ -69,8 +103,25 @@ class Runs:
         for name, run in self.by_name.items():
             card = run.card()
             about = {"name": name, "model": card.model, "seed": card.seed, "state": card.state, "data": card.data}
-            rows.append(about | {"evaluations": self.evaluations(name), "figures": sorted(self.figures(name))})
+            evaluations = self.evaluations(name)
+            choices = {each: self._choices(name, each) for each in evaluations}
+            rows.append(about | {"evaluations": evaluations, "choices": choices, "figures": sorted(self.figures(name))})
         return rows
+
+    def _choices(self, name: str, evaluation: str) -> dict[str, Any]:
+        """What a gallery can be filtered and sorted by: names of classes, and columns of probabilities with theirs."""
+        labels = self.labels(name, evaluation)
+        return {"labels": [*labels, *([labels.unknown] if labels.unknown else [])], "sorts": sortable(labels)}
+
+    def labels(self, name: str, evaluation: str) -> Labels:
+        """The classes of predictions; of a file that cannot be read, those of the run."""
+        try:
+            return labels_in(pq.read_schema(self._file(name, evaluation)))
+        except (pa.ArrowException, OSError, ValueError, TypeError, Refusal):
+            return self.get(name).card().labels
+
+    def _file(self, name: str, evaluation: str) -> Path:
+        return self.get(name).folder / "predictions" / f"{evaluation}.parquet"
 
     def evaluations(self, name: str) -> list[str]:
         """``<data>-<split>`` of the predictions that a run has."""
@@ -90,32 +141,26 @@ class Runs:
         return known[figure].read_bytes()
 
     def tiles(self, name: str, evaluation: str) -> list[Tile]:
+        """A tile for each source of an evaluation; runs with other classes have no say in what runs disagree about."""
         own = self._of(name, evaluation)
-        others = [self._of(other, evaluation)["by_id"] for other in self.by_name if evaluation in self.evaluations(other)]
+        runs = [self._of(other, evaluation) for other in self.by_name if evaluation in self.evaluations(other)]
+        runs = [each for each in runs if each.labels.names == own.labels.names]
         tiles = []
-        for row, source_id in enumerate(own["ids"]):
-            said = [each[source_id] for each in others if source_id in each]
-            apart = float(np.std(said)) if len(said) > 1 else None
-            numbers = (float(own["p"][row]), float(own["spread"][row]))
-            tiles.append(Tile(source_id, int(own["label"][row]), str(own["confidence"][row]), *numbers, apart))
+        for row, source_id in enumerate(own.ids):
+            place = 1 if own.labels.binary else int(own.p[row].argmax())
+            chances = [each.p[each.rows[source_id], place] for each in runs if source_id in each.rows]
+            apart = float(np.std(chances)) if len(chances) > 1 else None
+            label, confidence = int(own.label[row]), str(own.confidence[row])
+            tiles.append(Tile(source_id, own.labels, label, confidence, own.p[row], float(own.spread[row, place]), apart))
         return tiles
 
-    def _of(self, name: str, evaluation: str) -> dict[str, Any]:
-        """Mean and deviation of p_frii over passes, by source."""
+    def _of(self, name: str, evaluation: str) -> Means:
         if evaluation not in self.evaluations(name):
             known = ", ".join(self.evaluations(name)) or "none"
             raise NotOffered("evaluation", evaluation, known, "Run 'equiradio evaluate' on the run.")
         with self._lock:
             if (name, evaluation) not in self._means:
-                table = read_predictions(self.get(name).folder / "predictions" / f"{evaluation}.parquet")
-                column = lambda key: table.column(key).to_numpy(zero_copy_only=False)
-                ids, first, row = np.unique(column("source_id").astype(str), return_index=True, return_inverse=True)
-                p, count = column("p_frii"), np.bincount(row)
-                mean = np.bincount(row, p) / count
-                spread = np.sqrt(np.maximum(np.bincount(row, p * p) / count - mean**2, 0))
-                about = {"ids": ids.tolist(), "label": column("label")[first], "confidence": column("confidence")[first], "p": mean}
-                about |= {"spread": spread, "by_id": dict(zip(ids.tolist(), mean.tolist(), strict=True))}
-                self._means[name, evaluation] = about
+                self._means[name, evaluation] = means_of(read_predictions(self._file(name, evaluation)))
             return self._means[name, evaluation]
 
     def attention(self, name: str, source_id: str) -> np.ndarray | None:
@@ -132,22 +177,34 @@ class Runs:
         return kept["maps"][rows[0]] if len(rows) else None
 
 
-def arranged(tiles: list[Tile], *, classes: str, answer: str, sureness: str, sort: str, descending: bool) -> list[dict[str, Any]]:
+def means_of(table: pa.Table) -> Means:
+    """Predictions, several rows a source, as one row each."""
+    labels = labels_in(table.schema)
+    column = lambda key: table.column(key).to_numpy(zero_copy_only=False)
+    ids, first, row = np.unique(column("source_id").astype(str), return_index=True, return_inverse=True)
+    count = np.bincount(row)
+    over_passes = lambda values: np.bincount(row, values) / count
+    p = [column(name) for name in labels.columns()]
+    mean = np.stack([over_passes(each) for each in p], 1)
+    square = np.stack([over_passes(each * each) for each in p], 1)
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    rows = {source_id: number for number, source_id in enumerate(ids.tolist())}
+    return Means(labels, ids.tolist(), column("label")[first], column("confidence")[first], mean, spread, rows)
+
+
+def arranged(
+    tiles: list[Tile], labels: Labels, *, classes: str, answer: str, sureness: str, sort: str, descending: bool
+) -> list[dict[str, Any]]:
     """Tiles that pass the filters (empty ones let all through), in order."""
-    for what, value, known in (("class", classes, CLASSES), ("answer", answer, ANSWERS), ("sureness", sureness, SURENESS)):
+    names, sorts = (*labels, labels.name_of(UNKNOWN)), (*SORTS, *sortable(labels))
+    for what, value, known in (("class", classes, names), ("answer", answer, ANSWERS), ("sureness", sureness, SURENESS)):
         if value and value not in known:
             raise RequestRefusal(what, f"{value[:60]!r}", ", ".join(known), "Choose one of these, or none.")
-    if sort not in SORTS:
-        raise RequestRefusal("sort", f"{sort[:60]!r}", ", ".join(SORTS), "Choose one of these.")
-    keys = {
-        "name": lambda tile: tile["source_id"],
-        "p_frii": lambda tile: tile["p_frii"],
-        "confidence": lambda tile: abs(tile["p_frii"] - 0.5),
-        "disagreement": lambda tile: tile["disagreement"] or 0.0,
-        "spread": lambda tile: tile["spread"],
-    }
+    if sort not in sorts:
+        raise RequestRefusal("sort", f"{sort[:60]!r}", ", ".join(sorts), "Choose one of these.")
     rows = [tile.as_json() for tile in tiles]
     rows = [row for row in rows if not classes or row["label"] == classes]
     rows = [row for row in rows if not answer or row["correct"] is (answer == "correct")]
     rows = [row for row in rows if not sureness or row["confidence"] == sureness]
-    return sorted(rows, key=keys[sort], reverse=descending)
+    key = {"name": "source_id", "confidence": "p"}.get(sort, sort)
+    return sorted(rows, key=lambda row: 0.0 if row[key] is None else row[key], reverse=descending)

@@ -32,7 +32,7 @@ class Held:
     wcs : astropy WCS of the 150 x 150 pixels in the frame of the file, or None.
     position : (ra_deg, dec_deg) of the centre for sources known from a catalogue alone.
     beam_arcsec : major and minor axis, beam_pa_deg its position angle.
-    label : class in the catalogue, -1 hybrid, None where there is none.
+    label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
     """
 
@@ -46,7 +46,7 @@ class Held:
     arcsec_per_pixel: float | None = MIRABEST.scale_arcsec
     beam_arcsec: tuple[float, float] | None = None
     beam_pa_deg: float = 0.0
-    label: int | None = None
+    label: str | None = None
     confidence: str = ""
     flags: dict[str, str] = field(default_factory=dict)
 

@@ -41,15 +41,16 @@ def routes(offers: Offers) -> APIRouter:
     def gallery(
         run: Name,
         evaluation: Annotated[str, Query(max_length=300, description="DATA-SPLIT")],
-        label: Annotated[str, Query(max_length=40, description="FRI, FRII or hybrid; empty for all")] = "",
+        label: Annotated[str, Query(max_length=40, description="a class, or the word for none of them; empty for all")] = "",
         answer: Annotated[str, Query(max_length=40, description="correct or wrong; empty for all")] = "",
         sureness: Annotated[str, Query(max_length=40, description="of the catalogue: confident or uncertain; empty for all")] = "",
-        sort: Annotated[str, Query(max_length=40, description="name, p_frii, confidence, disagreement or spread")] = "name",
+        sort: Annotated[str, Query(max_length=40, description="name, confidence, disagreement, spread, or a column p_<class>")] = "name",
         descending: bool = False,
     ) -> dict[str, Any]:
         """Sources of an evaluation with the run's answers, filtered and in order."""
         tiles = offers.runs.tiles(run, evaluation)
-        rows = arranged(tiles, classes=label, answer=answer, sureness=sureness, sort=sort, descending=descending)
+        labels = offers.runs.labels(run, evaluation)
+        rows = arranged(tiles, labels, classes=label, answer=answer, sureness=sureness, sort=sort, descending=descending)
         data = evaluation.rpartition("-")[0]
         offered = data if data in offers.sets.by_name else None
         return {"run": run, "evaluation": evaluation, "set": offered, "total": len(tiles), "tiles": rows}

@@ -1,4 +1,4 @@
-"""Networks by name: run folders, or the package's ensembles. Opened when first asked for, and asked one at a time."""
+"""Teams of networks by name: packaged ones, their folders, or runs. Opened when first asked for, and asked one at a time."""
 
 import itertools
 import queue
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import find_team, team_names
@@ -15,6 +15,9 @@ from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.errors import nearest
 from equiradio.serve.names import apart
 from equiradio.serve.refusals import Busy, NotOffered
+
+if TYPE_CHECKING:
+    from equiradio.inference.team import Team
 
 T = TypeVar("T")
 WAITING = 8  # requests that may wait for a network; more are refused at once
@@ -30,23 +33,35 @@ class Network:
     name : as in requests.
     opens : what `equiradio.load` opens, a folder or a name.
     packaged : comes with the package.
-    card : of the team; of a run, a team of one.
-    team : opened, None until first asked for.
+    card : of the team; a run is a team of one.
+    team : opened, None until first asked for, because torch takes seconds to import.
     """
 
     name: str
     opens: str
     packaged: bool
     card: TeamCard
-    team: Any = None
+    team: "Team | None" = None
 
-    def open(self) -> Any:
+    def open(self) -> "Team":
         """The `Team`; call it through `Turnstile.ask`."""
         if self.team is None:
             from equiradio.inference.team import load
 
             self.team = load(self.opens, "cpu")
         return self.team
+
+    def seed_of(self, member: str) -> int | None:
+        """The seed of the member that a request names; None for all of them, where it names none.
+
+        Raises
+        ------
+        NotOffered : the team has no member of that seed.
+        """
+        seeds = {str(seed): seed for seed in self.card.seeds}
+        if member and member not in seeds:
+            raise NotOffered("member", member, f"a seed of {self.name}: {', '.join(seeds)}", "Leave it out for the mean of all.")
+        return seeds.get(member)
 
     def summary(self) -> dict[str, Any]:
         """What the page says of it, from the card."""

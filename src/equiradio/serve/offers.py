@@ -14,8 +14,7 @@ from equiradio.serve.sets import ImageFolder, Sets, data_sets
 from equiradio.serve.tables import Table
 
 if TYPE_CHECKING:
-    from equiradio.serve.answers import Turner
-
+    from equiradio.serve.frames import Turner
 
 REMEMBERED = 512  # answers
 
@@ -36,7 +35,7 @@ class Offers:
     tables: dict[str, Table]
     reading: threading.Lock = field(default_factory=threading.Lock)
     answered: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
-    _turner: Any = None
+    _turner: "Turner | None" = None
 
     def remember(self, key: tuple[str, str, str], answer: dict[str, Any]) -> None:
         """Keep the class of a source by a model, the latest `REMEMBERED` of them."""
@@ -48,7 +47,7 @@ class Offers:
         """The keeper of frames; made when first needed, because torch takes seconds to import."""
         with self.reading:
             if self._turner is None:
-                from equiradio.serve.answers import Turner
+                from equiradio.serve.frames import Turner
 
                 self._turner = Turner(self.networks)
             return self._turner
@@ -57,15 +56,6 @@ class Offers:
         """The source of a file that a table names; None where no image offered is it, or two may be."""
         folder = self.sets.by_name.get(ImageFolder.name)
         return folder.key_of(file) if isinstance(folder, ImageFolder) else None
-
-    def warm(self) -> None:
-        """Open the first network and ask it once, so that the first frame is as quick as later ones."""
-        import numpy as np
-
-        from equiradio.serve.held import Held
-
-        blank = Held("", "", np.zeros((150, 150), np.uint8))
-        self.networks.turn.ask(lambda: self.turner().frame(self.networks.get(None), blank, 0.0))
 
 
 def gather(

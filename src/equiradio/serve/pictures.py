@@ -31,7 +31,10 @@ def png(pixels: np.ndarray, colours: str = "gray") -> bytes:
 def maps_as_fits(
     source: Held, model: str, maps: np.ndarray, labels: Labels, evidence: "PixelEvidence | None", rotation_deg: float, version: str
 ) -> bytes:
-    """Image, attention maps and evidence turned back to the sky, one HDU each, with the source's WCS where it has one."""
+    """Image, attention maps and evidence turned back to the sky, one HDU each, with the source's WCS where it has one.
+
+    ``model`` says in words whose maps they are.
+    """
     from astropy.io import fits
 
     from equiradio.verbs.sky_maps import evidence_hdu

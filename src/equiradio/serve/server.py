@@ -1,13 +1,10 @@
 """The process that serves: a socket of its own, uvicorn behind it."""
 
 import socket
-import threading
-from contextlib import suppress
 
 from equiradio.errors import SettingRefusal
 from equiradio.serve.guards import LOOPBACK
 from equiradio.serve.offers import Offers
-from equiradio.serve.refusals import RequestRefusal
 
 QUEUE = 256  # connections that may wait to be taken
 
@@ -35,18 +32,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(offers: Offers, opened: socket.socket, names: tuple[str, ...] = ()) -> None:
-    """Serve until interrupted; the default network is opened beside it."""
+    """Serve until interrupted. No network is opened before one is asked."""
     import uvicorn
 
     from equiradio.serve.app import create_app
 
     hosts = tuple(dict.fromkeys((*LOOPBACK, *(name for name in names if name not in ("0.0.0.0", "::")))))
     app = create_app(offers, hosts)
-    threading.Thread(target=_warm, args=(offers,), daemon=True).start()
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, backlog=QUEUE, timeout_graceful_shutdown=3)
     uvicorn.Server(config).run(sockets=[opened])
-
-
-def _warm(offers: Offers) -> None:
-    with suppress(RequestRefusal):  # no network is offered, or others ask already
-        offers.warm()

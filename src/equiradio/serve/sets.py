@@ -41,7 +41,13 @@ class DataSet:
         sources = self.sources()
         columns = zip(sources.source_ids, sources.labels, sources.split, sources.confidence, strict=True)
         return [
-            {"key": f"{self.name}/{name}", "name": str(name), "label": int(label), "split": str(split), "confidence": str(sure)}
+            {
+                "key": f"{self.name}/{name}",
+                "name": str(name),
+                "label": sources.classes.name_of(int(label)),
+                "split": str(split),
+                "confidence": str(sure),
+            }
             for name, label, split, sure in columns
         ]
 
@@ -56,7 +62,7 @@ class DataSet:
             sources.images[row],
             position=position_in(name),
             beam_arcsec=(MIRABEST.beam_arcsec, MIRABEST.beam_arcsec),
-            label=int(sources.labels[row]),
+            label=sources.classes.name_of(int(sources.labels[row])),
             confidence=str(sources.confidence[row]),
         )
 

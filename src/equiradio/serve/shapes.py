@@ -3,7 +3,7 @@
 import base64
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 def as_base64(plane: np.ndarray) -> str:
@@ -47,26 +47,39 @@ class Model(BaseModel):
     group: str
     order: int
     weights: int = Field(description="trainable weights")
-    seeds: list[int] = Field(description="one per member of the ensemble")
+    seeds: list[int] = Field(description="one per member of the team")
     packaged: bool
     data: str
-    classes: list[str]
+    classes: list[str] = Field(description="in the order of the logits")
     best_validation_loss: float | None
     licence: str
     citation: str
 
 
+class Chance(BaseModel):
+    """Probability of a class, with its model spread."""
+
+    p: float
+    low: float = Field(description="5 % of the model spread over members and poses")
+    high: float = Field(description="95 %")
+
+
 class Answer(BaseModel):
-    """A class with its uncertainty."""
+    """A class with its uncertainty.
+
+    Beside the fields below, the columns of probabilities that the catalogue of ``equiradio classify`` has for these classes: p_<class> of
+    each, and p_<class>_low and p_<class>_high, of two classes those of the second.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     source: str
     model: str
     label: str
-    p_fri: float
-    p_frii: float
-    p_frii_low: float = Field(description="5 % of the model spread over members and poses")
-    p_frii_high: float
-    uncertain: bool = Field(description="the model abstains: below its threshold, unusual, or, where not calibrated, spread over even odds")
+    probabilities: dict[str, Chance] = Field(description="of every class, by name")
+    uncertain: bool = Field(
+        description="the model abstains: below its threshold, unusual, or, where not calibrated, spread so far that another class may win"
+    )
     calibrated: bool = Field(description="temperature, threshold and distance were chosen on validation")
     answers: int = Field(description="members times poses")
     members: int
@@ -76,26 +89,43 @@ class Answer(BaseModel):
 
 
 class Evidence(BaseModel):
-    """What each pixel adds to the log-odds of FRII, before calibration. Maps are base64 of 150 x 150 little-endian float32, from row 0."""
+    """What each pixel adds to the log-odds of a class, before calibration.
+
+    Maps are base64 of 150 x 150 little-endian float32, rows from row 0.
+    """
 
     map: str = Field(description="in the frame of the turned source; its sum and the constant make the margin")
     map_turned_back: str
     full: float = Field(description="99.5 % of the pixels of the source as it is say no more than this either way: the colours end there")
     constant: float = Field(description="what is said without any of these pixels")
-    margin: float = Field(description="logit FRII - logit FRI of the turned source")
+    margin: float = Field(
+        description="logit of the class less the mean of the others' (of two classes: less the other's), of the turned source"
+    )
+    below: str = Field(description="what pixels below 0 speak for, in words")
+    above: str
 
 
 class Explanation(BaseModel):
-    """Attention of one model. Maps are base64 of 150 x 150 uint8, rows from row 0; the mean of the gates first, then shallow to deep."""
+    """Attention of one model. Maps are base64 of 150 x 150 uint8, rows from row 0; the mean of the gates first, then shallow to deep.
+
+    Beside the fields below, ``p`` and ``p_unturned`` under the class's own name: p_<class>, p_<class>_unturned.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     model: str
-    p_frii: float = Field(description="of the turned source, mean over members")
-    p_frii_unturned: float
+    member: int | None = Field(description="seed of the member that is shown; null for the mean over all")
+    toward: str = Field(description="the class spoken of: of two the second, else the most probable of the source as it is")
+    p: float = Field(description="probability of that class for the turned source")
+    p_unturned: float
     gates: int
     maps: list[str] = Field(description="in the frame of the turned source")
     maps_turned_back: list[str]
     peaks: list[tuple[int, int]] = Field(description="row and column of the largest value of each map")
     peaks_turned_back: list[tuple[int, int]]
+    member_agreement: float | None = Field(
+        description="mean Pearson correlation of all pairs of members' mean maps at this angle, inside the inscribed circle; null for one"
+    )
     evidence: Evidence | None = Field(description="null where the answer is no sum over pixels: no gates, or a ReLU behind the heads")
     drift: float | None = Field(
         description="root of summed squares of (map turned back - map of the source as it is) over that of the latter"
@@ -136,7 +166,7 @@ class Listed(BaseModel):
 
     key: str
     name: str
-    label: int | None
+    label: str | None = Field(description="name of its class in the catalogue")
     split: str
     confidence: str
 

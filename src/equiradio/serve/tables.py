@@ -82,7 +82,7 @@ class Table:
     def _mask(self, text: str) -> pa.ChunkedArray:
         parts = text.split(":", 2)
         if len(parts) != 3 or parts[1] not in TESTS:
-            raise RequestRefusal("where", f"{clipped(text)!r}", FORM, "For example p_frii:min:0.9.")
+            raise RequestRefusal("where", f"{clipped(text)!r}", FORM, "For example dec_deg:min:0.")
         name, test, value = parts
         column = self._column(name)
         if test == "has":
@@ -228,5 +228,5 @@ def _number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise RequestRefusal("where", f"{clipped(text)!r}", "a number", "For example p_frii:min:0.9.")
+        raise RequestRefusal("where", f"{clipped(text)!r}", "a number", "For example dec_deg:min:0.")
     return number

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.tables import PREDICTIONS, write_table
+from equiradio.artefacts.tables import predictions_schema, write_table
 from equiradio.errors import RunRefusal
+from equiradio.labels import Labels
 from equiradio.serve.gallery import Runs, arranged
 from equiradio.serve.refusals import NotOffered, RequestRefusal
 
@@ -17,30 +18,30 @@ LABELS = {"a": 1, "b": 1, "h": -1}
 
 
 @pytest.fixture
-def runs(tmp_path):
+def runs(untrained, tmp_path):
     tmp_path = tmp_path / "runs"
     for name, said in SAID.items():
         rows = [(source, LABELS[source], number, p) for number in (0, 1) for source, p in ((key, ps[number]) for key, ps in said.items())]
         p = np.array([row[3] for row in rows])
         columns = {"source_id": [row[0] for row in rows], "label": [row[1] for row in rows], "confidence": ["confident"] * len(rows)}
         columns |= {"pass": [row[2] for row in rows], "logit_fri": -p, "logit_frii": p, "p_fri": 1 - p, "p_frii": p}
-        write_table(pa.table(columns, schema=PREDICTIONS), Run(tmp_path / name).predictions_file("sky", "test"))
-        (tmp_path / name / "card.json").write_text("{}")
+        write_table(pa.table(columns, schema=predictions_schema()), Run(tmp_path / name).predictions_file("sky", "test"))
+        shutil.copy(Run(untrained("lenet")).card_file, tmp_path / name / "card.json")
     np.savez(tmp_path / "one" / "maps.npz", maps=np.full((1, 150, 150), 7, np.uint8), source_id=np.array(["a"]))
     return Runs([tmp_path])
 
 
 def tiles(runs, **chosen):
     usual = {"classes": "", "answer": "", "sureness": "", "sort": "name", "descending": False}
-    return arranged(runs.tiles("one", "sky-test"), **(usual | chosen))
+    return arranged(runs.tiles("one", "sky-test"), runs.labels("one", "sky-test"), **(usual | chosen))
 
 
 def test_means_and_disagreement(runs):
     a, b, h = tiles(runs)
     assert (a["p_frii"], a["spread"]) == pytest.approx((0.8, 0.1))
     assert a["disagreement"] == pytest.approx(np.std([0.8, 0.2]))
-    assert (a["says"], a["correct"]) == ("FRII", True)
-    assert (b["says"], b["correct"]) == ("FRI", False)
+    assert (a["says"], a["correct"], a["p"]) == ("FRII", True, a["p_frii"])
+    assert (b["says"], b["correct"], b["p"]) == ("FRI", False, b["p_fri"])
     assert (h["label"], h["correct"]) == ("hybrid", None)
 
 
@@ -58,6 +59,75 @@ def test_means_and_disagreement(runs):
 )
 def test_filters_and_orders(runs, chosen, expected):
     assert "".join(tile["source_id"] for tile in tiles(runs, **chosen)) == expected
+
+
+def test_what_a_gallery_of_fanaroff_riley_classes_offers(runs):
+    (one, _) = runs.listing()
+    assert one["choices"] == {"sky-test": {"labels": ["FRI", "FRII", "hybrid"], "sorts": {"p_frii": "FRII"}}}
+
+
+SHAPES = Labels(("Compact", "Bent", "Ring"))
+CHANCES = {  # source: probabilities of the three classes in two passes
+    "a": ((0.6, 0.3, 0.1), (0.8, 0.1, 0.1)),
+    "b": ((0.2, 0.3, 0.5), (0.3, 0.3, 0.4)),
+    "c": ((0.1, 0.8, 0.1), (0.1, 0.6, 0.3)),
+}
+
+
+@pytest.fixture
+def shapes(untrained, tmp_path):
+    """Two runs with three classes that answer alike but for source b, and a run of FRI and FRII with the same evaluation's name."""
+    for name, shift in (("one", 0.0), ("two", 0.2)):
+        rows = [(source, number, np.array(p[number])) for number in (0, 1) for source, p in CHANCES.items()]
+        p = np.array([values + ([shift, 0, -shift] if source == "b" else 0) for source, _, values in rows])
+        columns = {"source_id": [row[0] for row in rows], "label": [{"a": 0, "b": 0, "c": 1}[row[0]] for row in rows]}
+        columns |= {"confidence": ["confident"] * len(rows), "pass": [row[1] for row in rows]}
+        columns |= dict(zip([*SHAPES.columns("logit"), *SHAPES.columns()], [*np.log(p).T, *p.T], strict=True))
+        write_table(pa.table(columns, schema=predictions_schema(SHAPES)), Run(tmp_path / name).predictions_file("sky", "test"))
+        shutil.copy(Run(untrained("lenet", classes=SHAPES.names)).card_file, tmp_path / name / "card.json")
+    columns = {"source_id": ["a"], "label": [0], "confidence": ["confident"], "pass": [0], "logit_fri": [0.0], "logit_frii": [9.0]}
+    columns |= {"p_fri": [0.0], "p_frii": [1.0]}
+    write_table(pa.table(columns, schema=predictions_schema()), Run(tmp_path / "other").predictions_file("sky", "test"))
+    shutil.copy(Run(untrained("lenet")).card_file, tmp_path / "other" / "card.json")
+    return Runs([tmp_path])
+
+
+def test_three_classes(shapes):
+    a, b, c = tiles(shapes)
+    assert [(each["label"], each["says"], each["correct"]) for each in (a, b, c)] == [
+        ("Compact", "Compact", True),
+        ("Compact", "Ring", False),
+        ("Bent", "Bent", True),
+    ]
+    assert (a["p"], a["p_compact"], a["p_bent"], a["spread"]) == pytest.approx((0.7, 0.7, 0.2, 0.1))
+    assert b["disagreement"] == pytest.approx(np.std([0.45, 0.25]), abs=1e-9)
+    assert a["disagreement"] == c["disagreement"] == 0, "a run of other classes has no say"
+    assert shapes.listing()[0]["choices"]["sky-test"] == {
+        "labels": ["Compact", "Bent", "Ring"],
+        "sorts": {"p_compact": "Compact", "p_bent": "Bent", "p_ring": "Ring"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [({"classes": "Bent"}, "c"), ({"answer": "wrong"}, "b"), ({"sort": "p_bent"}, "abc"), ({"sort": "confidence"}, "bac")],
+)
+def test_three_classes_are_filtered_and_sorted(shapes, chosen, expected):
+    assert "".join(tile["source_id"] for tile in tiles(shapes, **chosen)) == expected
+
+
+@pytest.mark.parametrize("chosen", [{"classes": "FRI"}, {"sort": "p_frii"}])
+def test_classes_of_other_runs_are_refused(shapes, chosen):
+    with pytest.raises(RequestRefusal, match="ompact"):
+        tiles(shapes, **chosen)
+
+
+def test_classes_of_a_damaged_table_are_those_of_the_run(shapes, tmp_path):
+    file = Run(tmp_path / "one").predictions_file("sky", "test")
+    file.write_bytes(file.read_bytes()[:40])
+    assert shapes.labels("one", "sky-test").names == SHAPES.names
+    with pytest.raises(RunRefusal, match="Parquet"):
+        shapes.tiles("one", "sky-test")
 
 
 @pytest.mark.parametrize("chosen", [{"answer": "perhaps"}, {"classes": "spiral"}, {"sort": "beauty"}, {"sureness": "very"}])

@@ -5,21 +5,38 @@ from contextlib import suppress
 
 import pytest
 
-from equiradio.artefacts.shelf import packaged_names
+from equiradio.artefacts.shelf import team_names
 from equiradio.errors import ModelRefusal
 from equiradio.serve.networks import Networks, Turnstile, offered
 from equiradio.serve.refusals import Busy, NotOffered
 
 
-def test_packaged_networks_are_ensembles():
+def test_packaged_networks_are_teams():
     network = offered("attention")
-    assert "attention" in packaged_names()
-    assert len(network.open().members) == len(network.seeds) > 1
+    assert "attention" in team_names()
+    assert network.team is None, "opened when first asked"
+    assert len(network.open().members) == len(network.card.seeds) > 1
+    assert network.open() is network.team
     assert network.summary()["packaged"]
 
 
+def test_a_team_s_folder_and_a_run_are_offered_alike(untrained, shapes_team):
+    team, run = offered(str(shapes_team)).summary(), offered(str(untrained("lenet"))).summary()
+    assert (team["name"], team["model"], team["group"], team["seeds"]) == ("c4-attention-team", "c4-attention", "C4", [0, 1, 2])
+    assert (team["classes"], run["classes"]) == (["FRI", "FRII", "Compact", "Bent"], ["FRI", "FRII"])
+    assert (run["seeds"], team["packaged"], run["packaged"]) == ([0], False, False)
+
+
+def test_members_are_named_by_their_seed(shapes_team):
+    network = offered(str(shapes_team))
+    assert [network.seed_of(member) for member in ("", "0", "2")] == [None, 0, 2]
+    for unknown in ("3", "-1", "two", "../1"):
+        with pytest.raises(NotOffered, match="a seed of c4-attention-team: 0, 1, 2"):
+            network.seed_of(unknown)
+
+
 def test_names_that_are_not_there_are_refused(untrained):
-    with pytest.raises(ModelRefusal, match="neither packaged nor a run folder"):
+    with pytest.raises(ModelRefusal, match="neither a packaged team nor a folder"):
         offered("c4-atention")
     folder = str(untrained("lenet"))
     networks = Networks([offered(folder), offered(folder)])

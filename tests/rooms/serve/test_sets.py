@@ -2,11 +2,14 @@
 
 import os
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from equiradio.datasets.simulated import simulate
+from equiradio.labels import Labels
 from equiradio.serve.sets import DataSet, ImageFolder, Sets
 
 
@@ -45,3 +48,13 @@ def test_sets_of_one_name_are_told_apart_and_none_takes_the_name_of_another_kind
     assert sets.names() == ["sky", "sky (2)", "images (2)", "upload (2)", "images", "upload"]
     assert sets.get("images/a/src.png").name == "src.png"
     assert isinstance(sets.by_name["images"], ImageFolder)
+
+
+def test_sources_carry_the_names_of_their_classes(sky, monkeypatch):
+    data = DataSet("sky", str(sky), None)
+    first, second = data.listing()[:2]
+    assert (first["label"], second["label"]) == ("FRI", "FRII")
+    assert data.get(second["name"]).label == "FRII"
+    sources = replace(data.sources(), classes=Labels(("Compact", "Bent")), labels=np.r_[-1, data.sources().labels[1:]])
+    monkeypatch.setattr(DataSet, "sources", lambda self: sources)
+    assert [row["label"] for row in data.listing()[:2]] == ["unknown", "Bent"]

@@ -1,5 +1,5 @@
 // Colour maps as 17 evenly spaced colours each, interpolated to 256. Those to choose from are matplotlib's and grow in lightness, so they
-// read without hue. Evidence is blue for FRI and orange for FRII, through black, or, over an image, by its sign alone.
+// read without hue. Evidence is blue below 0 and orange above, through black, or, over an image, by its sign alone.
 
 const KNOTS = {
   gray: "000000101010202020303030404040505050606060707070808080909090a0a0a0b0b0b0c0c0c0d0d0d0e0e0e0f0f0f0ffffff",

@@ -1,4 +1,4 @@
-// What can be laid over the image: attention of each gate and their mean, and what each pixel adds to the log-odds of FRII.
+// What can be laid over the image: attention of each gate and their mean, and what each pixel adds to the log-odds of a class.
 
 import { bytes } from "./api.js";
 import { span } from "./panel.js";
@@ -33,8 +33,11 @@ export function evidenceLayer({ evidence }) {
   const painted = (colours) => ({ colours, stretch: "linear", low: -evidence.full, high: evidence.full });
   const over = () => ({ ...painted("sign"), fading: (share) => Math.abs(2 * share - 1) });
   const say = (value) => `evidence ${signed(value, 4)} of log-odds`;
-  const colours = ": blue for FRI, orange for FRII";
+  const colours = `: blue speaks ${evidence.below}, orange ${evidence.above}`;
   return [{ key: "evidence", words: "evidence", kind: "Evidence", colours, map, back, base: () => painted("evidence"), over, levels: () => [], say }];
 }
+
+/** A number with a true minus, and none before a zero. */
+export const plain = (value, digits) => (Number(value.toFixed(digits)) + 0).toFixed(digits).replace("-", "−");
 
 export const signed = (value, digits) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;

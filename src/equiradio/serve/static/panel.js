@@ -2,6 +2,7 @@
 
 import { contour } from "./contours.js";
 import { shades } from "./colours.js";
+import { furnish } from "./furniture.js";
 import { unturned } from "./sky.js";
 
 export const SIDE = 150;
@@ -66,7 +67,7 @@ export class Panel {
     for (const line of lines) this.trace(pen, line, sharp);
     if (marker) this.mark(pen, marker, sharp);
     if (this.cursor) this.cross(pen, this.cursor, sharp);
-    if (furniture) this.furnish(pen, furniture, side, sharp);
+    if (furniture) furnish(pen, furniture, (side / SIDE) * eye.zoom, side, sharp);
   }
 
   /** low, high: values that the colours span; within: only where a frame turned by this angle had pixels; fading: opacity by share of the span. */
@@ -132,80 +133,6 @@ export class Panel {
     }
     pen.stroke();
   }
-
-  furnish(pen, { scale, beam, beamAngle, angle, compass }, side, sharp) {
-    const unit = (side / SIDE) * eye.zoom;
-    const words = (text, x, y, align) => {
-      pen.font = `${11 * sharp}px system-ui, sans-serif`;
-      pen.textAlign = align;
-      pen.lineWidth = 3 * sharp;
-      pen.strokeStyle = "#000c";
-      pen.strokeText(text, x, y);
-      pen.fillStyle = "#fff";
-      pen.fillText(text, x, y);
-    };
-    pen.lineCap = "butt";
-    if (scale) {
-      const long = [120, 60, 30, 15, 10, 5, 2, 1].find((arcsec) => (arcsec / scale) * unit < side * 0.36) || 1;
-      const length = (long / scale) * unit;
-      const [x, y] = [side - 10 * sharp, side - 12 * sharp];
-      for (const [colour, width] of [["#000c", 5], ["#fff", 2]]) {
-        pen.strokeStyle = colour;
-        pen.lineWidth = width * sharp;
-        pen.beginPath();
-        pen.moveTo(x - length, y);
-        pen.lineTo(x, y);
-        pen.stroke();
-      }
-      words(long >= 60 ? `${long / 60}′` : `${long}″`, x - length / 2, y - 5 * sharp, "center");
-    }
-    if (beam && scale) {
-      const [major, minor] = beam.map((arcsec) => Math.max((arcsec / scale / 2) * unit, 1.5 * sharp));
-      pen.save();
-      pen.translate(12 * sharp + major, side - 12 * sharp - major);
-      pen.rotate((-(beamAngle || 0) * Math.PI) / 180 + (angle * Math.PI) / 180);
-      pen.beginPath();
-      pen.ellipse(0, 0, minor, major, 0, 0, 2 * Math.PI);
-      pen.fillStyle = "#fff9";
-      pen.strokeStyle = "#fff";
-      pen.lineWidth = sharp;
-      pen.fill();
-      pen.stroke();
-      pen.restore();
-    }
-    if (compass) {
-      const [x, y] = [28 * sharp, 30 * sharp];
-      for (const [letter, direction] of [["N", compass.north], ["E", compass.east]]) {
-        const [dx, dy] = [direction[0] * 16 * sharp, direction[1] * 16 * sharp];
-        for (const [colour, width] of [["#000c", 3.5], ["#fff", 1.5]]) {
-          pen.strokeStyle = colour;
-          pen.lineWidth = width * sharp;
-          pen.beginPath();
-          pen.moveTo(x, y);
-          pen.lineTo(x + dx, y + dy);
-          pen.stroke();
-        }
-        words(letter, x + dx * 1.45, y + dy * 1.45 + 4 * sharp, "center");
-      }
-    }
-  }
-}
-
-/** Directions of north and east on the screen (right, down) in an image turned by an angle, from a grid of unit vectors. */
-export function compassOf(grid, angle, position) {
-  if (!grid) return null;
-  const middle = (SIDE - 1) / 2;
-  const here = position(grid, middle, middle);
-  const slope = (down, across) => {
-    const from = unturned(middle, middle, angle);
-    const to = unturned(middle + down, middle + across, angle);
-    const [a, b] = [position(grid, from.row, from.column), position(grid, to.row, to.column)];
-    const east = ((((b.ra - a.ra + 540) % 360) - 180) * Math.cos((here.dec * Math.PI) / 180));
-    return { east, north: b.dec - a.dec };
-  };
-  const [up, right] = [slope(10, 0), slope(0, 10)];
-  const unit = (x, y) => [x / (Math.hypot(x, y) || 1), y / (Math.hypot(x, y) || 1)];
-  return { north: unit(right.north, -up.north), east: unit(right.east, -up.east) };
 }
 
 /** Least and largest of a plane. */

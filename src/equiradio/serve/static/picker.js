@@ -4,7 +4,6 @@ import { choice, element, get, labelled, offer, thousands } from "./api.js";
 import { state } from "./state.js";
 
 const PAGE = 200;
-const LABELS = { 0: "FRI", 1: "FRII", "-1": "hybrid" };
 
 export class Picker {
   constructor(open, upload, tell) {
@@ -71,7 +70,7 @@ export class Picker {
   draw() {
     const item = ({ key, name, label, split }) =>
       element("li", {}, element("button", { type: "button", title: name, "data-key": key, onclick: () => this.openSource(key) },
-        element("span", { class: "name" }, name), element("span", { class: "tag" }, [LABELS[label] || "", split].filter(Boolean).join(", "))));
+        element("span", { class: "name" }, name), element("span", { class: "tag" }, [label, split].filter(Boolean).join(", "))));
     this.list.replaceChildren(...this.sources.map(item));
     this.more.hidden = this.sources.length >= this.total;
     this.mark(state.source.key);

@@ -1,16 +1,18 @@
 // One model's row: the image with a layer (attention or evidence) over it, the layer in the turning frame and turned back, and the answer.
 
-import { bytes, element, percent, post } from "./api.js";
-import { attentionLayers, evidenceLayer, signed } from "./layers.js";
-import { compassOf, eye, lookAt, Panel, SIDE } from "./panel.js";
-import { position, unturned } from "./sky.js";
+import { choice, element, labelled, percent, post } from "./api.js";
+import { compassOf } from "./furniture.js";
+import { attentionLayers, evidenceLayer, plain, signed } from "./layers.js";
+import { eye, lookAt, Panel, SIDE } from "./panel.js";
+import { unturned } from "./sky.js";
 import { state } from "./state.js";
 
 const wish = state.source;
 
 export class Row {
-  constructor(name, view) {
-    Object.assign(this, { name, view, said: null, layers: [], gone: false });
+  /** place: "a" or "b"; model: as the server describes it. */
+  constructor(place, model, view) {
+    Object.assign(this, { place, model, name: model.name, view, explanation: null, layers: [], gone: false });
     this.panels = {};
     this.captions = {};
     const figure = (kind) => {
@@ -24,13 +26,35 @@ export class Row {
     this.answer = element("div", { class: "answer", "aria-live": "polite" });
     this.live = element("dl", { class: "live" });
     this.box = element(
-      "article", { class: "row", "data-model": name }, element("h2", {}, name),
+      "article", { class: "row", "data-model": this.name }, element("div", { class: "heading" }, element("h2", {}, this.name), this.choiceOfMember()),
       element(
         "div", { class: "panels" },
         figure("sky"), figure("turning"), figure("back"), element("div", { class: "words" }, this.answer, this.live), this.gates,
       ),
     );
     this.caption("Attention", "");
+  }
+
+  /** The team's mean or one of its members; none where there is but one network. */
+  choiceOfMember() {
+    const { seeds } = this.model;
+    if (seeds.length < 2) return null;
+    const pairs = [["", `mean of ${seeds.length} networks`], ...seeds.map((seed) => [String(seed), `seed ${seed} alone`])];
+    const name = `${this.place}_member`;
+    this.member = choice(pairs, { class: "member", onchange: () => this.view.set(name, this.member.value) });
+    return labelled("Maps of", this.member);
+  }
+
+  /** The member wished for: a seed, or nothing for all of them. */
+  wished() {
+    const seed = wish[`${this.place}_member`];
+    if (this.member) this.member.value = seed;
+    return this.member ? seed : "";
+  }
+
+  /** The model, and whose maps are shown where it has several networks. */
+  title() {
+    return this.member ? `${this.name}, ${this.member.selectedOptions[0].textContent}` : this.name;
   }
 
   /** What the panels show, in words. */
@@ -52,7 +76,7 @@ export class Row {
   }
 
   failed() {
-    if (!this.said) this.answer.replaceChildren(element("p", { class: "wait" }, "No answer. Choose the source again."));
+    if (!this.explanation) this.answer.replaceChildren(element("p", { class: "wait" }, "No answer. Choose the source again."));
   }
 
   async classify(key) {
@@ -60,49 +84,46 @@ export class Row {
     await new Promise((resolve) => setTimeout(resolve, 250)); // whoever leafs through sources has gone by then
     if (this.gone) return;
     try {
-      const said = await post("classify", { source: key, model: this.name }, this.controller.signal);
-      if (!this.gone) this.judge(said);
+      const answer = await post("classify", { source: key, model: this.name }, this.controller.signal);
+      if (!this.gone) this.judge(answer);
     } catch (error) {
       if (error.name === "AbortError" || this.gone) return;
       this.answer.replaceChildren(element("p", { class: "wait" }, error.message));
     }
   }
 
-  judge(said) {
-    const share = { FRI: [said.p_fri, 1 - said.p_frii_high, 1 - said.p_frii_low], FRII: [said.p_frii, said.p_frii_low, said.p_frii_high] };
-    const bars = Object.entries(share).map(([label, [p, low, high]]) => {
-      const fill = element("span", { class: "fill" });
-      const range = element("span", { class: "range" });
-      fill.style.width = `${100 * p}%`;
-      range.style.left = `${100 * low}%`;
-      range.style.width = `${Math.max(100 * (high - low), 0.5)}%`;
-      return element(
-        "div", { class: "chance" }, element("span", { class: "label" }, label), element("span", { class: "track" }, fill, range),
-        element("span", { class: "share" }, percent(p)), element("span", { class: "ends" }, `${percent(low)} to ${percent(high)}`),
-      );
-    });
-    const flags = Object.values(said.flags).map((meaning) => element("li", {}, meaning));
-    const spoken = said.members > 1 ? `${said.members} networks, ${said.answers} answers` : `1 network, ${said.answers} answers`;
+  /** The class answered, and a bar for each class. */
+  judge(answer) {
+    const chances = Object.entries(answer.probabilities);
+    const longest = Math.max(...chances.map(([name]) => name.length));
+    this.answer.style.setProperty("--label", `${Math.min(Math.max(longest + 2, 5), 18)}ch`);
+    const flags = Object.values(answer.flags).map((meaning) => element("li", {}, meaning));
+    const networks = answer.members > 1 ? `${answer.members} networks, ${answer.answers} answers` : `1 network, ${answer.answers} answers`;
+    const verdict = { class: `verdict ${answer.uncertain ? "unsure" : ""}`, "data-label": answer.label };
     this.answer.replaceChildren(
-      element("p", { class: `verdict ${said.uncertain ? "unsure" : ""}`, "data-label": said.label }, said.uncertain ? `${said.label}?` : said.label),
-      ...bars, element("p", { class: "spoken" }, said.in_words), element("p", { class: "note" }, `Spread (5 to 95 %) of ${spoken}; probabilities ${said.calibrated ? "calibrated" : "not calibrated"}`),
+      element("p", verdict, answer.uncertain ? `${answer.label}?` : answer.label), ...chances.map(([name, chance]) => bar(name, chance)),
+      element("p", { class: "spoken" }, answer.in_words),
+      element("p", { class: "note" }, `Spread (5 to 95 %) of ${networks}; probabilities ${answer.calibrated ? "calibrated" : "not calibrated"}`),
       flags.length ? element("ul", { class: "flags" }, ...flags) : "",
     );
   }
 
-  take(said) {
-    this.said = said;
-    this.layers = [...attentionLayers(said), ...evidenceLayer(said)];
+  take(explanation) {
+    const { toward, p, p_unturned: still, drift, drift_of_resampling: resampling, member_agreement: agreement, evidence } = explanation;
+    this.explanation = explanation;
+    this.layers = [...attentionLayers(explanation), ...evidenceLayer(explanation)];
     const pair = (word, value, kind = "") => [element("dt", {}, word), element("dd", { class: kind }, value)];
     this.live.replaceChildren(
-      ...pair("FRII at this angle", `${percent(said.p_frii, 1)}, unturned ${percent(said.p_frii_unturned, 1)}`),
-      ...(said.drift === null
+      ...pair(`${toward} at this angle`, `${percent(p, 1)}, unturned ${percent(still, 1)}`),
+      ...(drift === null
         ? pair("Attention", "none: this network has no gates")
-        : pair("Drift of attention", `${percent(said.drift, 1)} (resampling alone ${percent(said.drift_of_resampling, 1)})`, "drift")),
-      ...(said.evidence ? pair("Log-odds of FRII at this angle", inParts(said.evidence), "evidence") : []),
+        : pair("Drift of attention", `${percent(drift, 1)} (resampling alone ${percent(resampling, 1)})`, "drift")),
+      ...(agreement === null ? [] : pair("Agreement of the networks' maps", `${plain(agreement, 2)} (mean correlation)`, "agreement")),
+      ...(evidence ? pair(`Log-odds of ${toward} at this angle`, inParts(evidence), "evidence") : []),
     );
-    this.box.dataset.drift = said.drift ?? "";
+    this.box.dataset.drift = drift ?? "";
     if (this.layers.length > 1 && this.gates.children.length !== this.layers.length) {
+      this.gates.replaceChildren();
       this.thumbs = this.layers.map(({ key, words }) => {
         const canvas = element("canvas", { class: "thumb", "aria-hidden": "true" });
         const button = element("button", { type: "button", class: "gate", onclick: () => this.view.choose(key) }, canvas, element("span", {}, words));
@@ -123,7 +144,7 @@ export class Row {
     const scene = { base: { plane: shown.plane, colours: wish.image, stretch: wish.stretch } };
     scene.furniture = {
       scale: source.arcsec_per_pixel, beam: source.beam_arcsec, beamAngle: source.beam_pa_deg, angle: shown.rotation,
-      compass: compassOf(source.sky, shown.rotation, position),
+      compass: compassOf(source.sky, shown.rotation),
     };
     if (layer && wish.over === "1") {
       scene.over = { ...layer.over(wish), plane: layer.map, opacity: Number(wish.opacity) };
@@ -203,6 +224,19 @@ export class Row {
       this.view.zoomed();
     }, { passive: false });
   }
+}
+
+/** Probability of a class with its spread. */
+function bar(name, { p, low, high }) {
+  const fill = element("span", { class: "fill" });
+  const range = element("span", { class: "range" });
+  fill.style.width = `${100 * p}%`;
+  range.style.left = `${100 * low}%`;
+  range.style.width = `${Math.max(100 * (high - low), 0.5)}%`;
+  return element(
+    "div", { class: "chance" }, element("span", { class: "label", title: name }, name), element("span", { class: "track" }, fill, range),
+    element("span", { class: "share" }, percent(p)), element("span", { class: "ends" }, `${percent(low)} to ${percent(high)}`),
+  );
 }
 
 /** +0.42: pixels +1.30, heads and padding −0.88 */

@@ -4,6 +4,8 @@ import { choice, element, get, labelled, offer, percent, query, thousands } from
 import { state, write } from "./state.js";
 
 const wish = state.run;
+const SORTS = [["name", "name"], ["confidence", "the model's confidence"], ["disagreement", "disagreement of models"], ["spread", "spread over poses"]];
+const all = (...words) => [["", "all"], ...words.map((word) => [word, word])];
 
 export class RunView {
   constructor(root, tell, open) {
@@ -12,14 +14,13 @@ export class RunView {
       made.addEventListener("change", () => this.set(name, made.type === "checkbox" ? (made.checked ? "true" : "") : made.value));
       return made;
     };
-    const all = (...words) => [["", "all"], ...words.map((word) => [word, word])];
     this.controls = {
       run: control("run", choice([], { id: "run-name" })),
       evaluation: control("evaluation", choice([], { id: "evaluation" })),
-      label: control("label", choice(all("FRI", "FRII", "hybrid"), { id: "label" })),
+      label: control("label", choice([], { id: "label" })),
       answer: control("answer", choice(all("correct", "wrong"), { id: "answer" })),
       sureness: control("sureness", choice(all("confident", "uncertain"), { id: "sureness" })),
-      sort: control("sort", choice([["name", "name"], ["p_frii", "probability of FRII"], ["confidence", "the model's confidence"], ["disagreement", "disagreement of models"], ["spread", "spread over poses"]], { id: "sort" })),
+      sort: control("sort", choice([], { id: "sort" })),
       descending: control("descending", element("input", { type: "checkbox", id: "descending" })),
     };
     const c = this.controls;
@@ -53,6 +54,7 @@ export class RunView {
     wish.run = run.name;
     if (!run.evaluations.includes(wish.evaluation)) wish.evaluation = run.evaluations[0];
     offer(this.controls.evaluation, run.evaluations.map((name) => [name, name]));
+    this.offerClasses(run.choices[wish.evaluation]);
     for (const [name, made] of Object.entries(this.controls)) {
       if (made.type === "checkbox") made.checked = wish[name] === "true";
       else made.value = wish[name];
@@ -72,6 +74,16 @@ export class RunView {
     this.drawFigures();
   }
 
+  /** Filters and orders by the classes of an evaluation; a wish that goes by others is dropped. */
+  offerClasses({ labels, sorts }) {
+    const [first, ...others] = SORTS;
+    const orders = [first, ...Object.entries(sorts).map(([column, name]) => [column, `probability of ${name}`]), ...others];
+    offer(this.controls.label, all(...labels));
+    offer(this.controls.sort, orders);
+    if (!labels.includes(wish.label)) wish.label = "";
+    if (!orders.some(([sort]) => sort === wish.sort)) wish.sort = "name";
+  }
+
   drawFigures() {
     const run = this.runs.find(({ name }) => name === wish.run);
     if (!this.figures.open || !run || this.figuresOf === run.name) return;
@@ -85,12 +97,12 @@ export class RunView {
     this.count.textContent = tiles.length ? `${thousands(tiles.length)} of ${thousands(total)} sources, ${wrong} of them wrong` : `None of ${thousands(total)} sources passes the filters.`;
     const picture = (parameters, alt) => element("img", { src: `/api/picture.png?${query(parameters)}`, alt, width: 100, height: 100, loading: "lazy", onerror: (event) => event.target.classList.add("absent") });
     const tile = (each) => {
-      const said = `${each.says} ${percent(Math.max(each.p_frii, 1 - each.p_frii))}`;
+      const answer = `${each.says} ${percent(each.p)}`;
       const truth = `catalogue ${each.label}${each.confidence === "uncertain" ? ", unsure" : ""}`;
       const button = element(
         "button", { type: "button", title: each.source_id, class: each.correct === false ? "wrong" : "", "data-id": each.source_id, disabled: !set, onclick: () => this.open(`${set}/${each.source_id}`, this.modelOf(run)) },
         element("span", { class: "pair" }, set ? picture({ source: `${set}/${each.source_id}` }, "") : "", picture({ run, source_id: each.source_id }, "")),
-        element("span", { class: "said" }, said, each.correct === false ? element("b", {}, "wrong") : ""),
+        element("span", { class: "said" }, answer, each.correct === false ? element("b", {}, "wrong") : ""),
         element("span", { class: "truth" }, element("span", {}, truth), each.disagreement === null ? "" : element("span", {}, `models differ by ±${percent(each.disagreement)}`)),
         element("span", { class: "name" }, each.source_id),
       );

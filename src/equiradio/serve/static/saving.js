@@ -13,7 +13,7 @@ export function save(address, name) {
 
 /** Whether there is something to take away; else it is said. */
 function ready(view) {
-  const there = view.rows.length > 0 && view.shown !== null;
+  const there = view.shown !== null && view.rows.length > 0 && view.rows.every((row) => row.explanation);
   if (!there) view.tell("The map is not there yet. Try again when it is.");
   return there;
 }
@@ -34,9 +34,9 @@ export function savePicture(view) {
   pen.fillText(`${view.source.name}, turned by ${view.shown.rotation}°`, GAP, LINE, sheet.width - 2 * GAP);
   rows.forEach((canvases, k) => {
     const top = 2 * LINE + k * (side + LINE + GAP);
-    const said = view.rows[k].box.querySelector(".spoken")?.textContent || "";
+    const answer = view.rows[k].box.querySelector(".spoken")?.textContent || "";
     const shown = Object.values(view.rows[k].captions).map((caption) => caption.textContent).join("; ");
-    pen.fillText(`${view.rows[k].name}: ${shown}. ${said}`, GAP, top, sheet.width - 2 * GAP);
+    pen.fillText(`${view.rows[k].title()}: ${shown}. ${answer}`, GAP, top, sheet.width - 2 * GAP);
     canvases.forEach((canvas, place) => pen.drawImage(canvas, GAP + place * (side + GAP), top + 8));
   });
   const turned = view.shown.rotation;
@@ -48,7 +48,7 @@ export function savePicture(view) {
 }
 
 /** What is on the screen, which a wish that is still being answered is not. */
-const question = ({ source, rows, shown }) => query({ source: source.key, model: rows[0].name, rotation_deg: shown.rotation });
+const question = ({ source, rows, shown }) => query({ source: source.key, model: rows[0].name, member: rows[0].explanation.member, rotation_deg: shown.rotation });
 
 export function saveFits(view) {
   if (ready(view)) save(`/api/map.fits?${question(view)}`, "");

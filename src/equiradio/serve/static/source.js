@@ -1,14 +1,13 @@
 // The source view: a source, its class, and attention that turns with it.
 
-import { bytes, choice, element, get, labelled, offer, post } from "./api.js";
-import { NAMES, STRETCHES } from "./colours.js";
-import { Picker } from "./picker.js";
+import { bytes, get, offer, post } from "./api.js";
+import { build } from "./controls.js";
 import { eye, lookAt, SIDE } from "./panel.js";
+import { readout } from "./readout.js";
 import { Row } from "./row.js";
-import { saveFits, savePicture, sendMap } from "./saving.js";
-import { position, sexagesimal, unturned } from "./sky.js";
+import { position, sexagesimal } from "./sky.js";
 import { address, state, write } from "./state.js";
-import { Latest } from "./turning.js";
+import { Latest, wrapped } from "./turning.js";
 
 const wish = state.source;
 
@@ -16,63 +15,7 @@ export class SourceView {
   constructor(root, tell) {
     Object.assign(this, { root, tell, source: null, rows: [], shown: null, spin: null, asked: 0 });
     this.latest = new Latest((ask) => this.explain(ask), (answer, ask) => this.arrived(answer, ask), (error) => this.failed(error));
-    this.build();
-  }
-
-  build() {
-    this.picker = new Picker((key) => this.open(key), (file) => this.upload(file), this.tell);
-    this.title = element("h1", { id: "source-title" }, "No source yet");
-    this.about = element("p", { class: "about" }, "Drop a FITS cutout, or pick a source from the list.");
-    this.slider = element("input", { type: "range", min: 0, max: 360, step: 1, id: "rotation", oninput: () => this.turn(Number(this.slider.value)) });
-    this.angle = element("output", { for: "rotation", class: "angle" }, "0°");
-    this.play = element("button", { type: "button", id: "play", onclick: () => this.toggleSpin(), "aria-pressed": "false" }, "Turn");
-    this.pace = element("p", { class: "pace", id: "pace" }, "");
-    this.rowsBox = element("div", { class: "rows" });
-    this.readout = element("p", { class: "readout", id: "readout" }, "Point at the image for position and value.");
-    const control = (name, made) => {
-      made.value = wish[name];
-      made.addEventListener("input", () => this.set(name, made.type === "checkbox" ? (made.checked ? "1" : "0") : made.value));
-      return made;
-    };
-    this.models = ["a", "b"].map((name) => control(name, element("select", { id: `model-${name}` })));
-    this.map = control("map", choice([["0", "mean of the gates"]], { id: "map" }));
-    const maps = Object.entries(NAMES);
-    this.controls = {
-      stretch: control("stretch", choice(Object.keys(STRETCHES).map((name) => [name, name]), { id: "stretch" })),
-      image: control("image", choice(maps, { id: "image-colours" })),
-      colours: control("colours", choice(maps.filter(([name]) => name !== "gray"), { id: "map-colours" })),
-      range: control("range", choice([["own", "its own"], ["unit", "0 to 1"]], { id: "range" })),
-      over: control("over", element("input", { type: "checkbox", id: "over" })),
-      opacity: control("opacity", element("input", { type: "range", min: 0, max: 1, step: 0.05, id: "opacity" })),
-      contours: control("contours", choice([["0", "none"], ["1", "1 level"], ["3", "3 levels"], ["5", "5 levels"], ["9", "9 levels"]], { id: "contours" })),
-    };
-    const { stretch, image, colours, range, over, opacity, contours } = this.controls;
-    const display = element(
-      "details", { class: "display", open: window.innerWidth > 700 }, element("summary", {}, "Display"),
-      element(
-        "div", { class: "fields" },
-        labelled("Map", this.map), labelled("Map colours", colours), labelled("Map range", range), labelled("Image colours", image), labelled("Stretch", stretch),
-        labelled("Contours", contours), labelled("Overlay", over, "check"), labelled("Opacity", opacity),
-      ),
-    );
-    const saving = element(
-      "div", { class: "saving" },
-      element("button", { type: "button", id: "save-png", onclick: () => savePicture(this) }, "PNG"),
-      element("button", { type: "button", id: "save-fits", onclick: () => saveFits(this) }, "FITS map"),
-      element("button", { type: "button", id: "copy-link", onclick: () => this.copyLink() }, "Copy link"),
-      element("button", { type: "button", id: "samp-map", onclick: () => sendMap(this) }, "Send by SAMP"),
-    );
-    const turning = element(
-      "div", { class: "turning" },
-      element("label", { for: "rotation" }, "Rotation"), this.slider, this.angle, this.play,
-      element("button", { type: "button", onclick: () => this.turn(0) }, "0°"), element("button", { type: "button", onclick: () => this.turn(wish.rotation % 360 + 90) }, "+90°"),
-    );
-    this.work = element(
-      "div", { class: "work", hidden: true },
-      element("div", { class: "steering" }, element("div", { class: "fields models" }, labelled("Model", this.models[0]), labelled("Beside it", this.models[1])), turning), this.pace, this.rowsBox, this.readout, display, saving,
-    );
-    this.empty = element("p", { class: "empty" }, "Nothing is shown yet. A source from the list will do.");
-    this.root.append(this.picker.box, element("div", { class: "stage" }, this.title, this.about, this.empty, this.work));
+    build(this, wish);
   }
 
   /** Models and sets, once. */
@@ -84,10 +27,16 @@ export class SourceView {
     this.picker.start(sets);
   }
 
+  /** The model wished for in a row, as the server describes it. */
+  modelOf(place) {
+    return this.known.find(({ name }) => name === wish[place]);
+  }
+
   /** Show what the state asks for. */
   async show() {
-    if (!this.known.some(({ name }) => name === wish.a)) wish.a = this.known[0]?.name || "";
-    if (!this.known.some(({ name }) => name === wish.b)) wish.b = "";
+    if (!this.modelOf("a")) wish.a = this.known[0]?.name || "";
+    if (!this.modelOf("b")) wish.b = "";
+    for (const place of ["a", "b"]) if (!this.modelOf(place)?.seeds.map(String).includes(wish[`${place}_member`])) wish[`${place}_member`] = "";
     this.models[0].value = wish.a;
     this.models[1].value = wish.b;
     for (const [name, made] of Object.entries(this.controls)) {
@@ -96,9 +45,10 @@ export class SourceView {
     }
     if (!wish.key) this.picker.open(wish.set || this.picker.first());
     else if (this.source?.key !== wish.key) await this.open(wish.key, Number(wish.rotation));
-    else if (this.rows.map(({ name }) => name).join() !== [wish.a, wish.b].filter(Boolean).join()) this.arrange();
+    else if (this.rows.map(({ name }) => name).join("\n") !== [wish.a, wish.b].filter(Boolean).join("\n")) this.arrange();
     else {
-      if (this.shown && this.shown.rotation !== Number(wish.rotation)) this.turn(Number(wish.rotation));
+      const members = this.rows.map((row) => row.wished()).join();
+      if (this.shown && (this.shown.rotation !== Number(wish.rotation) || this.shown.members !== members)) this.turn(Number(wish.rotation));
       this.draw();
     }
   }
@@ -160,11 +110,11 @@ export class SourceView {
 
   /** Rows for the models chosen, and everything asked anew. */
   arrange() {
-    const names = [wish.a, wish.b].filter(Boolean);
     for (const row of this.rows) row.stop();
-    this.rows = names.map((name) => new Row(name, this));
+    this.rows = ["a", "b"].filter((place) => wish[place]).map((place) => new Row(place, this.modelOf(place), this));
     this.rowsBox.replaceChildren(...this.rows.map((row) => row.box));
     this.rows.forEach((row) => row.waiting());
+    this.pace.textContent = "Asking the network; its first answer waits until it is opened.";
     Object.assign(this.latest, { times: [], warm: false });
     this.turn(Number(wish.rotation));
     for (const row of this.rows) row.classify(this.source.key);
@@ -172,30 +122,31 @@ export class SourceView {
 
   set(name, value) {
     wish[name] = value;
+    if (name === "a" || name === "b") wish[`${name}_member`] = "";
     write();
     if ((name === "a" || name === "b") && this.source) this.arrange();
+    else if (name.endsWith("_member")) this.turn(Number(wish.rotation));
     else this.draw();
   }
 
   turn(angle) {
-    const turned = ((angle % 360) + 360) % 360;
-    const rotation = angle === 360 ? 360 : Math.round(turned * 10) / 10;
+    const rotation = wrapped(angle);
     wish.rotation = String(rotation);
     this.slider.value = rotation;
     this.angle.textContent = `${Math.round(rotation)}°`;
     write();
-    if (this.source) this.latest.want({ key: this.source.key, models: this.rows.map((row) => row.name), rotation });
+    if (this.source) this.latest.want({ key: this.source.key, rows: this.rows, members: this.rows.map((row) => row.wished()), rotation });
   }
 
-  explain({ key, models, rotation }) {
-    return post("explain", { source: key, model: models, rotation_deg: rotation });
+  explain({ key, rows, members, rotation }) {
+    return post("explain", { source: key, model: rows.map((row) => row.name), member: members, rotation_deg: rotation });
   }
 
   arrived(answer, ask) {
-    if (ask.key !== this.source?.key) return;
-    this.shown = { rotation: ask.rotation, plane: bytes(answer.pixels) };
-    for (const said of answer.answers) this.rows.find((row) => row.name === said.model)?.take(said);
-    this.offerMaps(Math.max(...answer.answers.map((said) => said.gates), 0), answer.answers.some((said) => said.evidence));
+    if (ask.key !== this.source?.key || ask.rows !== this.rows) return;
+    this.shown = { rotation: ask.rotation, members: ask.members.join(), plane: bytes(answer.pixels) };
+    answer.answers.forEach((explanation, k) => this.rows[k].take(explanation));
+    this.offerMaps(Math.max(...answer.answers.map(({ gates }) => gates), 0), answer.answers.some(({ evidence }) => evidence));
     const median = this.latest.median();
     const pace = median === null ? "" : ` ${Math.round(median)} ms a frame (median).`;
     this.pace.textContent = `Shown at ${Math.round(ask.rotation)}°, clockwise on the screen.${pace}`;
@@ -248,18 +199,7 @@ export class SourceView {
   point(at, turned, say) {
     const rotation = this.shown?.rotation || 0;
     for (const row of this.rows) row.point(at, turned, rotation);
-    if (!at || at.row < -0.5 || at.column < -0.5 || at.row > SIDE - 0.5 || at.column > SIDE - 0.5) {
-      this.readout.textContent = "Point at the image for position and value.";
-      return;
-    }
-    const sky = turned ? unturned(at.row, at.column, rotation) : at;
-    const where = position(this.source.sky, sky.row, sky.column);
-    const index = Math.round(sky.row) * SIDE + Math.round(sky.column);
-    const inside = Math.round(sky.row) >= 0 && Math.round(sky.row) < SIDE && Math.round(sky.column) >= 0 && Math.round(sky.column) < SIDE;
-    const value = !inside ? "outside" : this.source.numbers ? `${this.source.numbers[index].toPrecision(4)} ${this.source.unit}` : `${this.source.plane[index]} of 255`;
-    const layer = say ? ` · ${say(Math.round(at.row) * SIDE + Math.round(at.column))}` : "";
-    const words = where ? `${sexagesimal(where)} (${where.ra.toFixed(5)}° ${where.dec.toFixed(5)}°)` : "no position known";
-    this.readout.textContent = `row ${Math.round(sky.row)}, column ${Math.round(sky.column)} · ${words} · ${value}${layer}`;
+    this.readout.textContent = this.source ? readout(this.source, at, turned, rotation, say) : "";
   }
 
   zoomed() {

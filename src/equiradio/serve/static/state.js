@@ -3,9 +3,9 @@
 import { query } from "./api.js";
 
 export const DEFAULTS = {
-  source: { set: "", key: "", a: "", b: "", rotation: "0", map: "0", image: "gray", colours: "viridis", stretch: "sqrt", range: "own", over: "1", opacity: "0.6", contours: "3" },
+  source: { set: "", key: "", a: "", b: "", a_member: "", b_member: "", rotation: "0", map: "0", image: "gray", colours: "viridis", stretch: "sqrt", range: "own", over: "1", opacity: "0.6", contours: "3" },
   run: { run: "", evaluation: "", label: "", answer: "", sureness: "", sort: "name", descending: "" },
-  table: { table: "", where: [], sort: "", descending: "", offset: "0", limit: "50", column: "p_frii" },
+  table: { table: "", where: [], sort: "", descending: "", offset: "0", limit: "50", column: "" },
 };
 
 export const state = { view: "source", source: { ...DEFAULTS.source }, run: { ...DEFAULTS.run }, table: { ...DEFAULTS.table, where: [] } };

@@ -78,11 +78,11 @@ export class TableView {
       const pairs = page.columns.map(({ name }) => [name, name]);
       offer(this.column, pairs);
       offer(this.shown, pairs);
-      const usual = pairs.find(([name]) => name === "p_frii");
-      if (usual) this.column.value = "p_frii";
-      if (!page.columns.some(({ name }) => name === wish.column)) wish.column = (page.columns.find(({ kind }) => kind === "number") || page.columns[0])?.name || "";
+      const usual = usualColumn(page.columns);
+      if (usual.startsWith("p_")) this.column.value = usual;
       this.offerTests();
     }
+    if (!page.columns.some(({ name }) => name === wish.column)) wish.column = usualColumn(page.columns);
     this.shown.value = wish.column;
     this.drawChips();
     const [first, last] = [page.selected ? page.offset + 1 : 0, Math.min(page.offset + page.rows.length, page.selected)];
@@ -159,6 +159,14 @@ export class TableView {
     this.step(by);
     return true;
   }
+}
+
+/** The column that is counted first: the first probability with a spread, else the last probability, else the first number. */
+function usualColumn(columns) {
+  const names = columns.map(({ name }) => name);
+  const chances = names.filter((name) => name.startsWith("p_"));
+  const spread = chances.find((name) => chances.includes(`${name}_low`));
+  return spread ?? chances.at(-1) ?? (columns.find(({ kind }) => kind === "number") || columns[0])?.name ?? "";
 }
 
 function written(value, { name, kind }) {

@@ -1,4 +1,9 @@
-// One question in flight; while it is, only the latest wish is kept.
+// Angles of turning, and one question in flight; while it is, only the latest wish is kept.
+
+/** An angle as 0 to 360 degrees in tenths; a whole turn stays 360, so that the slider reaches its end. */
+export function wrapped(angle) {
+  return angle === 360 ? 360 : (Math.round((((angle % 360) + 360) % 360) * 10) / 10) % 360;
+}
 
 export class Latest {
   /** @param ask wish -> promise of an answer. @param tell called with (answer, wish). @param fail called with (error, wish). */
