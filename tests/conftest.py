@@ -11,8 +11,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported: two test processes share two cores
 
-from equiradio.folders import data_folder
 from equiradio.datasets.mirabest import find_mirabest
+from equiradio.folders import data_folder
 from equiradio.settings import Settings, change, preset
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair

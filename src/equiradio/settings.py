@@ -34,9 +34,14 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """What it is trained on. ``mask``: circle = the inscribed circle; published = what the paper's code did for the model at hand."""
+    """What it is trained on.
+
+    ``classes``: those of the data set that are told apart, in this order; all of them where none is named. ``mask``: circle = the
+    inscribed circle; published = what the paper's code did for the model at hand.
+    """
 
     name: str = _setting("mirabest")
+    classes: tuple[str, ...] = _setting(())
     mask: str = _setting("none", choices=("none", "circle", "published"))
     pixel_mean: float = _setting(0.0031)
     pixel_std: float = _setting(0.0350, low=1e-6)
@@ -111,7 +116,7 @@ def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
         value = float(value) if abs(value) < 1e300 else math.inf
     if wanted is tuple and isinstance(value, list):
         value = tuple(value)
-    if type(value) is not wanted:
+    if type(value) is not wanted or (wanted is tuple and not all(isinstance(item, str) for item in value)):
         kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of text"}
         raise SettingRefusal(where, f"{key} is {json.dumps(value, default=str)}", kinds[wanted], "Correct the value.")
     if isinstance(value, float) and not math.isfinite(value):

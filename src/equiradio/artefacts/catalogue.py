@@ -20,7 +20,7 @@ def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str)
 
 
 def spread_columns(labels: Labels) -> list[tuple[int, str, str]]:
-    """Classes whose model spread has columns: place, name of the low one, name of the high one. Of two classes the second says everything."""
+    """Classes whose model spread has columns: place, low column, high column. Of two classes the second says everything."""
     columns = labels.columns()
     places = [1] if labels.binary else range(len(labels))
     return [(place, f"{columns[place]}_low", f"{columns[place]}_high") for place in places]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from equiradio.datasets.registry import DATASETS, chosen_split, open_data
+from equiradio.datasets.registry import chosen_split, data_sets, open_data
 from equiradio.errors import DataRefusal
 
 
@@ -17,14 +17,14 @@ def refused(call, *arguments):
 
 def test_an_unknown_name_is_refused_with_the_nearest(tmp_path):
     assert refused(open_data, "mirabset") == (
-        f"data: 'mirabset' is not a data set nor a folder; expected {', '.join(DATASETS)}. Did you mean mirabest?"
+        f"data: 'mirabset' is not a data set nor a folder; expected {', '.join(data_sets())}. Did you mean mirabest?"
     )
     assert "mirabest-of" in refused(open_data, "mirabest-of")
     (tmp_path / "file").write_text("")
     assert "is not a data set nor a folder" in refused(open_data, str(tmp_path / "file"))
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name.startswith("mirabest")])
+@pytest.mark.parametrize("name", [name for name in data_sets() if name.startswith("mirabest")])
 def test_an_absent_mirabest_is_refused_with_both_ways_out(name, tmp_path, monkeypatch):
     monkeypatch.setattr("pooch.retrieve", _offline)
     line = refused(open_data, name, tmp_path)

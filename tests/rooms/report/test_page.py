@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from equiradio.report.page import Page
-from equiradio.report.table import COLUMNS, metrics_rows
+from equiradio.report.table import metrics_columns, metrics_rows
 
 HOSTILE = "<script>alert(\"x\")</script> & 'quotes'"
 
@@ -62,7 +62,8 @@ def test_rows_are_formatted():
     rows = metrics_rows(metrics(uncertain=a_block(sources=49)))
     assert [row[:2] for row in rows] == [["pooled passes", "153"], ["per source", "153"], ["plain image", "153"], ["Uncertain", "49"]]
     assert rows[0][2:] == ["83.7 [77.0, 89.4]", "0.900 [0.850, 0.951]", "0.800", "0.900", "0.800", "0.900", "0.800", "0.900"]
-    assert all(len(row) == len(COLUMNS) for row in rows)
+    assert metrics_columns(metrics())[2:5] == ("accuracy, %", "AUC", "F1 FRI")
+    assert all(len(row) == len(metrics_columns(metrics())) == 10 for row in rows)
 
 
 @pytest.mark.parametrize(("auc", "interval", "text"), [(None, None, "-"), (0.5, None, "0.500")])

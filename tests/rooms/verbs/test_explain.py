@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from equiradio.cli.main import main
-from equiradio.datasets.simulated import load_simulated, simulate
+from equiradio.datasets.simulated import load, simulate
 from equiradio.datasets.simulated_shapes import Part
 from equiradio.errors import RunRefusal
 from equiradio.explain.case import Plan, evenly, plain, truth_masks
@@ -153,7 +153,7 @@ def test_a_sample_is_even_and_siblings_are_other_seeds(tmp_path):
 
 
 def test_truth_is_made_again_from_names():
-    sources, made = load_simulated(4), simulate(4, 0)
+    sources, made = load(4), simulate(4, 0)
     assert np.array_equal(truth_masks(sources), made.masks)
     assert (made.masks & Part.LOBE).any()
     changed = sources.choose(np.array([1, 0]))
