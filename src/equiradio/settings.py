@@ -116,7 +116,7 @@ def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
         value = float(value) if abs(value) < 1e300 else math.inf
     if wanted is tuple and isinstance(value, list):
         value = tuple(value)
-    if type(value) is not wanted or (wanted is tuple and not all(isinstance(item, str) for item in value)):
+    if type(value) is not wanted:
         kinds = {str: "text", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list of text"}
         raise SettingRefusal(where, f"{key} is {json.dumps(value, default=str)}", kinds[wanted], "Correct the value.")
     if isinstance(value, float) and not math.isfinite(value):
@@ -124,6 +124,8 @@ def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
     choices, low, high = (spec.metadata[name] for name in ("choices", "low", "high"))
     items: Any = value if wanted is tuple else [value]
     for item in items:
+        if wanted is tuple and not choices and not isinstance(item, str):
+            raise SettingRefusal(where, f"{key} holds {json.dumps(item, default=str)}", "a list of text", "Correct the value.")
         if choices and item not in choices:
             words = [str(choice) for choice in choices]
             raise SettingRefusal(

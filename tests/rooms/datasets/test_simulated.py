@@ -215,8 +215,8 @@ def test_a_damaged_description_is_refused(folder, content):
     [
         (",split,", ",part,", "cannot be understood"),
         ("simulated-5-00000,0,", "simulated-5-00000,zero,", "cannot be understood"),
-        ("simulated-5-00000,0,", "simulated-5-00000,7,", "labels holds 7 (1 of 12 rows); expected one of 0, 1"),
-        (",validation,", ",exam,", "split holds exam (2 of 12 rows); expected one of train, validation, test"),
+        ("simulated-5-00000,0,", "simulated-5-00000,7,", "labels holds 7 \\(1 of 12 rows\\); expected one of 0, 1"),
+        (",validation,", ",exam,", "split holds exam \\(2 of 12 rows\\); expected one of train, validation, test"),
         (",validation,confident", "", "a row is cut short"),
     ],
 )
