@@ -15,7 +15,7 @@ def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the 
     """
     from equiradio.cli.progress import bars, print_table
     from equiradio.cli.train import epoch_line
-    from equiradio.report.table import metrics_columns, metrics_rows
+    from equiradio.report.table import metrics_tables
     from equiradio.verbs.demo import demo as run_demo
     from equiradio.verbs.demo import demo_settings
 
@@ -25,7 +25,8 @@ def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the 
             page, metrics = run_demo(out, device=device, on_epoch=lambda row: typer.echo(epoch_line(row, epochs), err=True), step=step)
         except KeyboardInterrupt:
             raise Interrupted(f"Interrupted. Finished epochs are kept in {out}; run the same command to go on.") from None
-    print_table(metrics_columns(metrics), metrics_rows(metrics), "simulated, test, 95 % intervals over sources")
+    for table in metrics_tables(metrics):
+        print_table(*table, "simulated, test, 95 % intervals over sources")
     scored = metrics["per_source"]
     assert scored is not None  # simulated sources all have a class
     typer.echo(f"Test accuracy per source {100 * scored['accuracy']:.1f} %. Look at {page}")

@@ -31,7 +31,7 @@ def evaluate(
     """
     from equiradio.cli.progress import bars, print_table
     from equiradio.compute.device import choose_device
-    from equiradio.report.table import metrics_columns, metrics_rows
+    from equiradio.report.table import metrics_tables
     from equiradio.verbs.evaluate import evaluate as run_evaluation
 
     where, answers = choose_device(device), {}
@@ -52,7 +52,8 @@ def evaluate(
             metrics = answers[str(run)]
             if metrics["calibration"]:
                 title = f"{run}: {metrics['data']}, {metrics['split']}, 95 % intervals over sources"
-                print_table(metrics_columns(metrics), metrics_rows(metrics), title)
+                for number, table in enumerate(metrics_tables(metrics)):
+                    print_table(*table, "" if number else title)
             _print_calibration(metrics, run)
     if as_json:
         typer.echo(json.dumps(answers, indent=2))

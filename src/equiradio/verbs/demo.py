@@ -8,7 +8,7 @@ from equiradio.artefacts.run import Epoch, Run
 from equiradio.evaluation.scores import Metrics
 from equiradio.report.figures import save, sources_montage
 from equiradio.report.page import Page
-from equiradio.report.table import metrics_columns, metrics_rows
+from equiradio.report.table import metrics_tables
 from equiradio.settings import Settings, change, preset
 
 MODEL = "c4-attention"
@@ -60,7 +60,8 @@ def _page(run: Run, metrics: Metrics, sky: Path) -> str:
     page.heading("The sources")
     page.picture(sky, "Simulated test sources at FIRST's beam, noise and clipping: FRI above, FRII below.")
     page.heading("Scores on the test split")
-    page.table(metrics_columns(metrics), metrics_rows(metrics))
+    for table in metrics_tables(metrics):
+        page.table(table.columns, table.rows)
     calibration = metrics["calibration"]
     assert calibration is not None  # simulated sources all have a class
     page.text(
