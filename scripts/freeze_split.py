@@ -7,11 +7,11 @@ import argparse
 import csv
 from pathlib import Path
 
-from equiradio.datasets.mirabest import read_mirabest, sky_positions
-from equiradio.datasets.sources import HYBRID
+from equiradio.datasets.mirabest import read_mirabest
 from equiradio.datasets.splits import draw_split
+from equiradio.labels import UNKNOWN
 
-LIST = Path(__file__).parents[1] / "src" / "equiradio" / "data" / "frozen" / "mirabest_split.csv"
+LIST = Path(__file__).parents[1] / "src" / "equiradio" / "datasets" / "frozen" / "mirabest_split.csv"
 
 
 def main() -> None:
@@ -19,8 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", help="folder that holds mirabest/ (default: EQUIRADIO_DATA, else the user's cache)")
     everything = read_mirabest(parser.parse_args().data_dir)
-    training = everything.choose((everything.split == "train") & (everything.labels != HYBRID))
-    split = draw_split(training.source_ids, training.labels, training.confidence, *sky_positions(training.source_ids))
+    training = everything.choose((everything.split == "train") & (everything.labels != UNKNOWN))
+    split = draw_split(training.source_ids, training.labels, training.confidence, training.ra_deg, training.dec_deg)
     with LIST.open("w", encoding="utf-8", newline="") as table:
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(["source_id", "split"])

@@ -34,9 +34,14 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """What it is trained on. ``mask``: circle = the inscribed circle; published = what the paper's code did for the model at hand."""
+    """What it is trained on.
+
+    ``classes``: those of the data set that are told apart, in this order; all of them where none is named. ``mask``: circle = the
+    inscribed circle; published = what the paper's code did for the model at hand.
+    """
 
     name: str = _setting("mirabest")
+    classes: tuple[str, ...] = _setting(())
     mask: str = _setting("none", choices=("none", "circle", "published"))
     pixel_mean: float = _setting(0.0031)
     pixel_std: float = _setting(0.0350, low=1e-6)
@@ -119,6 +124,8 @@ def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
     choices, low, high = (spec.metadata[name] for name in ("choices", "low", "high"))
     items: Any = value if wanted is tuple else [value]
     for item in items:
+        if wanted is tuple and not choices and not isinstance(item, str):
+            raise SettingRefusal(where, f"{key} holds {json.dumps(item, default=str)}", "a list of text", "Correct the value.")
         if choices and item not in choices:
             words = [str(choice) for choice in choices]
             raise SettingRefusal(

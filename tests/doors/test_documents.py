@@ -8,9 +8,9 @@ import typer
 
 from equiradio.artefacts.flags import FLAGS
 from equiradio.artefacts.run import HISTORY, Run
-from equiradio.artefacts.tables import PREDICTIONS
+from equiradio.artefacts.tables import predictions_schema
 from equiradio.cli.main import app
-from equiradio.datasets.registry import DATASETS
+from equiradio.datasets.registry import data_sets
 from equiradio.models.names import TABLE1
 from equiradio.settings import HABITS, PRESETS, keys
 
@@ -130,11 +130,11 @@ def test_every_file_of_a_run_is_described():
     files += [run.figure_file("attention"), run.figure_file("loss")]
     text = TEXTS.get("docs/files.md", "")
     assert not {file.relative_to("RUN").as_posix() for file in files if file.relative_to("RUN").as_posix() not in text}
-    assert not {column for column in (*HISTORY, *PREDICTIONS.names) if column not in words_of(text)}
+    assert not {column for column in (*HISTORY, *predictions_schema().names) if column not in words_of(text)}
 
 
 def test_every_data_set_and_model_is_described():
-    assert not {name for name in DATASETS if name not in words_of(DOCS)}
+    assert not {name for name in data_sets() if name not in words_of(DOCS)}
     assert not {name for name in TABLE1 if name not in words_of(DOCS)}
 
 

@@ -17,7 +17,7 @@ def values(spec):
     """Every value that a setting may take."""
     choices, low, high = (spec.metadata[name] for name in ("choices", "low", "high"))
     if isinstance(spec.default, tuple):
-        return st.lists(st.sampled_from(choices), max_size=3).map(tuple)
+        return st.lists(st.sampled_from(choices) if choices else words, max_size=3).map(tuple)
     if choices:
         return st.sampled_from(choices)
     if isinstance(spec.default, bool):

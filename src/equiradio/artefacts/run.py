@@ -2,9 +2,10 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from equiradio.artefacts.atomic import numbers_hash, write_text
 from equiradio.artefacts.card import Card, read_card
@@ -12,7 +13,20 @@ from equiradio.artefacts.forms import FILE as FORMS
 from equiradio.errors import RunRefusal
 from equiradio.settings import Settings, from_toml, keys, to_toml
 
-HISTORY = ("epoch", "train_loss", "validation_loss", "validation_accuracy", "learning_rate", "seconds", "images_per_second")
+
+class Epoch(TypedDict):
+    """One row of the history: ``epoch`` counts from 0, losses are in nats per image, ``learning_rate`` is that at the epoch's beginning."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+
+
+HISTORY = tuple(Epoch.__annotations__)
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,7 @@ class Run:
     def write_settings(self, settings: Settings) -> None:
         write_text(self.settings_file, to_toml(settings))
 
-    def write_history(self, rows: list[dict[str, Any]]) -> None:
+    def write_history(self, rows: Sequence[Epoch]) -> None:
         """One row per epoch, columns of `HISTORY`."""
         text = io.StringIO()
         writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
@@ -94,13 +108,13 @@ class Run:
         writer.writerows(rows)
         write_text(self.history_file, text.getvalue())
 
-    def history(self) -> list[dict[str, float]]:
+    def history(self) -> list[Epoch]:
         """The rows of the history, as numbers."""
         if not self.history_file.is_file():
             raise RunRefusal(self.history_file, "no such file", "a history of at least one epoch", "Train for an epoch first.")
         try:
             with self.history_file.open(encoding="utf-8", newline="") as file:
-                return [{key: float(row[key]) for key in HISTORY} for row in csv.DictReader(file)]
+                return [cast(Epoch, {key: float(row[key]) for key in HISTORY}) for row in csv.DictReader(file)]
         except (ValueError, KeyError, TypeError, csv.Error) as error:
             do = "Take it away to go without, or train anew."
             raise RunRefusal(self.history_file, f"cannot be read ({error})", f"columns {', '.join(HISTORY)}", do) from None

@@ -1,12 +1,12 @@
-"""The verb ``data``: list, fetch, verify, simulate."""
+"""The verb ``data``: list, fetch, verify, simulate. What a data set can do, its module says (`equiradio.datasets.registry`)."""
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import typer
 
 from equiradio.cli.options import DATA_DIR, JSON
-from equiradio.datasets.registry import DATASETS
 from equiradio.errors import DataRefusal
 
 app = typer.Typer(help="List, fetch, verify and simulate data sets.", no_args_is_help=True)
@@ -19,53 +19,47 @@ def list_datasets(data_dir: Path = DATA_DIR, as_json: bool = JSON) -> None:
     Example: equiradio data list
     """
     from equiradio.cli.progress import print_table
-    from equiradio.datasets.mirabest import find_mirabest
+    from equiradio.datasets.registry import data_sets
 
-    place = find_mirabest(data_dir)
-    here = {name: "made on the spot" if name == "simulated" else str(place or "not here; fetch it") for name in DATASETS}
+    rows = [(name, each.DATASETS[name], _where(each, data_dir)) for name, each in data_sets().items()]
     if as_json:
-        typer.echo(json.dumps([{"name": name, "what": what, "where": here[name]} for name, what in DATASETS.items()], indent=2))
+        typer.echo(json.dumps([dict(zip(("name", "what", "where"), row, strict=True)) for row in rows], indent=2))
     else:
-        print_table(("name", "what", "where"), [(name, what, here[name]) for name, what in DATASETS.items()])
+        print_table(("name", "what", "where"), rows)
 
 
 @app.command()
-def fetch(name: str = typer.Argument(help="mirabest"), data_dir: Path = DATA_DIR) -> None:
+def fetch(name: str = typer.Argument(help="A data set that is published, such as mirabest."), data_dir: Path = DATA_DIR) -> None:
     """Download a data set from its published record and check it.
 
     Example: equiradio data fetch mirabest
     """
-    from equiradio.datasets.mirabest import fetch_mirabest
-
-    _only_mirabest(name)
-    typer.echo(fetch_mirabest(data_dir))
+    typer.echo(_able(name, "fetch").fetch(data_dir))
 
 
 @app.command()
 def verify(
-    name: str = typer.Argument(help="mirabest, or a folder that simulate wrote"), data_dir: Path = DATA_DIR, as_json: bool = JSON
+    name: str = typer.Argument(help="A data set that is published, or a folder."), data_dir: Path = DATA_DIR, as_json: bool = JSON
 ) -> None:
     """Compare the checksums of a data set with the published ones.
 
     Example: equiradio data verify mirabest
     """
     from equiradio.cli.progress import print_table
-    from equiradio.datasets.mirabest import verify_mirabest
-    from equiradio.datasets.simulated import read_folder
+    from equiradio.datasets.folder import read_folder
+    from equiradio.datasets.registry import module_of
 
-    if name not in DATASETS and Path(name).is_dir():
+    if module_of(name) is None and Path(name).is_dir():
         sources = read_folder(Path(name))
         about = {"folder": name, "sources": len(sources), "md5": sources.md5}
         typer.echo(json.dumps(about, indent=2) if as_json else f"{name}: {len(sources):,} sources, checksums agree")
         return
-    _only_mirabest(name)
-    checks = verify_mirabest(data_dir)
+    checks = _able(name, "verify").verify(data_dir)
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
-        print_table(
-            ("file", "expected md5", "found"), [(c.file, c.expected, "the same" if c.found == c.expected else c.found) for c in checks]
-        )
+        rows = [(check.file, check.expected, "the same" if check.found == check.expected else check.found) for check in checks]
+        print_table(("file", "expected md5", "found"), rows)
     wrong = [check.file for check in checks if check.found != check.expected]
     if wrong:
         raise DataRefusal(name, f"{len(wrong)} of {len(checks)} files differ ({', '.join(wrong)})", "the published md5s", "Fetch it again.")
@@ -86,6 +80,16 @@ def simulate(
     typer.echo(write_simulated(count, seed, out))
 
 
-def _only_mirabest(name: str) -> None:
-    if not (name.startswith("mirabest") and name in DATASETS):
-        raise DataRefusal("data", f"'{name}' cannot be fetched or verified", "mirabest", "See equiradio data list.")
+def _where(each: ModuleType, data_dir: Path | None) -> str:
+    return str(each.where(data_dir)) if hasattr(each, "where") else "here"
+
+
+def _able(name: str, task: str) -> ModuleType:
+    """The module of a data set that can be fetched or verified, or a refusal that names those that can."""
+    from equiradio.datasets.registry import data_sets, module_of
+
+    each = module_of(name)
+    if each is None or not hasattr(each, task):
+        able = [other for other, its in data_sets().items() if hasattr(its, task)]
+        raise DataRefusal("data", f"'{name}' cannot be fetched or verified", ", ".join(able), "See equiradio data list.")
+    return each

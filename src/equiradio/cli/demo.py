@@ -15,15 +15,18 @@ def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the 
     """
     from equiradio.cli.progress import bars, print_table
     from equiradio.cli.train import epoch_line
-    from equiradio.report.table import COLUMNS, metrics_rows
+    from equiradio.report.table import metrics_tables
     from equiradio.verbs.demo import demo as run_demo
     from equiradio.verbs.demo import demo_settings
 
     epochs = demo_settings().training.epochs
     with bars() as step:
         try:
-            page, metrics = run_demo(out, device=device, report=lambda row: typer.echo(epoch_line(row, epochs), err=True), step=step)
+            page, metrics = run_demo(out, device=device, on_epoch=lambda row: typer.echo(epoch_line(row, epochs), err=True), step=step)
         except KeyboardInterrupt:
             raise Interrupted(f"Interrupted. Finished epochs are kept in {out}; run the same command to go on.") from None
-    print_table(COLUMNS, metrics_rows(metrics), "simulated, test, 95 % intervals over sources")
-    typer.echo(f"Test accuracy per source {100 * metrics['per_source']['accuracy']:.1f} %. Look at {page}")
+    for table in metrics_tables(metrics):
+        print_table(*table, "simulated, test, 95 % intervals over sources")
+    scored = metrics["per_source"]
+    assert scored is not None  # simulated sources all have a class
+    typer.echo(f"Test accuracy per source {100 * scored['accuracy']:.1f} %. Look at {page}")

@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from equiradio.artefacts.run import Run
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON
+from equiradio.labels import UNKNOWN
+
+if TYPE_CHECKING:
+    from equiradio.evaluation.scores import Metrics
 
 
 def evaluate(
@@ -26,7 +31,7 @@ def evaluate(
     """
     from equiradio.cli.progress import bars, print_table
     from equiradio.compute.device import choose_device
-    from equiradio.report.table import COLUMNS, metrics_rows
+    from equiradio.report.table import metrics_tables
     from equiradio.verbs.evaluate import evaluate as run_evaluation
 
     where, answers = choose_device(device), {}
@@ -46,17 +51,24 @@ def evaluate(
         if not as_json:
             metrics = answers[str(run)]
             if metrics["calibration"]:
-                print_table(COLUMNS, metrics_rows(metrics), f"{run}: {metrics['data']}, {metrics['split']}, 95 % intervals over sources")
+                title = f"{run}: {metrics['data']}, {metrics['split']}, 95 % intervals over sources"
+                for number, table in enumerate(metrics_tables(metrics)):
+                    print_table(*table, "" if number else title)
             _print_calibration(metrics, run)
     if as_json:
         typer.echo(json.dumps(answers, indent=2))
 
 
-def _print_calibration(metrics: dict, run: Path) -> None:
-    if metrics["calibration"]:
-        nll, brier, ece = (metrics["calibration"][key] for key in ("nll", "brier", "ece"))
-        typer.echo(f"per source: negative log-likelihood {nll:.3f}, Brier score {brier:.3f}, expected calibration error {ece:.3f}")
+def _print_calibration(metrics: "Metrics", run: Path) -> None:
+    scored = metrics["calibration"]
+    if scored:
+        typer.echo(
+            f"per source: negative log-likelihood {scored['nll']:.3f}, Brier score {scored['brier']:.3f}, "
+            f"expected calibration error {scored['ece']:.3f}"
+        )
     else:
-        typer.echo("Hybrid sources have no FRI or FRII label: predictions only, no scores.")
+        labels = Run(run).card().labels
+        word = labels.name_of(UNKNOWN).capitalize()
+        typer.echo(f"{word} sources have no {' or '.join(labels)} label: predictions only, no scores.")
     maps = "maps, " if Run(run).maps_file.is_file() else ""
     typer.echo(f"written to {run}: predictions, metrics, {maps}figures")

@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from equiradio.artefacts.run import Epoch
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.options import DATA_DIR, DEVICE
 from equiradio.errors import SettingRefusal
@@ -42,18 +43,18 @@ def train(
 
     with bars() as step:
 
-        def report(row: dict[str, Any]) -> None:
+        def on_epoch(row: Epoch) -> None:
             step("epochs", row["epoch"] + 1, settings.training.epochs)
             typer.echo(epoch_line(row, settings.training.epochs), err=True)
 
         try:
-            run = fit(settings, out, data_dir=data_dir, resume=resume, device=device, report=report, step=step, max_minutes=max_minutes)
+            run = fit(settings, out, data_dir=data_dir, resume=resume, device=device, on_epoch=on_epoch, step=step, max_minutes=max_minutes)
         except KeyboardInterrupt:
             raise Interrupted(f"Interrupted. Finished epochs are kept in {out}; add --resume to go on.") from None
     typer.echo(run.folder)
 
 
-def epoch_line(row: dict[str, Any], epochs: int) -> str:
+def epoch_line(row: Epoch, epochs: int) -> str:
     """One epoch of the history in a line."""
     return (
         f"epoch {row['epoch'] + 1:3d} of {epochs}   training loss {row['train_loss']:.4f}   validation loss {row['validation_loss']:.4f}   "

@@ -13,11 +13,11 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from equiradio.datasets.sources import Sources
+from equiradio.datasets.sources import Check, Sources
 from equiradio.datasets.splits import frozen_split
 from equiradio.errors import DataRefusal, nearest
 from equiradio.folders import DATA, data_folder
@@ -42,11 +42,11 @@ FILE_MD5 = {
 }
 BATCHES = [name for name in FILE_MD5 if name != "batches.meta"]
 DIGITS = ("100", "102", "104", "110", "112", "200", "201", "210", "300", "310")  # of the pickles' labels 0..9
-SUBSETS = {
-    "mirabest": "every FRI and FRII",
-    "mirabest-confident": "FRI and FRII whose class its authors call certain",
-    "mirabest-uncertain": "FRI and FRII whose class its authors call uncertain",
-    "mirabest-hybrid": "sources that are FRI on one side and FRII on the other; published split only",
+DATASETS = {
+    "mirabest": "MiraBest, FRI and FRII: 856 train, 213 validation, 153 test",
+    "mirabest-confident": "the sources with a confident label: 584, 145, 104",
+    "mirabest-uncertain": "the sources with an uncertain label: 272, 68, 49",
+    "mirabest-hybrid": "the hybrid sources, neither FRI nor FRII: 30 train, 4 test",
 }
 SIDE = MIRABEST.side
 LARGEST = 8 << 20  # bytes; the largest published file has 3.6 million
@@ -58,14 +58,6 @@ ADMITTED = {  # a name in the published pickles -> the module that holds it sinc
     ("numpy", "ndarray"): "numpy",
     ("numpy", "dtype"): "numpy",
 }
-
-
-class Check(NamedTuple):
-    """The md5 that a file should have and what was found: its md5, or "missing", or that it is too large."""
-
-    file: str
-    expected: str
-    found: str
 
 
 class RestrictedUnpickler(pickle.Unpickler):
@@ -89,7 +81,12 @@ def find_mirabest(folder: str | Path | None = None) -> Path | None:
     return next((place for place in (home / "batches", home) if (place / BATCHES[0]).is_file()), None)
 
 
-def fetch_mirabest(folder: str | Path | None = None, progress: bool = True) -> Path:
+def where(folder: str | Path | None = None) -> str:
+    """Where it lies, in words."""
+    return str(find_mirabest(folder) or "not here; fetch it")
+
+
+def fetch(folder: str | Path | None = None, progress: bool = True) -> Path:
     """Download the archive into ``<folder>/mirabest``, unless it is there with the published md5; returns its path.
 
     The file takes its name only after its md5 was found right, so an interrupted download leaves no half file behind.
@@ -105,7 +102,7 @@ def fetch_mirabest(folder: str | Path | None = None, progress: bool = True) -> P
         raise _absent(home, f"no MiraBest there, and fetching {URL} failed ({reason})") from error
 
 
-def verify_mirabest(folder: str | Path | None = None) -> list[Check]:
+def verify(folder: str | Path | None = None) -> list[Check]:
     """Compare every file with its published md5, the archive first; an archive with another md5 is not opened."""
     place = find_mirabest(folder)
     if place is None:
@@ -114,9 +111,9 @@ def verify_mirabest(folder: str | Path | None = None) -> list[Check]:
 
 
 def sky_positions(source_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Right ascension and declination (ICRS, degrees, float64 (count,)) that MiraBest writes into its names."""
-    found = [_parts(str(source_id), "source") for source_id in source_ids]
-    return np.array([float(part["ra"]) for part in found]), np.array([float(part["dec"]) for part in found])
+    """Right ascension and declination (ICRS, degrees, float64 (count,)) that MiraBest's names hold; nobody else reads them there."""
+    parts = [_parts(str(source_id), "source") for source_id in source_ids]
+    return np.array([float(part["ra"]) for part in parts]), np.array([float(part["dec"]) for part in parts])
 
 
 def read_mirabest(folder: str | Path | None = None, download: bool = True) -> Sources:
@@ -124,7 +121,7 @@ def read_mirabest(folder: str | Path | None = None, download: bool = True) -> So
     place = find_mirabest(folder)
     if place is None and not download:
         raise _absent(data_folder(folder) / "mirabest", "no MiraBest there")
-    place = place or fetch_mirabest(folder)
+    place = place or fetch(folder)
     checks, contents = _inspect(place)
     for check in checks:
         if check.found != check.expected:
@@ -132,37 +129,40 @@ def read_mirabest(folder: str | Path | None = None, download: bool = True) -> So
             raise DataRefusal(where, f"md5 is {check.found}", f"{check.expected} as published (doi:{DOI})", AGAIN)
     batches = [_read_batch(contents[name], place / name) for name in BATCHES]
     parts = [part for _, found in batches for part in found]
-    digits = [part["digits"] for part in parts]
+    digits, source_ids = [part["digits"] for part in parts], np.array([part[0] for part in parts])
+    ra_deg, dec_deg = sky_positions(source_ids)
     return Sources(
         name="mirabest",
         images=np.concatenate([images for images, _ in batches]),
         labels=np.array([{"1": 0, "2": 1, "3": UNKNOWN}[code[0]] for code in digits], dtype=np.int64),
-        source_ids=np.array([part[0] for part in parts]),
+        source_ids=source_ids,
         confidence=np.array(["confident" if code[1] == "0" else "uncertain" for code in digits]),
         split=np.repeat(["test" if name == "test_batch" else "train" for name in BATCHES], [len(found) for _, found in batches]),
         size_arcsec=np.array([float(part["size"]) for part in parts]),
         md5=ARCHIVE_MD5,
+        ra_deg=ra_deg,
+        dec_deg=dec_deg,
     )
 
 
-def load_mirabest(subset: str = "mirabest", folder: str | Path | None = None, download: bool = True) -> Sources:
+def load(name: str = "mirabest", folder: str | Path | None = None, download: bool = True) -> Sources:
     """A subset of MiraBest with this package's frozen train/validation split.
 
     Parameters
     ----------
-    subset : one of ``SUBSETS``.
+    name : one of ``DATASETS``.
     folder : data folder; see :func:`equiradio.folders.data_folder`.
     download : fetch the archive where it is absent.
 
     Raises
     ------
     DataRefusal
-        If the subset is unknown, or the files are absent, damaged or not the published ones.
+        If the name is unknown, or the files are absent, damaged or not the published ones.
 
     Source: doi:10.5281/zenodo.4288837, CC BY 4.0.
     """
-    if subset not in SUBSETS:
-        raise DataRefusal("data", f"{subset} is not a subset of MiraBest", f"one of {', '.join(SUBSETS)}", nearest(subset, list(SUBSETS)))
+    if name not in DATASETS:
+        raise DataRefusal("data", f"{name} is not a subset of MiraBest", f"one of {', '.join(DATASETS)}", nearest(name, list(DATASETS)))
     everything = read_mirabest(folder, download)
     hybrid = everything.labels == UNKNOWN
     wanted = {
@@ -170,12 +170,12 @@ def load_mirabest(subset: str = "mirabest", folder: str | Path | None = None, do
         "mirabest-confident": ~hybrid & (everything.confidence == "confident"),
         "mirabest-uncertain": ~hybrid & (everything.confidence == "uncertain"),
         "mirabest-hybrid": hybrid,
-    }[subset]
+    }[name]
     training = ~hybrid & (everything.split == "train")
     split = everything.split.astype("<U10")
     frozen = frozen_split()
     split[training] = [frozen[source_id] for source_id in everything.source_ids[training]]
-    return replace(everything, name=subset, split=split).choose(wanted)
+    return replace(everything, name=name, split=split).choose(wanted)
 
 
 def _inspect(place: Path) -> tuple[list[Check], dict[str, bytes]]:

@@ -1,44 +1,60 @@
-"""Data sets by name, or from a folder that `equiradio data` wrote."""
+"""Data sets by name, or from a folder.
 
+A data set is a module of this package, or an entry point of the group ``equiradio.datasets``, named as the data set up to its first dash
+(``mirabest`` holds ``mirabest-hybrid``). It is found by being there and imported on first use. It has
+
+- ``DATASETS``: name -> what it is, in a line;
+- ``load(name, data_dir)``: its `Sources`;
+
+and may have ``where(data_dir)`` (where it lies, in words), ``fetch(data_dir)`` (download it and return its path) and
+``verify(data_dir)`` (a list of `Check`). A data set that can be fetched owns its name: no folder may take it.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
+from equiradio import plugins
+from equiradio.datasets.folder import read_folder
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal, nearest
 
-DATASETS = {
-    "mirabest": "MiraBest, FRI and FRII: 856 train, 213 validation, 153 test",
-    "mirabest-confident": "the sources with a confident label: 584, 145, 104",
-    "mirabest-uncertain": "the sources with an uncertain label: 272, 68, 49",
-    "mirabest-hybrid": "the hybrid sources, neither FRI nor FRII: 30 train, 4 test",
-    "simulated": "simulated FRI and FRII, made on the spot: 800, 200, 200",
-}
+ROOM = "equiradio.datasets"
 
 
-def open_data(name: str, data_dir: Path | None = None) -> Sources:
+def data_sets() -> dict[str, ModuleType]:
+    """Every data set by name and the module that loads it; imports them all."""
+    return {name: each for each in plugins.modules(ROOM, "DATASETS").values() for name in each.DATASETS}
+
+
+def module_of(name: str) -> ModuleType | None:
+    """The module that loads a data set; None where there is none of that name."""
+    each = plugins.module(ROOM, name.partition("-")[0])
+    return each if each is not None and name in getattr(each, "DATASETS", ()) else None
+
+
+def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = ()) -> Sources:
     """The sources of a data set.
 
     Parameters
     ----------
-    name : a key of `DATASETS`, or the path of a folder written by ``equiradio data simulate``.
-    data_dir : where MiraBest lies; default ``EQUIRADIO_DATA``, else the user's cache.
+    name : a data set that ``equiradio data list`` names, or the path of a folder (docs/files.md).
+    data_dir : where data sets lie; default ``EQUIRADIO_DATA``, else the user's cache.
+    classes : those wanted, in this order (the setting ``data.classes``); all of the data set where none is named.
 
     Raises
     ------
-    DataRefusal : no such data set, or it cannot be read.
+    DataRefusal : no such data set, or it cannot be read. SettingRefusal : a class that it does not have.
     """
-    if name.startswith("mirabest") and name in DATASETS:
-        from equiradio.datasets.mirabest import load_mirabest
-
-        return load_mirabest(name, data_dir)
-    from equiradio.datasets.simulated import load_simulated, read_folder
-
-    if name == "simulated":
-        return load_simulated()
+    each = module_of(name)
+    if each is not None:
+        return each.load(name, data_dir).only(classes)
     if Path(name).is_dir():
-        return read_folder(Path(name))
-    raise DataRefusal("data", f"'{name}' is not a data set nor a folder", ", ".join(DATASETS), nearest(name, list(DATASETS)))
+        return read_folder(Path(name)).only(classes)
+    names = list(data_sets())
+    raise DataRefusal("data", f"'{name}' is not a data set nor a folder", ", ".join(names), nearest(name, names))
 
 
 def chosen_split(sources: Sources, split: str) -> Sources:

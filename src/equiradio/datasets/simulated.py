@@ -4,23 +4,17 @@ Sizes, peaks and noise imitate the MiraBest sources; both classes draw them from
 gives a class away. Images go through the recipe of MiraBest: 3-sigma threshold, 150 x 150 crop, stretch to 0..255, truncation.
 """
 
-import csv
 import hashlib
-import json
-import os
-import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from equiradio.datasets.folder import checksum, refuse_in_use, write_folder
 from equiradio.datasets.simulated_shapes import BEAM_SIGMA, Blobs, Part, fri, frii, join, rendered, spot, turned
 from equiradio.datasets.sources import SPLITS, Sources
-from equiradio.errors import DataRefusal, SettingRefusal
-from equiradio.labels import FANAROFF_RILEY
+from equiradio.errors import SettingRefusal
 from equiradio.sky.recipe import MIRABEST
 
 CORE, JET, HOT_SPOT, LOBE = Part
@@ -29,8 +23,6 @@ NOISE_SIDE = 200  # side of the sky the noise level is measured on; MiraBest tak
 SHARE = 0.25  # a component owns a pixel where it gives this share of the source's noise-free brightness, at least as bright as the noise
 # fingerprint of simulate(24, seed=0): the generator is frozen, since a change of any pixel is a new data set
 VERSION_HASH = "de5f82b7e3c7ccfd05f9116ad9c11983b467e6d5aa44b04b44626ba720684ce4"
-FILES = ("images.npy", "masks.npy", "catalogue.csv", "dataset.json")
-COLUMNS = {"source_id": "source_ids", "label": "labels", "split": "split", "confidence": "confidence", "size_arcsec": "size_arcsec"}
 
 
 @dataclass(frozen=True)
@@ -146,11 +138,6 @@ def fingerprint(simulation: Simulation) -> str:
     return digest.hexdigest()
 
 
-def checksum(pixels: np.ndarray) -> str:
-    """MD5 of the bytes of an array, in hexadecimal."""
-    return hashlib.md5(pixels.tobytes(), usedforsecurity=False).hexdigest()
-
-
 def as_sources(simulation: Simulation, seed: int) -> Sources:
     """The simulation as labelled sources: the first two thirds train, the next sixth validation, the rest test."""
     count = len(simulation.labels)
@@ -164,12 +151,21 @@ def as_sources(simulation: Simulation, seed: int) -> Sources:
         split=np.array(SPLITS)[np.searchsorted(ends, np.arange(count), side="right")],
         size_arcsec=simulation.size_arcsec,
         md5=checksum(simulation.images),
+        masks=simulation.masks,
     )
 
 
-def load_simulated(count: int = 1200, seed: int = 0) -> Sources:
+DATASETS = {"simulated": "simulated FRI and FRII, made on the spot: 800, 200, 200"}
+
+
+def load(name: str = "simulated", data_dir: Path | None = None, *, count: int = 1200, seed: int = 0) -> Sources:
     """The embedded data set, made on the spot: 1,200 sources in 800 train, 200 validation and 200 test."""
     return as_sources(simulate(count, seed), seed)
+
+
+def where(data_dir: Path | None = None) -> str:
+    """Where it lies, in words."""
+    return "made on the spot"
 
 
 def write_simulated(count: int, seed: int, folder: Path) -> Path:
@@ -179,90 +175,5 @@ def write_simulated(count: int, seed: int, folder: Path) -> Path:
     ------
     DataRefusal : the folder holds something already.
     """
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataRefusal(folder, "exists and is not empty", "a new or an empty folder", "Choose another folder or remove this one.")
-    simulation = simulate(count, seed)
-    sources = as_sources(simulation, seed)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-        unfinished = Path(temporary) / "data"
-        unfinished.mkdir()
-        np.save(unfinished / "images.npy", simulation.images)
-        np.save(unfinished / "masks.npy", simulation.masks)
-        with open(unfinished / "catalogue.csv", "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(COLUMNS)
-            table.writerows(zip(*(getattr(sources, attribute).tolist() for attribute in COLUMNS.values()), strict=True))
-        about = {"name": sources.name, "count": count, "seed": seed, "generator": VERSION_HASH}
-        about |= {"md5": sources.md5, "masks_md5": checksum(simulation.masks)}
-        (unfinished / "dataset.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        os.replace(unfinished, folder)
-    return folder
-
-
-def read_pixels(path: Path, count: int, md5: str) -> np.ndarray:
-    """A uint8 array (count, 150, 150) whose MD5 is known, or a refusal."""
-    try:
-        with open(path, "rb") as file:
-            pixels = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataRefusal(path, "cannot be read as an array", "a whole .npy file", "Write the folder anew.") from error
-    if pixels.shape != (count, SIDE, SIDE) or pixels.dtype != np.uint8:
-        found, expected = (" x ".join(map(str, shape)) for shape in (pixels.shape, (count, SIDE, SIDE)))
-        raise DataRefusal(path, f"holds {found} of {pixels.dtype}", f"{expected} of uint8", "Write the folder anew.")
-    if checksum(pixels) != md5:
-        raise DataRefusal(path, f"md5 is {checksum(pixels)}", f"{md5} as dataset.json says", "Write the folder anew.")
-    return pixels
-
-
-def read_folder(folder: Path) -> Sources:
-    """The sources of a folder that `write_simulated` wrote.
-
-    Raises
-    ------
-    DataRefusal : a file is missing or damaged, a shape or a column is wrong, or a checksum differs.
-    """
-    folder = Path(folder)
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise DataRefusal(
-            folder, f"has no {' and no '.join(missing)}", ", ".join(FILES), "Write one with 'equiradio data simulate --out DIR'."
-        )
-    try:
-        about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        name, count, md5, masks_md5 = str(about["name"]), int(about["count"]), str(about["md5"]), str(about["masks_md5"])
-        if not re.fullmatch(r"(?!mirabest)[A-Za-z0-9][A-Za-z0-9._-]{,99}", name):  # it becomes part of file names
-            raise ValueError(f"name is {shorten(name, 60)!r}; up to 100 letters, digits, '.', '_' and '-', and not mirabest, would do")
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise DataRefusal(
-            folder / "dataset.json", f"cannot be understood ({error})", "name, count, md5 and masks_md5", "Write the folder anew."
-        ) from error
-    images = read_pixels(folder / "images.npy", count, md5)
-    read_pixels(folder / "masks.npy", count, masks_md5)
-    try:
-        with open(folder / "catalogue.csv", newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        if any(None in row.values() for row in rows):
-            raise ValueError("a row is cut short")
-        columns = {attribute: np.array([row[column] for row in rows]) for column, attribute in COLUMNS.items()}
-        columns |= {"labels": columns["labels"].astype(np.int64), "size_arcsec": columns["size_arcsec"].astype(np.float64)}
-    except (ValueError, KeyError, csv.Error) as error:
-        raise DataRefusal(
-            folder / "catalogue.csv", f"cannot be understood ({error})", f"columns {', '.join(COLUMNS)}", "Write the folder anew."
-        ) from error
-    if len(set(columns["source_ids"].tolist())) != len(rows):
-        found = f"{len(rows) - len(set(columns['source_ids'].tolist())):,} source_ids occur twice"
-        raise DataRefusal(folder / "catalogue.csv", found, "unique names", "Write the folder anew.")
-    if len(rows) != count:
-        raise DataRefusal(folder / "catalogue.csv", f"has {len(rows):,} rows", f"{count:,} as dataset.json says", "Write the folder anew.")
-    for attribute, known in (("labels", range(len(FANAROFF_RILEY.names))), ("split", SPLITS)):
-        strange = set(columns[attribute].tolist()) - set(known)
-        if strange:
-            raise DataRefusal(
-                folder / "catalogue.csv",
-                f"{attribute} holds {min(strange)}",
-                f"one of {', '.join(map(str, known))}",
-                "Write the folder anew.",
-            )
-    return Sources(name=name, images=images, md5=md5, **columns)
+    refuse_in_use(folder)  # before the work is done
+    return write_folder(as_sources(simulate(count, seed), seed), folder, seed=seed, generator=VERSION_HASH)

@@ -1,12 +1,25 @@
 """Sources: labelled images in memory, the one form that every data set takes."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from equiradio.labels import FANAROFF_RILEY, Labels
+from equiradio.errors import DataRefusal, SettingRefusal, nearest
+from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
 
 SPLITS = ("train", "validation", "test")
+COLUMNS = ("images", "labels", "source_ids", "confidence", "split", "size_arcsec")
+OPTIONAL = ("ra_deg", "dec_deg", "masks")
+
+
+class Check(NamedTuple):
+    """The md5 that a file should have and what was there: its md5, or "missing", or that it is too large."""
+
+    file: str
+    expected: str
+    found: str
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,8 @@ class Sources:
     size_arcsec : float64 (count,), angular size; not a number where unknown.
     md5 : checksum that identifies the data set.
     classes : what the labels stand for.
+    ra_deg, dec_deg : float64 (count,), position of the centre (ICRS); not a number where unknown, None where it is of no source.
+    masks : uint8 (count, height, width), bits of the part that a pixel belongs to; None where nobody knows.
     """
 
     name: str
@@ -34,16 +49,40 @@ class Sources:
     split: np.ndarray
     size_arcsec: np.ndarray
     md5: str
-    classes: Labels = field(default=FANAROFF_RILEY)
+    classes: Labels = FANAROFF_RILEY
+    ra_deg: np.ndarray | None = None
+    dec_deg: np.ndarray | None = None
+    masks: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def choose(self, rows: np.ndarray) -> "Sources":
         """The sources at these rows (indices or a mask), in that order."""
-        columns = ("images", "labels", "source_ids", "confidence", "split", "size_arcsec")
-        return replace(self, **{column: getattr(self, column)[rows] for column in columns})
+        there = [*COLUMNS, *(name for name in OPTIONAL if getattr(self, name) is not None)]
+        return replace(self, **{column: getattr(self, column)[rows] for column in there})
 
     def of_split(self, split: str) -> "Sources":
         """The sources of one split."""
         return self.choose(self.split == split)
+
+    def only(self, names: Sequence[str]) -> "Sources":
+        """The sources of these classes alone, labelled by their place among ``names``; all as they are where no name is given.
+
+        Raises
+        ------
+        SettingRefusal : a name that is no class here, or fewer than two. DataRefusal : no source is of these classes.
+        """
+        if not names:
+            return self
+        for name in names:
+            if name not in self.classes.names:
+                found = f"'{name}' is no class of {self.name}"
+                raise SettingRefusal("data.classes", found, str(self.classes), nearest(name, list(self.classes)))
+        classes = labels_of(names, self.classes.unknown)
+        place = np.full(len(self.classes) + 1, UNKNOWN)  # its last one is that of sources of no class
+        place[[self.classes.names.index(name) for name in names]] = np.arange(len(names))
+        labels = place[self.labels]
+        if not (labels != UNKNOWN).any():
+            raise DataRefusal(self.name, f"none of {len(self):,} sources is {' or '.join(names)}", "at least one", "Choose other classes.")
+        return replace(self, labels=labels, classes=classes).choose(labels != UNKNOWN)

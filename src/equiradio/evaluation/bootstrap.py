@@ -69,6 +69,7 @@ def statistics(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: L
     accuracy and macro F1 are means over the classes that are there. A class that is there but never said has precision 0, as in
     scikit-learn with ``zero_division=0``.
     """
+    p = p[..., 1] if p.ndim == 3 and p.shape[2] == 2 else p
     passes = p.shape[1]
     top = most_probable(p, binary=p.ndim == 2)
     table: dict = {"accuracy": 0.0, "balanced_accuracy": None, "macro_f1": None, "auc": auc(labels, p, counts)}

@@ -43,6 +43,8 @@ def checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels (count,), and finite probabilities in 0..1 of every class, as int64 and float64; `where` names them in a refusal.
 
+    Of two classes in two columns the second comes back alone, so that both ways to say it score the same to the digit.
+
     Raises
     ------
     RunRefusal : none at all, unequal lengths, labels that are no class, or numbers that are not probabilities.
@@ -63,7 +65,12 @@ def checked(
     if outside.any():
         found = f"{outside.sum():,} of {p.size:,} {classes.columns()[1] if p.ndim == 1 else 'probabilities'} are not finite or outside 0..1"
         raise RunRefusal(where, found, "probabilities", "Evaluate the run again; if it stays, the training diverged.")
-    return labels.astype(np.int64), p
+    return labels.astype(np.int64), second_alone(p)
+
+
+def second_alone(p: np.ndarray) -> np.ndarray:
+    """Probabilities (count, 2) of two classes as those of the second (count,); others as they are."""
+    return p[:, 1] if p.ndim == 2 and p.shape[1] == 2 else p
 
 
 def nll(labels: np.ndarray, p: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from equiradio.errors import SettingRefusal
-from equiradio.evaluation.calibration import checked, of_true_class
+from equiradio.evaluation.calibration import checked, of_true_class, second_alone
 
 
 def threshold(labels: np.ndarray, p: np.ndarray, level: float = 0.9) -> float:
@@ -21,6 +21,7 @@ def threshold(labels: np.ndarray, p: np.ndarray, level: float = 0.9) -> float:
 
 def sets(p: np.ndarray, limit: float) -> np.ndarray:
     """Which classes are in the set of each source: bool (count, classes); a class is in where 1 - p <= limit."""
+    p = second_alone(p)
     p = np.stack([1 - p, p], 1) if p.ndim == 1 else p
     return 1 - p <= limit
 

@@ -1,6 +1,6 @@
 """Scores of predictions: scikit-learn's point estimates, each with a 95 % interval over sources."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 import numpy as np
 
@@ -14,7 +14,61 @@ CONFIDENCES = ("confident", "uncertain")
 COLUMNS = ("source_id", "label", "confidence", "pass")
 
 
-def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None, classes: Labels = FANAROFF_RILEY) -> dict:
+class Scores(TypedDict):
+    """Scores, 0..1; those of a class by its name."""
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    auc: float | None
+    f1: dict[str, float]
+    precision: dict[str, float]
+    recall: dict[str, float]
+
+
+class Intervals(TypedDict):
+    """[low, high] of each score, None where no resample defines it."""
+
+    accuracy: list[float] | None
+    balanced_accuracy: list[float] | None
+    macro_f1: list[float] | None
+    auc: list[float] | None
+    f1: dict[str, list[float] | None]
+    precision: dict[str, list[float] | None]
+    recall: dict[str, list[float] | None]
+
+
+class Block(Scores):
+    """Scores by one protocol; ``sources`` where it counts a part of them."""
+
+    interval95: Intervals
+    sources: NotRequired[int]
+
+
+class CalibrationScores(TypedDict):
+    """Negative log-likelihood in nats, Brier score and expected calibration error, per source."""
+
+    nll: float
+    brier: float
+    ece: float
+
+
+class Metrics(TypedDict):
+    """What ``RUN/metrics/<data>-<split>.json`` holds: see `metrics` and docs/files.md."""
+
+    data: str
+    split: str
+    sources: int
+    passes: int
+    pooled: Block | None
+    per_source: Block | None
+    plain: Block | None
+    confident: Block | None
+    uncertain: Block | None
+    calibration: CalibrationScores | None
+
+
+def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None, classes: Labels = FANAROFF_RILEY) -> Scores:
     """Accuracy, balanced accuracy, macro F1, AUC, and F1, precision and recall of every class, by scikit-learn.
 
     Parameters
@@ -64,7 +118,7 @@ def _checked_weights(weights: np.ndarray, count: int) -> np.ndarray:
     return weights
 
 
-def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples: int = 2000, labels: Labels = FANAROFF_RILEY) -> dict:
+def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples: int = 2000, labels: Labels = FANAROFF_RILEY) -> Metrics:
     """Everything that ``RUN/metrics/<data>-<split>.json`` holds, ready for json.
 
     Parameters
@@ -90,31 +144,27 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
     where = f"predictions {data}-{split}"
     columns = _columns(predictions, where, labels)
     scored = columns["label"] != UNKNOWN
-    head = {
-        "data": data,
-        "split": split,
-        "sources": len(np.unique(columns["source_id"][scored])),
-        "passes": int((np.unique(columns["pass"]) > 0).sum()),
-    }
+    sources, augmented = len(np.unique(columns["source_id"][scored])), int((np.unique(columns["pass"]) > 0).sum())
+    head = {"data": data, "split": split, "sources": sources, "passes": augmented}
     if not scored.any():
-        return head | dict.fromkeys(BLOCKS)
+        return cast(Metrics, head | dict.fromkeys(BLOCKS))
     passes, truth, confidence, p = _by_source({name: column[scored] for name, column in columns.items()}, where, labels)
     views = p[:, passes > 0] if (passes > 0).any() else p
     mean = views.mean(axis=1, keepdims=True)
     counts = bootstrap.draw(len(truth), resamples, seed)
-    parts: dict[str, dict | None] = {}
+    blocks = {
+        "pooled": _block(truth, views, counts, labels),
+        "per_source": _block(truth, mean, counts, labels),
+        "plain": _block(truth, p[:, passes == 0], counts, labels) if (passes == 0).any() else None,
+    }
     for name in CONFIDENCES:
         rows = confidence == name
         # drawn anew, so that a part scores the same alone as within the whole
         part = _block(truth[rows], mean[rows], bootstrap.draw(rows.sum(), resamples, seed), labels) if rows.any() else None
-        parts[name] = part and {"sources": int(rows.sum())} | part
-    return head | {
-        "pooled": _block(truth, views, counts, labels),
-        "per_source": _block(truth, mean, counts, labels),
-        "plain": _block(truth, p[:, passes == 0], counts, labels) if (passes == 0).any() else None,
-        **parts,
-        "calibration": {key: getattr(calibration, key)(truth, mean[:, 0]) for key in ("nll", "brier", "ece")},
-    }
+        blocks[name] = part and cast(Block, {"sources": int(rows.sum())} | part)
+    per_source = truth, mean[:, 0]
+    calibrated = {"nll": calibration.nll(*per_source), "brier": calibration.brier(*per_source), "ece": calibration.ece(*per_source)}
+    return cast(Metrics, head | blocks | {"calibration": calibrated})
 
 
 class Arranged(NamedTuple):
@@ -145,9 +195,9 @@ def arranged(predictions: Any, where: str = "predictions") -> Arranged:
     return Arranged(np.unique(columns["source_id"].astype(str)), labels, confidence, passes, p_frii)
 
 
-def _block(truth: np.ndarray, p: np.ndarray, counts: np.ndarray, labels: Labels) -> dict:
+def _block(truth: np.ndarray, p: np.ndarray, counts: np.ndarray, labels: Labels) -> Block:
     point = scores(np.repeat(truth, p.shape[1]), p.reshape(-1, *p.shape[2:]), classes=labels)
-    return point | {"interval95": bootstrap.intervals(truth, p, counts, labels)}
+    return cast(Block, point | {"interval95": bootstrap.intervals(truth, p, counts, labels)})
 
 
 def _columns(predictions: Any, where: str, labels: Labels) -> dict[str, np.ndarray]:

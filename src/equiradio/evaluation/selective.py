@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from equiradio.evaluation.calibration import checked, is_right
+from equiradio.evaluation.calibration import checked, is_right, second_alone
 
 
 def entropy(p: np.ndarray) -> np.ndarray:
@@ -10,7 +10,7 @@ def entropy(p: np.ndarray) -> np.ndarray:
 
     ``p`` : (count,) of the second of two classes, or (count, classes).
     """
-    p = np.clip(np.asarray(p, dtype=np.float64), 0, 1)
+    p = second_alone(np.clip(np.asarray(p, dtype=np.float64), 0, 1))
     if p.ndim == 2:
         with np.errstate(divide="ignore", invalid="ignore"):
             return -np.where(p > 0, p * np.log2(p), 0).sum(1)

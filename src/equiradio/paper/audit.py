@@ -52,7 +52,8 @@ def audit_runs(
         item = next(item for item in usual if item.model == model)
         (member,) = load(item.run.folder, device).members
         if member.network.gate_count:
-            sources = chosen_split(open_data(item.settings.data.name, data_dir), SPLIT)
+            data = item.settings.data
+            sources = chosen_split(open_data(data.name, data_dir, data.classes), SPLIT)
             rows += audit_network(member, sources, item.name, item.settings.training.seed, passes, step)
     rows += [of_training(item, usual) for item in items if AUDITED in item.settings.training.compat]
     found = {"what": WHAT.format(passes=passes), "passes": passes, "rows": rows}

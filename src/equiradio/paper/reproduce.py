@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from equiradio.artefacts.claim import Claimed, claimed
+from equiradio.artefacts.run import Epoch
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.paper.plan import SPLIT, Item
@@ -84,7 +85,7 @@ def _train(item: Item, heading: str, clock: "TimeLeft", *, say: Say, step: Step,
 
     epochs = item.settings.training.epochs
 
-    def told(row: dict[str, Any]) -> None:
+    def on_epoch(row: Epoch) -> None:
         clock.saw(item, row["seconds"])
         step("epochs", row["epoch"] + 1, epochs)
         losses = f"training loss {row['train_loss']:.4f}, validation loss {row['validation_loss']:.4f}"
@@ -92,7 +93,7 @@ def _train(item: Item, heading: str, clock: "TimeLeft", *, say: Say, step: Step,
 
     resume = item.run.settings_file.is_file()
     say(f"{heading}: {'goes on' if resume else 'begins'}")
-    train(item.settings, item.run.folder, resume=resume, report=told, step=step, **options)
+    train(item.settings, item.run.folder, resume=resume, on_epoch=on_epoch, step=step, **options)
 
 
 def _evaluate(item: Item, data_dir: Path | None, device: str, passes: int, step: Step) -> None:
@@ -156,7 +157,7 @@ def untrained_maps(
     items: Sequence[Item], out: Path, *, data_dir: Path | None = None, device: str = "cpu", step: Step = lambda what, done, total: None
 ) -> None:
     """Maps of one untrained network for each model with gates, by the plan's first seed, as a control; where not there yet."""
-    from equiradio.verbs.stored_maps import has_gates, map_arrays, untrained, write_maps
+    from equiradio.verbs.stored_maps import map_arrays, untrained, write_maps
 
     for model in dict.fromkeys(item.model for item in items):
         first = next(item for item in items if item.model == model)
@@ -165,9 +166,9 @@ def untrained_maps(
             continue
         try:
             with claimed(target.parent):
-                sources = chosen_split(open_data(first.settings.data.name, data_dir), SPLIT)
+                sources = chosen_split(open_data(first.settings.data.name, data_dir, first.settings.data.classes), SPLIT)
                 classifier = untrained(first.settings, sources, device)
-                if has_gates(classifier) and not target.is_file():
+                if classifier.network.gate_count and not target.is_file():
                     write_maps(target, map_arrays(classifier, sources, progress=step))
         except Claimed:
             continue

@@ -3,6 +3,7 @@
 Colours are safe for colour-blind eyes. Rows run upward, so that on FIRST cutouts north is up and east left.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from equiradio.artefacts.atomic import write_atomically
+from equiradio.artefacts.run import Epoch
 from equiradio.datasets.sources import Sources
 from equiradio.evaluation.scores import most_probable
 from equiradio.labels import UNKNOWN
@@ -32,41 +34,39 @@ def running_mean(values: np.ndarray, window: int = SMOOTH) -> tuple[np.ndarray, 
     return np.array([part.mean() for part in parts]), np.array([part.std() for part in parts])
 
 
-def loss_curves(histories: dict[str, list[dict[str, float]]], smooth: bool = False) -> Figure:
+def loss_curves(histories: Mapping[str, Sequence[Epoch]], smooth: bool = False, classes: int = 2) -> Figure:
     """Training (dashed) and validation (solid) loss against epoch; an arrow at each lowest validation loss.
 
-    Source: Bowles et al. 2021, figure 1. ``smooth`` draws running means over 5 epochs with the standard deviation shaded, for long
-    trainings.
+    Parameters
+    ----------
+    histories : rows of each model's history.
+    smooth : draw running means over 5 epochs with the standard deviation shaded, for long trainings.
+    classes : how many are told apart; chance is at the logarithm of their number.
+
+    Source: Bowles et al. 2021, figure 1.
     """
     figure = Figure(figsize=(6.2, 3.8), layout="constrained")
     axes = figure.subplots()
     for colour, (name, rows) in zip(COLOURS, histories.items(), strict=False):
         epochs = np.array([row["epoch"] for row in rows]) + 1
-        for key, line in (("train_loss", "--"), ("validation_loss", "-")):
-            values = np.array([row[key] for row in rows])
+        losses = np.array([row["validation_loss"] for row in rows])
+        for kind, line, values in (("training", "--", np.array([row["train_loss"] for row in rows])), ("validation", "-", losses)):
             mean, spread = running_mean(values) if smooth else (values, np.zeros_like(values))
-            axes.plot(epochs, mean, line, color=colour, label=f"{name}, {'training' if key == 'train_loss' else 'validation'}")
+            axes.plot(epochs, mean, line, color=colour, label=f"{name}, {kind}")
             if smooth:
                 axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
-        losses = np.array([row["validation_loss"] for row in rows])
         best = int(losses.argmin())
         arrow = {"arrowstyle": "-|>", "color": colour}
         axes.annotate(
             "kept", (epochs[best], losses[best]), (0, -26), textcoords="offset points", ha="center", color=colour, arrowprops=arrow
         )
-    axes.axhline(np.log(2), color="0.6", linewidth=0.8, linestyle=":")
-    axes.annotate(
-        "chance",
-        (1, np.log(2)),
-        (0, 3),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        ha="right",
-        fontsize=8,
-        color="0.4",
-    )
+    chance = np.log(classes)
+    axes.axhline(chance, color="0.6", linewidth=0.8, linestyle=":")
+    above = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    axes.annotate("chance", (1, chance), (0, 3), ha="right", fontsize=8, color="0.4", **above)
     axes.set(xlabel="Epoch", ylabel="Cross-entropy (nats per image)")
-    axes.set_ylim(0, min(max(axes.get_ylim()[1], 0.8), 1.5))
+    least, most = np.array([0.8, 1.5]) * (chance / np.log(2))
+    axes.set_ylim(0, min(max(axes.get_ylim()[1], least), most))
     axes.legend(frameon=False, fontsize=8)
     return figure
 
@@ -81,7 +81,7 @@ def attention_grid(sources: Sources, maps: np.ndarray, p: np.ndarray, model: str
     p : (count, classes) probabilities.
     """
     pairs, names = 3, sources.classes
-    rows = -(-len(sources) // pairs)
+    rows = max(1, -(-len(sources) // pairs))
     figure = Figure(figsize=(3.3 * pairs, 1.78 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, 2 * pairs, squeeze=False)
     for axes in panels.flat:
@@ -113,16 +113,18 @@ def attention_grid(sources: Sources, maps: np.ndarray, p: np.ndarray, model: str
 
 
 def sources_montage(sources: Sources, columns: int = 8) -> Figure:
-    """Evenly spaced sources of a data set: two rows of each class, the first above, square root of brightness."""
+    """Evenly spaced sources of a data set: two rows of each class, the first above, square root of brightness; empty where too few."""
     rows, names = 2, sources.classes
     figure = Figure(figsize=(columns, len(names) * rows + 0.3), layout="constrained")
     panels = figure.subplots(len(names) * rows, columns)
     for label, block in enumerate(np.split(panels, len(names))):
         chosen = np.flatnonzero(sources.labels == label)
-        chosen = chosen[np.linspace(0, len(chosen) - 1, block.size).round().astype(int)]
-        for axes, row in zip(block.flat, chosen, strict=True):
-            axes.imshow(np.sqrt(sources.images[row] / 255.0), cmap="gray", vmin=0, vmax=1, origin="lower")
+        if len(chosen) > block.size:
+            chosen = chosen[np.linspace(0, len(chosen) - 1, block.size).round().astype(int)]
+        for axes in block.flat:
             axes.set(xticks=[], yticks=[])
+        for axes, row in zip(block.flat, chosen, strict=False):
+            axes.imshow(np.sqrt(sources.images[row] / 255.0), cmap="gray", vmin=0, vmax=1, origin="lower")
         block[0, 0].set_ylabel(names.names[label])
     figure.suptitle(sources.name, fontsize=10)
     return figure

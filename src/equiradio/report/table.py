@@ -1,26 +1,57 @@
-"""Numbers as text."""
+"""Scores as text."""
 
-from typing import Any
+from typing import NamedTuple
+
+from equiradio.evaluation.scores import Block, Metrics
 
 BLOCKS = {"pooled": "pooled passes", "per_source": "per source", "plain": "plain image", "confident": "Confident", "uncertain": "Uncertain"}
-COLUMNS = ("", "sources", "accuracy, %", "AUC", "F1 FRI", "F1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
+BY_CLASS = {"f1": "F1", "precision": "precision", "recall": "recall"}
 
 
-def metrics_rows(metrics: dict[str, Any]) -> list[list[str]]:
-    """One row of text per protocol: `COLUMNS`, accuracy and AUC with their 95 % intervals."""
-    rows = []
-    for key, name in BLOCKS.items():
-        block = metrics[key]
-        if block is None:
-            continue
-        interval = block["interval95"]
-        low_high = interval["accuracy"]
-        accuracy = f"{100 * block['accuracy']:.1f}" + (f" [{100 * low_high[0]:.1f}, {100 * low_high[1]:.1f}]" if low_high else "")
-        auc = (
-            "-"
-            if block["auc"] is None
-            else f"{block['auc']:.3f}" + (f" [{interval['auc'][0]:.3f}, {interval['auc'][1]:.3f}]" if interval["auc"] else "")
-        )
-        by_class = [f"{block[score][label]:.3f}" for score in ("f1", "precision", "recall") for label in ("FRI", "FRII")]
-        rows.append([name, str(block.get("sources", metrics["sources"])), accuracy, auc, *by_class])
-    return rows
+class Table(NamedTuple):
+    """Heads of columns, and rows of text."""
+
+    columns: tuple[str, ...]
+    rows: list[list[str]]
+
+
+def metrics_tables(metrics: Metrics) -> list[Table]:
+    """What to print of an evaluation: one row per protocol that has scores, accuracy and AUC with their 95 % intervals.
+
+    Of two classes F1, precision and recall stand beside them. Of more, balanced accuracy and macro F1 do, and a second table has a row
+    per class, so that both stay narrow enough to read.
+    """
+    blocks = {key: block for key in BLOCKS if (block := _block(metrics, key)) is not None}
+    classes = next((list(block["f1"]) for block in blocks.values()), [])
+    many = len(classes) > 2
+    of_classes = () if many else tuple(f"{word} {name}" for word in BY_CLASS.values() for name in classes)
+    columns = ("", "sources", "accuracy, %", *(("balanced, %", "macro F1") if many else ()), "AUC", *of_classes)
+    rows = [[BLOCKS[key], str(block.get("sources", metrics["sources"])), *_cells(block, classes, many)] for key, block in blocks.items()]
+    return [Table(columns, rows), *([_by_class(blocks, classes)] if many else [])]
+
+
+def _block(metrics: Metrics, key: str) -> Block | None:
+    return metrics[key]  # type: ignore[literal-required]  # a key of BLOCKS
+
+
+def _cells(block: Block, classes: list[str], many: bool) -> list[str]:
+    edges = block["interval95"]
+    accuracy = f"{100 * block['accuracy']:.1f}" + _between(edges["accuracy"], 100, 1)
+    auc = "-" if block["auc"] is None else f"{block['auc']:.3f}" + _between(edges["auc"], 1, 3)
+    if many:
+        return [accuracy, f"{100 * block['balanced_accuracy']:.1f}", f"{block['macro_f1']:.3f}", auc]
+    scored = (block["f1"], block["precision"], block["recall"])
+    return [accuracy, auc, *(f"{scores[name]:.3f}" for scores in scored for name in classes)]
+
+
+def _by_class(blocks: dict[str, Block], classes: list[str]) -> Table:
+    """F1, precision and recall of each class with their intervals, per source where there is such a block."""
+    key = "per_source" if "per_source" in blocks else next(iter(blocks))
+    block, edges = blocks[key], blocks[key]["interval95"]
+    scored = ((block["f1"], edges["f1"]), (block["precision"], edges["precision"]), (block["recall"], edges["recall"]))
+    rows = [[name, *(f"{values[name]:.3f}" + _between(ends[name], 1, 3) for values, ends in scored)] for name in classes]
+    return Table((BLOCKS[key], *BY_CLASS.values()), rows)
+
+
+def _between(edges: list[float] | None, scale: float, digits: int) -> str:
+    return f" [{scale * edges[0]:.{digits}f}, {scale * edges[1]:.{digits}f}]" if edges else ""

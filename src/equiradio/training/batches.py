@@ -29,11 +29,8 @@ class SourcesModule(lightning.LightningDataModule):
         self.splits = {name: chosen_split(sources, name) for name in ("train", "validation")}
         unknown = sum(int((part.labels < 0).sum()) for part in self.splits.values())
         if unknown:
-            found = (
-                f"{unknown} sources are {sources.classes.unknown or 'unknown'}s"
-                if sources.classes.unknown
-                else f"{unknown} sources have no class"
-            )
+            word = sources.classes.unknown
+            found = f"{unknown} sources are {word}s" if word else f"{unknown} sources have no class"
             raise DataRefusal(sources.name, found, f"{sources.classes} only", "Train on sources of these classes, and evaluate on this.")
         self._device: dict[str, tuple[Tensor, Tensor]] = {}
         self._poses: tuple[tuple[str, int], Tensor] | None = None

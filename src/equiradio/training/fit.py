@@ -30,7 +30,7 @@ from equiradio.models.names import architecture
 from equiradio.models.registry import build
 from equiradio.settings import Settings
 from equiradio.training.batches import SourcesModule
-from equiradio.training.keeper import RunKeeper
+from equiradio.training.keeper import OnEpoch, RunKeeper
 from equiradio.training.resume import checkpoint_to_resume
 from equiradio.training.task import ClassificationTask
 
@@ -42,7 +42,7 @@ def train(
     data_dir: Path | None = None,
     resume: bool = False,
     device: str = "auto",
-    report: Callable[[dict[str, Any]], None] | None = None,
+    on_epoch: OnEpoch | None = None,
     step: Callable[[str, int, int], None] | None = None,
     max_minutes: float | None = None,
     trainer_options: dict[str, Any] | None = None,
@@ -56,7 +56,7 @@ def train(
     out : the run folder; must not hold another training.
     resume : go on where a training in ``out`` stopped (settings must agree); starts anew if it hasn't finished an epoch.
     device : auto, cpu or cuda.
-    report : called with each epoch's row of the history.
+    on_epoch : called with each epoch's row of the history.
     step : called with ("images", done in this epoch, images of an epoch) after every batch.
     max_minutes : stop cleanly at the end of the first epoch that ends later than this.
     trainer_options : more arguments for Lightning's Trainer, such as ``{"devices": 4, "strategy": "ddp", "num_nodes": 2}``.
@@ -69,12 +69,12 @@ def train(
     """
     architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
     accelerator = choose_device(device)
-    sources = open_data(settings.data.name, data_dir)  # refused before anything is written
+    sources = open_data(settings.data.name, data_dir, settings.data.classes)  # refused before anything is written
     options = trainer_options or {}
     follower = bool(rank_zero_only.rank) and any(options.get(name, 1) != 1 for name in ("devices", "num_nodes"))
     # the other processes of a distributed training work under the first one's claim, in the folder that it has begun
     with claimed(out) if claim is None and not follower else nullcontext(claim) as held:
-        return _train(settings, Run(out), sources, resume or follower, accelerator, report, _Watcher(step, max_minutes, held), options)
+        return _train(settings, Run(out), sources, resume or follower, accelerator, on_epoch, _Watcher(step, max_minutes, held), options)
 
 
 def _train(
@@ -83,7 +83,7 @@ def _train(
     sources: Sources,
     resume: bool,
     accelerator: str,
-    report: Callable[[dict[str, Any]], None] | None,
+    on_epoch: OnEpoch | None,
     watcher: "_Watcher",
     trainer_options: dict[str, Any],
 ) -> Run:
@@ -109,7 +109,7 @@ def _train(
         progress=watcher.step or (lambda what, done, total: None),
     )
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
-    keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, report)
+    keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, on_epoch)
     with quiet():
         trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
     task = ClassificationTask(network, settings)

@@ -10,22 +10,24 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from equiradio.artefacts.card import Card
-from equiradio.artefacts.run import Run
+from equiradio.artefacts.run import Epoch, Run
 from equiradio.artefacts.weights import write_weights
 from equiradio.errors import TrainingRefusal
 from equiradio.training.task import ClassificationTask
+
+OnEpoch = Callable[[Epoch], object]
 
 
 class RunKeeper(Callback):
     """Write history, best weights, card and checkpoint after each epoch, the checkpoint last: it alone says how far the run is.
 
     The history lives in the checkpoint too; resuming rewrites what else was written after it.
-    ``report(row)`` is called with each epoch's row of the history.
+    ``on_epoch(row)`` is called with each epoch's row of the history.
     """
 
-    def __init__(self, run: Run, card: Card, images_per_epoch: int, report: Callable[[dict[str, Any]], None] | None = None) -> None:
-        self.run, self.card, self.images_per_epoch, self.report = run, card, images_per_epoch, report
-        self.rows: list[dict[str, Any]] = []
+    def __init__(self, run: Run, card: Card, images_per_epoch: int, on_epoch: OnEpoch | None = None) -> None:
+        self.run, self.card, self.images_per_epoch, self.on_epoch = run, card, images_per_epoch, on_epoch
+        self.rows: list[Epoch] = []
         self._started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -46,7 +48,7 @@ class RunKeeper(Callback):
         means, seconds = task.epoch_means(), time.perf_counter() - self._started
         epoch = trainer.current_epoch
         self._refuse_hopeless(epoch, means, task.dead_heads())
-        row = {
+        row: Epoch = {
             "epoch": epoch,
             "train_loss": means["train"],
             "validation_loss": means["validation"],
@@ -67,8 +69,8 @@ class RunKeeper(Callback):
         trainer.save_checkpoint(part)  # every process of a distributed training must call this; the first one writes
         if trainer.is_global_zero:
             os.replace(part, self.run.checkpoint)
-        if self.report:
-            self.report(row)
+        if self.on_epoch:
+            self.on_epoch(row)
 
     def out_of_patience(self, patience: int) -> bool:
         """Has the validation loss not fallen for ``patience`` epochs? Never, if that is 0."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from equiradio.artefacts.atomic import write_text
-from equiradio.artefacts.run import Run
+from equiradio.artefacts.run import Epoch, Run
+from equiradio.evaluation.scores import Metrics
 from equiradio.report.figures import save, sources_montage
 from equiradio.report.page import Page
-from equiradio.report.table import COLUMNS, metrics_rows
+from equiradio.report.table import metrics_tables
 from equiradio.settings import Settings, change, preset
 
 MODEL = "c4-attention"
@@ -24,9 +24,9 @@ def demo(
     out: Path,
     *,
     device: str = "auto",
-    report: Callable[[dict[str, Any]], None] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
     step: Callable[[str, int, int], None] | None = None,
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, Metrics]:
     """Train and evaluate on `simulated`; a demo that was interrupted goes on.
 
     Returns
@@ -41,7 +41,7 @@ def demo(
     settings, run = demo_settings(), Run(out / "run")
     where = choose_device(device)
     if not (run.card_file.is_file() and run.card().state == "finished" and run.settings() == settings):
-        train(settings, run.folder, resume=run.settings_file.is_file(), device=where, report=report, step=step)
+        train(settings, run.folder, resume=run.settings_file.is_file(), device=where, on_epoch=on_epoch, step=step)
     metrics = evaluate(run.folder, passes=PASSES, device=where, precision=run.card().precision, progress=step or (lambda *_: None))
     sky = save(sources_montage(open_data("simulated").of_split("test")), out / "sources.png")
     page = out / "index.html"
@@ -49,7 +49,7 @@ def demo(
     return page, metrics
 
 
-def _page(run: Run, metrics: dict[str, Any], sky: Path) -> str:
+def _page(run: Run, metrics: Metrics, sky: Path) -> str:
     card = run.card()
     page = Page("equiradio: the main job on simulated radio galaxies")
     page.text(
@@ -60,8 +60,10 @@ def _page(run: Run, metrics: dict[str, Any], sky: Path) -> str:
     page.heading("The sources")
     page.picture(sky, "Simulated test sources at FIRST's beam, noise and clipping: FRI above, FRII below.")
     page.heading("Scores on the test split")
-    page.table(COLUMNS, metrics_rows(metrics))
+    for table in metrics_tables(metrics):
+        page.table(table.columns, table.rows)
     calibration = metrics["calibration"]
+    assert calibration is not None  # simulated sources all have a class
     page.text(
         f"Brackets: 95 % bootstrap intervals over sources. Per source: negative log-likelihood {calibration['nll']:.3f}, "
         f"Brier score {calibration['brier']:.3f}, expected calibration error {calibration['ece']:.3f}."

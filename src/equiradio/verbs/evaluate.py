@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,7 @@ from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal, SettingRefusal
-from equiradio.evaluation.scores import metrics
+from equiradio.evaluation.scores import Metrics, metrics
 from equiradio.inference.member import Member, chunks
 from equiradio.inference.team import load
 from equiradio.labels import Labels
@@ -42,7 +41,7 @@ def evaluate(
     device: str = "cpu",
     precision: str = "float32",
     progress: Progress = lambda what, done, total: None,
-) -> dict[str, Any]:
+) -> Metrics:
     """Evaluate the trained network in a run folder and write what is learned into it.
 
     Parameters
@@ -67,7 +66,7 @@ def evaluate(
     weights = run.weights_digest()
     history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
     settings = run.settings()
-    sources = chosen_split(open_data(data or settings.data.name, data_dir), split)
+    sources = chosen_split(open_data(data or settings.data.name, data_dir, settings.data.classes), split)
     if data is None and sources.md5 != member.card.data_md5:
         found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {member.card.data_md5}"
         raise RunRefusal(folder, found, "the same data", f"Say --data {settings.data.name} if that is meant.")
@@ -90,7 +89,7 @@ def evaluate(
     write_table(pa.table(columns, schema=_schema(member.labels, weights)), run.predictions_file(sources.name, split))
     scored = metrics(columns, data=sources.name, split=split, seed=settings.training.seed, labels=member.labels)
     if history:
-        save(loss_curves({member.card.model: history}), run.figure_file("loss"))
+        save(loss_curves({member.card.model: history}, classes=len(member.labels)), run.figure_file("loss"))
     _draw(run, member, sources, columns, "raw-figure2" in settings.training.compat, progress)
     write_json(run.metrics_file(sources.name, split), scored)  # the last: where they are, everything is
     return scored

@@ -14,6 +14,7 @@ from equiradio.sky.cutout import Cutout
 from equiradio.sky.recipe import MIRABEST
 
 SYSTEM = {True: "icrs", False: "image"}  # of a region file, with and without a WCS
+COMMENT = 47  # characters that fit behind a number in a FITS card
 
 
 def write_maps(
@@ -94,8 +95,8 @@ def evidence_hdu(evidence: PixelEvidence, header: Any, labels: Labels) -> Any:
     others = labels.names[0].encode("ascii", "replace").decode()[:20] if labels.binary else "mean of the others"
     margin = f"logit {name} - logit {others} of what was shown" if labels.binary else f"logit {name} - {others}"
     hdu = fits.ImageHDU(evidence.plane.astype(np.float32), header, name="EVIDENCE")
-    hdu.header["CONSTANT"] = (evidence.constant, f"log-odds of {name} without any of these pixels")
-    hdu.header["MARGIN"] = (evidence.margin, margin)
+    hdu.header["CONSTANT"] = (evidence.constant, f"log-odds of {name} without any of these pixels"[:COMMENT])
+    hdu.header["MARGIN"] = (evidence.margin, margin[:COMMENT])
     return hdu
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equiradio.artefacts import tables
-from equiradio.artefacts.tables import PREDICTIONS, read_predictions, write_table
+from equiradio.artefacts.tables import predictions_schema, read_predictions, write_table
 from equiradio.errors import RunRefusal
 
 row = st.fixed_dictionaries(
@@ -30,13 +30,13 @@ def a_table(count=40):
             | {"logit_fri": 0.1 * n, "logit_frii": -0.1 * n, "p_fri": 1 / (n + 1), "p_frii": n / (n + 1)}
             for n in range(count)
         ],
-        schema=PREDICTIONS,
+        schema=predictions_schema(),
     )
 
 
 def test_the_columns_are_those_of_the_contract():
-    assert PREDICTIONS.names == ["source_id", "label", "confidence", "pass", "logit_fri", "logit_frii", "p_fri", "p_frii"]
-    for field in PREDICTIONS:
+    assert predictions_schema().names == ["source_id", "label", "confidence", "pass", "logit_fri", "logit_frii", "p_fri", "p_frii"]
+    for field in predictions_schema():
         assert set(field.metadata) == {b"unit", b"description"}
         assert field.metadata[b"description"]
         assert not field.nullable
@@ -44,12 +44,12 @@ def test_the_columns_are_those_of_the_contract():
 
 @given(st.lists(row, max_size=6))
 def test_what_is_written_comes_back(tmp_path_factory, rows):
-    table = pa.Table.from_pylist(rows, schema=PREDICTIONS)
+    table = pa.Table.from_pylist(rows, schema=predictions_schema())
     path = tmp_path_factory.mktemp("run") / "predictions" / "mirabest-test.parquet"
     assert write_table(table, path) == path
     back = read_predictions(path)
     assert back.equals(table)
-    assert back.schema.equals(PREDICTIONS, check_metadata=True)
+    assert back.schema.equals(predictions_schema(), check_metadata=True)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
@@ -59,8 +59,8 @@ def test_a_folder_that_looks_like_a_partition_adds_no_column(tmp_path):
 
 
 def test_other_types_that_fit_are_brought_to_ours_and_other_columns_dropped(tmp_path):
-    wide = a_table().cast(pa.schema([(f.name, pa.int64() if pa.types.is_integer(f.type) else f.type) for f in PREDICTIONS]))
-    wide = wide.append_column("note", pa.array(["x"] * len(wide))).select([*reversed(PREDICTIONS.names), "note"])
+    wide = a_table().cast(pa.schema([(f.name, pa.int64() if pa.types.is_integer(f.type) else f.type) for f in predictions_schema()]))
+    wide = wide.append_column("note", pa.array(["x"] * len(wide))).select([*reversed(predictions_schema().names), "note"])
     assert read_predictions(write_table(wide, tmp_path / "wide.parquet")).equals(a_table())
 
 

@@ -7,7 +7,7 @@ import pytest
 from small_mirabest import names, pack, small_mirabest, unpack
 
 from equiradio.datasets import mirabest
-from equiradio.datasets.mirabest import DIGITS, load_mirabest, read_mirabest, sky_positions, verify_mirabest
+from equiradio.datasets.mirabest import DIGITS, load, read_mirabest, sky_positions, verify
 from equiradio.errors import DataRefusal
 
 
@@ -20,7 +20,7 @@ def test_every_form_gives_the_same_sources(files, tmp_path, monkeypatch):
     unpack(files, tmp_path / "a" / "mirabest" / "batches")
     unpack(files, tmp_path / "b" / "mirabest")
     pack(monkeypatch, files, tmp_path / "c")
-    first, *others = [load_mirabest(folder=tmp_path / form, download=False) for form in "abc"]
+    first, *others = [load(folder=tmp_path / form, download=False) for form in "abc"]
     for other in others:
         for column in ("images", "labels", "source_ids", "confidence", "split", "size_arcsec"):
             np.testing.assert_array_equal(getattr(first, column), getattr(other, column))
@@ -53,7 +53,7 @@ def test_what_is_read_is_what_was_written(files, tmp_path):
 )
 def test_subsets_take_their_classes_and_keep_the_frozen_sides(files, tmp_path, subset, digits):
     unpack(files, tmp_path / "mirabest")
-    sources = load_mirabest(subset, tmp_path, download=False)
+    sources = load(subset, tmp_path, download=False)
     assert sources.name == subset
     assert sources.source_ids.tolist() == [name for number in range(8) for name in names(number) if name[:3] in digits]
     if subset == "mirabest-hybrid":
@@ -65,7 +65,7 @@ def test_subsets_take_their_classes_and_keep_the_frozen_sides(files, tmp_path, s
 
 def test_an_unknown_subset_is_told_the_nearest():
     with pytest.raises(DataRefusal, match=r"data: mirabest-confidnt is not a subset of MiraBest; .* Did you mean mirabest-confident\?"):
-        load_mirabest("mirabest-confidnt")
+        load("mirabest-confidnt")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_an_unknown_subset_is_told_the_nearest():
     ],
 )
 def test_published_counts(subset, counts, classes, mirabest_folder):
-    sources = load_mirabest(subset, mirabest_folder, download=False)
+    sources = load(subset, mirabest_folder, download=False)
     for splits, count in counts.items():
         assert np.isin(sources.split, splits.split("+")).sum() == count
     assert len(sources) == sum(counts.values())
@@ -86,11 +86,11 @@ def test_published_counts(subset, counts, classes, mirabest_folder):
 
 
 def test_published_test_set_has_74_and_79(mirabest_folder):
-    assert np.bincount(load_mirabest(folder=mirabest_folder, download=False).of_split("test").labels).tolist() == [74, 79]
+    assert np.bincount(load(folder=mirabest_folder, download=False).of_split("test").labels).tolist() == [74, 79]
 
 
 def test_published_files_are_the_published_ones(mirabest_folder):
-    checks = verify_mirabest(mirabest_folder)
+    checks = verify(mirabest_folder)
     assert len(checks) >= 9
     assert all(check.found == check.expected for check in checks)
 
@@ -103,7 +103,7 @@ def test_published_images_span_the_whole_range(mirabest_folder):
 
 
 def test_published_brightness_and_sizes(mirabest_folder):
-    sources = load_mirabest(folder=mirabest_folder, download=False)
+    sources = load(folder=mirabest_folder, download=False)
     pixels = sources.choose(sources.split != "test").images
     assert round(float(pixels.mean() / 255), 4) == 0.0031
     assert round(float(pixels.std() / 255), 4) == 0.0352

@@ -9,7 +9,7 @@ import pytest
 from small_mirabest import pack, refused, small_mirabest
 
 from equiradio.datasets import mirabest
-from equiradio.datasets.mirabest import ARCHIVE, fetch_mirabest, find_mirabest, load_mirabest, verify_mirabest
+from equiradio.datasets.mirabest import ARCHIVE, fetch, find_mirabest, load, verify
 from equiradio.errors import DataRefusal
 from equiradio.folders import data_folder, user_cache
 
@@ -44,7 +44,7 @@ def test_offline_the_refusal_names_the_ways_out(tmp_path, monkeypatch):
 
     monkeypatch.setattr(requests, "get", offline)
     with pytest.raises(DataRefusal) as caught:
-        load_mirabest(folder=tmp_path)
+        load(folder=tmp_path)
     line = str(caught.value)
     assert "\n" not in line
     assert len(line) < 700
@@ -63,14 +63,14 @@ def test_offline_the_refusal_names_the_ways_out(tmp_path, monkeypatch):
 def test_without_pooch_the_refusal_is_the_same(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(DataRefusal, match="Put the archive there"):
-        fetch_mirabest(tmp_path)
+        fetch(tmp_path)
 
 
 def test_nothing_is_fetched_unasked(tmp_path, monkeypatch):
-    monkeypatch.setattr(mirabest, "fetch_mirabest", None)
+    monkeypatch.setattr(mirabest, "fetch", None)
     refused(tmp_path, f"{tmp_path / 'mirabest'}: no MiraBest there; expected {ARCHIVE} or its unpacked batches/. Put the archive there")
     with pytest.raises(DataRefusal, match="no MiraBest there"):
-        verify_mirabest(tmp_path)
+        verify(tmp_path)
     assert find_mirabest(tmp_path) is None
 
 
@@ -102,9 +102,9 @@ def record(monkeypatch):
 
 def test_an_absent_archive_is_fetched_once(files, record, tmp_path, monkeypatch, capfd):
     record["content"] = pack(monkeypatch, files, tmp_path / "there")
-    sources = load_mirabest(folder=tmp_path / "here")
+    sources = load(folder=tmp_path / "here")
     assert len(sources) == 64
-    assert fetch_mirabest(tmp_path / "here") == tmp_path / "here" / "mirabest" / ARCHIVE == find_mirabest(tmp_path / "here")
+    assert fetch(tmp_path / "here") == tmp_path / "here" / "mirabest" / ARCHIVE == find_mirabest(tmp_path / "here")
     assert record["times"] == 1
     assert "100%" in capfd.readouterr().err
 
@@ -112,11 +112,11 @@ def test_an_absent_archive_is_fetched_once(files, record, tmp_path, monkeypatch,
 def test_a_damaged_archive_is_replaced_by_fetching(files, record, tmp_path, monkeypatch):
     record["content"] = archive = pack(monkeypatch, files, tmp_path)
     (tmp_path / "mirabest" / ARCHIVE).write_bytes(archive[:500])
-    assert fetch_mirabest(tmp_path, progress=False).read_bytes() == archive
+    assert fetch(tmp_path, progress=False).read_bytes() == archive
 
 
 def test_a_download_with_another_md5_leaves_nothing(files, record, tmp_path):
     record["content"] = b"not the archive"
     with pytest.raises(DataRefusal, match=r"fetching http.* failed"):
-        fetch_mirabest(tmp_path, progress=False)
+        fetch(tmp_path, progress=False)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

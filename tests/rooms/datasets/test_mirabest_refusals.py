@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_mirabest import a_batch, md5, pack, publish, refused, small_mirabest, unpack
 
 from equiradio.datasets import mirabest
-from equiradio.datasets.mirabest import ARCHIVE, FILE_MD5, RestrictedUnpickler, verify_mirabest
+from equiradio.datasets.mirabest import ARCHIVE, FILE_MD5, RestrictedUnpickler, verify
 from equiradio.errors import DataRefusal
 
 
@@ -138,7 +138,7 @@ def test_a_truncated_archive_is_refused_by_its_md5(files, tmp_path, monkeypatch)
     archive = pack(monkeypatch, files, tmp_path)
     (tmp_path / "mirabest" / ARCHIVE).write_bytes(archive[:5000])
     refused(tmp_path, f"{ARCHIVE}: md5 is {md5(archive[:5000])}; expected {md5(archive)} as published")
-    assert verify_mirabest(tmp_path) == [(ARCHIVE, md5(archive), md5(archive[:5000]))]
+    assert verify(tmp_path) == [(ARCHIVE, md5(archive), md5(archive[:5000]))]
 
 
 @pytest.mark.parametrize("keep", [slice(0), slice(5), slice(5000), slice(-2000), slice(20, None)], ids=str)
@@ -159,9 +159,9 @@ def test_an_unreadable_file_is_refused(files, tmp_path, monkeypatch):
 
 def test_verify_lists_every_file(files, tmp_path, monkeypatch):
     archive = pack(monkeypatch, files, tmp_path)
-    checks = verify_mirabest(tmp_path)
+    checks = verify(tmp_path)
     assert [check.file for check in checks] == [ARCHIVE, *FILE_MD5]
     assert all(check.found == check.expected for check in checks)
     assert checks[0].found == md5(archive)
     unpack(files | {"test_batch": b"other"}, tmp_path / "else" / "mirabest" / "batches")
-    assert [check.file for check in verify_mirabest(tmp_path / "else") if check.found != check.expected] == ["test_batch"]
+    assert [check.file for check in verify(tmp_path / "else") if check.found != check.expected] == ["test_batch"]

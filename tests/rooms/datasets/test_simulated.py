@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equiradio.datasets import simulated
+from equiradio.datasets import folder as folders
+from equiradio.datasets.folder import read_folder
 from equiradio.datasets.simulated import (
     CORE,
     HOT_SPOT,
@@ -20,8 +21,7 @@ from equiradio.datasets.simulated import (
     clipped_sigma,
     extent,
     fingerprint,
-    load_simulated,
-    read_folder,
+    load,
     simulate,
     write_simulated,
 )
@@ -121,7 +121,7 @@ def test_extent_is_the_longest_side_in_any_direction():
 
 
 def test_the_embedded_set_is_split_by_place_and_balanced():
-    sources = load_simulated(12, seed=5)
+    sources = load(count=12, seed=5)
     assert sources.split.tolist() == ["train"] * 8 + ["validation"] * 2 + ["test"] * 2
     assert sources.source_ids[11] == "simulated-5-00011"
     assert set(sources.confidence) == {"confident"}
@@ -136,7 +136,7 @@ def test_impossible_numbers_are_refused(count, seed):
 
 
 def test_a_folder_reads_back_as_it_was_made(folder):
-    made, read = load_simulated(12, seed=5), read_folder(folder)
+    made, read = load(count=12, seed=5), read_folder(folder)
     assert (read.name, read.md5) == (made.name, made.md5)
     for name in ("images", "labels", "source_ids", "confidence", "split", "size_arcsec"):
         np.testing.assert_array_equal(getattr(read, name), getattr(made, name))
@@ -154,7 +154,7 @@ def test_a_failed_write_leaves_no_folder(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(simulated.json, "dumps", lambda *_, **__: full())
+    monkeypatch.setattr(folders.json, "dumps", lambda *_, **__: full())
     with pytest.raises(OSError, match="disk full"):
         write_simulated(1, 0, tmp_path / "made")
     assert not list(tmp_path.iterdir())
@@ -215,8 +215,8 @@ def test_a_damaged_description_is_refused(folder, content):
     [
         (",split,", ",part,", "cannot be understood"),
         ("simulated-5-00000,0,", "simulated-5-00000,zero,", "cannot be understood"),
-        ("simulated-5-00000,0,", "simulated-5-00000,7,", "labels holds 7; expected one of 0, 1"),
-        (",validation,", ",exam,", "split holds exam; expected one of train, validation, test"),
+        ("simulated-5-00000,0,", "simulated-5-00000,7,", "labels holds 7 \\(1 of 12 rows\\); expected one of 0, 1"),
+        (",validation,", ",exam,", "split holds exam \\(2 of 12 rows\\); expected one of train, validation, test"),
         (",validation,confident", "", "a row is cut short"),
     ],
 )

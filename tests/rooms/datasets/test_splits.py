@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equiradio.datasets import splits
-from equiradio.datasets.mirabest import load_mirabest, read_mirabest, sky_positions
-from equiradio.datasets.sources import HYBRID
+from equiradio.datasets.mirabest import load, read_mirabest, sky_positions
 from equiradio.datasets.splits import angular_separation_arcsec, draw_split, friends_of_friends, frozen_split, grouped_validation
 from equiradio.errors import DataRefusal
+from equiradio.labels import UNKNOWN
 
 seeds = st.integers(0, 2**32 - 1)
 declinations = st.sampled_from([-90.0, -45.0, 0.0, 60.0, 89.95])
@@ -127,13 +127,13 @@ def test_torn_groups_are_seen():
 
 def test_drawing_again_gives_the_frozen_list(mirabest_folder):
     everything = read_mirabest(mirabest_folder, download=False)
-    training = everything.choose((everything.split == "train") & (everything.labels != HYBRID))
+    training = everything.choose((everything.split == "train") & (everything.labels != UNKNOWN))
     drawn = draw_split(training.source_ids, training.labels, training.confidence, *sky_positions(training.source_ids))
     assert list(drawn.items()) == list(frozen_split().items())
 
 
 def test_the_frozen_list_is_stratified(mirabest_folder):
-    sources = load_mirabest("mirabest", mirabest_folder, download=False)
+    sources = load("mirabest", mirabest_folder, download=False)
     training = sources.choose(sources.split != "test")
     for label in (0, 1):
         for sure in ("confident", "uncertain"):
@@ -142,7 +142,7 @@ def test_the_frozen_list_is_stratified(mirabest_folder):
 
 
 def test_no_training_source_is_near_a_test_source(mirabest_folder):
-    sources = load_mirabest("mirabest", mirabest_folder, download=False)
+    sources = load("mirabest", mirabest_folder, download=False)
     ra, dec = sky_positions(sources.source_ids)
     test = sources.split == "test"
     apart = angular_separation_arcsec(ra[~test, None], dec[~test, None], ra[test], dec[test])

@@ -16,7 +16,7 @@ from equiradio.evaluation import scores as scores_module
 from equiradio.evaluation.scores import metrics, scores
 
 seeds = st.integers(0, 2**16)
-LEAVES = {"accuracy", "auc", "f1", "precision", "recall"}
+LEAVES = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "f1", "precision", "recall"}
 
 
 def predictions(p_frii, labels, confidence=None, first_pass=0):

@@ -9,7 +9,7 @@ import pyarrow as pa
 from equiradio.artefacts.atomic import write_atomically, write_json
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.tables import PREDICTIONS, write_table
+from equiradio.artefacts.tables import predictions_schema, write_table
 from equiradio.settings import change, preset
 
 SOURCES, PASSES = 40, 2
@@ -73,7 +73,7 @@ def write_run(folder: Path, model: str, seed: int, p_frii: np.ndarray, **changes
         "p_fri": 1 - whole,
         "p_frii": whole,
     }
-    write_table(pa.table(columns, schema=PREDICTIONS), run.predictions_file("mirabest", "test"))
+    write_table(pa.table(columns, schema=predictions_schema()), run.predictions_file("mirabest", "test"))
     write_json(run.metrics_file("mirabest", "test"), {})
     return run
 

@@ -10,7 +10,7 @@ from equiradio.artefacts.run import Run
 from equiradio.datasets.registry import open_data
 from equiradio.inference.team import load
 from equiradio.paper import audit as study
-from equiradio.paper.audit import HABITS, RAW, audit_network, correlation, switched
+from equiradio.paper.audit import HABITS, RAW, audit_network, correlation
 from equiradio.paper.table1_text import AUDIT, audit_rows
 
 
@@ -21,10 +21,8 @@ def sources(sky):
 
 @pytest.fixture(scope="module")
 def rows(trained, sources):
-    """In float64: the margins of a network hardly trained differ by little more than float32's rounding."""
-    classifier = load(trained("attention"))
-    classifier.network.double().register_forward_pre_hook(lambda network, images: images[0].double())
-    return audit_network(classifier, sources, "run", 0, 1)
+    (member,) = load(trained("attention")).members
+    return audit_network(member, sources, "run", 0, 1)
 
 
 def test_every_habit_has_a_row(rows):
@@ -45,24 +43,33 @@ def test_habits_move_the_answers(rows):
     assert moved["batch-range, single images"] == pytest.approx(0, abs=1e-4)  # an image alone is its own batch
 
 
-def law_of_the_switch(classifier, sources, habit):
-    before = classifier.look(sources.images).logits
-    with switched(classifier, habit):
-        assert not torch.allclose(classifier.look(sources.images).logits, before, atol=1e-5)
-    torch.testing.assert_close(classifier.look(sources.images).logits, before)
+def law_of_the_habit(member, sources, habit):
+    before = member.look(sources.images).logits
+    other = study.with_habit(member, habit).look(sources.images).logits
+    assert not torch.allclose(other, before, atol=1e-5)
+    torch.testing.assert_close(member.look(sources.images).logits, before)
 
 
 @pytest.mark.parametrize("habit", ["batch-range", "floor-150"])
-def test_a_habit_acts_for_a_while(trained, sources, habit):
-    law_of_the_switch(load(trained("attention")), sources, habit)
+def test_a_habit_acts_in_another_network_of_the_same_weights(trained, sources, habit):
+    law_of_the_habit(load(trained("attention")).members[0], sources, habit)
 
 
-def test_the_law_of_the_switch_catches_a_switch_that_does_nothing(trained, sources, monkeypatch):
-    from contextlib import nullcontext
-
-    monkeypatch.setitem(globals(), "switched", lambda classifier, habit: nullcontext())
+def test_the_law_catches_a_habit_that_does_nothing(trained, sources, monkeypatch):
+    monkeypatch.setattr(study, "with_habit", lambda member, habit: member)
     with pytest.raises(AssertionError):
-        law_of_the_switch(load(trained("attention")), sources, "floor-150")
+        law_of_the_habit(load(trained("attention")).members[0], sources, "floor-150")
+
+
+def test_the_law_catches_a_habit_that_stays(trained, sources, monkeypatch):
+    def switched(member, habit):
+        member.network = with_habit(member, habit).network
+        return member
+
+    with_habit = study.with_habit
+    monkeypatch.setattr(study, "with_habit", switched)
+    with pytest.raises(AssertionError):
+        law_of_the_habit(load(trained("attention")).members[0], sources, "floor-150")
 
 
 def test_correlations_of_known_maps():
@@ -77,14 +84,14 @@ def test_an_audit_is_written_and_told(trained, tmp_path, tiny, monkeypatch, sour
     from equiradio.settings import with_habits
     from equiradio.verbs.evaluate import evaluate
 
-    monkeypatch.setattr(study, "maps", lambda classifier, images, **options: np.random.default_rng(len(images)).random((len(images), 9, 9)))
+    monkeypatch.setattr(study, "maps", lambda member, images, **options: np.random.default_rng(len(images)).random((len(images), 9, 9)))
     run = Run(trained("lenet"))
     evaluate(run.folder, passes=1)
     items = [Item(run.settings(), run), Item(with_habits(run.settings(), ["sixteen-passes"]), Run(tmp_path / "not-run"))]
     found = study.audit_runs(items, tmp_path / "audit.json", passes=1)
     assert json.loads((tmp_path / "audit.json").read_text()) == found
-    told = audit_rows(found)  # a LeNet has no gates: only the training that is not there
-    assert told == [["not-run", "sixteen-passes", "not run", *["-"] * 7]]
-    assert len(AUDIT) == len(told[0])
+    rows = audit_rows(found)  # a LeNet has no gates: only the training that is not there
+    assert rows == [["not-run", "sixteen-passes", "not run", *["-"] * 7]]
+    assert len(AUDIT) == len(rows[0])
     again = study.of_training(Item(with_habits(run.settings(), ["sixteen-passes"]), run), [Item(run.settings(), run)])
     assert (again["accuracy_change"], again["answers_changed"]) == (0.0, 0.0)

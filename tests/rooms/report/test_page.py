@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from equiradio.report.page import Page
-from equiradio.report.table import COLUMNS, metrics_rows
+from equiradio.report.table import metrics_tables
 
 HOSTILE = "<script>alert(\"x\")</script> & 'quotes'"
 
@@ -59,18 +59,38 @@ def metrics(**changes):
 
 
 def test_rows_are_formatted():
-    rows = metrics_rows(metrics(uncertain=a_block(sources=49)))
+    ((columns, rows),) = metrics_tables(metrics(uncertain=a_block(sources=49)))
     assert [row[:2] for row in rows] == [["pooled passes", "153"], ["per source", "153"], ["plain image", "153"], ["Uncertain", "49"]]
     assert rows[0][2:] == ["83.7 [77.0, 89.4]", "0.900 [0.850, 0.951]", "0.800", "0.900", "0.800", "0.900", "0.800", "0.900"]
-    assert all(len(row) == len(COLUMNS) for row in rows)
+    assert columns == (
+        "", "sources", "accuracy, %", "AUC", "F1 FRI", "F1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII"
+    )  # fmt: skip
+    assert all(len(row) == len(columns) for row in rows)
+
+
+def test_more_than_two_classes_have_a_row_each():
+    names = ("Ring", "Bar", "Cross")
+    values = {
+        key: dict(zip(names, start + np.arange(3) / 100, strict=True)) for key, start in (("f1", 0.2), ("precision", 0.3), ("recall", 0.4))
+    }
+    edges = {key: dict.fromkeys(names, [0.1, 0.9]) for key in values} | {"accuracy": [0.3, 0.5], "auc": [0.6, 0.8]}
+    edges["f1"] = edges["f1"] | {"Cross": None}
+    block = {"accuracy": 0.4, "balanced_accuracy": 0.45, "macro_f1": 0.21, "auc": 0.7, **values, "interval95": edges}
+    whole, by_class = metrics_tables(metrics(per_source=block, pooled=block, plain=block))
+    assert whole.columns == ("", "sources", "accuracy, %", "balanced, %", "macro F1", "AUC")
+    assert whole.rows[0] == ["pooled passes", "153", "40.0 [30.0, 50.0]", "45.0", "0.210", "0.700 [0.600, 0.800]"]
+    assert by_class.columns == ("per source", "F1", "precision", "recall")
+    assert by_class.rows[1] == ["Bar", "0.210 [0.100, 0.900]", "0.310 [0.100, 0.900]", "0.410 [0.100, 0.900]"]
+    assert by_class.rows[2][:2] == ["Cross", "0.220"]
 
 
 @pytest.mark.parametrize(("auc", "interval", "text"), [(None, None, "-"), (0.5, None, "0.500")])
 def test_what_is_not_defined_is_not_invented(auc, interval, text):
     block = a_block(auc=auc, interval95={"accuracy": None, "auc": interval})
-    row = metrics_rows(metrics(pooled=block))[0]
+    row = metrics_tables(metrics(pooled=block))[0].rows[0]
     assert row[2:4] == ["83.7", text]
 
 
 def test_hybrids_make_no_row():
-    assert metrics_rows(dict.fromkeys(metrics()) | {"sources": 0}) == []
+    ((_, rows),) = metrics_tables(dict.fromkeys(metrics()) | {"sources": 0})
+    assert rows == []

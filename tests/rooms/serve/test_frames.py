@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from equiradio.compute.poses import turned
 from equiradio.datasets.simulated import simulate
-from equiradio.inference.calibration import probabilities
+from equiradio.evaluation.choosing import probabilities
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.member import Member
 from equiradio.serve import frames as module

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from equiradio.folders import data_folder
 from equiradio.sky import cutout
 from equiradio.sky.cutout import _steps, position
 from equiradio.sky.fits import mirabest_image, read_cutout, read_image
+from equiradio.sky.recipe import MIRABEST
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def test_first_cutouts_become_the_published_images_bit_for_bit(samples):
 
 
 def test_the_bit_law_catches_another_threshold(samples, monkeypatch):
-    monkeypatch.setattr(cutout, "CLIP_SIGMA", 3.01)
+    monkeypatch.setattr(cutout, "MIRABEST", replace(MIRABEST, clip_sigma=3.01))
     with pytest.raises(AssertionError):
         test_first_cutouts_become_the_published_images_bit_for_bit(samples[:4])
 

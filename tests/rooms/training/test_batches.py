@@ -8,8 +8,8 @@ from torch.testing import assert_close
 from equiradio.compute.poses import TRAINING, VALIDATION, draw_poses
 from equiradio.compute.preprocess import Preprocessing
 from equiradio.datasets.registry import open_data
-from equiradio.datasets.sources import HYBRID
 from equiradio.errors import DataRefusal
+from equiradio.labels import UNKNOWN
 from equiradio.settings import TrainingSettings
 from equiradio.training.batches import SourcesModule
 
@@ -94,6 +94,6 @@ def test_validation_between_two_epochs_leaves_training_poses_alone(module):
 
 def test_hybrids_are_refused(sky):
     sources = open_data(str(sky))
-    sources.labels[:2] = HYBRID
+    sources.labels[:2] = UNKNOWN
     with pytest.raises(DataRefusal, match=r"2 sources are hybrids; expected FRI and FRII only\. Train on mirabest"):
         SourcesModule(sources, TrainingSettings(), Preprocessing(0.0, 1.0, None))

@@ -57,7 +57,7 @@ def test_the_weights_are_those_of_the_lowest_validation_loss(tiny, tmp_path):
         last = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["state_dict"]
         kept[row["epoch"]] = {name.removeprefix("network."): value for name, value in last.items()}
 
-    run = train(tiny(epochs=4, schedule="constant", learning_rate=3e-3), tmp_path / "run", device="cpu", report=report)
+    run = train(tiny(epochs=4, schedule="constant", learning_rate=3e-3), tmp_path / "run", device="cpu", on_epoch=report)
     losses = [row["validation_loss"] for row in run.history()]
     best = int(np.argmin(losses))
     assert 0 < len(set(losses))
@@ -166,7 +166,7 @@ def test_interrupted_from_python_it_is_a_keyboard_interrupt_and_the_card_says_so
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(tiny(), tmp_path / "run", device="cpu", report=report)
+        train(tiny(), tmp_path / "run", device="cpu", on_epoch=report)
     assert Run(tmp_path / "run").card().state == "interrupted"
 
 
@@ -176,7 +176,7 @@ def test_what_stops_a_training_without_being_its_fault_leaves_it_to_go_on(tiny, 
         raise error
 
     with pytest.raises(type(error)):
-        train(tiny(), tmp_path / "run", device="cpu", report=report)
+        train(tiny(), tmp_path / "run", device="cpu", on_epoch=report)
     assert Run(tmp_path / "run").card().state == "interrupted"
 
 

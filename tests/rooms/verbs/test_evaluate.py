@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.tables import PREDICTIONS, read_predictions
+from equiradio.artefacts.tables import predictions_schema, read_predictions
 from equiradio.artefacts.weights import read_weights, write_weights
 from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import open_data
-from equiradio.datasets.sources import HYBRID
 from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
 from equiradio.explain import attention
 from equiradio.explain.attention import RotationMeans, maps
 from equiradio.inference.team import load
+from equiradio.labels import UNKNOWN
 from equiradio.settings import change
 from equiradio.verbs import evaluate as study
 from equiradio.verbs import stored_maps as map_study
@@ -53,7 +53,7 @@ def refused(kind, *arguments, **named):
 
 def test_predictions_hold_every_source_in_every_pass(evaluated, sources):
     table = read_predictions(evaluated[0].predictions_file("simulated", "test"))
-    assert table.schema.equals(PREDICTIONS)
+    assert table.schema.equals(predictions_schema())
     columns = {name: np.array(table[name].to_pylist()) for name in table.column_names}
     assert columns["pass"].tolist() == sorted([0, 1, 2] * len(sources))
     assert columns["source_id"].tolist() == sources.source_ids.tolist() * (PASSES + 1)
@@ -177,13 +177,13 @@ def test_the_passes_are_those_of_the_source_and_not_of_its_row(trained, sources)
 def test_hybrids_get_predictions_and_no_scores(copy_of, sky, monkeypatch):
     run = Run(copy_of("attention"))
     whole = open_data(str(sky))
-    hybrids = replace(whole, name="mirabest-hybrid", labels=np.full(len(whole), HYBRID))
+    hybrids = replace(whole, name="mirabest-hybrid", labels=np.full(len(whole), UNKNOWN))
     monkeypatch.setattr(study, "open_data", lambda name, folder: hybrids)
     metrics = evaluate(run.folder, data="mirabest-hybrid", passes=1)
     assert (metrics["sources"], metrics["passes"]) == (0, 1)
     assert all(metrics[block] is None for block in ("pooled", "per_source", "plain", "confident", "uncertain", "calibration"))
     table = read_predictions(run.predictions_file("mirabest-hybrid", "test"))
-    assert set(table["label"].to_pylist()) == {HYBRID}
+    assert set(table["label"].to_pylist()) == {UNKNOWN}
     assert len(table) == 2 * 6
     assert run.figure_file("attention").is_file()
 
@@ -249,7 +249,7 @@ def test_answers_that_are_not_finite_are_refused(copy_of, class_number):
 
 
 @pytest.mark.parametrize(
-    ("labels", "expected"), [([0] * 40 + [1] * 20, 12), ([0] * 5 + [1] * 20, 11), ([HYBRID] * 30, 12), ([0, 1, HYBRID], 3)]
+    ("labels", "expected"), [([0] * 40 + [1] * 20, 12), ([0] * 5 + [1] * 20, 11), ([UNKNOWN] * 30, 12), ([0, 1, UNKNOWN], 3)]
 )
 def test_shown_sources_are_spread_evenly_over_each_class(sources, labels, expected):
     labels = np.array(labels)

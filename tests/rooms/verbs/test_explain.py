@@ -16,7 +16,7 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder, shared_settings
 from equiradio.artefacts.weights import write_weights
 from equiradio.cli.main import main
-from equiradio.datasets.simulated import load_simulated, simulate
+from equiradio.datasets.simulated import load, simulate
 from equiradio.datasets.simulated_shapes import Part
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.explain import parts as room
@@ -350,7 +350,7 @@ def test_a_part_before_what_it_needs_is_refused(toy):
 
 
 def test_truth_is_made_again_from_names():
-    sources, made = load_simulated(4), simulate(4, 0)
+    sources, made = load(4), simulate(4, 0)
     assert np.array_equal(truth_masks(sources), made.masks)
     assert (made.masks & Part.LOBE).any()
     changed = sources.choose(np.array([1, 0]))

@@ -15,7 +15,7 @@ from equiradio.explain.faithfulness import departure, paired_lift
 from equiradio.explain.folder import Folder
 from equiradio.explain.islands import energy_inside, precision_of, source_islands
 from equiradio.explain.part import Measured
-from equiradio.inference.calibration import probabilities
+from equiradio.evaluation.choosing import probabilities
 from equiradio.inference.evidence import Evidence, Sum, evidence, margins
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.labels import UNKNOWN, Labels

@@ -1,0 +1,181 @@
+"""A data set as a folder: images.npy, catalogue.csv, dataset.json and, where it has them, masks.npy; see docs/files.md."""
+
+import csv
+import hashlib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from textwrap import shorten
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from equiradio import plugins
+from equiradio.datasets.sources import SPLITS, Sources
+from equiradio.errors import DataRefusal, Refusal
+from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
+from equiradio.sky.recipe import MIRABEST
+
+SIDE = MIRABEST.side
+FILES = ("images.npy", "catalogue.csv", "dataset.json")
+COLUMNS = {"source_id": "source_ids", "label": "labels", "split": "split", "confidence": "confidence", "size_arcsec": "size_arcsec"}
+POSITION = {"ra_deg": (0.0, 360.0), "dec_deg": (-90.0, 90.0)}  # further columns, where positions are known
+AGAIN = "Write the folder anew."
+
+
+def checksum(pixels: np.ndarray) -> str:
+    """MD5 of the bytes of an array, in hexadecimal."""
+    return hashlib.md5(pixels.tobytes(), usedforsecurity=False).hexdigest()
+
+
+def refuse_in_use(folder: Path) -> None:
+    """Refuse a folder that holds something already."""
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataRefusal(folder, "exists and is not empty", "a new or an empty folder", "Choose another folder or remove this one.")
+
+
+def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
+    """Write sources into a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    sources : images uint8 (count, 150, 150) and the rest.
+    folder : where to.
+    about : what else ``dataset.json`` says of them.
+
+    Raises
+    ------
+    DataRefusal : the folder holds something already.
+    """
+    folder = Path(folder)
+    refuse_in_use(folder)
+    columns = COLUMNS | {name: name for name in POSITION if getattr(sources, name) is not None}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        unfinished = Path(temporary) / "data"
+        unfinished.mkdir()
+        np.save(unfinished / "images.npy", sources.images)
+        with open(unfinished / "catalogue.csv", "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(columns)
+            table.writerows(zip(*(getattr(sources, attribute).tolist() for attribute in columns.values()), strict=True))
+        said = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
+        if sources.masks is not None:
+            np.save(unfinished / "masks.npy", sources.masks)
+            said["masks_md5"] = checksum(sources.masks)
+        if sources.classes != FANAROFF_RILEY or (sources.labels == UNKNOWN).any():
+            said |= {"classes": list(sources.classes), "unknown": sources.classes.unknown}
+        (unfinished / "dataset.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+        os.replace(unfinished, folder)
+    return folder
+
+
+def read_folder(folder: Path) -> Sources:
+    """The sources of a folder that `write_folder` wrote, or that was made by hand in the same form.
+
+    Raises
+    ------
+    DataRefusal : a file is missing or damaged, a shape or a column is wrong, or a checksum differs.
+    """
+    folder = Path(folder)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        do = "Write one with 'equiradio data simulate --out DIR'."
+        raise DataRefusal(folder, f"has no {' and no '.join(missing)}", ", ".join(FILES), do)
+    about = _about(folder / "dataset.json")
+    if about.masks_md5 and not (folder / "masks.npy").is_file():
+        raise DataRefusal(folder, "has no masks.npy", "the one whose md5 dataset.json says", AGAIN)
+    images = _pixels(folder / "images.npy", about.count, about.md5)
+    masks = _pixels(folder / "masks.npy", about.count, about.masks_md5) if about.masks_md5 else None
+    columns = _catalogue(folder / "catalogue.csv", about)
+    return Sources(name=about.name, images=images, md5=about.md5, classes=about.classes, masks=masks, **columns)
+
+
+class _About(NamedTuple):
+    """What dataset.json says; ``masks_md5`` is empty where there are no masks, ``unknown`` is whether a source may be of no class."""
+
+    name: str
+    count: int
+    md5: str
+    masks_md5: str
+    classes: Labels
+    unknown: bool
+
+
+def _about(path: Path) -> _About:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        name, count, md5, masks_md5 = str(about["name"]), int(about["count"]), str(about["md5"]), str(about.get("masks_md5", ""))
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}", name):  # it becomes part of file names
+            raise ValueError(f"name is {shorten(name, 60)!r}; up to 100 letters, digits, '.', '_' and '-' would do")
+        owner = plugins.module("equiradio.datasets", name.partition("-")[0])
+        if hasattr(owner, "fetch"):
+            raise ValueError(f"name is {name!r}, which is a published data set's; another would do")
+        return _About(name, count, md5, masks_md5, _classes(about), bool(about.get("unknown")))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise DataRefusal(path, f"cannot be understood ({error})", "name, count and md5", AGAIN) from error
+
+
+def _classes(about: dict[str, Any]) -> Labels:
+    """The classes in dataset.json; FRI and FRII where it names none."""
+    if "classes" not in about:
+        return FANAROFF_RILEY
+    names, unknown = about["classes"], about.get("unknown", "")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in [*names, unknown]):
+        raise ValueError("classes is no list of names")
+    try:
+        return labels_of(names, unknown)
+    except Refusal as refusal:
+        raise ValueError(f"classes: {refusal.found}; {refusal.expected} would do") from None
+
+
+def _pixels(path: Path, count: int, md5: str) -> np.ndarray:
+    """A uint8 array (count, 150, 150) whose MD5 is as it should be, or a refusal."""
+    try:
+        with open(path, "rb") as file:
+            pixels = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataRefusal(path, "cannot be read as an array", "a whole .npy file", AGAIN) from error
+    if pixels.shape != (count, SIDE, SIDE) or pixels.dtype != np.uint8:
+        found, expected = (" x ".join(map(str, shape)) for shape in (pixels.shape, (count, SIDE, SIDE)))
+        raise DataRefusal(path, f"holds {found} of {pixels.dtype}", f"{expected} of uint8", AGAIN)
+    if checksum(pixels) != md5:
+        raise DataRefusal(path, f"md5 is {checksum(pixels)}", f"{md5} as dataset.json says", AGAIN)
+    return pixels
+
+
+def _catalogue(path: Path, about: _About) -> dict[str, np.ndarray]:
+    """The columns of catalogue.csv by attribute of `Sources`."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if any(None in row.values() for row in rows):
+            raise ValueError("a row is cut short")
+        columns = {attribute: np.array([row[column] for row in rows]) for column, attribute in COLUMNS.items()}
+        columns |= {"labels": columns["labels"].astype(np.int64), "size_arcsec": columns["size_arcsec"].astype(np.float64)}
+        columns |= {name: np.array([float(row[name] or "nan") for row in rows]) for name in POSITION if rows and name in rows[0]}
+    except (ValueError, KeyError, csv.Error) as error:
+        raise DataRefusal(path, f"cannot be understood ({error})", f"columns {', '.join(COLUMNS)}", AGAIN) from error
+    twice = len(rows) - len(set(columns["source_ids"].tolist()))
+    if twice:
+        raise DataRefusal(path, f"{twice:,} source_ids occur twice", "unique names", AGAIN)
+    if len(rows) != about.count:
+        raise DataRefusal(path, f"has {len(rows):,} rows", f"{about.count:,} as dataset.json says", AGAIN)
+    _check_values(path, columns, [*range(len(about.classes)), *([UNKNOWN] if about.unknown else [])])
+    return columns
+
+
+def _check_values(path: Path, columns: dict[str, np.ndarray], places: list[int]) -> None:
+    """Refuse a label that is no class, another split, and a position that is not on the sky."""
+    for attribute, those in (("labels", places), ("split", SPLITS)):
+        strange = [value for value in columns[attribute].tolist() if value not in those]
+        if strange:
+            found = f"{attribute} holds {min(strange)} ({len(strange):,} of {len(columns[attribute]):,} rows)"
+            raise DataRefusal(path, found, f"one of {', '.join(map(str, those))}", AGAIN)
+    for name, (low, high) in POSITION.items():
+        outside = [value for value in columns.get(name, np.empty(0)).tolist() if value < low or value > high]
+        if outside:
+            raise DataRefusal(path, f"{name} holds {outside[0]}", f"{low:g} to {high:g}, or nothing where it is unknown", AGAIN)
