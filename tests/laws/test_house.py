@@ -32,7 +32,8 @@ def private_words(text: str) -> list[str]:
     refused = {
         argument.id
         for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and "Refusal" in ast.unparse(call.func) or isinstance(call, ast.Call) and "__init__" in ast.unparse(call.func)
+        if (isinstance(call, ast.Call) and "Refusal" in ast.unparse(call.func))
+        or (isinstance(call, ast.Call) and "__init__" in ast.unparse(call.func))
         for argument in call.args
         if isinstance(argument, ast.Name)
     }

@@ -10,8 +10,8 @@ import torch
 
 from equiradio.compute.poses import turned
 from equiradio.compute.preprocess import circle
-from equiradio.explain.attention import exact_quarter_turns
 from equiradio.evaluation.choosing import probabilities
+from equiradio.explain.attention import exact_quarter_turns
 from equiradio.inference.evidence import PixelEvidence, pixel_evidence, sums_over_pixels, taken_apart
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.member import Member

@@ -8,6 +8,7 @@ from torch import Tensor
 from equiradio.errors import SettingRefusal
 from equiradio.evaluation.bootstrap import draw
 from equiradio.evaluation.calibration import most_probable
+from equiradio.evaluation.choosing import probabilities
 from equiradio.evaluation.overlap import with_interval
 from equiradio.evaluation.scores import scores
 from equiradio.explain.case import Case, scored
@@ -15,7 +16,6 @@ from equiradio.explain.faithfulness import departure, paired_lift
 from equiradio.explain.folder import Folder
 from equiradio.explain.islands import energy_inside, precision_of, source_islands
 from equiradio.explain.part import Measured
-from equiradio.evaluation.choosing import probabilities
 from equiradio.inference.evidence import Evidence, Sum, evidence, margins
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.labels import UNKNOWN, Labels
