@@ -39,7 +39,7 @@ def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 class Poses(NamedTuple):
     """How many poses, the temperature that goes with them, and the likelihood of every number of poses that was asked."""
 
-    count: int
+    number: int
     temperature: float
     nll: dict[str, float]
 

@@ -120,9 +120,9 @@ def features(team: "Team", sources: Iterable[Source], **options: Any) -> np.ndar
 
 def _each(sources: Iterable[Source], shape: tuple[int, ...], kind: type, measure: Any, **options: Any) -> np.ndarray:
     """What ``measure`` says of the images that can be used, nan for the others: (count, *shape)."""
-    parts = []
+    parts: list[np.ndarray] = []
     for batch in batches(sources, **options):
-        part = np.full((len(batch), *shape), np.nan, kind)
+        part: np.ndarray = np.full((len(batch), *shape), np.nan, kind)
         usable = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
         if usable:
             part[usable] = measure(_images([what for _, what in batch if isinstance(what, Cutout)]))

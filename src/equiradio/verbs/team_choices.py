@@ -28,12 +28,12 @@ def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sourc
         if poses.nll[str(count)] > last - WORTH:
             break
         last = poses.nll[str(count)]
-    before, after = (_binary(probabilities(logits[:, : poses.count], t).mean((0, 1))) for t in (1.0, poses.temperature))
+    before, after = (_binary(probabilities(logits[:, : poses.number], t).mean((0, 1))) for t in (1.0, poses.temperature))
     threshold, reach = abstention(validation.labels, after), feature_reach(features)
     stored = {"centre": reach.centre.astype(np.float32), "precision": reach.precision.astype(np.float32)}
     write_atomically(folder.statistics_file, lambda part: save_file(stored, part))
     return card.with_changes(
-        poses=poses.count,
+        poses=poses.number,
         nll_by_poses=poses.nll,
         temperature=poses.temperature,
         threshold=threshold,

@@ -39,10 +39,10 @@ def test_more_poses_are_chosen_only_where_they_are_worth_it():
     truth = np.stack([-(2.0 * labels - 1), 2.0 * labels - 1], -1)
     noisy = truth + rng.normal(0, 3, (1, 4, len(labels), 2))
     found = choose_poses(noisy, labels)
-    assert found.count == 4
+    assert found.number == 4
     assert set(found.nll) == {"1", "2", "4"}
     alike = np.repeat(noisy[:, :1], 4, axis=1)
-    assert choose_poses(alike, labels).count == 1
+    assert choose_poses(alike, labels).number == 1
 
 
 def test_the_threshold_is_the_lowest_that_keeps_95_percent_right():

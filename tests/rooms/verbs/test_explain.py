@@ -16,7 +16,8 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder, shared_settings
 from equiradio.artefacts.weights import write_weights
 from equiradio.cli.main import main
-from equiradio.datasets.simulated import load, simulate
+from equiradio.datasets import simulated
+from equiradio.datasets.simulated import simulate
 from equiradio.datasets.simulated_shapes import Part
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.explain import parts as room
@@ -120,7 +121,7 @@ def test_a_signed_map_counts_by_how_far_it_is_from_its_sky():
 
 def test_heads_with_a_relu_are_said_not_to_come_apart(untrained, tmp_path):
     run = untrained("attention", kernel_size=3, head_relu=True)
-    case = case_of(open_networks(run, members=[]), load_simulated(36), "test", SMALL, lambda what, done, total: None)
+    case = case_of(open_networks(run, members=[]), simulated.load(count=36), "test", SMALL, lambda what, done, total: None)
     summary, arrays = taken_apart(case)
     assert summary == {"linear": False, "reason": summary["reason"]}
     assert "linear heads" in summary["reason"]
@@ -233,7 +234,7 @@ def test_a_team_is_explained_through_one_of_its_members(team, monkeypatch, tmp_p
     with pytest.raises(SettingRefusal, match="--seed: 4; expected one of 3, 5"):
         open_networks(team, seed=4)
     assert list(open_networks(team, members=[team]).members) == ["pair, seed 3", "pair, seed 5"]
-    monkeypatch.setattr(verb, "open_data", lambda name, data_dir: load_simulated(36))
+    monkeypatch.setattr(verb, "open_data", lambda name, data_dir: simulated.load(count=36))
     monkeypatch.setattr(verb, "parts", lambda: {name: part for name, part in parts().items() if name in ("maps", "layers")})
     monkeypatch.setattr("equiradio.explain.page.parts", verb.parts)
     answer = explain(team, tmp_path / "out", seed=5, data="simulated", effort=replace(SMALL, sample=2, deep=1))
@@ -268,7 +269,7 @@ def four(untrained, tmp_path_factory):
     run.write_settings(like.settings())
     like.card().with_changes(classes=list(FOUR)).write(run.card_file)
     write_weights(run.weights_file, network.state_dict(), model="attention", group="none")
-    sources = load_simulated(60)
+    sources = simulated.load(count=60)
     return run.folder, replace(sources, labels=np.arange(60) % 4, classes=FOUR)
 
 
@@ -297,7 +298,7 @@ def test_a_run_of_four_classes_is_explained(four, tmp_path, monkeypatch):
 
 def test_data_of_other_classes_are_refused(four, monkeypatch):
     run, _ = four
-    monkeypatch.setattr(verb, "open_data", lambda name, data_dir: load_simulated(36))
+    monkeypatch.setattr(verb, "open_data", lambda name, data_dir: simulated.load(count=36))
     line = r"simulated has the classes FRI, FRII, but the network was trained on round, double, bent tail, ring; expected the same classes"
     with pytest.raises(RunRefusal, match=line):
         explain(run, Path("never"), data="simulated", members=[])
