@@ -1,4 +1,6 @@
-"""Keep the weights of finished runs in the package: float16 on disk, one card per model that names its members. Members kept before stay.
+"""Keep the weights of finished runs: float16 on disk, one card per model that names its members.
+
+Members kept before stay. Then calibrate the team, and list it with `list_weights.py`.
 
 Usage: python scripts/keep_weights.py c4-attention attention            (from the repository's root, runs in ./runs)
 """
@@ -15,11 +17,17 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import read_weights, write_weights
 
 PACKAGED = Path("src/equiradio/weights")
+OUTSIDE = Path("weights")  # those that are fetched
+
+
+def home_of(model: str) -> Path:
+    """The folder of a model's weights: outside the package where they are there already, else in it."""
+    return OUTSIDE / model if (OUTSIDE / model).is_dir() else PACKAGED / model
 
 
 def main(models: list[str]) -> None:
     for model in models:
-        file = PACKAGED / model / "card.json"
+        file = home_of(model) / "card.json"
         card = json.loads(file.read_text()) if file.is_file() else {"model": model, "members": []}
         before = {member["seed"]: member for member in card["members"]}
         members = dict(before)
@@ -30,7 +38,7 @@ def main(models: list[str]) -> None:
                 continue
             state = read_weights(run.weights_file, model=model, group=trained.group)
             halved = {name: value.half() if value.dtype == torch.float32 else value for name, value in state.items()}
-            write_weights(PACKAGED / model / f"seed{trained.seed}.safetensors", halved, model=model, group=trained.group)
+            write_weights(home_of(model) / f"seed{trained.seed}.safetensors", halved, model=model, group=trained.group)
             members[trained.seed] = asdict(trained)
         if not members:
             raise SystemExit(f"{model}: no finished run in runs/ and none kept; expected runs/{model}-mirabest-fast-seed<k>. Train first.")
