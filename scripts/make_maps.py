@@ -4,7 +4,7 @@ Usage: python scripts/make_maps.py results/runs/attention-mirabest-fast-seed0 ..
        python scripts/make_maps.py --untrained attention --seed 0          (from the repository's root)
 
 Work is done in pieces of 17 sources that are kept in --pieces, so that it can be stopped and started again.
-Weights of runs come from the package, src/equiradio/weights/<model>/seed<k>.safetensors, as they are shipped (float16).
+Weights of runs are those of the team of the model's name, as they are shipped (float16).
 """
 
 import argparse
@@ -15,34 +15,35 @@ from shutil import copyfile
 import numpy as np
 
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import find_team
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.datasets.sources import Sources
-from equiradio.inference.team import load, weights_hash
+from equiradio.inference.member import Member
+from equiradio.inference.team import load
 from equiradio.settings import change, preset
 from equiradio.verbs.stored_maps import joined, map_arrays, untrained, write_maps
 
 PIECE = 17
-PACKAGED = Path("src/equiradio/weights")
 
 
-def with_packaged_weights(run: Run) -> Classifier:
-    """The run's network with the weights in the package."""
+def with_shipped_weights(run: Run) -> Member:
+    """The run's network with the weights that are shipped."""
     card = run.card()
     with tempfile.TemporaryDirectory() as folder:
         whole = Run(Path(folder))
         copyfile(run.settings_file, whole.settings_file)
         copyfile(run.card_file, whole.card_file)
-        copyfile(PACKAGED / card.model / f"seed{card.seed}.safetensors", whole.weights_file)
-        return load(whole.folder)
+        copyfile(find_team(card.model).weights_file(card.seed), whole.weights_file)
+        return load(whole.folder).members[0]
 
 
-def in_pieces(classifier: Classifier, sources: Sources, folder: Path) -> dict[str, np.ndarray]:
+def in_pieces(member: Member, sources: Sources, folder: Path) -> dict[str, np.ndarray]:
     """The arrays of all sources, piece by piece; pieces that the same weights have made are not made again."""
-    parts, folder = [], folder / weights_hash(classifier.members)[:12]
+    parts, folder = [], folder / member.weights_hash[:12]
     for start in range(0, len(sources), PIECE):
         file = folder / f"{start:03d}.npz"
         if not file.is_file():
-            write_maps(file, map_arrays(classifier, sources.choose(np.arange(start, min(start + PIECE, len(sources))))))
+            write_maps(file, map_arrays(member, sources.choose(np.arange(start, min(start + PIECE, len(sources))))))
             print(f"{file}: {start + PIECE} of {len(sources)} sources", flush=True)
         with np.load(file) as content:
             parts.append(dict(content))
@@ -59,7 +60,7 @@ def main() -> None:
     for folder in asked.runs:
         run = Run(folder)
         sources = chosen_split(open_data(run.settings().data.name), "test")
-        write_maps(run.maps_file, in_pieces(with_packaged_weights(run), sources, asked.pieces / folder.name))
+        write_maps(run.maps_file, in_pieces(with_shipped_weights(run), sources, asked.pieces / folder.name))
         print(run.maps_file, flush=True)
     if asked.untrained:
         settings = change(preset("fast"), {"model.name": asked.untrained, "training.seed": asked.seed})

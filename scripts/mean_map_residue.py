@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from equiradio.artefacts.atomic import write_text
+from equiradio.artefacts.map_archive import holder_of, maps_in
 from equiradio.datasets.sources import CLASSES
 from equiradio.explain.residual import angular_power
 from equiradio.report.figures import COLOURS, save
@@ -27,7 +28,7 @@ COLUMNS = ("run", "map", "residue_over_structure", "order_4_share", *(f"m{m}" fo
 
 def rows_of(run: Path) -> list[list[str]]:
     """One row for each class and for their difference: residue over the map's own radial structure, and shares of harmonics."""
-    with np.load(run / "maps.npz") as file:
+    with maps_in(run / "maps.npz") as file:
         fri, frii = file["mean_maps"].astype(np.float64)
     rows = []
     for name, plane in (*zip(CLASSES, (fri, frii), strict=True), ("FRI - FRII", fri - frii)):
@@ -48,7 +49,7 @@ def draw(runs: list[Path], path: Path) -> None:
         models.setdefault(run.name.partition("-mirabest")[0], []).append(run)
     for place, (model, own) in enumerate(models.items()):
         for number, run in enumerate(own):
-            with np.load(run / "maps.npz") as file:
+            with maps_in(run / "maps.npz") as file:
                 fri, frii = file["mean_maps"].astype(np.float64)
             power = angular_power(fri - frii - (fri - frii).mean())
             shown = np.flatnonzero(power[1:] > FLOOR * power[0]) + 1
@@ -73,10 +74,10 @@ def main(out: Path, runs: list[Path]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for run in runs:
-        if (run / "maps.npz").is_file():
+        if holder_of(run / "maps.npz"):
             writer.writerows(rows_of(run))
     write_text(out, text.getvalue())
-    draw([run for run in runs if (run / "maps.npz").is_file()], out.with_suffix(".png"))
+    draw([run for run in runs if holder_of(run / "maps.npz")], out.with_suffix(".png"))
     print(text.getvalue())
 
 

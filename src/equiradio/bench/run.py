@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import equiradio
 from equiradio.bench.record import Record, run_job
 from equiradio.bench.summary import TASKS, TIME, share_of_peak, summarise, times_faster, told
 from equiradio.errors import SettingRefusal, nearest
+from equiradio.version import version
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {"precision": "auto", "pin": None, "keep_blocks": True},
@@ -201,5 +201,5 @@ def machine() -> dict[str, str]:
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "equiradio": equiradio.__version__,
+        "equiradio": version(),
     }
