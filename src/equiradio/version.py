@@ -24,7 +24,7 @@ def version() -> str:
 
 @cache
 def checkout() -> Path | None:
-    """The repository's root where the package runs from its sources (``src/equiradio`` beside equiradio's own pyproject.toml), else None."""
+    """The repository's root where the package runs from ``src/equiradio`` beside equiradio's own pyproject.toml, else None."""
     package = Path(__file__).parent
     root = package.parents[1]
     try:
@@ -36,9 +36,9 @@ def checkout() -> Path | None:
 
 @cache
 def commit() -> str:
-    """The commit that is running: of the checkout, with ``-dirty`` where files were changed, else that in the version; "" where none is known.
+    """The commit that is running: of the checkout, with ``-dirty`` where files were changed, else that in the version; else "".
 
-    Asked of git once a process. Never fails.
+    Git is asked once a process. Never fails.
     """
     root = checkout()
     if root is not None and (root / ".git").exists():

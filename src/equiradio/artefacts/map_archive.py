@@ -32,12 +32,7 @@ def maps_in(path: Path) -> NpzFile:
         raise FileNotFoundError(path)
     if holder == path:
         return np.load(path, allow_pickle=False)
-    folder = holder.parent
-    _verify(holder, _hashes(folder / INDEX)[holder.name])
-    with tarfile.open(holder, "r:") as archive:
-        member = archive.extractfile(path.relative_to(folder).as_posix())
-        assert member is not None  # the hash of the archive is right, so its members are those listed
-        return np.load(io.BytesIO(member.read()), allow_pickle=False)
+    return np.load(io.BytesIO(_member(holder.parent, path)), allow_pickle=False)
 
 
 def holder_of(path: Path) -> Path | None:
@@ -68,10 +63,8 @@ def write_archives(folder: Path) -> list[Path]:
     Members are in the order of their names and carry no dates, so that the same maps make the same archive.
     """
     content = {path: path.read_bytes() for path in sorted(folder.glob("*/*/maps.npz"))}
-    for path, holder in archived(folder).items():
-        if path not in content:
-            with tarfile.open(folder / holder, "r:") as archive:
-                content[path] = archive.extractfile(path.relative_to(folder).as_posix()).read()  # type: ignore[union-attr]
+    for path in archived(folder).keys() - content.keys():
+        content[path] = _member(folder, path)
     index, written = {}, []
     for paths in _shares({path: len(content[path]) for path in sorted(content)}):
         packed = _packed({path.relative_to(folder).as_posix(): content[path] for path in paths})
@@ -85,6 +78,20 @@ def write_archives(folder: Path) -> list[Path]:
     for path in [*content, *(old for old in folder.glob("maps-*.tar") if old not in written)]:
         path.unlink(missing_ok=True)
     return written
+
+
+def _member(folder: Path, path: Path) -> bytes:
+    """The content of a ``maps.npz`` in the archives of a folder of results."""
+    name = archived(folder)[path]
+    _verify(folder / name, _index(folder / INDEX)[name]["sha256"])
+    with tarfile.open(folder / name, "r:") as archive:
+        try:
+            member = archive.extractfile(path.relative_to(folder).as_posix())
+        except KeyError:
+            member = None
+        if member is None:
+            raise RunRefusal(folder / name, f"no {path.relative_to(folder)} in it", f"the members that {INDEX} lists", AGAIN)
+        return member.read()
 
 
 def _shares(sizes: dict[Path, int]) -> list[list[Path]]:
@@ -120,10 +127,6 @@ def _read_index(path: Path, changed: int) -> dict[str, dict]:
         return {str(name): {"sha256": str(listed["sha256"]), "members": dict(listed["members"])} for name, listed in index.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunRefusal(path, f"cannot be read ({type(error).__name__}: {error})", "archives of maps and their members", AGAIN) from None
-
-
-def _hashes(path: Path) -> dict[str, str]:
-    return {name: listed["sha256"] for name, listed in _index(path).items()}
 
 
 def _verify(archive: Path, expected: str) -> None:
