@@ -28,7 +28,7 @@ def models(as_json: bool = JSON) -> None:
     typer.echo(f"default of 'equiradio classify': {default}, the lowest negative log-likelihood on validation")
     if elsewhere := [name for name in cards if name not in here]:
         typer.echo(
-            f"weights not on this machine: {', '.join(elsewhere)}; set {WEIGHTS} to the folder that holds them, or let them be fetched"
+            f"weights not on this machine: {', '.join(elsewhere)}; set {WEIGHTS} to the folder that holds them"
         )
 
 
