@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import find_team
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.datasets.sources import Sources
 from equiradio.inference.member import Member

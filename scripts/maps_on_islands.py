@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.map_archive import holder_of, maps_in
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
 from equiradio.datasets.registry import open_data
@@ -43,7 +44,7 @@ def on_islands(planes: dict[str, np.ndarray], islands: np.ndarray) -> dict[str, 
 
 def of_run(run: Run, sources: Sources, islands: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
     """Everything that the maps of a run say; and the maps."""
-    with np.load(run.maps_file) as file:
+    with maps_in(run.maps_file) as file:
         maps, names = file["maps"].astype(np.float32) / 255, file["source_id"]
     if not np.array_equal(names, sources.source_ids.astype(str)):
         raise SystemExit(f"{run.folder}: maps of other sources than {sources.name}, {SPLIT}")
@@ -59,7 +60,7 @@ def of_run(run: Run, sources: Sources, islands: np.ndarray) -> tuple[dict[str, A
 
 
 def main(out: Path, folders: list[Path]) -> None:
-    runs = [run for run in map(Run, folders) if run.maps_file.is_file()]
+    runs = [run for run in map(Run, folders) if holder_of(run.maps_file)]
     sources = open_data(runs[0].settings().data.name).of_split(SPLIT)
     islands, where = np.stack([source_islands(image) for image in sources.images]), inscribed(sources.images.shape[-1])
     measured, maps = {}, {}

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from equiradio.artefacts.atomic import write_text
+from equiradio.artefacts.map_archive import holder_of, maps_in
 from equiradio.artefacts.run import Run
 from equiradio.explain.residual import angular_power
 from equiradio.labels import FANAROFF_RILEY
@@ -29,7 +30,7 @@ COLUMNS = ("run", "map", "residue_over_structure", "order_4_share", *(f"m{m}" fo
 
 def rows_of(run: Run) -> list[list[str]]:
     """One row for each class and for their difference: residue over the map's own radial structure, and shares of harmonics."""
-    with np.load(run.maps_file) as file:
+    with maps_in(run.maps_file) as file:
         fri, frii = file["mean_maps"].astype(np.float64)
     rows = []
     for name, plane in (*zip(FANAROFF_RILEY, (fri, frii), strict=True), ("FRI - FRII", fri - frii)):
@@ -50,7 +51,7 @@ def draw(runs: list[Run], path: Path) -> None:
         models.setdefault(run.card().model, []).append(run)
     for place, (model, own) in enumerate(models.items()):
         for number, run in enumerate(own):
-            with np.load(run.maps_file) as file:
+            with maps_in(run.maps_file) as file:
                 fri, frii = file["mean_maps"].astype(np.float64)
             power = angular_power(fri - frii - (fri - frii).mean())
             shown = np.flatnonzero(power[1:] > FLOOR * power[0]) + 1
@@ -77,9 +78,10 @@ def main(out: Path, folders: list[Path]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for run in runs:
-        writer.writerows(rows_of(run))
+        if holder_of(run.maps_file):
+            writer.writerows(rows_of(run))
     write_text(out, text.getvalue())
-    draw(runs, out.with_suffix(".png"))
+    draw([run for run in runs if holder_of(run.maps_file)], out.with_suffix(".png"))
     print(text.getvalue())
 
 

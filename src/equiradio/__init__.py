@@ -1,8 +1,17 @@
 """Classify radio galaxies with group-equivariant self-attention, and see why."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from equiradio.artefacts.shelf import list_models
+    from equiradio.datasets.registry import open_data
+    from equiradio.inference.catalogue import Catalogue
+    from equiradio.inference.team import Team, load
+    from equiradio.settings import Settings
+    from equiradio.training.fit import train
+
+    __version__: str
+
 __all__ = ["Catalogue", "Settings", "Team", "list_models", "load", "open_data", "train"]
 
 _HOMES = {
@@ -18,6 +27,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import on first use: torch and lightning take seconds that ``equiradio --help`` need not pay."""
+    if name == "__version__":
+        from equiradio.version import version
+
+        return version()
     if name not in _HOMES:
         raise AttributeError(f"module 'equiradio' has no attribute '{name}'")
     from importlib import import_module

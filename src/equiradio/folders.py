@@ -22,3 +22,9 @@ def data_folder(given: str | Path | None = None) -> Path:
     """
     named = given or os.environ.get(DATA)
     return Path(named).expanduser() if named else user_cache()
+
+
+def weights_folder() -> Path | None:
+    """The folder of teams that ``EQUIRADIO_WEIGHTS`` names; None where it is not set, or empty."""
+    named = os.environ.get(WEIGHTS)
+    return Path(named).expanduser() if named else None

@@ -28,6 +28,8 @@ class Card:
     epochs, best_epoch, best_validation_loss : done so far; the weights are those of the best epoch (counted from 0).
     images_seen, seconds : augmented training images, wall-clock seconds of training and validation.
     versions, licence, citation : of software, weights and paper.
+    commit : of equiradio, with "-dirty" where its files were changed; "" where it was not known.
+    weights_hash : SHA-256 of all weights in the order of their names, as the training wrote them; "" in cards of older versions.
     """
 
     model: str
@@ -52,6 +54,8 @@ class Card:
     seconds: float = 0.0
     classes: list[str] = field(default_factory=lambda: ["FRI", "FRII"])
     unknown: str = ""
+    commit: str = ""
+    weights_hash: str = ""
     licence: str = "BSD-3-Clause (weights); training images: MiraBest, CC BY 4.0, where data is mirabest"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
 

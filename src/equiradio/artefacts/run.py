@@ -84,7 +84,11 @@ class Run:
         return from_toml(self.settings_file)
 
     def weights_digest(self) -> str:
-        """The beginning of the SHA-256 of all weights in the order of their names; predictions name the weights that they are of by it."""
+        """The beginning of `weights_hash`; predictions name the weights that they are of by it."""
+        return self.weights_hash()[:12]
+
+    def weights_hash(self) -> str:
+        """SHA-256 of all weights in the order of their names."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
@@ -92,7 +96,7 @@ class Run:
             numbers = load_file(self.weights_file)
         except (SafetensorError, OSError) as error:
             raise RunRefusal(self.weights_file, f"cannot be read ({error})", "whole weights", "Train anew.") from None
-        return numbers_hash([numbers])[:12]
+        return numbers_hash([numbers])
 
     def card(self) -> Card:
         return read_card(self.card_file)

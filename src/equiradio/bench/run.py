@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import equiradio
 from equiradio.bench.record import Record, run_job
 from equiradio.bench.summary import TASKS, TIME, share_of_peak, spread_text, summarise, times_faster
 from equiradio.errors import SettingRefusal, nearest
+from equiradio.version import version
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {"precision": "auto", "form": None, "keep_blocks": True},
@@ -202,5 +202,5 @@ def machine() -> dict[str, str]:
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "equiradio": equiradio.__version__,
+        "equiradio": version(),
     }

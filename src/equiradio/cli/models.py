@@ -6,24 +6,30 @@ import typer
 
 from equiradio.artefacts.team import TeamCard
 from equiradio.cli.options import JSON
+from equiradio.folders import WEIGHTS
 
 COLUMNS = ("model", "members", "poses", "test accuracy", "AUC", "Confident", "ECE", "NLL", "answered", "of these right", "weights' licence")
 
 
 def models(as_json: bool = JSON) -> None:
-    """List the trained weights that come with the package, with scores measured on MiraBest's 153 test sources, and licences.
+    """List the trained weights that can be opened by name, with scores measured on MiraBest's 153 test sources, and licences.
 
     Example: equiradio models --json
     """
-    from equiradio.artefacts.shelf import default_name, team_card_of, team_names
+    from equiradio.artefacts.shelf import default_name, list_models, names_here
     from equiradio.cli.progress import print_table
 
-    cards, default = {name: team_card_of(name) for name in team_names()}, default_name()
+    cards, default, here = list_models(), default_name(), names_here()
     if as_json:
-        typer.echo(json.dumps([{"name": name, "default": name == default} | card.as_json() for name, card in cards.items()], indent=2))
+        about = [{"name": name, "default": name == default, "here": name in here} | card.as_json() for name, card in cards.items()]
+        typer.echo(json.dumps(about, indent=2))
         return
     print_table(COLUMNS, [_row(name, card, default) for name, card in cards.items()], "packaged weights, 95 % intervals over sources")
     typer.echo(f"default of 'equiradio classify': {default}, the lowest negative log-likelihood on validation")
+    if elsewhere := [name for name in cards if name not in here]:
+        typer.echo(
+            f"weights not on this machine: {', '.join(elsewhere)}; set {WEIGHTS} to the folder that holds them"
+        )
 
 
 def _row(name: str, card: TeamCard, default: str) -> list[str]:

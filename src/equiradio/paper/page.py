@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from equiradio.artefacts.atomic import write_text
+from equiradio.artefacts.map_archive import lies_in
 from equiradio.paper.claims import claims
 from equiradio.paper.results import Results
 from equiradio.paper.table1_text import AUDIT, COLUMNS, COMPARED, PROTOCOLS, RUNS, SAID, audit_rows, comparison_rows, linked_rows, run_rows
@@ -21,7 +22,7 @@ CAPTIONS = {
 def write_page(out: Path, results: Results, table: dict[str, Any], found: dict[str, Any], figures: Sequence[str], back: Path) -> None:
     """Write report.html, with the figures that were drawn into its folder; ``back`` leads from it to the folder of results."""
     page = Page("Bowles et al. 2021, reproduced")
-    here = lambda path: (back / path).as_posix()
+    here = lambda path: (back / lies_in(results.folder, path)).as_posix()
     run = [row for row in table["rows"] if row["seeds"]]
     page.text(
         f"{sum(row['seeds'] for row in run)} runs of {len(run)} models by preset {table['preset']} on {table['data']}; "

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from equiradio.artefacts.card import Card
+from equiradio.artefacts.map_archive import archived, holder_of, maps_in
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
 from equiradio.errors import RunRefusal
@@ -52,7 +53,7 @@ class Result:
     @cached_property
     def maps(self) -> dict[str, np.ndarray] | None:
         """The arrays of maps.npz; None for networks without gates. Those of other sources than the predictions' are refused."""
-        if not self.run.maps_file.is_file():
+        if holder_of(self.run.maps_file) is None:
             return None
         maps = read_maps(self.run.maps_file)
         if set(maps["source_id"].tolist()) != set(self.predictions.source_ids.tolist()):
@@ -113,9 +114,9 @@ def read_results(folder: Path, wanted: str | None = None, wanted_data: str | Non
 
 
 def read_maps(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a maps.npz, bytes as shares 0..1."""
+    """The arrays of a maps.npz, which may lie in an archive of the results."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with maps_in(path) as file:
             arrays = {name: file[name] for name in file.files}
         return arrays | {name: arrays[name] for name in ("source_id", "label", "maps", "mean_maps", "mean_images")}
     except (OSError, ValueError, KeyError, EOFError) as error:
@@ -124,7 +125,7 @@ def read_maps(path: Path) -> dict[str, np.ndarray]:
 
 def _untrained(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in sorted(folder.glob("untrained/*/maps.npz")):
+    for path in sorted({*folder.glob("untrained/*/maps.npz"), *(path for path in archived(folder) if path.match("untrained/*/maps.npz"))}):
         named = UNTRAINED.fullmatch(path.parent.name)
         if named:
             found.setdefault(named["model"], path)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from equiradio.artefacts.map_archive import holder_of, maps_in
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import labels_in, read_predictions
 from equiradio.errors import Refusal, RunRefusal
@@ -168,9 +169,9 @@ class Runs:
         run = self.get(name)
         with self._lock:
             if name not in self._maps:
-                if not run.maps_file.is_file():
+                if holder_of(run.maps_file) is None:
                     return None
-                with np.load(run.maps_file, allow_pickle=False) as arrays:
+                with maps_in(run.maps_file) as arrays:
                     self._maps[name] = {"maps": arrays["maps"], "source_id": arrays["source_id"]}
             kept = self._maps[name]
         rows = np.flatnonzero(kept["source_id"] == source_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equiradio.artefacts.shelf import default_name, team_names
+from equiradio.artefacts.shelf import default_name, names_here
 from equiradio.errors import DataRefusal
 from equiradio.serve.gallery import Runs
 from equiradio.serve.names import apart
@@ -61,14 +61,14 @@ class Offers:
 def gather(
     models: list[str], runs: list[Path], data: list[str], images: Path | None, tables: list[Path], data_dir: Path | None = None
 ) -> Offers:
-    """What the command line asks to offer; without models, those of the package, and then the runs.
+    """What the command line asks to offer; without models, those by name whose weights are here, and then the runs.
 
     Raises
     ------
     Refusal : something named is not there.
     """
     galleries = Runs(runs)
-    packaged = sorted(team_names(), key=lambda name: name != default_name())  # that which classify takes comes first
+    packaged = sorted(names_here(), key=lambda name: name != default_name())  # that which classify takes comes first
     names = models or [*packaged, *(str(run.folder) for run in galleries.by_name.values() if run.weights_file.is_file())]
     sets: list[Any] = [*data_sets(data, data_dir)]
     if images is not None:

@@ -15,7 +15,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-import equiradio
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import Claim, Claimed, claimed
 from equiradio.artefacts.run import Run
@@ -33,6 +32,7 @@ from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
 from equiradio.training.resume import checkpoint_to_resume
 from equiradio.training.task import ClassificationTask
+from equiradio.version import commit, version
 
 
 def train(
@@ -151,11 +151,12 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
         classes=list(sources.classes.names),
         unknown=sources.classes.unknown,
         versions={
-            "equiradio": equiradio.__version__,
+            "equiradio": version(),
             "torch": torch.__version__,
             "lightning": lightning.__version__,
             "python": platform.python_version(),
         },
+        commit=commit(),
     )
 
 

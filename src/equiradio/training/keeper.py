@@ -35,6 +35,7 @@ class RunKeeper(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = list(state["rows"])
+        self.card = self.card.with_changes(weights_hash=self.run.weights_hash())
 
     def on_fit_start(self, trainer: lightning.Trainer, task: Any) -> None:
         trainer.should_stop |= self.out_of_patience(task.settings.training.patience)  # resumed though it had finished
@@ -62,6 +63,7 @@ class RunKeeper(Callback):
         if trainer.is_global_zero:
             if row["validation_loss"] < best:
                 write_weights(self.run.weights_file, task.network.state_dict(), model=self.card.model, group=self.card.group)
+                self.card = self.card.with_changes(weights_hash=self.run.weights_hash())
             self.run.write_history(self.rows)
             self.write_card("training")
         trainer.should_stop |= self.out_of_patience(task.settings.training.patience)

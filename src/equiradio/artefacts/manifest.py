@@ -1,0 +1,95 @@
+"""The manifest of published teams: their files with hash and size, licence, test scores, and where to fetch them."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypedDict
+
+from equiradio.artefacts.team import TeamFolder
+from equiradio.errors import ModelRefusal
+
+FILE = "manifest.json"
+
+
+class Listed(TypedDict):
+    """A file: the SHA-256 of its content, and its bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the manifest says of a team.
+
+    Attributes
+    ----------
+    files : card and weights, by name.
+    licence : of the weights.
+    scores : on the test split, from the card.
+    url : where each file can be fetched, with ``{file}`` in place of its name; None until there is a published record.
+    """
+
+    files: dict[str, Listed]
+    licence: str
+    scores: dict[str, Any] = field(default_factory=dict)
+    url: str | None = None
+
+    def lacking(self, folder: Path) -> list[str]:
+        """Files that a folder does not have."""
+        return [name for name in self.files if not (folder / name).is_file()]
+
+    def verify(self, folder: Path) -> None:
+        """Compare every file in a folder with its hash. A file is read once a process, unless it changes.
+
+        Raises
+        ------
+        ModelRefusal : another content.
+        """
+        for name, listed in self.files.items():
+            file = folder / name
+            there = sha256_of(file)
+            if there != listed["sha256"]:
+                do = "Put the published file in its place, or take the folder away; a team of your own opens by the path of its folder."
+                raise ModelRefusal(file, f"sha256 {there}", f"{listed['sha256']}, as the manifest says", do)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    state = path.stat()
+    return _sha256(path.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_manifest(path: Path) -> dict[str, Listing]:
+    """The teams that a manifest lists, by name; none where there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        return {name: Listing(**listing) for name, listing in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelRefusal(path, f"cannot be read ({error})", "a manifest of teams in JSON", "Install the package again.") from None
+
+
+def listing_of(folder: TeamFolder, url: str | None = None) -> Listing:
+    """What a manifest says of a team's folder."""
+    card = folder.card()
+    names = [folder.card_file.name, *(folder.weights_file(seed).name for seed in card.seeds)]
+    names += [str(card.out_of_distribution["file"])] if card.out_of_distribution else []
+    files: dict[str, Listed] = {
+        name: {"sha256": sha256_of(folder.path / name), "size": (folder.path / name).stat().st_size} for name in names
+    }
+    scores = dict(card.test.get("all", {})) | {key: card.test[key] for key in ("nll_after", "brier", "ece") if key in card.test}
+    return Listing(files, card.members[0].licence, scores, url)
+
+
+def as_json(listings: dict[str, Listing]) -> dict[str, Any]:
+    """What manifest.json holds."""
+    return {name: asdict(listings[name]) for name in sorted(listings)}

@@ -1,0 +1,137 @@
+"""``maps.npz`` of many runs in archives beside them: ``maps-<hash>.tar``, listed with their members in ``maps.json``."""
+
+import hashlib
+import io
+import json
+import tarfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+
+from equiradio.artefacts.atomic import write_atomically, write_json
+from equiradio.artefacts.manifest import sha256_of
+from equiradio.errors import RunRefusal
+
+INDEX = "maps.json"
+ABOVE = 3  # folders above a maps.npz that may hold the index: results/runs/NAME/maps.npz
+LARGEST = 9 << 20  # bytes of an archive, so that repositories and mails take it
+AGAIN = "Fetch the results anew, or make the maps again with scripts/make_maps.py."
+
+
+def maps_in(path: Path) -> NpzFile:
+    """The open arrays of a ``maps.npz``: of the file where it is there, else straight from the archive that holds it.
+
+    Raises
+    ------
+    RunRefusal : an archive of another content than its index says. FileNotFoundError : neither file nor archive.
+    """
+    holder = holder_of(path)
+    if holder is None:
+        raise FileNotFoundError(path)
+    if holder == path:
+        return np.load(path, allow_pickle=False)
+    return np.load(io.BytesIO(_member(holder.parent, path)), allow_pickle=False)
+
+
+def holder_of(path: Path) -> Path | None:
+    """The file that holds the maps of a run: its own ``maps.npz``, or an archive in a folder above; None where there is none."""
+    if path.is_file():
+        return path
+    for folder in list(path.parents)[1 : ABOVE + 1]:
+        name = archived(folder).get(path)
+        if name is not None:
+            return folder / name
+    return None
+
+
+def lies_in(folder: Path, name: str) -> str:
+    """Where a file that is named from a folder of results lies, from there: itself, or the archive that holds it."""
+    holder = holder_of(folder / name) if name.endswith(".npz") else None
+    return name if holder is None else holder.relative_to(folder).as_posix()
+
+
+def archived(folder: Path) -> dict[Path, str]:
+    """Every ``maps.npz`` in the archives of a folder of results, with the name of its archive."""
+    return {folder / member: archive for archive, listed in _index(folder / INDEX).items() for member in listed["members"]}
+
+
+def write_archives(folder: Path) -> list[Path]:
+    """Move every ``maps.npz`` under a folder into archives, beside those that are archived already; the archives written.
+
+    Members are in the order of their names and carry no dates, so that the same maps make the same archive.
+    """
+    content = {path: path.read_bytes() for path in sorted(folder.glob("*/*/maps.npz"))}
+    for path in archived(folder).keys() - content.keys():
+        content[path] = _member(folder, path)
+    index, written = {}, []
+    for paths in _shares({path: len(content[path]) for path in sorted(content)}):
+        packed = _packed({path.relative_to(folder).as_posix(): content[path] for path in paths})
+        digest = hashlib.sha256(packed).hexdigest()
+        file = folder / f"maps-{digest[:12]}.tar"
+        write_atomically(file, lambda part, packed=packed: part.write_bytes(packed))  # type: ignore[misc]
+        members = {path.relative_to(folder).as_posix(): len(content[path]) for path in paths}
+        index[file.name] = {"sha256": digest, "size": len(packed), "members": members}
+        written.append(file)
+    write_json(folder / INDEX, index)
+    for path in [*content, *(old for old in folder.glob("maps-*.tar") if old not in written)]:
+        path.unlink(missing_ok=True)
+    return written
+
+
+def _member(folder: Path, path: Path) -> bytes:
+    """The content of a ``maps.npz`` in the archives of a folder of results."""
+    name = archived(folder)[path]
+    _verify(folder / name, _index(folder / INDEX)[name]["sha256"])
+    with tarfile.open(folder / name, "r:") as archive:
+        try:
+            member = archive.extractfile(path.relative_to(folder).as_posix())
+        except KeyError:
+            member = None
+        if member is None:
+            raise RunRefusal(folder / name, f"no {path.relative_to(folder)} in it", f"the members that {INDEX} lists", AGAIN)
+        return member.read()
+
+
+def _shares(sizes: dict[Path, int]) -> list[list[Path]]:
+    """Files in as few archives as their size allows, filled alike."""
+    number = -(-sum(sizes.values()) // LARGEST)
+    each, shares, full = sum(sizes.values()) / max(number, 1), [[] for _ in range(number)], 0  # type: ignore[var-annotated]
+    for path, size in sizes.items():
+        shares[min(int((full + size / 2) / each), number - 1)].append(path)
+        full += size
+    return shares
+
+
+def _packed(members: dict[str, bytes]) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return whole.getvalue()
+
+
+def _index(path: Path) -> dict[str, dict]:
+    if not path.is_file():
+        return {}
+    return _read_index(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read_index(path: Path, changed: int) -> dict[str, dict]:
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): {"sha256": str(listed["sha256"]), "members": dict(listed["members"])} for name, listed in index.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunRefusal(path, f"cannot be read ({type(error).__name__}: {error})", "archives of maps and their members", AGAIN) from None
+
+
+def _verify(archive: Path, expected: str) -> None:
+    if not archive.is_file():
+        raise RunRefusal(archive, "no such file", f"the archive of maps that {INDEX} names", AGAIN)
+    there = sha256_of(archive)
+    if there != expected:
+        raise RunRefusal(archive, f"sha256 {there}", f"{expected}, as {INDEX} says", AGAIN)

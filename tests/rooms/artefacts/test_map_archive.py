@@ -1,0 +1,115 @@
+"""Maps of many runs in archives: the same bytes come back, wherever they lie, and an archive of another content is refused."""
+
+import tarfile
+
+import numpy as np
+import pytest
+
+from equiradio.artefacts import map_archive
+from equiradio.artefacts.map_archive import holder_of, lies_in, maps_in, write_archives
+from equiradio.errors import RunRefusal
+
+NAMES = ("runs/a/maps.npz", "runs/b/maps.npz", "runs/c/maps.npz", "untrained/a/maps.npz")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A folder of results with four maps.npz, their bytes by path."""
+    folder = tmp_path / "results"
+    for number, name in enumerate(NAMES):
+        (folder / name).parent.mkdir(parents=True)
+        np.savez(folder / name, maps=np.full((2, 3), number, np.uint8), noise=np.random.default_rng(number).random(200))
+    return folder
+
+
+def first_of(folder):
+    """The first number of each run's maps."""
+    values = []
+    for name in NAMES:
+        with maps_in(folder / name) as arrays:
+            values.append(int(arrays["maps"][0, 0]))
+    return values
+
+
+def members_of(archives):
+    content = {}
+    for archive in archives:
+        with tarfile.open(archive) as file:
+            content |= {name: file.extractfile(name).read() for name in file.getnames()}
+    return content
+
+
+def test_what_is_archived_comes_back_to_the_byte(results):
+    before = {name: (results / name).read_bytes() for name in NAMES}
+    (archive,) = write_archives(results)
+    assert sorted(path.name for path in results.rglob("*") if path.is_file()) == sorted([archive.name, "maps.json"])
+    assert first_of(results) == [0, 1, 2, 3]
+    assert members_of([archive]) == before
+    assert all(holder_of(results / name) == archive for name in NAMES)
+
+
+def test_maps_of_their_own_go_before_those_of_an_archive(results):
+    write_archives(results)
+    np.savez(results / NAMES[1], maps=np.full((2, 3), 9, np.uint8))
+    assert first_of(results) == [0, 9, 2, 3]
+    assert lies_in(results, NAMES[1]) == NAMES[1]
+    assert lies_in(results, NAMES[0]).startswith("maps-")
+    assert lies_in(results, "runs/a/card.json") == "runs/a/card.json"
+
+
+def test_the_order_law_catches_an_archive_that_is_asked_first(results, monkeypatch):
+    own = holder_of
+    monkeypatch.setattr(map_archive, "holder_of", lambda path: next(path.parents[1].parent.glob("maps-*.tar"), None) or own(path))
+    with pytest.raises(AssertionError):
+        test_maps_of_their_own_go_before_those_of_an_archive(results)
+
+
+def test_new_maps_join_those_archived_before(results):
+    (old,) = write_archives(results)
+    np.savez(results / NAMES[1], maps=np.full((2, 3), 9, np.uint8))
+    (new,) = write_archives(results)
+    assert not old.exists()
+    assert first_of(results) == [0, 9, 2, 3]
+    assert write_archives(results) == [new]  # the same maps, the same archive
+
+
+def test_archives_are_split_by_size(results, monkeypatch):
+    monkeypatch.setattr(map_archive, "LARGEST", 6000)
+    archives = write_archives(results)
+    assert len(archives) == 2
+    assert set(members_of(archives)) == set(NAMES)
+    assert first_of(results) == [0, 1, 2, 3]
+
+
+def refused(folder):
+    with pytest.raises(RunRefusal) as caught:
+        maps_in(folder / NAMES[0])
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_an_archive_of_another_content_is_refused(results):
+    (archive,) = write_archives(results)
+    content = bytearray(archive.read_bytes())
+    content[700] ^= 1
+    archive.write_bytes(content)
+    line = refused(results)
+    assert line.startswith(f"{archive}: sha256 ")
+    assert "as maps.json says" in line
+    archive.unlink()
+    assert "no such file; expected the archive of maps that maps.json names" in refused(results)
+
+
+def test_the_hash_law_catches_a_check_that_lets_all_pass(results, monkeypatch):
+    monkeypatch.setattr(map_archive, "_verify", lambda archive, expected: None)
+    with pytest.raises(pytest.fail.Exception):
+        test_an_archive_of_another_content_is_refused(results)
+
+
+def test_where_nothing_lies_nothing_is_invented(results):
+    assert holder_of(results / "runs" / "d" / "maps.npz") is None
+    with pytest.raises(FileNotFoundError):
+        maps_in(results / "runs" / "d" / "maps.npz")
+    (results / "maps.json").write_text('{"maps-1.tar": {"sha256": "1"}}')
+    with pytest.raises(RunRefusal, match="expected archives of maps and their members"):
+        holder_of(results / "runs" / "d" / "maps.npz")
