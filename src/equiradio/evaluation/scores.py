@@ -161,7 +161,7 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
         rows = confidence == name
         # drawn anew, so that a part scores the same alone as within the whole
         part = _block(truth[rows], mean[rows], bootstrap.draw(rows.sum(), resamples, seed), labels) if rows.any() else None
-        blocks[name] = part and cast(Block, {"sources": int(rows.sum())} | part)
+        blocks[name] = part and {"sources": int(rows.sum())} | part
     per_source = truth, mean[:, 0]
     calibrated = {"nll": calibration.nll(*per_source), "brier": calibration.brier(*per_source), "ece": calibration.ece(*per_source)}
     return cast(Metrics, head | blocks | {"calibration": calibrated})

@@ -85,7 +85,8 @@ def audit_network(
 
 def with_habit(member: Member, habit: str) -> Member:
     """A network of the same weights that has a habit: ``batch-range`` or ``floor-150``."""
-    changes: dict[str, Any] = {"batch-range": {"normalisation": "batch-range"}, "floor-150": {"side": 150}}[habit]
+    every: dict[str, dict[str, Any]] = {"batch-range": {"normalisation": "batch-range"}, "floor-150": {"side": 150}}
+    changes = every[habit]
     network = build(member.settings.model, classes=len(member.labels), blank=member.preprocess.blank, **changes)
     network.load_state_dict(member.network.state_dict())
     take_likely_forms(network, member.settings.training.layer_form, member.precision, member.device.type)
@@ -108,7 +109,7 @@ def _row(
             "accuracy": after["accuracy"],
             "accuracy_change": after["accuracy"] - before["accuracy"],
             "auc": after["auc"],
-            "auc_change": after["auc"] - before["auc"] if after["auc"] is not None else None,
+            "auc_change": difference(after["auc"], before["auc"]),
             "answers_changed": float(((margins[0] >= 0) != (margins[1] >= 0)).mean()),
             "logit_change": float(np.median(abs(margins[1] - margins[0])) / max(float(margins[0].std()), 1e-12)),
         }
@@ -118,6 +119,11 @@ def _row(
 
 
 EFFECTS = ("accuracy", "accuracy_change", "auc", "auc_change", "answers_changed", "logit_change", "map_correlation", "map_change")
+
+
+def difference(after: float | None, before: float | None) -> float | None:
+    """What changed; None where one of them is not defined."""
+    return None if after is None or before is None else after - before
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -144,6 +150,6 @@ def of_training(item: Item, usual: Sequence[Item]) -> dict[str, Any]:
         "accuracy": after["accuracy"],
         "accuracy_change": after["accuracy"] - before["accuracy"],
         "auc": after["auc"],
-        "auc_change": after["auc"] - before["auc"],
+        "auc_change": difference(after["auc"], before["auc"]),
         "answers_changed": changed,
     }

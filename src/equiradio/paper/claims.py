@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from equiradio.models.names import architecture
+from equiradio.paper.published import BASES, PLAIN
 from equiradio.paper.results import Results
 
 
@@ -19,10 +19,16 @@ class Claim(NamedTuple):
 
 def claims(results: Results, table: dict[str, Any], found: dict[str, Any]) -> list[Claim]:
     """All four of them."""
-    return [_epochs(found["images_to_converge"]), _performance(table), _follows(found), _asymmetry(found["asymmetry"])]
+    equivariant = results.equivariant()
+    return [
+        _epochs(found["images_to_converge"], equivariant),
+        _performance(table, equivariant),
+        _follows(found),
+        _asymmetry(found["asymmetry"]),
+    ]
 
 
-def _epochs(rows: list[dict[str, Any]]) -> Claim:
+def _epochs(rows: list[dict[str, Any]], groups: set[str]) -> Claim:
     claim = "“equivariant models train in fewer epochs”"
     models = sorted({row["model"] for row in rows})
     if not rows:
@@ -40,28 +46,24 @@ def _epochs(rows: list[dict[str, Any]]) -> Claim:
     )
     if late:
         evidence += f" In {late} of {len(rows)} runs the lowest loss came in the last epoch, so the count is a lower bound."
-    equivariant = [model for model in models if _equivariant(model)]
+    equivariant = [model for model in models if model in groups]
     files = [row["file"] for row in rows]
-    if "attention" not in models or not equivariant:
-        lacking = "the equivariant models." if "attention" in models else "attention and its equivariant kin."
+    if PLAIN not in models or not equivariant:
+        lacking = "the equivariant models." if PLAIN in models else "attention and its equivariant kin."
         return Claim(claim, f"{evidence} Not run: {lacking}", "not tested", files)
     of = lambda model, what: [row[what] for row in rows if row["model"] == model]
     told = {model: ", ".join("never" if n is None else f"{n:,}" for n in of(model, "images_to_match")) for model in models}
     evidence += f" Until it was as low as attention's lowest ({rows[0]['to_match']:.3f}): "
     evidence += "; ".join(f"{model}: {images}" for model, images in told.items()) + "."
     sooner, fewer = (
-        [model for model in equivariant if _mean(of(model, what)) < _mean(of("attention", what))] for what in ("images_to_match", "images")
+        [model for model in equivariant if _mean(of(model, what)) < _mean(of(PLAIN, what))] for what in ("images_to_match", "images")
     )
     verdict = (
         f"{len(sooner)} of {len(equivariant)} fit as well as attention ever did after fewer images than it; "
         f"{len(fewer)} of {len(equivariant)} equivariant models saw fewer images than attention until their own lowest loss"
     )
-    least = min(len(of(model, "images")) for model in (*equivariant, "attention"))
+    least = min(len(of(model, "images")) for model in (*equivariant, PLAIN))
     return Claim(claim, evidence, verdict + (f" (by {_runs(least)} of some: an indication)" if least < 3 else ""), files)
-
-
-def _equivariant(model: str) -> bool:
-    return architecture(model).group is not None
 
 
 def _runs(count: int) -> str:
@@ -73,15 +75,12 @@ def _mean(images: list[int | None]) -> float:
     return float(np.mean([np.inf if number is None else number for number in images]))
 
 
-def _performance(table: dict[str, Any]) -> Claim:
+def _performance(table: dict[str, Any], groups: set[str]) -> Claim:
     claim = "“perform slightly better than their non-equivariant equivalents”"
     paper = [(row["model"], row["paper"]) for row in table["rows"] if row["paper"]]
-    means = [
-        100 * np.mean([scores["accuracy"] for model, scores in paper if (model not in ("lenet", "attention")) == kind])
-        for kind in (True, False)
-    ]
+    means = [100 * np.mean([scores["accuracy"] for model, scores in paper if (model not in BASES) == kind]) for kind in (True, False)]
     evidence = f"In the paper's own table the equivariant rows average {means[0]:.2f} % and the two others {means[1]:.2f} %. "
-    pairs = [pair for pair in table["comparisons"] if _equivariant(pair["first"])]
+    pairs = [pair for pair in table["comparisons"] if pair["first"] in groups]
     for pair in pairs:
         low, high = (100 * edge for edge in pair["bootstrap"]["interval95"])
         evidence += (
@@ -144,7 +143,7 @@ def _asymmetry(rows: list[dict[str, Any]]) -> Claim:
         f"(p = {row['p']:.3f}; of the odd power {row['p_odd_power']:.3f})"
         for row in rows
     ]
-    plain = [row for row in rows if row["model"] == "attention" and row["seed"] is not None]
+    plain = [row for row in rows if row["model"] == PLAIN and row["seed"] is not None]
     sure = sum(row["p_odd_power"] < 0.05 for row in plain)
     evidence = (
         "Share of the class difference's power in its odd part: "

@@ -11,6 +11,7 @@ from equiradio.evaluation.compare import right
 from equiradio.evaluation.overlap import centred_gaussian, overlap, with_interval
 from equiradio.evaluation.seeds import RESAMPLES, SEED
 from equiradio.labels import FANAROFF_RILEY
+from equiradio.paper.published import PLAIN
 from equiradio.paper.results import Results, read_maps
 
 RULES = ("right by all", "split", "wrong by all")
@@ -119,7 +120,7 @@ def images_to_converge(results: Results, factor: float) -> list[dict[str, Any]]:
             "file": result.run.history_file.relative_to(results.folder).as_posix(),
         }
         rows.append((row, losses, per_epoch))
-    plain = [row["lowest"] for row, _, _ in rows if row["model"] == "attention"]
+    plain = [row["lowest"] for row, _, _ in rows if row["model"] == PLAIN]
     target = float(np.mean(plain)) if plain else None
     for row, losses, per_epoch in rows:
         matched = None if target is None else _first(losses <= target)

@@ -15,13 +15,13 @@ from equiradio.evaluation.baseline import size_only
 from equiradio.paper import figures as paper_figures
 from equiradio.paper.map_findings import asymmetries, figure2_sources, images_to_converge, overlaps
 from equiradio.paper.page import write_page
+from equiradio.paper.published import MODELS, SYMMETRIC
 from equiradio.paper.results import Result, Results, read_maps, read_results
 from equiradio.paper.table1 import CONVERGED, stored_size_only, table1
 from equiradio.paper.table1_text import to_csv, to_latex, to_markdown
 from equiradio.report.figures import save
 
 DPI = 300
-ORDER = ("attention", "c4-attention", "c8-attention", "c16-attention", "d4-attention", "d8-attention", "d16-attention")  # of the paper
 FIGURES = ("figure1", "figure2", "figure3")
 
 Step = Callable[[str, int, int], object]
@@ -84,12 +84,13 @@ def report(
 def gated_models(results: Results) -> list[str]:
     """Models with maps in the paper's order."""
     names = {result.model for result in results.runs if result.maps is not None}
-    return [name for name in ORDER if name in names] + sorted(names - set(ORDER))
+    return [name for name in MODELS if name in names] + sorted(names - set(MODELS))
 
 
 def _data(results: Results, data_dir: Path | None) -> tuple[Sources | None, str]:
     try:
-        sources = open_data(results.runs[0].settings.data.name, data_dir)
+        data = results.runs[0].settings.data
+        sources = open_data(data.name, data_dir, data.classes)
     except DataRefusal as refusal:
         return None, f"The data are not here ({refusal.where}: {refusal.found}): images and overlaps are left out."
     trained_on = results.runs[0].card.data_md5
@@ -148,7 +149,7 @@ def _map_of(result: Result, name: str) -> np.ndarray:
 
 def draw_figure3(results: Results, models: list[str], found: list[dict[str, Any]]) -> Any:
     """Class-differenced mean attention: the first and the most symmetric model, and an untrained network of each where there is one."""
-    shown = list(dict.fromkeys((models[0], "d8-attention" if "d8-attention" in models else _most_symmetric(results, models))))
+    shown = list(dict.fromkeys((models[0], SYMMETRIC if SYMMETRIC in models else _most_symmetric(results, models))))
     rows = []
     for trained in (True, False):
         panels = []

@@ -10,6 +10,7 @@ from equiradio.artefacts.run import Epoch
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.paper.plan import SPLIT, Item
+from equiradio.paper.results import UNTRAINED
 
 Say = Callable[[str], object]
 Step = Callable[[str, int, int], None]
@@ -161,7 +162,7 @@ def untrained_maps(
 
     for model in dict.fromkeys(item.model for item in items):
         first = next(item for item in items if item.model == model)
-        target = out / "untrained" / first.name / "maps.npz"
+        target = out / UNTRAINED / first.name / "maps.npz"
         if target.is_file() or not any(item.run.maps_file.is_file() for item in items if item.model == model):
             continue
         try:
@@ -169,6 +170,7 @@ def untrained_maps(
                 sources = chosen_split(open_data(first.settings.data.name, data_dir, first.settings.data.classes), SPLIT)
                 classifier = untrained(first.settings, sources, device)
                 if classifier.network.gate_count and not target.is_file():
+                    classifier.card.write(target.with_name("card.json"))
                     write_maps(target, map_arrays(classifier, sources, progress=step))
         except Claimed:
             continue

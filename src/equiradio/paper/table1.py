@@ -11,10 +11,9 @@ from equiradio.evaluation import bootstrap
 from equiradio.evaluation.compare import holm, mcnemar_exact, paired_bootstrap, right, smallest_difference, smallest_unpaired
 from equiradio.evaluation.scores import CONFIDENCES
 from equiradio.evaluation.seeds import RESAMPLES, SEED, over_seeds
-from equiradio.paper.published import HOURS, MODELS, paper_row
+from equiradio.paper.published import BASES, HOURS, MODELS, paper_row
 from equiradio.paper.results import Result, Results
 
-BASES = ("lenet", "attention")  # what every model is compared with
 PRINTED = ("accuracy", "auc", "f1", "precision", "recall")
 CONVERGED = 1.05  # a loss within this factor of the lowest counts as the lowest
 
@@ -85,7 +84,7 @@ def _of_paper(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def comparisons(results: Results, names: list[str]) -> list[dict[str, Any]]:
-    """Every run model against `BASES`, per source; Holm over all the pairs, for each of the two tests."""
+    """Every run model against the models without a group, per source; Holm over all the pairs, for each of the two tests."""
     here = [name for name in names if results.of(name)]
     pairs = [(late, early) for early, late in combinations(here, 2) if early in BASES]
     found: list[dict[str, Any]] = []

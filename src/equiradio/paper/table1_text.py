@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from equiradio.report.page import Cell, Link
+from equiradio.report.page import Cell, Link, Piece
 
 SCORES = ("accuracy", "auc", "f1 FRI", "f1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
 HEADS = ("accuracy, %", "AUC", "F1 FRI", "F1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
@@ -80,17 +80,14 @@ def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)
 def linked_rows(table: dict[str, Any], protocol: str, links: dict[str, list[Link]]) -> list[list[Cell]]:
     """As `text_rows`; our model's name is followed by links to each run's metrics, our numbers lead to table1.json."""
     rows: list[list[Cell]] = []
-    plain = text_rows(table, protocol, intervals=2)
-    for cells in plain:
-        model, _, whose = cells[0].rpartition(", ")
-        if whose == "paper":
-            rows.append([*cells])
-            continue
-        numbers: list[Cell] = [Link(cell, "table1.json") if cell != "-" else cell for cell in cells[2:]]
-        names: list[Any] = [cells[0]]
-        for link in links.get(model, []):
+    for row in table["rows"]:
+        *paper, ours = text_rows({"rows": [row]}, protocol, intervals=2)
+        rows += [[*cells] for cells in paper]
+        numbers: list[Cell] = [Link(cell, "table1.json") if cell != "-" else cell for cell in ours[2:]]
+        names: list[Piece] = [ours[0]]
+        for link in links.get(row["model"], []):
             names += [" ", link]
-        rows.append([names, cells[1], *numbers])
+        rows.append([names, ours[1], *numbers])
     return rows
 
 
