@@ -62,13 +62,13 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(columns)
             table.writerows(zip(*(getattr(sources, attribute).tolist() for attribute in columns.values()), strict=True))
-        said = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
+        content = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
         if sources.masks is not None:
             np.save(unfinished / "masks.npy", sources.masks)
-            said["masks_md5"] = checksum(sources.masks)
+            content["masks_md5"] = checksum(sources.masks)
         if sources.classes != FANAROFF_RILEY or (sources.labels == UNKNOWN).any():
-            said |= {"classes": list(sources.classes), "unknown": sources.classes.unknown}
-        (unfinished / "dataset.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+            content |= {"classes": list(sources.classes), "unknown": sources.classes.unknown}
+        (unfinished / "dataset.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         os.replace(unfinished, folder)
     return folder
 

@@ -222,9 +222,9 @@ def _by_source(columns: dict[str, np.ndarray], where: str, labels: Labels) -> tu
     checked(columns["label"], p, where, labels)
     names, row = np.unique(columns["source_id"].astype(str), return_inverse=True)
     passes, view = np.unique(columns["pass"], return_inverse=True)
-    found = np.bincount(row * len(passes) + view, minlength=len(names) * len(passes))
-    if (found != 1).any():
-        pairs = f"{(found == 0).sum():,} of their pairs missing and {(found > 1).sum():,} repeated"
+    times = np.bincount(row * len(passes) + view, minlength=len(names) * len(passes))
+    if (times != 1).any():
+        pairs = f"{(times == 0).sum():,} of their pairs missing and {(times > 1).sum():,} repeated"
         what = f"{len(names):,} sources and {len(passes):,} passes, but {pairs}"
         raise RunRefusal(where, what, "every source once in every pass", "Evaluate the run again.")
     order = np.lexsort((view, row))

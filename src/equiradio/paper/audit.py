@@ -56,10 +56,10 @@ def audit_runs(
             sources = chosen_split(open_data(data.name, data_dir, data.classes), SPLIT)
             rows += audit_network(member, sources, item.name, item.settings.training.seed, passes, step)
     rows += [of_training(item, usual) for item in items if AUDITED in item.settings.training.compat]
-    found = {"what": WHAT.format(passes=passes), "passes": passes, "rows": rows}
+    audit = {"what": WHAT.format(passes=passes), "passes": passes, "rows": rows}
     if out is not None:
-        write_json(out, found)
-    return found
+        write_json(out, audit)
+    return audit
 
 
 def audit_network(
@@ -131,8 +131,8 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     parts = [plane.reshape(len(plane), -1).astype(np.float64) for plane in (first, second)]
     parts = [part - part.mean(axis=1, keepdims=True) for part in parts]
     sizes = np.sqrt((parts[0] ** 2).sum(axis=1) * (parts[1] ** 2).sum(axis=1))
-    known = sizes > 0
-    return float(((parts[0] * parts[1]).sum(axis=1)[known] / sizes[known]).mean()) if known.any() else None
+    varied = sizes > 0
+    return float(((parts[0] * parts[1]).sum(axis=1)[varied] / sizes[varied]).mean()) if varied.any() else None
 
 
 def of_training(item: Item, usual: Sequence[Item]) -> dict[str, Any]:
@@ -143,9 +143,9 @@ def of_training(item: Item, usual: Sequence[Item]) -> dict[str, Any]:
     )
     if not item.evaluated or same is None:
         return row
-    found = [arranged(read_predictions(part.run.predictions_file(part.data, SPLIT))) for part in (same, item)]
-    before, after = (scores(np.repeat(part.labels, part.views.shape[1]), part.views.ravel()) for part in found)
-    changed = float(((found[0].views >= 0.5) != (found[1].views >= 0.5)).mean()) if found[0].views.shape == found[1].views.shape else None
+    pair = [arranged(read_predictions(part.run.predictions_file(part.data, SPLIT))) for part in (same, item)]
+    before, after = (scores(np.repeat(part.labels, part.views.shape[1]), part.views.ravel()) for part in pair)
+    changed = float(((pair[0].views >= 0.5) != (pair[1].views >= 0.5)).mean()) if pair[0].views.shape == pair[1].views.shape else None
     return row | {
         "accuracy": after["accuracy"],
         "accuracy_change": after["accuracy"] - before["accuracy"],

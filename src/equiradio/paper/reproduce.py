@@ -90,7 +90,7 @@ def _train(item: Item, heading: str, clock: "TimeLeft", *, say: Say, step: Step,
         clock.saw(item, row["seconds"])
         step("epochs", row["epoch"] + 1, epochs)
         losses = f"training loss {row['train_loss']:.4f}, validation loss {row['validation_loss']:.4f}"
-        say(f"{heading}, epoch {row['epoch'] + 1} of {epochs}: {losses}; {clock.told()}")
+        say(f"{heading}, epoch {row['epoch'] + 1} of {epochs}: {losses}; {clock.in_words()}")
 
     resume = item.run.settings_file.is_file()
     say(f"{heading}: {'goes on' if resume else 'begins'}")
@@ -126,7 +126,7 @@ class TimeLeft:
                 total += (item.settings.training.epochs - (card.epochs if card else 0)) * self._epoch(item.model)
         return total
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """In words; nothing where another run's card cannot be read, which is no matter of the run that is training."""
         try:
             left = self.left()
@@ -143,8 +143,8 @@ class TimeLeft:
     def _epoch(self, model: str) -> float:
         if model in self.seconds:
             return self.seconds[model]
-        known = next(reversed(self.seconds))
-        return self.seconds[known] * self._cost(model) / self._cost(known)
+        seen = next(reversed(self.seconds))
+        return self.seconds[seen] * self._cost(model) / self._cost(seen)
 
     def _cost(self, model: str) -> int:
         from equiradio.bench.run import multiply_adds

@@ -107,18 +107,18 @@ def read_results(folder: Path, wanted: str | None = None, wanted_data: str | Non
     if not folder.is_dir():
         raise RunRefusal(folder, "no such folder", "a folder of finished runs", "Train and evaluate first, or correct the path.")
     cards = sorted({*folder.glob("*/card.json"), *folder.glob("*/*/card.json")} - {*folder.glob(f"{UNTRAINED}/*/card.json")})
-    found = [Result(run, run.card(), run.settings()) for run in (Run(card.parent) for card in cards)]
-    evaluated = [result for result in found if result.predictions_file.is_file()]
+    every = [Result(run, run.card(), run.settings()) for run in (Run(card.parent) for card in cards)]
+    evaluated = [result for result in every if result.predictions_file.is_file()]
     usual = [result for result in evaluated if result.as_preset]
     kinds = Counter((result.card.data, result.settings.training.preset) for result in usual)
     kinds = Counter({kind: count for kind, count in kinds.items() if wanted in (None, kind[1]) and wanted_data in (None, kind[0])})
     if not kinds:
-        what = f"{len(found)} runs, {len(evaluated)} of them with predictions on the {SPLIT} split, none by preset {wanted or 'alone'}"
+        what = f"{len(every)} runs, {len(evaluated)} of them with predictions on the {SPLIT} split, none by preset {wanted or 'alone'}"
         raise RunRefusal(folder, what, "at least one finished and evaluated run", "Run 'equiradio evaluate' on the runs first.")
     (data, name), _ = max(kinds.items(), key=lambda kind: (kind[1], kind[0]))
     runs = [result for result in usual if (result.card.data, result.settings.training.preset) == (data, name)]
     _refuse_other_sources(runs)
-    variants = [result for result in found if not result.as_preset and result.card.data == data]
+    variants = [result for result in every if not result.as_preset and result.card.data == data]
     return Results(folder, data, name, runs, variants, _untrained(folder, data))
 
 

@@ -10,7 +10,7 @@ from equiradio.report.page import Cell, Link, Piece
 SCORES = ("accuracy", "auc", "f1 FRI", "f1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
 HEADS = ("accuracy, %", "AUC", "F1 FRI", "F1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
 PROTOCOLS = ("pooled", "per_source", "plain", "confident", "uncertain")
-SAID = {
+PROTOCOL_NAMES = {
     "pooled": "pooled passes",
     "per_source": "per source",
     "plain": "plain image",
@@ -41,7 +41,7 @@ def score_of(block: dict[str, Any], score: str) -> Any:
     return block[name][label] if label else block[name]
 
 
-def told(block: dict[str, Any] | None, score: str, *, interval: bool = True) -> str:
+def score_text(block: dict[str, Any] | None, score: str, *, interval: bool = True) -> str:
     """A score as text: mean ± standard deviation over seeds [95 % interval over sources]."""
     value = score_of(block, score) if block else None
     if block is None or value is None:
@@ -56,9 +56,9 @@ def told(block: dict[str, Any] | None, score: str, *, interval: bool = True) -> 
     return text
 
 
-def seeds_said(row: dict[str, Any]) -> str:
-    """How many runs, or that there is none; whether they were too short."""
-    return "not run" if not row["seeds"] else f"{row['seeds']}" + (" (undertrained)" if row["undertrained"] else "")
+def seeds_text(row: dict[str, Any], remark: bool = True) -> str:
+    """How many runs, or that there is none; whether they were too short, as a remark."""
+    return "not run" if not row["seeds"] else f"{row['seeds']}" + (" (undertrained)" if remark and row["undertrained"] else "")
 
 
 def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)) -> list[list[str]]:
@@ -66,12 +66,12 @@ def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)
     rows = []
     for row in table["rows"]:
         if row["paper"] and protocol == "pooled":
-            rows.append([f"{row['model']}, paper", "1", *(told(row["paper"], score) for score in SCORES)])
+            rows.append([f"{row['model']}, paper", "1", *(score_text(row["paper"], score) for score in SCORES)])
         rows.append(
             [
                 f"{row['model']}, ours",
-                seeds_said(row),
-                *(told(row[protocol], score, interval=place < intervals) for place, score in enumerate(SCORES)),
+                seeds_text(row),
+                *(score_text(row[protocol], score, interval=place < intervals) for place, score in enumerate(SCORES)),
             ]
         )
     return rows
@@ -118,7 +118,7 @@ def to_markdown(table: dict[str, Any]) -> str:
     """Both protocols, Confident and Uncertain apart, and the comparisons, as Markdown."""
     parts = ["# Table 1", "", _caption(table), ""]
     for protocol in PROTOCOLS:
-        parts += [f"## {SAID[protocol].capitalize()}", "", *markdown(COLUMNS, text_rows(table, protocol)), ""]
+        parts += [f"## {PROTOCOL_NAMES[protocol].capitalize()}", "", *markdown(COLUMNS, text_rows(table, protocol)), ""]
     parts += ["## Runs", "", *markdown(RUNS, run_rows(table)), ""]
     parts += ["## Paired comparisons, per source", "", *markdown(COMPARED, comparison_rows(table)), ""]
     return "\n".join(parts)
@@ -156,7 +156,7 @@ def run_rows(table: dict[str, Any]) -> list[list[str]]:
         epochs = "-" if row["epochs"] is None else f"{row['epochs']}"
         remark = f"undertrained: {row['undertrained']}" if row["undertrained"] else ""
         rows.append(
-            [row["model"], seeds_said(row).partition(" (")[0], epochs, hours, f"{row['hours_paper'] or '-'}", row["device"] or "-", remark]
+            [row["model"], seeds_text(row, remark=False), epochs, hours, f"{row['hours_paper'] or '-'}", row["device"] or "-", remark]
         )
     return rows
 
