@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.shelf import find_team
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.datasets.sources import Sources
 from equiradio.inference.member import Member
@@ -60,7 +59,9 @@ def main() -> None:
         settings = change(preset("fast"), {"model.name": asked.untrained, "training.seed": asked.seed})
         sources = chosen_split(open_data(settings.data.name), "test")
         target = Path("results/untrained") / f"{asked.untrained}-mirabest-fast-seed{asked.seed}" / "maps.npz"
-        write_maps(target, in_pieces(untrained(settings, sources), sources, asked.pieces / f"untrained-{target.parent.name}"))
+        member = untrained(settings, sources)
+        write_maps(target, in_pieces(member, sources, asked.pieces / f"untrained-{target.parent.name}"))
+        member.card.write(target.with_name("card.json"))
         print(target)
 
 

@@ -152,19 +152,19 @@ def change(settings: Settings, changes: dict[str, Any], where: str = "--set") ->
     ------
     SettingRefusal : a key that is no setting, or a value that it cannot take.
     """
-    known = keys()
+    every = keys()
     for key, value in changes.items():
-        full = [name for name in known if key in (name, name.split(".")[1])]
+        full = [name for name in every if key in (name, name.split(".")[1])]
         if len(full) > 1:
             raise SettingRefusal(where, f"{key} is a setting of several sections", " or ".join(full), "Name the section too.")
         if not full:
             section = key.split(".")[0] if "." in key else ""
-            siblings = [name.split(".")[1] for name in known if name.startswith(f"{section}.")] if section in SECTIONS else list(known)
+            siblings = [name.split(".")[1] for name in every if name.startswith(f"{section}.")] if section in SECTIONS else list(every)
             raise SettingRefusal(
                 where, f"{key} is not a setting", ", ".join(siblings), nearest(key.split(".")[-1] if section in SECTIONS else key, siblings)
             )
         section, name = full[0].split(".")
-        value = _check(where, full[0], known[full[0]], value)
+        value = _check(where, full[0], every[full[0]], value)
         settings = replace(settings, **{section: replace(getattr(settings, section), **{name: value})})
     return settings
 

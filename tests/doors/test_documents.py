@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from equiradio.artefacts.catalogue import catalogue_schema
 from equiradio.artefacts.flags import FLAGS
 from equiradio.artefacts.run import HISTORY, Run
 from equiradio.artefacts.tables import predictions_schema

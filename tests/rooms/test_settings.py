@@ -218,3 +218,13 @@ def test_no_habit_is_a_default_and_an_unknown_one_is_refused():
         assert settings.model.normalisation != "batch-range"
         assert settings.model.side == 152
     assert "Did you mean floor-150?" in refused(with_habits, Settings(), ["floor150"])
+
+
+def test_classes_are_a_list_of_text(file):
+    settings = from_toml(written(file, '[data]\nclasses = ["Ring", "Two dots"]\n'))
+    assert settings.data.classes == ("Ring", "Two dots")
+    assert Settings().data.classes == ()
+    assert refused(from_toml, written(file, '[data]\nclasses = ["Ring", 3]\n')) == (
+        "d16.toml: data.classes holds 3; expected a list of text. Correct the value."
+    )
+    assert 'data.classes is "Ring"; expected a list of text' in refused(change, Settings(), {"data.classes": "Ring"})

@@ -91,8 +91,8 @@ def read_card(path: Path) -> Card:
 def card_of(content: Any, path: Path) -> Card:
     """The card that parsed JSON holds; ``path`` names it in a refusal."""
     try:
-        known = {spec.name for spec in fields(Card)}
-        card = Card(**{key: value for key, value in content.items() if key in known})
+        names = {spec.name for spec in fields(Card)}
+        card = Card(**{key: value for key, value in content.items() if key in names})
         assert len(card.labels) >= 2  # refused here, and not where a table is written
         return card
     except (TypeError, AttributeError, Refusal) as error:

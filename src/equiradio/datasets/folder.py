@@ -62,13 +62,13 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(columns)
             table.writerows(zip(*(getattr(sources, attribute).tolist() for attribute in columns.values()), strict=True))
-        said = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
+        content = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
         if sources.masks is not None:
             np.save(unfinished / "masks.npy", sources.masks)
-            said["masks_md5"] = checksum(sources.masks)
+            content["masks_md5"] = checksum(sources.masks)
         if sources.classes != FANAROFF_RILEY or (sources.labels == UNKNOWN).any():
-            said |= {"classes": list(sources.classes), "unknown": sources.classes.unknown}
-        (unfinished / "dataset.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+            content |= {"classes": list(sources.classes), "unknown": sources.classes.unknown}
+        (unfinished / "dataset.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         os.replace(unfinished, folder)
     return folder
 
@@ -88,8 +88,8 @@ def read_folder(folder: Path) -> Sources:
     about = _about(folder / "dataset.json")
     if about.masks_md5 and not (folder / "masks.npy").is_file():
         raise DataRefusal(folder, "has no masks.npy", "the one whose md5 dataset.json says", AGAIN)
-    images = _pixels(folder / "images.npy", about.count, about.md5)
-    masks = _pixels(folder / "masks.npy", about.count, about.masks_md5) if about.masks_md5 else None
+    images = _pixels(folder / "images.npy", about.number, about.md5)
+    masks = _pixels(folder / "masks.npy", about.number, about.masks_md5) if about.masks_md5 else None
     columns = _catalogue(folder / "catalogue.csv", about)
     return Sources(name=about.name, images=images, md5=about.md5, classes=about.classes, masks=masks, **columns)
 
@@ -98,7 +98,7 @@ class _About(NamedTuple):
     """What dataset.json says; ``masks_md5`` is empty where there are no masks, ``unknown`` is whether a source may be of no class."""
 
     name: str
-    count: int
+    number: int
     md5: str
     masks_md5: str
     classes: Labels
@@ -162,8 +162,8 @@ def _catalogue(path: Path, about: _About) -> dict[str, np.ndarray]:
     twice = len(rows) - len(set(columns["source_ids"].tolist()))
     if twice:
         raise DataRefusal(path, f"{twice:,} source_ids occur twice", "unique names", AGAIN)
-    if len(rows) != about.count:
-        raise DataRefusal(path, f"has {len(rows):,} rows", f"{about.count:,} as dataset.json says", AGAIN)
+    if len(rows) != about.number:
+        raise DataRefusal(path, f"has {len(rows):,} rows", f"{about.number:,} as dataset.json says", AGAIN)
     _check_values(path, columns, [*range(len(about.classes)), *([UNKNOWN] if about.unknown else [])])
     return columns
 

@@ -128,7 +128,7 @@ def read_mirabest(folder: str | Path | None = None, download: bool = True) -> So
             where = place if check.file == ARCHIVE else place / check.file
             raise DataRefusal(where, f"md5 is {check.found}", f"{check.expected} as published (doi:{DOI})", AGAIN)
     batches = [_read_batch(contents[name], place / name) for name in BATCHES]
-    parts = [part for _, found in batches for part in found]
+    parts = [part for _, names in batches for part in names]
     digits, source_ids = [part["digits"] for part in parts], np.array([part[0] for part in parts])
     ra_deg, dec_deg = sky_positions(source_ids)
     return Sources(
@@ -137,7 +137,7 @@ def read_mirabest(folder: str | Path | None = None, download: bool = True) -> So
         labels=np.array([{"1": 0, "2": 1, "3": UNKNOWN}[code[0]] for code in digits], dtype=np.int64),
         source_ids=source_ids,
         confidence=np.array(["confident" if code[1] == "0" else "uncertain" for code in digits]),
-        split=np.repeat(["test" if name == "test_batch" else "train" for name in BATCHES], [len(found) for _, found in batches]),
+        split=np.repeat(["test" if name == "test_batch" else "train" for name in BATCHES], [len(names) for _, names in batches]),
         size_arcsec=np.array([float(part["size"]) for part in parts]),
         md5=ARCHIVE_MD5,
         ra_deg=ra_deg,
@@ -248,10 +248,10 @@ def _read_batch(content: bytes, where: Path) -> tuple[np.ndarray, list[re.Match[
 
 
 def _parts(name: str, where: object) -> re.Match[str]:
-    found = NAME.fullmatch(name)
-    if found is None:
+    match = NAME.fullmatch(name)
+    if match is None:
         raise DataRefusal(where, f"name {name}", "class_position_redshift_size", AGAIN)
-    return found
+    return match
 
 
 def _absent(home: Path, found: str) -> DataRefusal:

@@ -48,14 +48,14 @@ class Simulation:
 
 def clipped_sigma(values: np.ndarray) -> float:
     """Standard deviation after clipping at 3 sigma about the median, at most 5 times. Source: astropy's `sigma_clipped_stats`."""
-    kept = np.sort(values, axis=None)  # once sorted, a clip is a slice and a median is the middle
+    left = np.sort(values, axis=None)  # once sorted, a clip is a slice and a median is the middle
     for _ in range(5):
-        middle, reach = (kept[(len(kept) - 1) // 2] + kept[len(kept) // 2]) / 2, 3 * kept.std()
-        low, high = np.searchsorted(kept, middle - reach), np.searchsorted(kept, middle + reach, side="right")
-        if high - low == len(kept):
+        middle, reach = (left[(len(left) - 1) // 2] + left[len(left) // 2]) / 2, 3 * left.std()
+        low, high = np.searchsorted(left, middle - reach), np.searchsorted(left, middle + reach, side="right")
+        if high - low == len(left):
             break
-        kept = kept[low:high]
-    return float(kept.std())
+        left = left[low:high]
+    return float(left.std())
 
 
 def extent(lit: np.ndarray) -> float:
@@ -104,8 +104,8 @@ def simulate_source(label: int, rng: np.random.Generator) -> tuple[np.ndarray, n
     crop *= residual_sidelobes(rng, peak / noise)
     crop += clean + rendered(strangers(rng, noise), SIDE).sum(0)
     sigma = clipped_sigma(sky)
-    kept = np.where(crop > 3 * sigma, crop, 0)
-    image = (kept / kept.max() * 255).astype(np.uint8)
+    lit = np.where(crop > 3 * sigma, crop, 0)
+    image = (lit / lit.max() * 255).astype(np.uint8)
 
     owned = (parts >= SHARE * clean) & (clean >= sigma) & (image > 0)
     mask = (owned * np.array(list(Part), np.uint8)[:, None, None]).sum(0, dtype=np.uint8)

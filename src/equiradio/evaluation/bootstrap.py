@@ -66,7 +66,7 @@ def statistics(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: L
     Returns
     -------
     Leaves are float64 (resamples,). AUC is nan in a resample that lacks a class, and so are the scores of the class it lacks; balanced
-    accuracy and macro F1 are means over the classes that are there. A class that is there but never said has precision 0, as in
+    accuracy and macro F1 are means over the classes that are there. A class that is there but never answered has precision 0, as in
     scikit-learn with ``zero_division=0``.
     """
     p = p[..., 1] if p.ndim == 3 and p.shape[2] == 2 else p
@@ -76,14 +76,13 @@ def statistics(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: L
     table |= {"f1": {}, "precision": {}, "recall": {}}
     for index, name in enumerate(classes):
         says = (top == index).sum(axis=1).astype(np.float64)
-        hits, said = counts @ (says * (labels == index)), counts @ says
+        hits, answered = counts @ (says * (labels == index)), counts @ says
         present = passes * (counts @ (labels == index))
         present = np.where(present > 0, present, np.nan)
         table["recall"][name] = hits / present
-        table["precision"][name] = np.where(
-            np.isnan(present), np.nan, hits / np.maximum(said, 1)
-        )  # said counts predictions: 0 or at least 1
-        table["f1"][name] = 2 * hits / (said + present)
+        # answered counts predictions: 0 or at least 1
+        table["precision"][name] = np.where(np.isnan(present), np.nan, hits / np.maximum(answered, 1))
+        table["f1"][name] = 2 * hits / (answered + present)
         table["accuracy"] = table["accuracy"] + hits / (passes * counts.sum(axis=1))
     table["balanced_accuracy"] = np.nanmean([*table["recall"].values()], axis=0)
     table["macro_f1"] = np.nanmean([*table["f1"].values()], axis=0)
@@ -92,8 +91,8 @@ def statistics(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: L
 
 def interval(values: np.ndarray) -> list[float] | None:
     """95 % percentile interval [low, high] of resampled values, nan left out; None where nothing is left."""
-    known = values[~np.isnan(values)]
-    return [float(edge) for edge in np.percentile(known, TAILS)] if len(known) else None
+    defined = values[~np.isnan(values)]
+    return [float(edge) for edge in np.percentile(defined, TAILS)] if len(defined) else None
 
 
 def intervals(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: Labels = FANAROFF_RILEY) -> dict:

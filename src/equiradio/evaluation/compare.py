@@ -79,8 +79,8 @@ def mcnemar_power(sources: int, difference: float, discordant: float, alpha: flo
     # the largest k with 2 P(X <= k) <= alpha, for X of a fair coin; -1 where there is none
     edge = binom.ppf(alpha / 2, numbers, 0.5)
     edge = np.where(2 * binom.cdf(edge, numbers, 0.5) <= alpha, edge, edge - 1)
-    found = binom.cdf(edge, numbers, share) + binom.sf(numbers - edge - 1, numbers, share)
-    return float((binom.pmf(numbers, sources, discordant) * found).sum())
+    power = binom.cdf(edge, numbers, share) + binom.sf(numbers - edge - 1, numbers, share)
+    return float((binom.pmf(numbers, sources, discordant) * power).sum())
 
 
 def smallest_difference(sources: int, discordant: float, *, alpha: float = ALPHA, power: float = POWER) -> dict:
@@ -89,8 +89,8 @@ def smallest_difference(sources: int, discordant: float, *, alpha: float = ALPHA
     ``difference`` is None where even a difference as large as ``discordant`` would not be found, as where no two answers differ.
     """
     low, high = 0.0, discordant
-    found = discordant > 0 and mcnemar_power(sources, high, discordant, alpha) >= power
-    while found and high - low > 1e-5:  # the power grows with the difference
+    reached = discordant > 0 and mcnemar_power(sources, high, discordant, alpha) >= power
+    while reached and high - low > 1e-5:  # the power grows with the difference
         middle = (low + high) / 2
         low, high = (low, middle) if mcnemar_power(sources, middle, discordant, alpha) >= power else (middle, high)
     return {
@@ -98,7 +98,7 @@ def smallest_difference(sources: int, discordant: float, *, alpha: float = ALPHA
         "discordant": discordant,
         "alpha": alpha,
         "power": power,
-        "difference": high if found else None,
+        "difference": high if reached else None,
     }
 
 

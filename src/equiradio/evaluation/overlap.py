@@ -20,16 +20,16 @@ def overlap(maps: np.ndarray, images: np.ndarray) -> np.ndarray:
     -------
     float64 (sources,), 0..1; nan for an empty image.
     """
-    found = np.full(len(images), np.nan)
+    shares = np.full(len(images), np.nan)
     for row, (plane, image) in enumerate(zip(maps, images, strict=True)):
         lit = image.ravel() > 0
         count, values = int(lit.sum()), plane.ravel()
         if count:
             edge = np.partition(values, -count)[-count]
             above, level = values > edge, values == edge
-            found[row] = (lit & above).sum() + (lit & level).sum() * (count - above.sum()) / level.sum()
-            found[row] /= count
-    return found
+            shares[row] = (lit & above).sum() + (lit & level).sum() * (count - above.sum()) / level.sum()
+            shares[row] /= count
+    return shares
 
 
 def centred_gaussian(side: int) -> np.ndarray:
@@ -40,6 +40,6 @@ def centred_gaussian(side: int) -> np.ndarray:
 
 def with_interval(values: np.ndarray, counts: np.ndarray) -> dict:
     """Mean over sources and its 95 % bootstrap interval; sources without a value are left out."""
-    known = ~np.isnan(values)
-    means = counts[:, known] @ values[known] / np.maximum(counts[:, known].sum(axis=1), 1)
-    return {"mean": float(values[known].mean()), "interval95": bootstrap.interval(means)}
+    defined = ~np.isnan(values)
+    means = counts[:, defined] @ values[defined] / np.maximum(counts[:, defined].sum(axis=1), 1)
+    return {"mean": float(values[defined].mean()), "interval95": bootstrap.interval(means)}

@@ -161,7 +161,7 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
         rows = confidence == name
         # drawn anew, so that a part scores the same alone as within the whole
         part = _block(truth[rows], mean[rows], bootstrap.draw(rows.sum(), resamples, seed), labels) if rows.any() else None
-        blocks[name] = part and cast(Block, {"sources": int(rows.sum())} | part)
+        blocks[name] = part and {"sources": int(rows.sum())} | part
     per_source = truth, mean[:, 0]
     calibrated = {"nll": calibration.nll(*per_source), "brier": calibration.brier(*per_source), "ece": calibration.ece(*per_source)}
     return cast(Metrics, head | blocks | {"calibration": calibrated})
@@ -222,9 +222,9 @@ def _by_source(columns: dict[str, np.ndarray], where: str, labels: Labels) -> tu
     checked(columns["label"], p, where, labels)
     names, row = np.unique(columns["source_id"].astype(str), return_inverse=True)
     passes, view = np.unique(columns["pass"], return_inverse=True)
-    found = np.bincount(row * len(passes) + view, minlength=len(names) * len(passes))
-    if (found != 1).any():
-        pairs = f"{(found == 0).sum():,} of their pairs missing and {(found > 1).sum():,} repeated"
+    times = np.bincount(row * len(passes) + view, minlength=len(names) * len(passes))
+    if (times != 1).any():
+        pairs = f"{(times == 0).sum():,} of their pairs missing and {(times > 1).sum():,} repeated"
         what = f"{len(names):,} sources and {len(passes):,} passes, but {pairs}"
         raise RunRefusal(where, what, "every source once in every pass", "Evaluate the run again.")
     order = np.lexsort((view, row))

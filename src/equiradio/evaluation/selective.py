@@ -36,14 +36,14 @@ def selective_accuracy(labels: np.ndarray, p: np.ndarray, doubt: np.ndarray | No
     order = np.argsort(doubt, kind="stable")
     right = is_right(labels, p)[order]
     last = np.append(np.flatnonzero(np.diff(doubt[order])), len(order) - 1)
-    kept = last + 1
-    return kept / len(order), np.cumsum(right)[last] / kept
+    left = last + 1
+    return left / len(order), np.cumsum(right)[last] / left
 
 
 def accuracy_at(labels: np.ndarray, p: np.ndarray, coverage: float, doubt: np.ndarray | None = None) -> float:
     """Accuracy with at least ``coverage`` (0..1] of the sources kept, the surest first."""
-    kept, accuracy = selective_accuracy(labels, p, doubt)
-    return float(accuracy[np.searchsorted(kept, coverage - 1e-12)])
+    coverages, accuracy = selective_accuracy(labels, p, doubt)
+    return float(accuracy[np.searchsorted(coverages, coverage - 1e-12)])
 
 
 def doubt_test(doubt: np.ndarray, uncertain: np.ndarray) -> dict[str, float | int | None]:
@@ -53,10 +53,10 @@ def doubt_test(doubt: np.ndarray, uncertain: np.ndarray) -> dict[str, float | in
     yes, no = doubt[uncertain], doubt[~uncertain]
     if not len(yes) or not len(no):
         return {"auc": None, "p_value": None, "uncertain": len(yes), "confident": len(no)}
-    found = mannwhitneyu(yes, no, alternative="greater")
+    test = mannwhitneyu(yes, no, alternative="greater")
     return {
-        "auc": float(found.statistic / (len(yes) * len(no))),
-        "p_value": float(found.pvalue),
+        "auc": float(test.statistic / (len(yes) * len(no))),
+        "p_value": float(test.pvalue),
         "uncertain": len(yes),
         "confident": len(no),
     }

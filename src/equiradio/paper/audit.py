@@ -56,10 +56,10 @@ def audit_runs(
             sources = chosen_split(open_data(data.name, data_dir, data.classes), SPLIT)
             rows += audit_network(member, sources, item.name, item.settings.training.seed, passes, step)
     rows += [of_training(item, usual) for item in items if AUDITED in item.settings.training.compat]
-    found = {"what": WHAT.format(passes=passes), "passes": passes, "rows": rows}
+    audit = {"what": WHAT.format(passes=passes), "passes": passes, "rows": rows}
     if out is not None:
-        write_json(out, found)
-    return found
+        write_json(out, audit)
+    return audit
 
 
 def audit_network(
@@ -85,7 +85,8 @@ def audit_network(
 
 def with_habit(member: Member, habit: str) -> Member:
     """A network of the same weights that has a habit: ``batch-range`` or ``floor-150``."""
-    changes: dict[str, Any] = {"batch-range": {"normalisation": "batch-range"}, "floor-150": {"side": 150}}[habit]
+    every: dict[str, dict[str, Any]] = {"batch-range": {"normalisation": "batch-range"}, "floor-150": {"side": 150}}
+    changes = every[habit]
     network = build(member.settings.model, classes=len(member.labels), blank=member.preprocess.blank, **changes)
     network.load_state_dict(member.network.state_dict())
     take_likely_forms(network, member.settings.training.layer_form, member.precision, member.device.type)
@@ -108,7 +109,7 @@ def _row(
             "accuracy": after["accuracy"],
             "accuracy_change": after["accuracy"] - before["accuracy"],
             "auc": after["auc"],
-            "auc_change": after["auc"] - before["auc"] if after["auc"] is not None else None,
+            "auc_change": difference(after["auc"], before["auc"]),
             "answers_changed": float(((margins[0] >= 0) != (margins[1] >= 0)).mean()),
             "logit_change": float(np.median(abs(margins[1] - margins[0])) / max(float(margins[0].std()), 1e-12)),
         }
@@ -120,13 +121,18 @@ def _row(
 EFFECTS = ("accuracy", "accuracy_change", "auc", "auc_change", "answers_changed", "logit_change", "map_correlation", "map_change")
 
 
+def difference(after: float | None, before: float | None) -> float | None:
+    """What changed; None where one of them is not defined."""
+    return None if after is None or before is None else after - before
+
+
 def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     """Mean over images of the correlation of two maps (images, height, width); None where no map varies."""
     parts = [plane.reshape(len(plane), -1).astype(np.float64) for plane in (first, second)]
     parts = [part - part.mean(axis=1, keepdims=True) for part in parts]
     sizes = np.sqrt((parts[0] ** 2).sum(axis=1) * (parts[1] ** 2).sum(axis=1))
-    known = sizes > 0
-    return float(((parts[0] * parts[1]).sum(axis=1)[known] / sizes[known]).mean()) if known.any() else None
+    varied = sizes > 0
+    return float(((parts[0] * parts[1]).sum(axis=1)[varied] / sizes[varied]).mean()) if varied.any() else None
 
 
 def of_training(item: Item, usual: Sequence[Item]) -> dict[str, Any]:
@@ -137,13 +143,13 @@ def of_training(item: Item, usual: Sequence[Item]) -> dict[str, Any]:
     )
     if not item.evaluated or same is None:
         return row
-    found = [arranged(read_predictions(part.run.predictions_file(part.data, SPLIT))) for part in (same, item)]
-    before, after = (scores(np.repeat(part.labels, part.views.shape[1]), part.views.ravel()) for part in found)
-    changed = float(((found[0].views >= 0.5) != (found[1].views >= 0.5)).mean()) if found[0].views.shape == found[1].views.shape else None
+    pair = [arranged(read_predictions(part.run.predictions_file(part.data, SPLIT))) for part in (same, item)]
+    before, after = (scores(np.repeat(part.labels, part.views.shape[1]), part.views.ravel()) for part in pair)
+    changed = float(((pair[0].views >= 0.5) != (pair[1].views >= 0.5)).mean()) if pair[0].views.shape == pair[1].views.shape else None
     return row | {
         "accuracy": after["accuracy"],
         "accuracy_change": after["accuracy"] - before["accuracy"],
         "auc": after["auc"],
-        "auc_change": after["auc"] - before["auc"],
+        "auc_change": difference(after["auc"], before["auc"]),
         "answers_changed": changed,
     }

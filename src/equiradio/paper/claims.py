@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from equiradio.models.names import architecture
+from equiradio.paper.published import BASES, PLAIN
 from equiradio.paper.results import Results
 
 
@@ -17,12 +17,18 @@ class Claim(NamedTuple):
     files: list[str]
 
 
-def claims(results: Results, table: dict[str, Any], found: dict[str, Any]) -> list[Claim]:
+def claims(results: Results, table: dict[str, Any], findings: dict[str, Any]) -> list[Claim]:
     """All four of them."""
-    return [_epochs(found["images_to_converge"]), _performance(table), _follows(found), _asymmetry(found["asymmetry"])]
+    equivariant = results.equivariant()
+    return [
+        _epochs(findings["images_to_converge"], equivariant),
+        _performance(table, equivariant),
+        _follows(findings),
+        _asymmetry(findings["asymmetry"]),
+    ]
 
 
-def _epochs(rows: list[dict[str, Any]]) -> Claim:
+def _epochs(rows: list[dict[str, Any]], groups: set[str]) -> Claim:
     claim = "“equivariant models train in fewer epochs”"
     models = sorted({row["model"] for row in rows})
     if not rows:
@@ -40,28 +46,24 @@ def _epochs(rows: list[dict[str, Any]]) -> Claim:
     )
     if late:
         evidence += f" In {late} of {len(rows)} runs the lowest loss came in the last epoch, so the count is a lower bound."
-    equivariant = [model for model in models if _equivariant(model)]
+    equivariant = [model for model in models if model in groups]
     files = [row["file"] for row in rows]
-    if "attention" not in models or not equivariant:
-        lacking = "the equivariant models." if "attention" in models else "attention and its equivariant kin."
+    if PLAIN not in models or not equivariant:
+        lacking = "the equivariant models." if PLAIN in models else "attention and its equivariant kin."
         return Claim(claim, f"{evidence} Not run: {lacking}", "not tested", files)
     of = lambda model, what: [row[what] for row in rows if row["model"] == model]
-    told = {model: ", ".join("never" if n is None else f"{n:,}" for n in of(model, "images_to_match")) for model in models}
+    matched = {model: ", ".join("never" if n is None else f"{n:,}" for n in of(model, "images_to_match")) for model in models}
     evidence += f" Until it was as low as attention's lowest ({rows[0]['to_match']:.3f}): "
-    evidence += "; ".join(f"{model}: {images}" for model, images in told.items()) + "."
+    evidence += "; ".join(f"{model}: {images}" for model, images in matched.items()) + "."
     sooner, fewer = (
-        [model for model in equivariant if _mean(of(model, what)) < _mean(of("attention", what))] for what in ("images_to_match", "images")
+        [model for model in equivariant if _mean(of(model, what)) < _mean(of(PLAIN, what))] for what in ("images_to_match", "images")
     )
     verdict = (
         f"{len(sooner)} of {len(equivariant)} fit as well as attention ever did after fewer images than it; "
         f"{len(fewer)} of {len(equivariant)} equivariant models saw fewer images than attention until their own lowest loss"
     )
-    least = min(len(of(model, "images")) for model in (*equivariant, "attention"))
+    least = min(len(of(model, "images")) for model in (*equivariant, PLAIN))
     return Claim(claim, evidence, verdict + (f" (by {_runs(least)} of some: an indication)" if least < 3 else ""), files)
-
-
-def _equivariant(model: str) -> bool:
-    return architecture(model).group is not None
 
 
 def _runs(count: int) -> str:
@@ -73,15 +75,12 @@ def _mean(images: list[int | None]) -> float:
     return float(np.mean([np.inf if number is None else number for number in images]))
 
 
-def _performance(table: dict[str, Any]) -> Claim:
+def _performance(table: dict[str, Any], groups: set[str]) -> Claim:
     claim = "“perform slightly better than their non-equivariant equivalents”"
     paper = [(row["model"], row["paper"]) for row in table["rows"] if row["paper"]]
-    means = [
-        100 * np.mean([scores["accuracy"] for model, scores in paper if (model not in ("lenet", "attention")) == kind])
-        for kind in (True, False)
-    ]
+    means = [100 * np.mean([scores["accuracy"] for model, scores in paper if (model not in BASES) == kind]) for kind in (True, False)]
     evidence = f"In the paper's own table the equivariant rows average {means[0]:.2f} % and the two others {means[1]:.2f} %. "
-    pairs = [pair for pair in table["comparisons"] if _equivariant(pair["first"])]
+    pairs = [pair for pair in table["comparisons"] if pair["first"] in groups]
     for pair in pairs:
         low, high = (100 * edge for edge in pair["bootstrap"]["interval95"])
         evidence += (
@@ -97,8 +96,8 @@ def _performance(table: dict[str, Any]) -> Claim:
     if not pairs:
         verdict = "not tested"
     elif better or worse:
-        told = {"supported by both tests": better, "contradicted by both tests, worse": worse}
-        verdict = "; ".join(f"{words}: {', '.join(those)}" for words, those in told.items() if those)
+        verdicts = {"supported by both tests": better, "contradicted by both tests, worse": worse}
+        verdict = "; ".join(f"{words}: {', '.join(those)}" for words, those in verdicts.items() if those)
     elif either:
         verdict = "the tests disagree: suggested, not shown"
     else:
@@ -115,18 +114,18 @@ def _sure(pairs: list[dict[str, Any]]) -> list[str]:
     return [f"{pair['first']} against {pair['second']}" for pair in pairs if max(_p_values(pair)) < 0.05]
 
 
-def _follows(found: dict[str, Any]) -> Claim:
+def _follows(findings: dict[str, Any]) -> Claim:
     claim = "maps “align better … with the structures that would be attended by an expert”"
-    rows = found["overlap"]
+    rows = findings["overlap"]
     if not rows:
-        return Claim(claim, "The overlap of maps with their sources needs the images. " + found["lacking"], "not tested", [])
-    told = [f"{row['map']}{' untrained' if row['kind'] == 'untrained' else ''} {_share(row)}" for row in rows]
+        return Claim(claim, "The overlap of maps with their sources needs the images. " + findings["lacking"], "not tested", [])
+    shares = [f"{row['map']}{' untrained' if row['kind'] == 'untrained' else ''} {_share(row)}" for row in rows]
     trained = {row["map"]: row for row in rows if row["kind"] == "trained"}
     best = max((row for row in rows if row["kind"] == "untrained" or row["map"] == "centred Gaussian"), key=lambda row: row["mean"])
     above = [model for model, row in trained.items() if row["interval95"][0] > best["interval95"][1]]
     name = f"{best['map']}{' untrained' if best['kind'] == 'untrained' else ''}"
     verdict = f"above the best control that learned nothing ({name}): {', '.join(above) or 'none'}"
-    evidence = "Share of a source's lit pixels among as many places of the map's highest values: " + "; ".join(told) + "."
+    evidence = "Share of a source's lit pixels among as many places of the map's highest values: " + "; ".join(shares) + "."
     return Claim(claim, evidence, verdict, sorted({file for row in rows for file in row["files"]}))
 
 
@@ -139,16 +138,16 @@ def _asymmetry(rows: list[dict[str, Any]]) -> Claim:
     claim = "the non-equivariant model has “a statistically significant asymmetry in its mean attention maps”"
     if not rows:
         return Claim(claim, "No maps over rotations by source (maps.npz without rotation_maps).", "not tested", [])
-    told = [
+    measured = [
         f"{row['model']} {'untrained' if row['seed'] is None else 'seed ' + str(row['seed'])} {row['index']:.4f} "
         f"(p = {row['p']:.3f}; of the odd power {row['p_odd_power']:.3f})"
         for row in rows
     ]
-    plain = [row for row in rows if row["model"] == "attention" and row["seed"] is not None]
+    plain = [row for row in rows if row["model"] == PLAIN and row["seed"] is not None]
     sure = sum(row["p_odd_power"] < 0.05 for row in plain)
     evidence = (
         "Share of the class difference's power in its odd part: "
-        + "; ".join(told)
+        + "; ".join(measured)
         + ". p: class labels of whole sources redrawn. A network "
         "that commutes with turns has a mean over uniform rotations that is symmetric under them by construction, whatever it learned."
     )

@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from equiradio.artefacts.run import Epoch
 from equiradio.report.figures import COLOURS, running_mean
 from equiradio.sky.recipe import MIRABEST
 
 COLUMN, PAGE = 3.4, 7.0  # inches: one column of a journal, and its page
 SMALL = {"font.size": 7, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
 FAINT = 0.005  # of the peak of a difference of mean images
-EDGE = 150 * MIRABEST.scale_arcsec / 2
+EDGE = MIRABEST.size_arcsec / 2
 TOGETHER = 3  # models in one panel of Figure 1, and panels in a row of it
 
 
@@ -37,7 +38,7 @@ class Row(NamedTuple):
     right: list[bool]
 
 
-def figure1(histories: dict[str, list[list[dict[str, float]]]], note: str) -> Figure:
+def figure1(histories: dict[str, list[list[Epoch]]], note: str) -> Figure:
     """Loss against epoch, running mean over 5 epochs with its standard deviation shaded; an arrow at each lowest validation loss.
 
     Parameters
@@ -77,21 +78,22 @@ def figure1(histories: dict[str, list[list[dict[str, float]]]], note: str) -> Fi
     return figure
 
 
-def _losses(axes: Axes, seeds: list[list[dict[str, float]]], colour: str, model: str) -> None:
+def _losses(axes: Axes, seeds: list[list[Epoch]], colour: str, model: str) -> None:
     """A model's curves, and the arrow at its first seed's lowest validation loss."""
     for number, rows in enumerate(seeds):
         epochs = np.array([row["epoch"] for row in rows]) + 1
-        for key, style in (("train_loss", "--"), ("validation_loss", "-")):
-            if number and key == "train_loss":
+        losses = {"--": [row["train_loss"] for row in rows], "-": [row["validation_loss"] for row in rows]}
+        for style, values in losses.items():
+            if number and style == "--":
                 continue
-            mean, spread = running_mean(np.array([row[key] for row in rows]))
+            mean, spread = running_mean(np.array(values))
             label = model if not number and style == "-" else None
             axes.plot(epochs, mean, style, color=colour, linewidth=0.5 if number else 1.3, alpha=0.45 if number else 1, label=label)
             if not number:
                 axes.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.12, linewidth=0)
-    losses = np.array([row["validation_loss"] for row in seeds[0]])
-    best = int(losses.argmin())
-    end = (seeds[0][best]["epoch"] + 1, losses[best])
+    first = np.array([row["validation_loss"] for row in seeds[0]])
+    best = int(first.argmin())
+    end = (seeds[0][best]["epoch"] + 1, first[best])
     axes.annotate("", end, (0, -20), textcoords="offset points", arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 0.9})
 
 

@@ -11,6 +11,7 @@ from equiradio.evaluation.compare import right
 from equiradio.evaluation.overlap import centred_gaussian, overlap, with_interval
 from equiradio.evaluation.seeds import RESAMPLES, SEED
 from equiradio.labels import FANAROFF_RILEY
+from equiradio.paper.published import PLAIN
 from equiradio.paper.results import Results, read_maps
 
 RULES = ("right by all", "split", "wrong by all")
@@ -28,9 +29,9 @@ def asymmetries(results: Results) -> list[dict[str, Any]]:
 
 
 def _asymmetry(results: Results, path: Any, maps: dict[str, np.ndarray], model: str, seed: int | None) -> dict[str, Any]:
-    known = maps["label"] >= 0
-    found = asymmetry(maps["rotation_maps"][known] / 255, maps["label"][known])
-    return {"file": path.relative_to(results.folder).as_posix(), "model": model, "seed": seed} | found
+    scored = maps["label"] >= 0
+    measured = asymmetry(maps["rotation_maps"][scored] / 255, maps["label"][scored])
+    return {"file": path.relative_to(results.folder).as_posix(), "model": model, "seed": seed} | measured
 
 
 def overlaps(results: Results, sources: Sources | None) -> list[dict[str, Any]]:
@@ -42,20 +43,20 @@ def overlaps(results: Results, sources: Sources | None) -> list[dict[str, Any]]:
     for model in sorted({result.model for result in results.runs}):
         with_maps = [result for result in results.of(model) if result.maps is not None]
         if with_maps:
-            found = np.mean([_overlap(result.maps, sources) for result in with_maps], axis=0)
+            shares = np.mean([_overlap(result.maps, sources) for result in with_maps], axis=0)
             files = [result.run.maps_file.relative_to(results.folder).as_posix() for result in with_maps]
-            rows.append({"map": model, "kind": "trained", "files": files} | with_interval(found, counts))
+            rows.append({"map": model, "kind": "trained", "files": files} | with_interval(shares, counts))
     for model, path in results.untrained.items():
-        found = _overlap(read_maps(path), sources)
+        shares = _overlap(read_maps(path), sources)
         rows.append(
-            {"map": model, "kind": "untrained", "files": [path.relative_to(results.folder).as_posix()]} | with_interval(found, counts)
+            {"map": model, "kind": "untrained", "files": [path.relative_to(results.folder).as_posix()]} | with_interval(shares, counts)
         )
     side = sources.images.shape[-1]
     hill = np.broadcast_to(centred_gaussian(side), sources.images.shape)
     lit = (sources.images > 0).mean(axis=(1, 2))
     controls = {"centred Gaussian": overlap(hill, sources.images), "the image itself": overlap(sources.images, sources.images)}
     controls["a map that knows nothing"] = np.where(lit > 0, lit, np.nan)
-    return rows + [{"map": name, "kind": "control", "files": []} | with_interval(found, counts) for name, found in controls.items()]
+    return rows + [{"map": name, "kind": "control", "files": []} | with_interval(shares, counts) for name, shares in controls.items()]
 
 
 def _overlap(maps: dict[str, np.ndarray] | None, sources: Sources) -> np.ndarray:
@@ -69,23 +70,23 @@ def figure2_sources(results: Results, models: list[str]) -> list[dict[str, Any]]
 
     Right and wrong are those of the seed-mean probability over the augmented passes.
     """
-    found = results.of(models[0])[0].predictions
+    first_run = results.of(models[0])[0].predictions
     correct = np.stack(
-        [right(found.labels, np.mean([r.predictions.views.mean(axis=1) for r in results.of(model)], axis=0)) for model in models]
+        [right(first_run.labels, np.mean([r.predictions.views.mean(axis=1) for r in results.of(model)], axis=0)) for model in models]
     )
     number = correct.sum(axis=0)
     fits = {RULES[0]: number == len(models), RULES[1]: (number > 0) & (number < len(models)), RULES[2]: number == 0}
     rows = []
     for rule in RULES:
         for label, name in enumerate(FANAROFF_RILEY.names):
-            candidates = np.flatnonzero(fits[rule] & (found.labels == label))
+            candidates = np.flatnonzero(fits[rule] & (first_run.labels == label))
             first = int(candidates[0]) if len(candidates) else None  # sources are in the order of their names
             rows.append(
                 {
                     "rule": rule,
                     "class": name,
                     "fitting": len(candidates),
-                    "source_id": None if first is None else str(found.source_ids[first]),
+                    "source_id": None if first is None else str(first_run.source_ids[first]),
                     "right": {} if first is None else {model: bool(correct[k, first]) for k, model in enumerate(models)},
                 }
             )
@@ -98,11 +99,11 @@ def images_to_converge(results: Results, factor: float) -> list[dict[str, Any]]:
     A longer run finds a lower loss later, so all are judged by as many images as the shortest saw (``horizon``). ``images_to_match``: until
     the loss was as low as the lowest of `attention`, mean over its seeds (``to_match``); None where it never was, or without `attention`.
     """
-    kept = [result for result in [*results.runs, *results.variants] if result.settings.training.schedule == "constant"]
-    kept = [result for result in kept if result.run.history_file.is_file() and result.card.epochs]
-    horizon = min((result.card.images_seen for result in kept), default=0)
+    constant = [result for result in [*results.runs, *results.variants] if result.settings.training.schedule == "constant"]
+    constant = [result for result in constant if result.run.history_file.is_file() and result.card.epochs]
+    horizon = min((result.card.images_seen for result in constant), default=0)
     rows: list[tuple[dict[str, Any], np.ndarray, float]] = []
-    for result in kept:
+    for result in constant:
         per_epoch = result.card.images_seen / result.card.epochs
         losses = np.array([epoch["validation_loss"] for epoch in result.run.history()])[: max(1, round(horizon / per_epoch))]
         epochs = _first(losses <= factor * losses.min())
@@ -119,7 +120,7 @@ def images_to_converge(results: Results, factor: float) -> list[dict[str, Any]]:
             "file": result.run.history_file.relative_to(results.folder).as_posix(),
         }
         rows.append((row, losses, per_epoch))
-    plain = [row["lowest"] for row, _, _ in rows if row["model"] == "attention"]
+    plain = [row["lowest"] for row, _, _ in rows if row["model"] == PLAIN]
     target = float(np.mean(plain)) if plain else None
     for row, losses, per_epoch in rows:
         matched = None if target is None else _first(losses <= target)

@@ -9,7 +9,18 @@ from equiradio.artefacts.atomic import write_text
 from equiradio.artefacts.map_archive import lies_in
 from equiradio.paper.claims import claims
 from equiradio.paper.results import Results
-from equiradio.paper.table1_text import AUDIT, COLUMNS, COMPARED, PROTOCOLS, RUNS, SAID, audit_rows, comparison_rows, linked_rows, run_rows
+from equiradio.paper.table1_text import (
+    AUDIT,
+    COLUMNS,
+    COMPARED,
+    PROTOCOL_NAMES,
+    PROTOCOLS,
+    RUNS,
+    audit_rows,
+    comparison_rows,
+    linked_rows,
+    run_rows,
+)
 from equiradio.report.page import Cell, Link, Page, Piece
 
 CAPTIONS = {
@@ -19,7 +30,7 @@ CAPTIONS = {
 }
 
 
-def write_page(out: Path, results: Results, table: dict[str, Any], found: dict[str, Any], figures: Sequence[str], back: Path) -> None:
+def write_page(out: Path, results: Results, table: dict[str, Any], findings: dict[str, Any], figures: Sequence[str], back: Path) -> None:
     """Write report.html, with the figures that were drawn into its folder; ``back`` leads from it to the folder of results."""
     page = Page("Bowles et al. 2021, reproduced")
     here = lambda path: (back / lies_in(results.folder, path)).as_posix()
@@ -28,14 +39,14 @@ def write_page(out: Path, results: Results, table: dict[str, Any], found: dict[s
         f"{sum(row['seeds'] for row in run)} runs of {len(run)} models by preset {table['preset']} on {table['data']}; "
         f"{table['sources']} test sources. Every number leads to the file that it came from."
     )
-    if found["lacking"]:
-        page.text(found["lacking"])
+    if findings["lacking"]:
+        page.text(findings["lacking"])
     _tables(page, results, table, here)
     page.heading("Figures")
     for name in figures:
         page.picture(out / f"{name}.png", CAPTIONS[name])
         page.text([Link(f"{name}.pdf", f"{name}.pdf")])
-    _what_it_says(page, results, table, found, here)
+    _what_it_says(page, results, table, findings, here)
     _audit(page, results, here)
     write_text(out / "report.html", page.render())
 
@@ -54,7 +65,7 @@ def _tables(page: Page, results: Results, table: dict[str, Any], here: Any) -> N
         "The paper: one run each, pooled. [0] leads to the scores of seed 0."
     )
     for protocol in PROTOCOLS:
-        page.subheading(SAID[protocol].capitalize())
+        page.subheading(PROTOCOL_NAMES[protocol].capitalize())
         page.table(COLUMNS, linked_rows(table, protocol, links))
     page.text(["Also as ", *_listed(["table1.csv", "table1.json", "table1.md", "table1.tex"])])
     page.subheading("Runs")
@@ -105,9 +116,9 @@ def _size(table: dict[str, Any]) -> Cell:
     return [Link(text, "table1.json")]
 
 
-def _what_it_says(page: Page, results: Results, table: dict[str, Any], found: dict[str, Any], here: Any) -> None:
+def _what_it_says(page: Page, results: Results, table: dict[str, Any], findings: dict[str, Any], here: Any) -> None:
     page.heading("What the data can and cannot say")
-    for claim in claims(results, table, found):
+    for claim in claims(results, table, findings):
         page.subheading(f"{claim.claim}: {claim.verdict}")
         page.text(claim.evidence)
         files = [Link(file, file if file == "table1.json" else here(file)) for file in claim.files]

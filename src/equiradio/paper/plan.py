@@ -61,8 +61,8 @@ class Item:
         scores = self.run.metrics_file(self.data, SPLIT)
         if not self.trained or not scores.is_file():
             return False
-        told = predicted_by(self.run.predictions_file(self.data, SPLIT))
-        return told is None or not self.run.weights_file.is_file() or told == self.run.weights_digest()
+        digest = predicted_by(self.run.predictions_file(self.data, SPLIT))
+        return digest is None or not self.run.weights_file.is_file() or digest == self.run.weights_digest()
 
     def check_settings(self) -> None:
         """Refuse a run that is there, of another plan."""
@@ -120,26 +120,24 @@ def estimate(items: Sequence[Item], sources: Sources, times: dict[str, dict[str,
     return left
 
 
-def measure(models: Sequence[str], report: Callable[[str], object]) -> dict[str, dict[str, float]]:
+def measure(models: Sequence[str], say: Callable[[str], object]) -> dict[str, dict[str, float]]:
     """Milliseconds per image of a training step and of an answer, for each model, from two steps each on this machine's processor."""
     record, threads = Record(None, {}), processors()
     times: dict[str, dict[str, float]] = {}
     for model in dict.fromkeys(models):
-        found: dict[str, float] = {}
+        own: dict[str, float] = {}
         for task in ("training", "inference"):
             cell = Cell(0, model, task, "default")
-            found[task] = measure_ours(record, cell, {"steps": 2, "seconds": 0.0}, threads)[TIME]
-        times[model] = found
-        report(
-            f"{model}: {found['training']:.1f} ms per image in training, {found['inference']:.1f} ms to answer (batch {batch_of(model)})"
-        )
+            own[task] = measure_ours(record, cell, {"steps": 2, "seconds": 0.0}, threads)[TIME]
+        times[model] = own
+        say(f"{model}: {own['training']:.1f} ms per image in training, {own['inference']:.1f} ms to answer (batch {batch_of(model)})")
     return times
 
 
 def rows(items: Sequence[Item], seconds: Sequence[float]) -> list[list[str]]:
     """The plan as text: run, state, hours left."""
-    told = [[item.name, item.state(), f"{left / 3600:.2f}"] for item, left in zip(items, seconds, strict=True)]
-    return [*told, ["all on this machine", "", f"{sum(seconds) / 3600:.2f}"]]
+    lines = [[item.name, item.state(), f"{left / 3600:.2f}"] for item, left in zip(items, seconds, strict=True)]
+    return [*lines, ["all on this machine", "", f"{sum(seconds) / 3600:.2f}"]]
 
 
 COLUMNS = ("run", "state", "hours left (estimate)")

@@ -13,6 +13,9 @@ _ROWS = {  # accuracy in per cent, AUC, then F1, precision and recall of FRI and
     "d16-attention": (81.8, 0.923, 0.813, 0.823, 0.808, 0.827, 0.818, 0.818),
 }
 MODELS = tuple(_ROWS)
+PLAIN = "attention"  # the model with attention and free filters, against which the paper holds the equivariant ones
+BASES = ("lenet", PLAIN)  # models without a group
+SYMMETRIC = "d8-attention"  # the one that Figure 3 shows beside the plain one
 HOURS = {  # on one A100, as its authors say
     "lenet": 4, "attention": 14, "c4-attention": 19, "c8-attention": 20,
     "c16-attention": 33, "d4-attention": 16, "d8-attention": 37, "d16-attention": 110,

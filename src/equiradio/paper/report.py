@@ -15,13 +15,13 @@ from equiradio.evaluation.baseline import size_only
 from equiradio.paper import figures as paper_figures
 from equiradio.paper.map_findings import asymmetries, figure2_sources, images_to_converge, overlaps
 from equiradio.paper.page import write_page
+from equiradio.paper.published import MODELS, SYMMETRIC
 from equiradio.paper.results import Result, Results, read_maps, read_results
 from equiradio.paper.table1 import CONVERGED, stored_size_only, table1
 from equiradio.paper.table1_text import to_csv, to_latex, to_markdown
 from equiradio.report.figures import save
 
 DPI = 300
-ORDER = ("attention", "c4-attention", "c8-attention", "c16-attention", "d4-attention", "d8-attention", "d16-attention")  # of the paper
 FIGURES = ("figure1", "figure2", "figure3")
 
 Step = Callable[[str, int, int], object]
@@ -60,7 +60,7 @@ def report(
     write_text(out / "table1.md", to_markdown(table))
     write_text(out / "table1.tex", to_latex(table))
     step("report", 2, 6)
-    found: dict[str, Any] = {
+    findings: dict[str, Any] = {
         "asymmetry": asymmetries(results),
         "overlap": overlaps(results, test),
         "images_to_converge": images_to_converge(results, CONVERGED),
@@ -69,14 +69,14 @@ def report(
     step("report", 3, 6)
     gated = gated_models(results)
     if gated:
-        found["figure2"] = figure2_sources(results, gated)
+        findings["figure2"] = figure2_sources(results, gated)
         _save(draw_figure1(results, gated), out / "figure1")
         step("report", 4, 6)
-        _save(draw_figure2(results, gated, found["figure2"], test), out / "figure2")
-        _save(draw_figure3(results, gated, found["asymmetry"]), out / "figure3")
-    write_json(out / "findings.json", found)
+        _save(draw_figure2(results, gated, findings["figure2"], test), out / "figure2")
+        _save(draw_figure3(results, gated, findings["asymmetry"]), out / "figure3")
+    write_json(out / "findings.json", findings)
     step("report", 5, 6)
-    write_page(out, results, table, found, FIGURES if gated else (), Path(os.path.relpath(folder.resolve(), out.resolve())))
+    write_page(out, results, table, findings, FIGURES if gated else (), Path(os.path.relpath(folder.resolve(), out.resolve())))
     step("report", 6, 6)
     return table
 
@@ -84,12 +84,13 @@ def report(
 def gated_models(results: Results) -> list[str]:
     """Models with maps in the paper's order."""
     names = {result.model for result in results.runs if result.maps is not None}
-    return [name for name in ORDER if name in names] + sorted(names - set(ORDER))
+    return [name for name in MODELS if name in names] + sorted(names - set(MODELS))
 
 
 def _data(results: Results, data_dir: Path | None) -> tuple[Sources | None, str]:
     try:
-        sources = open_data(results.runs[0].settings.data.name, data_dir)
+        data = results.runs[0].settings.data
+        sources = open_data(data.name, data_dir, data.classes)
     except DataRefusal as refusal:
         return None, f"The data are not here ({refusal.where}: {refusal.found}): images and overlaps are left out."
     trained_on = results.runs[0].card.data_md5
@@ -146,9 +147,9 @@ def _map_of(result: Result, name: str) -> np.ndarray:
     return result.maps["maps"][result.maps["source_id"].tolist().index(name)] / 255
 
 
-def draw_figure3(results: Results, models: list[str], found: list[dict[str, Any]]) -> Any:
+def draw_figure3(results: Results, models: list[str], measured: list[dict[str, Any]]) -> Any:
     """Class-differenced mean attention: the first and the most symmetric model, and an untrained network of each where there is one."""
-    shown = list(dict.fromkeys((models[0], "d8-attention" if "d8-attention" in models else _most_symmetric(results, models))))
+    shown = list(dict.fromkeys((models[0], SYMMETRIC if SYMMETRIC in models else _most_symmetric(results, models))))
     rows = []
     for trained in (True, False):
         panels = []
@@ -158,7 +159,7 @@ def draw_figure3(results: Results, models: list[str], found: list[dict[str, Any]
             if path is None:
                 continue
             maps = read_maps(path)
-            row = next((row for row in found if row["file"] == path.relative_to(results.folder).as_posix()), None)
+            row = next((row for row in measured if row["file"] == path.relative_to(results.folder).as_posix()), None)
             note = f"asymmetry {row['index']:.3f}, {_p(row['p'])}" if row else "asymmetry not measured"
             title = f"{model}, " + (f"seed {first.card.seed}" if trained else "untrained")
             panels.append(

@@ -10,6 +10,7 @@ from equiradio.artefacts.run import Epoch
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.paper.plan import SPLIT, Item
+from equiradio.paper.results import UNTRAINED
 
 Say = Callable[[str], object]
 Step = Callable[[str, int, int], None]
@@ -89,7 +90,7 @@ def _train(item: Item, heading: str, clock: "TimeLeft", *, say: Say, step: Step,
         clock.saw(item, row["seconds"])
         step("epochs", row["epoch"] + 1, epochs)
         losses = f"training loss {row['train_loss']:.4f}, validation loss {row['validation_loss']:.4f}"
-        say(f"{heading}, epoch {row['epoch'] + 1} of {epochs}: {losses}; {clock.told()}")
+        say(f"{heading}, epoch {row['epoch'] + 1} of {epochs}: {losses}; {clock.in_words()}")
 
     resume = item.run.settings_file.is_file()
     say(f"{heading}: {'goes on' if resume else 'begins'}")
@@ -125,7 +126,7 @@ class TimeLeft:
                 total += (item.settings.training.epochs - (card.epochs if card else 0)) * self._epoch(item.model)
         return total
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """In words; nothing where another run's card cannot be read, which is no matter of the run that is training."""
         try:
             left = self.left()
@@ -142,8 +143,8 @@ class TimeLeft:
     def _epoch(self, model: str) -> float:
         if model in self.seconds:
             return self.seconds[model]
-        known = next(reversed(self.seconds))
-        return self.seconds[known] * self._cost(model) / self._cost(known)
+        seen = next(reversed(self.seconds))
+        return self.seconds[seen] * self._cost(model) / self._cost(seen)
 
     def _cost(self, model: str) -> int:
         from equiradio.bench.run import multiply_adds
@@ -161,7 +162,7 @@ def untrained_maps(
 
     for model in dict.fromkeys(item.model for item in items):
         first = next(item for item in items if item.model == model)
-        target = out / "untrained" / first.name / "maps.npz"
+        target = out / UNTRAINED / first.name / "maps.npz"
         if target.is_file() or not any(item.run.maps_file.is_file() for item in items if item.model == model):
             continue
         try:
@@ -169,6 +170,7 @@ def untrained_maps(
                 sources = chosen_split(open_data(first.settings.data.name, data_dir, first.settings.data.classes), SPLIT)
                 classifier = untrained(first.settings, sources, device)
                 if classifier.network.gate_count and not target.is_file():
+                    classifier.card.write(target.with_name("card.json"))
                     write_maps(target, map_arrays(classifier, sources, progress=step))
         except Claimed:
             continue

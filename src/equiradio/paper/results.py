@@ -17,7 +17,8 @@ from equiradio.evaluation.scores import Arranged, arranged
 from equiradio.settings import Settings, preset
 
 SPLIT = "test"
-UNTRAINED = re.compile(r"(?P<model>.+)-(?P<data>[^/]+)-(?P<preset>paper|fast|quick)-seed(?P<seed>\d+)")
+UNTRAINED = "untrained"  # folder of the maps of networks that were never trained
+NAMED = re.compile(r"(?P<model>.+)-(?P<data>[^/]+)-(?P<preset>paper|fast|quick)-seed(?P<seed>\d+)")  # of such maps without a card
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Result:
     @property
     def predictions_file(self) -> Path:
         return self.run.predictions_file(self.card.data, SPLIT)
+
+    @property
+    def equivariant(self) -> bool:
+        """Do its filters respect a group?"""
+        return self.card.group != "none"
 
     @property
     def as_preset(self) -> bool:
@@ -78,6 +84,10 @@ class Results:
         """The runs of a model by seed."""
         return sorted((result for result in self.runs if result.model == model), key=lambda result: result.card.seed)
 
+    def equivariant(self) -> set[str]:
+        """Models whose filters respect a group, as their cards say."""
+        return {result.model for result in [*self.runs, *self.variants] if result.equivariant}
+
     def shown(self, model: str) -> Result:
         """The first seed of a model that has maps."""
         return next(result for result in self.of(model) if result.maps is not None)
@@ -97,20 +107,20 @@ def read_results(folder: Path, wanted: str | None = None, wanted_data: str | Non
     """
     if not folder.is_dir():
         raise RunRefusal(folder, "no such folder", "a folder of finished runs", "Train and evaluate first, or correct the path.")
-    cards = sorted({*folder.glob("*/card.json"), *folder.glob("*/*/card.json")})
-    found = [Result(run, run.card(), run.settings()) for run in (Run(card.parent) for card in cards)]
-    evaluated = [result for result in found if result.predictions_file.is_file()]
+    cards = sorted({*folder.glob("*/card.json"), *folder.glob("*/*/card.json")} - {*folder.glob(f"{UNTRAINED}/*/card.json")})
+    every = [Result(run, run.card(), run.settings()) for run in (Run(card.parent) for card in cards)]
+    evaluated = [result for result in every if result.predictions_file.is_file()]
     usual = [result for result in evaluated if result.as_preset]
     kinds = Counter((result.card.data, result.settings.training.preset) for result in usual)
     kinds = Counter({kind: count for kind, count in kinds.items() if wanted in (None, kind[1]) and wanted_data in (None, kind[0])})
     if not kinds:
-        told = f"{len(found)} runs, {len(evaluated)} of them with predictions on the {SPLIT} split, none by preset {wanted or 'alone'}"
-        raise RunRefusal(folder, told, "at least one finished and evaluated run", "Run 'equiradio evaluate' on the runs first.")
+        what = f"{len(every)} runs, {len(evaluated)} of them with predictions on the {SPLIT} split, none by preset {wanted or 'alone'}"
+        raise RunRefusal(folder, what, "at least one finished and evaluated run", "Run 'equiradio evaluate' on the runs first.")
     (data, name), _ = max(kinds.items(), key=lambda kind: (kind[1], kind[0]))
     runs = [result for result in usual if (result.card.data, result.settings.training.preset) == (data, name)]
     _refuse_other_sources(runs)
-    variants = [result for result in found if not result.as_preset and result.card.data == data]
-    return Results(folder, data, name, runs, variants, _untrained(folder))
+    variants = [result for result in every if not result.as_preset and result.card.data == data]
+    return Results(folder, data, name, runs, variants, _untrained(folder, data))
 
 
 def read_maps(path: Path) -> dict[str, np.ndarray]:
@@ -123,13 +133,19 @@ def read_maps(path: Path) -> dict[str, np.ndarray]:
         raise RunRefusal(path, f"cannot be read ({error})", "maps of an evaluation", "Run 'equiradio evaluate' on the run again.") from None
 
 
-def _untrained(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in sorted({*folder.glob("untrained/*/maps.npz"), *(path for path in archived(folder) if path.match("untrained/*/maps.npz"))}):
-        named = UNTRAINED.fullmatch(path.parent.name)
-        if named:
-            found.setdefault(named["model"], path)
-    return found
+def _untrained(folder: Path, data: str) -> dict[str, Path]:
+    """Maps of an untrained network of each model, as the card beside them says; those of before there were cards by their folder's name."""
+    maps: dict[str, Path] = {}
+    shelved = {path for path in archived(folder) if path.match(f"{UNTRAINED}/*/maps.npz")}
+    for path in sorted({*folder.glob(f"{UNTRAINED}/*/maps.npz"), *shelved}):
+        run = Run(path.parent)
+        if run.card_file.is_file():
+            card = run.card()
+            if card.data == data:
+                maps.setdefault(card.model, path)
+        elif named := NAMED.fullmatch(path.parent.name):
+            maps.setdefault(named["model"], path)
+    return maps
 
 
 def _general(settings: Settings) -> Settings:

@@ -11,10 +11,9 @@ from equiradio.evaluation import bootstrap
 from equiradio.evaluation.compare import holm, mcnemar_exact, paired_bootstrap, right, smallest_difference, smallest_unpaired
 from equiradio.evaluation.scores import CONFIDENCES
 from equiradio.evaluation.seeds import RESAMPLES, SEED, over_seeds
-from equiradio.paper.published import HOURS, MODELS, paper_row
+from equiradio.paper.published import BASES, HOURS, MODELS, paper_row
 from equiradio.paper.results import Result, Results
 
-BASES = ("lenet", "attention")  # what every model is compared with
 PRINTED = ("accuracy", "auc", "f1", "precision", "recall")
 CONVERGED = 1.05  # a loss within this factor of the lowest counts as the lowest
 
@@ -60,12 +59,12 @@ def row(results: Results, model: str) -> dict[str, Any]:
 
 
 def _scores(runs: list[Result]) -> dict[str, Any]:
-    found = [result.predictions for result in runs]
-    labels, confidence = found[0].labels, found[0].confidence
-    passes = min(part.views.shape[1] for part in found)
-    views = np.stack([part.views[:, :passes] for part in found])
-    mean = np.stack([part.views.mean(axis=1, keepdims=True) for part in found])
-    plain = np.stack([part.p_frii[:, part.passes == 0] for part in found]) if all((part.passes == 0).any() for part in found) else None
+    answers = [result.predictions for result in runs]
+    labels, confidence = answers[0].labels, answers[0].confidence
+    passes = min(part.views.shape[1] for part in answers)
+    views = np.stack([part.views[:, :passes] for part in answers])
+    mean = np.stack([part.views.mean(axis=1, keepdims=True) for part in answers])
+    plain = np.stack([part.p_frii[:, part.passes == 0] for part in answers]) if all((part.passes == 0).any() for part in answers) else None
     parts: dict[str, Any] = {}
     for name in CONFIDENCES:
         rows = confidence == name
@@ -80,22 +79,22 @@ def _scores(runs: list[Result]) -> dict[str, Any]:
 
 def _of_paper(block: dict[str, Any]) -> dict[str, Any]:
     """The scores that the paper's table has, of a block and of its ``sd`` and ``interval95``."""
-    kept = {score: block[score] for score in PRINTED}
-    return kept | {key: _of_paper(block[key]) for key in ("sd", "interval95") if key in block}
+    printed = {score: block[score] for score in PRINTED}
+    return printed | {key: _of_paper(block[key]) for key in ("sd", "interval95") if key in block}
 
 
 def comparisons(results: Results, names: list[str]) -> list[dict[str, Any]]:
-    """Every run model against `BASES`, per source; Holm over all the pairs, for each of the two tests."""
+    """Every run model against the models without a group, per source; Holm over all the pairs, for each of the two tests."""
     here = [name for name in names if results.of(name)]
     pairs = [(late, early) for early, late in combinations(here, 2) if early in BASES]
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for first, second in pairs:
         labels = results.of(first)[0].predictions.labels
         p_frii = [np.stack([result.predictions.views.mean(axis=1) for result in results.of(model)]) for model in (first, second)]
         correct = [right(labels, p) for p in p_frii]
         together = [right(labels, p.mean(axis=0)) for p in p_frii]
         counts = bootstrap.draw(len(labels), RESAMPLES, SEED)
-        found.append(
+        rows.append(
             {
                 "first": first,
                 "second": second,
@@ -106,9 +105,9 @@ def comparisons(results: Results, names: list[str]) -> list[dict[str, Any]]:
             }
         )
     for test in ("mcnemar", "bootstrap"):
-        for pair, corrected in zip(found, holm([pair[test]["p"] for pair in found]), strict=True):
+        for pair, corrected in zip(rows, holm([pair[test]["p"] for pair in rows]), strict=True):
             pair[test]["p_holm"] = corrected
-    return found
+    return rows
 
 
 def undertrained(results: Results, runs: list[Result]) -> str:

@@ -5,12 +5,12 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from equiradio.report.page import Cell, Link
+from equiradio.report.page import Cell, Link, Piece
 
 SCORES = ("accuracy", "auc", "f1 FRI", "f1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
 HEADS = ("accuracy, %", "AUC", "F1 FRI", "F1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
 PROTOCOLS = ("pooled", "per_source", "plain", "confident", "uncertain")
-SAID = {
+PROTOCOL_NAMES = {
     "pooled": "pooled passes",
     "per_source": "per source",
     "plain": "plain image",
@@ -41,7 +41,7 @@ def score_of(block: dict[str, Any], score: str) -> Any:
     return block[name][label] if label else block[name]
 
 
-def told(block: dict[str, Any] | None, score: str, *, interval: bool = True) -> str:
+def score_text(block: dict[str, Any] | None, score: str, *, interval: bool = True) -> str:
     """A score as text: mean ± standard deviation over seeds [95 % interval over sources]."""
     value = score_of(block, score) if block else None
     if block is None or value is None:
@@ -56,9 +56,9 @@ def told(block: dict[str, Any] | None, score: str, *, interval: bool = True) -> 
     return text
 
 
-def seeds_said(row: dict[str, Any]) -> str:
-    """How many runs, or that there is none; whether they were too short."""
-    return "not run" if not row["seeds"] else f"{row['seeds']}" + (" (undertrained)" if row["undertrained"] else "")
+def seeds_text(row: dict[str, Any], remark: bool = True) -> str:
+    """How many runs, or that there is none; whether they were too short, as a remark."""
+    return "not run" if not row["seeds"] else f"{row['seeds']}" + (" (undertrained)" if remark and row["undertrained"] else "")
 
 
 def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)) -> list[list[str]]:
@@ -66,12 +66,12 @@ def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)
     rows = []
     for row in table["rows"]:
         if row["paper"] and protocol == "pooled":
-            rows.append([f"{row['model']}, paper", "1", *(told(row["paper"], score) for score in SCORES)])
+            rows.append([f"{row['model']}, paper", "1", *(score_text(row["paper"], score) for score in SCORES)])
         rows.append(
             [
                 f"{row['model']}, ours",
-                seeds_said(row),
-                *(told(row[protocol], score, interval=place < intervals) for place, score in enumerate(SCORES)),
+                seeds_text(row),
+                *(score_text(row[protocol], score, interval=place < intervals) for place, score in enumerate(SCORES)),
             ]
         )
     return rows
@@ -80,17 +80,14 @@ def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)
 def linked_rows(table: dict[str, Any], protocol: str, links: dict[str, list[Link]]) -> list[list[Cell]]:
     """As `text_rows`; our model's name is followed by links to each run's metrics, our numbers lead to table1.json."""
     rows: list[list[Cell]] = []
-    plain = text_rows(table, protocol, intervals=2)
-    for cells in plain:
-        model, _, whose = cells[0].rpartition(", ")
-        if whose == "paper":
-            rows.append([*cells])
-            continue
-        numbers: list[Cell] = [Link(cell, "table1.json") if cell != "-" else cell for cell in cells[2:]]
-        names: list[Any] = [cells[0]]
-        for link in links.get(model, []):
+    for row in table["rows"]:
+        *paper, ours = text_rows({"rows": [row]}, protocol, intervals=2)
+        rows += [[*cells] for cells in paper]
+        numbers: list[Cell] = [Link(cell, "table1.json") if cell != "-" else cell for cell in ours[2:]]
+        names: list[Piece] = [ours[0]]
+        for link in links.get(row["model"], []):
             names += [" ", link]
-        rows.append([names, cells[1], *numbers])
+        rows.append([names, ours[1], *numbers])
     return rows
 
 
@@ -121,7 +118,7 @@ def to_markdown(table: dict[str, Any]) -> str:
     """Both protocols, Confident and Uncertain apart, and the comparisons, as Markdown."""
     parts = ["# Table 1", "", _caption(table), ""]
     for protocol in PROTOCOLS:
-        parts += [f"## {SAID[protocol].capitalize()}", "", *markdown(COLUMNS, text_rows(table, protocol)), ""]
+        parts += [f"## {PROTOCOL_NAMES[protocol].capitalize()}", "", *markdown(COLUMNS, text_rows(table, protocol)), ""]
     parts += ["## Runs", "", *markdown(RUNS, run_rows(table)), ""]
     parts += ["## Paired comparisons, per source", "", *markdown(COMPARED, comparison_rows(table)), ""]
     return "\n".join(parts)
@@ -159,7 +156,7 @@ def run_rows(table: dict[str, Any]) -> list[list[str]]:
         epochs = "-" if row["epochs"] is None else f"{row['epochs']}"
         remark = f"undertrained: {row['undertrained']}" if row["undertrained"] else ""
         rows.append(
-            [row["model"], seeds_said(row).partition(" (")[0], epochs, hours, f"{row['hours_paper'] or '-'}", row["device"] or "-", remark]
+            [row["model"], seeds_text(row, remark=False), epochs, hours, f"{row['hours_paper'] or '-'}", row["device"] or "-", remark]
         )
     return rows
 

@@ -5,6 +5,7 @@ Colours are safe for colour-blind eyes. Rows run upward, so that on FIRST cutout
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -62,7 +63,7 @@ def loss_curves(histories: Mapping[str, Sequence[Epoch]], smooth: bool = False, 
         )
     chance = np.log(classes)
     axes.axhline(chance, color="0.6", linewidth=0.8, linestyle=":")
-    above = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    above: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
     axes.annotate("chance", (1, chance), (0, 3), ha="right", fontsize=8, color="0.4", **above)
     axes.set(xlabel="Epoch", ylabel="Cross-entropy (nats per image)")
     least, most = np.array([0.8, 1.5]) * (chance / np.log(2))
@@ -89,7 +90,7 @@ def attention_grid(sources: Sources, maps: np.ndarray, p: np.ndarray, model: str
     shades = None
     for k in range(len(sources)):
         left, right = panels[k // pairs, 2 * (k % pairs) : 2 * (k % pairs) + 2]
-        truth, top = int(sources.labels[k]), most_probable(p[k])
+        truth, top = int(sources.labels[k]), int(most_probable(p[k]))
         wrong = truth not in (top, UNKNOWN)
         left.imshow(np.sqrt(sources.images[k] / 255.0), cmap="gray", vmin=0, vmax=1, origin="lower")
         shades = right.imshow(maps[k], cmap="viridis", vmin=0, vmax=1, origin="lower")

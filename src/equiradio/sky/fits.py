@@ -210,17 +210,17 @@ def _clean(header: Any) -> Any:
     """A new header with the cards of the WCS alone."""
     from astropy.io import fits
 
-    kept = fits.Header()
+    copied = fits.Header()
     for card in header.cards:
         if KEPT_CARDS.fullmatch(card.keyword):
             try:
-                kept[card.keyword] = card.value
+                copied[card.keyword] = card.value
             except (ValueError, fits.VerifyError):
                 continue  # a card that cannot be understood is left out
-    kept["NAXIS"] = header.get("NAXIS", 2)
-    for axis in range(1, int(kept["NAXIS"]) + 1):
-        kept[f"NAXIS{axis}"] = header.get(f"NAXIS{axis}", 1)
-    return kept
+    copied["NAXIS"] = header.get("NAXIS", 2)
+    for axis in range(1, int(copied["NAXIS"]) + 1):
+        copied[f"NAXIS{axis}"] = header.get(f"NAXIS{axis}", 1)
+    return copied
 
 
 def _celestial(header: Any) -> Any:

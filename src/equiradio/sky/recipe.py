@@ -40,5 +40,5 @@ MIRABEST = Recipe()
 
 def other_than(recipe: Recipe, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """What a card's recipe has otherwise: name -> (in the card, in ``recipe``). A part that an older card does not name is as it was."""
-    known = {spec.name: getattr(recipe, spec.name) for spec in fields(recipe)}
-    return {name: (value, known.get(name)) for name, value in sorted(stored.items()) if known.get(name) != value}
+    ours = {spec.name: getattr(recipe, spec.name) for spec in fields(recipe)}
+    return {name: (value, ours.get(name)) for name, value in sorted(stored.items()) if ours.get(name) != value}

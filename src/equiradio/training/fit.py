@@ -112,10 +112,16 @@ def _train(
     keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, on_epoch)
     with quiet():
         trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
-    task = ClassificationTask(network, settings)
+    with _recorded(keeper, settings), quiet(), full_float32():
+        trainer.fit(ClassificationTask(network, settings), module, ckpt_path=checkpoint, weights_only=True)
+    return run
+
+
+@contextmanager
+def _recorded(keeper: RunKeeper, settings: Settings) -> Iterator[None]:
+    """Write into the card how a training ended."""
     try:
-        with quiet(), full_float32():
-            trainer.fit(task, module, ckpt_path=checkpoint, weights_only=True)
+        yield
     except SystemExit:  # Lightning's answer to Ctrl-C
         keeper.write_card("interrupted")
         raise KeyboardInterrupt from None
@@ -129,7 +135,6 @@ def _train(
         raise
     done = len(keeper.rows) >= settings.training.epochs or keeper.out_of_patience(settings.training.patience)
     keeper.write_card("finished" if done else "interrupted")
-    return run
 
 
 def _card(settings: Settings, sources: Sources, module: SourcesModule, network: Any, device: str, preprocess: dict) -> Card:

@@ -58,7 +58,7 @@ class RunKeeper(Callback):
             "seconds": round(seconds, 3),
             "images_per_second": round(self.images_per_epoch / seconds, 2),
         }
-        best = min((kept["validation_loss"] for kept in self.rows), default=math.inf)
+        best = min((earlier["validation_loss"] for earlier in self.rows), default=math.inf)
         self.rows.append(row)
         if trainer.is_global_zero:
             if row["validation_loss"] < best:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equiradio.artefacts import tables
-from equiradio.artefacts.tables import predictions_schema, read_predictions, write_table
+from equiradio.artefacts.tables import labels_in, predictions_schema, read_predictions, write_table
 from equiradio.errors import RunRefusal
+from equiradio.labels import FANAROFF_RILEY, Labels
 
 row = st.fixed_dictionaries(
     {
@@ -159,3 +160,28 @@ def test_a_column_that_does_not_fit_is_refused(tmp_path, column, values, words):
     path = write_table(table.set_column(place, column, pa.array(values)), tmp_path / "mirabest-test.parquet")
     with pytest.raises(RunRefusal, match=words):
         read_predictions(path)
+
+
+def test_a_table_of_other_classes_comes_back_with_them(tmp_path):
+    labels = Labels(("Ring", "Two dots", "Bar"), unknown="oddity")
+    schema = predictions_schema(labels)
+    assert schema.names[4:] == ["logit_ring", "logit_two_dots", "logit_bar", "p_ring", "p_two_dots", "p_bar"]
+    row = {"source_id": "a", "label": -1, "confidence": "confident", "pass": 0} | dict.fromkeys(schema.names[4:], 0.25)
+    back = read_predictions(write_table(pa.Table.from_pylist([row], schema=schema), tmp_path / "t.parquet"))
+    assert labels_in(back.schema) == labels
+    assert back.to_pylist() == [row]
+    assert "-1 oddity" in back.schema.field("label").metadata[b"description"].decode()
+
+
+def test_a_table_that_does_not_name_its_classes_is_of_fri_and_frii(tmp_path):
+    old = predictions_schema().remove_metadata()
+    table = pa.Table.from_pylist([], schema=old)
+    assert labels_in(old) == FANAROFF_RILEY
+    assert read_predictions(write_table(table, tmp_path / "t.parquet")).column_names == predictions_schema().names
+
+
+def test_classes_that_cannot_be_understood_are_refused(tmp_path):
+    for classes in ("3", "[", '["a"]', '["a", "A"]'):
+        table = pa.Table.from_pylist([], schema=predictions_schema().with_metadata({"classes": classes}))
+        with pytest.raises(RunRefusal, match="classes that cannot be understood"):
+            read_predictions(write_table(table, tmp_path / "t.parquet"))

@@ -10,6 +10,7 @@ from equiradio.artefacts.atomic import write_atomically, write_json
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import predictions_schema, write_table
+from equiradio.models.names import architecture
 from equiradio.settings import change, preset
 
 SOURCES, PASSES = 40, 2
@@ -33,8 +34,8 @@ def write_run(folder: Path, model: str, seed: int, p_frii: np.ndarray, **changes
     run.write_settings(settings)
     card = Card(
         model,
-        "none",
-        1,
+        architecture(model).group_name,
+        architecture(model).order,
         10,
         {},
         "mirabest",

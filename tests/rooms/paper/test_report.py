@@ -192,6 +192,36 @@ def test_figure_2_takes_the_first_seed_that_has_maps(tmp_path):
     assert read_results(tmp_path).shown("attention").card.seed == 1
 
 
+def test_maps_of_untrained_networks_are_of_the_model_that_their_card_says(tmp_path):
+    card = write_run(tmp_path / "runs", "attention", 0, answers([])).card()
+    for folder, about in (
+        ("fresh", {"model": "d8-attention"}),
+        ("lenet-mirabest-fast-seed0", {"model": "c4-attention"}),
+        ("others", {"model": "c8-attention", "data": "simulated"}),
+        ("d4-attention-mirabest-fast-seed0", None),
+        ("nobody's", None),
+    ):
+        maps = tmp_path / "untrained" / folder / "maps.npz"
+        write_maps(maps, odd=0.2)
+        if about:
+            card.with_changes(**about).write(maps.with_name("card.json"))
+    results = read_results(tmp_path)
+    assert {model: path.parent.name for model, path in results.untrained.items()} == {
+        "d8-attention": "fresh",
+        "c4-attention": "lenet-mirabest-fast-seed0",
+        "d4-attention": "d4-attention-mirabest-fast-seed0",
+    }
+    assert [result.model for result in [*results.runs, *results.variants]] == ["attention"]
+
+
+def test_what_is_equivariant_is_read_from_cards(tmp_path):
+    run = write_run(tmp_path / "runs", "attention", 0, answers([]))
+    write_run(tmp_path / "runs", "c4-attention", 0, answers([]))
+    assert read_results(tmp_path).equivariant() == {"c4-attention"}
+    run.card().with_changes(group="C8").write(run.card_file)
+    assert read_results(tmp_path).equivariant() == {"attention", "c4-attention"}
+
+
 def test_the_data_set_asked_for_is_reported(tmp_path):
     write_run(tmp_path / "runs", "lenet", 0, answers([]))
     assert read_results(tmp_path, "fast", "mirabest").data == "mirabest"

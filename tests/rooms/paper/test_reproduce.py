@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from equiradio.artefacts.card import read_card
 from equiradio.artefacts.claim import claimed, lock_file
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions, write_table
@@ -191,7 +192,9 @@ def test_untrained_networks_are_drawn_once_for_models_with_gates(items, tiny, tm
     untrained_maps([gated, *items], tmp_path)
     found = list((tmp_path / "untrained").rglob("*"))
     target = tmp_path / "untrained" / gated.name / "maps.npz"
-    assert [path for path in found if path.is_file()] == [target]
+    assert {path for path in found if path.is_file()} == {target, target.with_name("card.json")}
+    card = read_card(target.with_name("card.json"))
+    assert (card.model, card.seed, card.reason) == ("attention", 0, "fresh weights, never trained")
     before = target.stat().st_mtime_ns
     untrained_maps([gated], tmp_path)
     assert target.stat().st_mtime_ns == before
@@ -212,13 +215,13 @@ def test_the_estimate_counts_images_that_are_left(items, sky):
 def test_time_left_is_scaled_by_the_work_of_a_model(tiny, tmp_path, monkeypatch):
     two = [Item(tiny(model), Run(tmp_path / model)) for model in ("lenet", "attention")]
     clock = TimeLeft(two)
-    assert clock.told() == ""
+    assert clock.in_words() == ""
     work = {"lenet": 2, "attention": 10}
     monkeypatch.setattr("equiradio.bench.run.multiply_adds", lambda model: {"float32": {"training": work[model]}})
     clock.saw(two[0], 60.0)
     epochs = [item.settings.training.epochs for item in two]
     assert clock.left() == pytest.approx(60 * epochs[0] + 300 * epochs[1])
-    assert clock.told() == "about 12 min of training left"
+    assert clock.in_words() == "about 12 min of training left"
 
 
 def test_the_number_of_a_run_outside_the_plan_is_refused():

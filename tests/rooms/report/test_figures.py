@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from shapes import write_shapes
 
 from equiradio.datasets.registry import open_data
 from equiradio.labels import UNKNOWN
@@ -104,6 +105,35 @@ def test_the_montage_shows_fri_above_frii(sky):
     shown = [axes.images[0].get_array() for axes in sources_montage(sources, columns=3).axes]
     known = {np.sqrt(image / 255).tobytes(): label for image, label in zip(sources.images, sources.labels, strict=True)}
     assert [known[np.asarray(image).tobytes()] for image in shown] == [0] * 6 + [1] * 6
+
+
+def of_shapes(tmp_path):
+    return open_data(str(write_shapes(tmp_path / "shapes"))).of_split("test")
+
+
+def test_the_grid_names_the_most_probable_of_many_classes(tmp_path):
+    sources = of_shapes(tmp_path)
+    p = np.full((8, 4), 0.1)
+    p[np.arange(8), [0, 1, 2, 3, 1, 1, 2, 3]] = 0.7  # the fifth is a ring called a bar
+    figure = attention_grid(sources, np.random.default_rng(0).random((8, 150, 150)), p, "c4-attention")
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.images]
+    assert titles[6:10] == ["Two dots (uncertain)", "says Two dots, p = 0.70", "Ring (confident)", "says Bar, p = 0.70"]
+    assert [dashed(axes) for axes in [axes for axes in figure.axes if axes.images][1::2]] == [False] * 4 + [True] + [False] * 3
+
+
+def test_few_sources_leave_panels_empty(tmp_path):
+    sources = of_shapes(tmp_path)
+    assert not [axes for axes in attention_grid(sources.choose([]), np.empty((0, 150, 150)), np.empty((0, 4)), "m").axes if axes.images]
+    axes = sources_montage(sources.choose(sources.labels != 1), columns=3).axes
+    assert [len(each.images) for each in axes] == [1, 1, 0, 0, 0, 0, *[0] * 6, *[1, 1, 0, 0, 0, 0] * 2]
+    assert [each.get_ylabel() for each in axes[::6]] == ["Ring", "Bar", "Cross", "Two dots"]
+
+
+def test_chance_is_that_of_so_many_classes():
+    for classes in (2, 4):
+        axes = loss_curves({"lenet": HISTORY}, classes=classes).axes[0]
+        assert [note.xy[1] for note in axes.texts if note.get_text() == "chance"] == [np.log(classes)]
+        assert axes.get_ylim()[1] > np.log(classes)
 
 
 @pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])

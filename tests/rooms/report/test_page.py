@@ -70,10 +70,9 @@ def test_rows_are_formatted():
 
 def test_more_than_two_classes_have_a_row_each():
     names = ("Ring", "Bar", "Cross")
-    values = {
-        key: dict(zip(names, start + np.arange(3) / 100, strict=True)) for key, start in (("f1", 0.2), ("precision", 0.3), ("recall", 0.4))
-    }
-    edges = {key: dict.fromkeys(names, [0.1, 0.9]) for key in values} | {"accuracy": [0.3, 0.5], "auc": [0.6, 0.8]}
+    first = {"f1": 0.2, "precision": 0.3, "recall": 0.4}
+    values = {key: {name: low + place / 100 for place, name in enumerate(names)} for key, low in first.items()}
+    edges = {key: {name: [0.1, 0.9] for name in names} for key in first} | {"accuracy": [0.3, 0.5], "auc": [0.6, 0.8]}
     edges["f1"] = edges["f1"] | {"Cross": None}
     block = {"accuracy": 0.4, "balanced_accuracy": 0.45, "macro_f1": 0.21, "auc": 0.7, **values, "interval95": edges}
     whole, by_class = metrics_tables(metrics(per_source=block, pooled=block, plain=block))

@@ -1,5 +1,8 @@
 """The data module: every epoch shows every source as often as asked, in poses that only the training split changes."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ from equiradio.compute.poses import TRAINING, VALIDATION, draw_poses
 from equiradio.compute.preprocess import Preprocessing
 from equiradio.datasets.registry import open_data
 from equiradio.errors import DataRefusal
-from equiradio.labels import UNKNOWN
+from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels
 from equiradio.settings import TrainingSettings
 from equiradio.training.batches import SourcesModule
 
@@ -92,8 +95,16 @@ def test_validation_between_two_epochs_leaves_training_poses_alone(module):
     assert not torch.equal(before, module.on_after_batch_transfer(batch, 0)[0])
 
 
-def test_hybrids_are_refused(sky):
-    sources = open_data(str(sky))
+@pytest.mark.parametrize(
+    ("classes", "line"),
+    [
+        (FANAROFF_RILEY, "2 sources are hybrids; expected FRI, FRII only. Train on sources of these classes"),
+        (Labels(("jet", "relic"), "artefact"), "2 sources are artefacts; expected jet, relic only."),
+        (Labels(("jet", "relic")), "2 sources have no class; expected jet, relic only."),
+    ],
+)
+def test_sources_of_no_class_are_refused_in_the_data_set_s_word(sky, classes, line):
+    sources = replace(open_data(str(sky)), classes=classes)
     sources.labels[:2] = UNKNOWN
-    with pytest.raises(DataRefusal, match=r"2 sources are hybrids; expected FRI and FRII only\. Train on mirabest"):
+    with pytest.raises(DataRefusal, match=re.escape(line)):
         SourcesModule(sources, TrainingSettings(), Preprocessing(0.0, 1.0, None))

@@ -70,10 +70,10 @@ def test_the_weights_are_those_of_the_lowest_validation_loss(tiny, tmp_path):
 
 def test_the_history_holds_the_loss_of_the_kept_weights(trained, sky):
     """The validation loss in the history is that of the weights on disk, on the fixed poses, computed by hand."""
-    run, classifier = Run(trained("lenet")), load(trained("lenet"))
+    run, (member,) = Run(trained("lenet")), load(trained("lenet")).members
     part = open_data(str(sky)).of_split("validation")
     poses = draw_poses(0, VALIDATION, np.arange(6), np.zeros(6, int))
-    logits = classifier.look(part.images, poses).logits
+    logits = member.look(part.images, poses).logits
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(part.labels)).item()
     assert loss == pytest.approx(run.card().best_validation_loss, rel=1e-5)
 
@@ -99,8 +99,8 @@ def test_a_validation_loss_that_is_not_finite_is_named(tiny, tmp_path, monkeypat
 
 
 def test_a_dead_head_is_reported_by_the_number_of_its_gate(tiny, tmp_path, monkeypatch):
-    def stillborn(settings, blank):
-        network = build(settings, blank=blank)
+    def stillborn(settings, **options):
+        network = build(settings, **options)
         torch.nn.init.constant_(network.aggregate.linears[1].bias, -1e6)
         return network
 
