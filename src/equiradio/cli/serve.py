@@ -12,8 +12,8 @@ def serve(
     model: list[str] = typer.Option(
         None,
         "--model",
-        metavar="NAME|RUN",
-        help="A packaged model or a run folder, the first is shown; default all packaged.",
+        metavar="NAME|TEAM|RUN",
+        help="A packaged model, or the folder of a team or run; the first is shown; default all packaged.",
         show_default=False,
     ),
     runs: list[Path] = typer.Option(None, "--runs", help="A run folder, or a folder of run folders, for the run view.", show_default=False),

@@ -16,8 +16,8 @@ from equiradio.sky.cutout import Cutout
 def classify(networks: Networks, network: Network, source: Held) -> Iterator[dict[str, Any] | None]:
     """The row that ``equiradio classify`` writes of the source, and in words what it means.
 
-    Yields nothing after each piece of the work, so that whoever asked may leave, and at last the answer: the row's class, its columns of
-    probabilities, and the same for every class by name.
+    Yields nothing after each piece of the work, so that whoever asked may leave, and at last the answer: the row's
+    class, its columns of probabilities, and the same for every class by name.
     """
     started = time.perf_counter()
     team = networks.turn.ask(network.open)

@@ -90,7 +90,7 @@ def seeds_of(named: Sequence[Network], members: Sequence[str]) -> list[int | Non
 
 
 async def asked(request: Request, offers: Offers, network: Network, held: Held) -> dict[str, Any]:
-    """The class of a source, given up when whoever asked has gone: a page that moves on asks for another source at once."""
+    """The class of a source, given up when whoever asked has gone: a page that moves on asks for another at once."""
     pieces = await run_in_threadpool(classified, offers.networks, network, held)
     while (answer := await run_in_threadpool(next, pieces)) is None:
         if await request.is_disconnected():

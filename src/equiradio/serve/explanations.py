@@ -1,4 +1,4 @@
-"""Attention and evidence of a turned source, turned back to the sky, and how far they drift from those of the source as it is."""
+"""Attention and evidence of a turned source, turned back to the sky, and how far they drift from those unturned."""
 
 import time
 from functools import partial
@@ -36,7 +36,10 @@ def drift(still: torch.Tensor, back: torch.Tensor) -> float:
 
 
 class View(NamedTuple):
-    """A turned source beside the source as it is, what was seen of it turned back to the sky, and the place of the class spoken of."""
+    """A turned source beside the source as it is.
+
+    back : what was seen of the turned one, turned back to the sky. toward : the place of the class spoken of.
+    """
 
     still: Frame
     now: Frame
@@ -49,7 +52,7 @@ class View(NamedTuple):
 
 
 def look(turner: Turner, network: Network, source: Held, rotation_deg: float, seed: int | None = None) -> View:
-    """What a team, or its member of a seed, sees of a turned source; asked in its turn and before all that is not urgent."""
+    """What a team, or its member of a seed, sees of a turned source; asked before all that is not urgent."""
     return turner.networks.turn.ask(partial(_look, turner, network, source, rotation_deg, seed), urgent=True)
 
 
@@ -61,12 +64,12 @@ def _look(turner: Turner, network: Network, source: Held, rotation_deg: float, s
 
 
 def spoken_of(labels: Labels, still: Frame) -> int:
-    """Place of the class whose probability is told: of two the second, else the most probable of the source as it is."""
+    """Place of the class spoken of: of two the second, else the most probable of the source as it is."""
     return 1 if labels.binary else int(still.p.argmax())
 
 
 def explain(turner: Turner, network: Network, source: Held, rotation_deg: float, seed: int | None = None) -> dict[str, Any]:
-    """Attention of a turned source, in the turning frame and turned back, and how far it drifted from that of the source as it is."""
+    """Attention of a turned source, in the turning frame and turned back, and how far it drifted."""
     started = time.perf_counter()
     view = look(turner, network, source, rotation_deg, seed)
     still, now, back, toward = view

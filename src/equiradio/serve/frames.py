@@ -1,4 +1,4 @@
-"""Frames of turning sources: attention, probabilities and evidence of each member of a team at an angle, and the team's mean."""
+"""Frames of turning sources: attention, probabilities and evidence of each member of a team, and the team's mean."""
 
 import threading
 from collections import OrderedDict
@@ -52,7 +52,7 @@ class Frame(NamedTuple):
 
 
 class Turner:
-    """Frames of turning sources; the latest are held, and an exact network's quarter turns are turned instead of asked again."""
+    """Frames of turning sources; the latest are held, and quarter turns of an exact network are not asked again."""
 
     def __init__(self, networks: Networks) -> None:
         self.networks = networks

@@ -30,8 +30,8 @@ class Tile:
     ----------
     labels : the classes; ``label`` the place in them that the catalogue says.
     p : float64 (classes,), mean over passes.
-    spread, disagreement : standard deviation over passes, and over runs (None where there is one), of the probability of the second of two
-        classes, else of the class answered.
+    spread, disagreement : standard deviation over passes, and over runs (None where there is one), of the probability
+        of the second of two classes, else of the class answered.
     """
 
     source_id: str
@@ -94,8 +94,8 @@ class Runs:
 
     def get(self, name: str) -> Run:
         if name not in self.by_name:
-            known = ", ".join(self.by_name) or "none"
-            raise NotOffered("run", name, known, "Start the viewer with --runs FOLDER." if known == "none" else "Choose one.")
+            offered = ", ".join(self.by_name) or "none"
+            raise NotOffered("run", name, offered, "Start the viewer with --runs FOLDER." if offered == "none" else "Choose one.")
         return self.by_name[name]
 
     def listing(self) -> list[dict[str, Any]]:
@@ -136,10 +136,10 @@ class Runs:
         return {path.stem: path for path in [*(folder / "figures").glob("*.png"), *reports]}
 
     def figure(self, name: str, figure: str) -> bytes:
-        known = self.figures(name)
-        if figure not in known:
-            raise NotOffered("figure", figure, ", ".join(known) or "none in this run", "Run 'equiradio evaluate' on the run.")
-        return known[figure].read_bytes()
+        files = self.figures(name)
+        if figure not in files:
+            raise NotOffered("figure", figure, ", ".join(files) or "none in this run", "Run 'equiradio evaluate' on the run.")
+        return files[figure].read_bytes()
 
     def tiles(self, name: str, evaluation: str) -> list[Tile]:
         """A tile for each source of an evaluation; runs with other classes have no say in what runs disagree about."""
@@ -157,8 +157,8 @@ class Runs:
 
     def _of(self, name: str, evaluation: str) -> Means:
         if evaluation not in self.evaluations(name):
-            known = ", ".join(self.evaluations(name)) or "none"
-            raise NotOffered("evaluation", evaluation, known, "Run 'equiradio evaluate' on the run.")
+            offered = ", ".join(self.evaluations(name)) or "none"
+            raise NotOffered("evaluation", evaluation, offered, "Run 'equiradio evaluate' on the run.")
         with self._lock:
             if (name, evaluation) not in self._means:
                 self._means[name, evaluation] = means_of(read_predictions(self._file(name, evaluation)))
@@ -173,9 +173,9 @@ class Runs:
                     return None
                 with maps_in(run.maps_file) as arrays:
                     self._maps[name] = {"maps": arrays["maps"], "source_id": arrays["source_id"]}
-            kept = self._maps[name]
-        rows = np.flatnonzero(kept["source_id"] == source_id)
-        return kept["maps"][rows[0]] if len(rows) else None
+            stored = self._maps[name]
+        rows = np.flatnonzero(stored["source_id"] == source_id)
+        return stored["maps"][rows[0]] if len(rows) else None
 
 
 def means_of(table: pa.Table) -> Means:
@@ -198,9 +198,9 @@ def arranged(
 ) -> list[dict[str, Any]]:
     """Tiles that pass the filters (empty ones let all through), in order."""
     names, sorts = (*labels, labels.name_of(UNKNOWN)), (*SORTS, *sortable(labels))
-    for what, value, known in (("class", classes, names), ("answer", answer, ANSWERS), ("sureness", sureness, SURENESS)):
-        if value and value not in known:
-            raise RequestRefusal(what, f"{value[:60]!r}", ", ".join(known), "Choose one of these, or none.")
+    for what, value, choices in (("class", classes, names), ("answer", answer, ANSWERS), ("sureness", sureness, SURENESS)):
+        if value and value not in choices:
+            raise RequestRefusal(what, f"{value[:60]!r}", ", ".join(choices), "Choose one of these, or none.")
     if sort not in sorts:
         raise RequestRefusal("sort", f"{sort[:60]!r}", ", ".join(sorts), "Choose one of these.")
     rows = [tile.as_json() for tile in tiles]

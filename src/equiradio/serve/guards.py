@@ -105,8 +105,8 @@ class Guard:
                 return  # what the application says of a body cut off
             if message["type"] == "http.response.start":
                 started = True
-                known = {name.lower() for name, _ in message["headers"]}
-                extra = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in known]
+                present = {name.lower() for name, _ in message["headers"]}
+                extra = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in present]
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 

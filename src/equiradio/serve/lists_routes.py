@@ -27,9 +27,9 @@ def routes(offers: Offers) -> APIRouter:
 
     def table_of(name: str) -> Table:
         if name not in offers.tables:
-            known = ", ".join(offers.tables) or "none"
+            offered = ", ".join(offers.tables) or "none"
             do = nearest(name[:100], list(offers.tables)) if offers.tables else "Start the viewer with --table FILE."
-            raise NotOffered("table", name, known, do)
+            raise NotOffered("table", name, offered, do)
         return offers.tables[name]
 
     @router.get("/runs")

@@ -1,4 +1,4 @@
-"""Teams of networks by name: packaged ones, their folders, or runs. Opened when first asked for, and asked one at a time."""
+"""Teams of networks by name: packaged, in a folder, or runs. Opened when first asked for, and asked one at a time."""
 
 import itertools
 import queue
@@ -99,8 +99,9 @@ def offered(name: str) -> Network:
 
 
 class Turnstile:
-    """One at a time, the urgent first, a few waiting, the rest refused: two cores answer one question quicker than two at once.
+    """One at a time, the urgent first, a few waiting, the rest refused.
 
+    Two cores answer one question quicker than two at once.
     All questions are asked by one thread, because PyTorch keeps a pool of workers for every thread that asks.
     """
 

@@ -20,8 +20,8 @@ class NotOffered(RequestRefusal):
 
     status = 404
 
-    def __init__(self, what: str, name: str, known: str, do: str) -> None:
-        super().__init__(what, f"{clipped(name)!r} is not offered here", known, do)
+    def __init__(self, what: str, name: str, offered: str, do: str) -> None:
+        super().__init__(what, f"{clipped(name)!r} is not offered here", offered, do)
 
 
 class TooLarge(RequestRefusal):

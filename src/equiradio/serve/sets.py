@@ -68,7 +68,7 @@ class DataSet:
 
 
 class ImageFolder:
-    """Image files under a folder, as they were when the viewer started: a request names one of them and can name nothing else."""
+    """Image files under a folder, as they were when the viewer started: a request can name nothing else."""
 
     name = "images"
 
@@ -141,13 +141,13 @@ class Sets:
 
 
 def data_sets(names: list[str], data_dir: Path | None) -> list[DataSet]:
-    """The data sets asked for, a folder under its own name; by default MiraBest where it lies here, and the simulated one."""
+    """The data sets asked for, a folder under its own name; by default MiraBest where it is here, and `simulated`."""
     from equiradio.datasets.mirabest import find_mirabest
     from equiradio.folders import data_folder
 
     if not names:
-        found = find_mirabest(data_dir or data_folder()) is not None
-        names = [*(["mirabest"] if found else []), "simulated"]
+        here = find_mirabest(data_dir or data_folder()) is not None
+        names = [*(["mirabest"] if here else []), "simulated"]
     sets = []
     for name in names:
         short = Path(name).resolve().name if Path(name).is_dir() else name

@@ -67,8 +67,8 @@ class Chance(BaseModel):
 class Answer(BaseModel):
     """A class with its uncertainty.
 
-    Beside the fields below, the columns of probabilities that the catalogue of ``equiradio classify`` has for these classes: p_<class> of
-    each, and p_<class>_low and p_<class>_high, of two classes those of the second.
+    Beside the fields below, the columns of probabilities that the catalogue of ``equiradio classify`` has for these
+    classes: p_<class> of each, and p_<class>_low and p_<class>_high, of two classes those of the second.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -106,8 +106,9 @@ class Evidence(BaseModel):
 
 
 class Explanation(BaseModel):
-    """Attention of one model. Maps are base64 of 150 x 150 uint8, rows from row 0; the mean of the gates first, then shallow to deep.
+    """Attention of one model.
 
+    Maps are base64 of 150 x 150 uint8, rows from row 0; the mean of the gates first, then shallow to deep.
     Beside the fields below, ``p`` and ``p_unturned`` under the class's own name: p_<class>, p_<class>_unturned.
     """
 

@@ -30,7 +30,7 @@ class Table:
     def __init__(self, name: str, path: Path) -> None:
         self.name, self.path = name, path
         self._table: pa.Table | None = None
-        self._kept: OrderedDict[tuple, pa.Array | None] = OrderedDict()
+        self._selections: OrderedDict[tuple, pa.Array | None] = OrderedDict()
         self._lock = threading.RLock()
 
     def table(self) -> pa.Table:
@@ -42,7 +42,7 @@ class Table:
     def columns(self) -> list[dict[str, str]]:
         """Name, kind (number, text or yes-no), unit and description of each column."""
         return [
-            {"name": field.name, "kind": kind_of(field.type), **{key: _said(field, key) for key in ("unit", "description")}}
+            {"name": field.name, "kind": kind_of(field.type), **{key: _metadata(field, key) for key in ("unit", "description")}}
             for field in self.table().schema
         ]
 
@@ -52,12 +52,12 @@ class Table:
             return None
         key = (*where, sort, descending)
         with self._lock:  # so that two requests for one selection compute it once
-            if key not in self._kept:
-                self._kept[key] = self._select(where, sort, descending)
-                while len(self._kept) > SELECTIONS:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            if key not in self._selections:
+                self._selections[key] = self._select(where, sort, descending)
+                while len(self._selections) > SELECTIONS:
+                    self._selections.popitem(last=False)
+            self._selections.move_to_end(key)
+            return self._selections[key]
 
     def _select(self, where: list[str], sort: str | None, descending: bool) -> pa.Array:
         table = self.table()
@@ -144,7 +144,7 @@ class Table:
         for field in piece.schema:
             values = [value if plain(value) is not None else None for value in piece.column(field.name).to_pylist()]
             out[field.name] = _votable_column(values, kind_of(field.type), pa.types.is_integer(field.type))
-            out[field.name].description = _said(field, "description")
+            out[field.name].description = _metadata(field, "description")
         file = io.BytesIO()
         out.write(file, format="votable")
         return file.getvalue()
@@ -218,7 +218,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _said(field: pa.Field, key: str) -> str:
+def _metadata(field: pa.Field, key: str) -> str:
     return (field.metadata or {}).get(key.encode(), b"").decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""Teams by name: found in the order that is promised, never with files that the manifest does not list, and refused in one line that helps."""
+"""Teams by name: found in the order that is promised, never with files that the manifest does not list, else refused in one line."""
 
 import hashlib
 import http.server

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Results, their report with maps beside each run, and their report with the maps archived; what was handed to the figures each time."""
+    """Results, their report with maps beside each run, and their report with the maps archived; what the figures were given."""
     home = tmp_path_factory.mktemp("archived")
     fake_results(home / "results")
     drawn = {}

@@ -32,19 +32,19 @@ function table(name) {
   return colours;
 }
 
-const kept = new Map();
+const made = new Map();
 
 /** 256 colours, red green blue, of a map after a stretch. */
 export function shades(name, stretch = "linear") {
   const key = `${name} ${stretch}`;
-  if (!kept.has(key)) {
+  if (!made.has(key)) {
     const colours = table(name);
     const stretched = new Uint8Array(3 * 256);
     for (let value = 0; value < 256; value++) {
       const at = Math.round(255 * STRETCHES[stretch](value / 255));
       stretched.set(colours.subarray(3 * at, 3 * at + 3), 3 * value);
     }
-    kept.set(key, stretched);
+    made.set(key, stretched);
   }
-  return kept.get(key);
+  return made.get(key);
 }
