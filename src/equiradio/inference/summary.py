@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from equiradio.inference.team import Team
+from equiradio.artefacts.team import TeamCard
 
 
-def summary(team: Team) -> dict[str, str]:
+def summary(name: str, card: TeamCard) -> dict[str, str]:
     """Names and values for a notebook."""
-    card, first = team.card, team.card.members[0]
+    first = card.members[0]
     shown = {
-        "model": team.name,
+        "model": name,
         "group": first.group,
-        "classes": str(team.labels),
+        "classes": str(card.labels),
         "members": ", ".join(f"seed {seed}" for seed in card.seeds),
         "trained on": f"{first.data}, preset {first.preset}",
     }
