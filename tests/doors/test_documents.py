@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from equiradio.artefacts.catalogue import catalogue_schema
 from equiradio.artefacts.flags import FLAGS
 from equiradio.artefacts.run import HISTORY, Run
 from equiradio.artefacts.tables import predictions_schema
@@ -150,7 +151,7 @@ def test_no_document_holds_a_path_of_somebody_s_machine(name):
 
 
 def test_columns_and_flags_of_the_catalogue_are_documented():
-    for field in CATALOGUE:
+    for field in catalogue_schema():
         about = {key.decode(): value.decode() for key, value in field.metadata.items()}
         assert f"| `{field.name}` | {about['unit']} | {about['description']} |" in TEXTS["docs/classify.md"]
     for flag in FLAGS:

@@ -153,7 +153,7 @@ def test_a_sample_is_even_and_siblings_are_other_seeds(tmp_path):
 
 
 def test_truth_is_made_again_from_names():
-    sources, made = load(4), simulate(4, 0)
+    sources, made = load(count=4), simulate(4, 0)
     assert np.array_equal(truth_masks(sources), made.masks)
     assert (made.masks & Part.LOBE).any()
     changed = sources.choose(np.array([1, 0]))
