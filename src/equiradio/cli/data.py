@@ -90,6 +90,6 @@ def _able(name: str, task: str) -> ModuleType:
 
     each = module_of(name)
     if each is None or not hasattr(each, task):
-        able = [other for other, its in data_sets().items() if hasattr(its, task)]
+        able = dict.fromkeys(next(iter(its.DATASETS)) for its in data_sets().values() if hasattr(its, task))
         raise DataRefusal("data", f"'{name}' cannot be fetched or verified", ", ".join(able), "See equiradio data list.")
     return each
