@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,12 @@ class Record:
         """Keep what is measured once."""
         self.once[name] = measured
         self._write()
+
+    def settled(self, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What is measured once, now where it has not been."""
+        if name not in self.once:
+            self.add_once(name, measure())
+        return self.once[name]
 
     def finish(self, summary: dict[str, Any]) -> dict[str, Any]:
         """Add what follows from the measurements; everything there is."""

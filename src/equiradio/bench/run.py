@@ -68,9 +68,7 @@ def bench(
     out : JSON file that is written after every measurement; where it exists with the same options, what it holds is not measured again.
     report : called with a line for every measurement.
 
-    Returns
-    -------
-    Options, machine, measurements and their summary: see docs/files.md.
+    Returns options, machine, measurements and their summary: see docs/files.md.
 
     Raises
     ------
@@ -78,17 +76,15 @@ def bench(
     """
     threads = processors() if threads is None else threads
     options = checked_options(models, variants, rounds=rounds, steps=steps, threads=threads)
-    models, variants = options["models"], options["variants"]
     record = Record(out, {"options": options, "machine": machine()})
-    if "peaks" not in record.once:
-        record.add_once("peaks", run_job({"task": "peaks"}, threads))
+    record.settled("peaks", lambda: run_job({"task": "peaks"}, threads))
     counted = MEASURES | {"steps": steps}
-    for cell in cells(models, variants, rounds):
+    for cell in cells(options["models"], options["variants"], rounds):
         if not record.has(cell.name, cell.turn):
             measured = measure_ours(record, cell, counted, threads)
             record.add(cell.name, measured)
             report(f"round {cell.turn + 1} of {rounds}   {cell.name:45} {measured[TIME]:10.2f} ms per image")
-    return record.finish(summary(record, models, variants))
+    return record.finish(summary(record, options["models"], options["variants"]))
 
 
 def checked_options(models: Sequence[str] | None, variants: Sequence[str], **numbers: int) -> dict[str, Any]:
@@ -114,10 +110,8 @@ def cells(models: Sequence[str], variants: Sequence[str], rounds: int) -> Iterat
 def measure_ours(record: Record, cell: Cell, counted: dict[str, Any], threads: int) -> dict[str, Any]:
     """One measurement of ours; the layer forms of the model are chosen before, once for all rounds."""
     job = VARIANTS[cell.variant] | {"model": cell.model, "batch": batch_of(cell.model)} | counted
-    name = f"{cell.model}/{cell.variant}/forms"
-    if name not in record.once:
-        record.add_once(name, run_job(job | {"task": "forms"}, threads))
-    return run_job(job | {"task": cell.task, "forms": record.once[name]["forms"][cell.task]}, threads)
+    chosen = record.settled(f"{cell.model}/{cell.variant}/forms", lambda: run_job(job | {"task": "forms"}, threads))
+    return run_job(job | {"task": cell.task, "forms": chosen["forms"][cell.task]}, threads)
 
 
 def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> dict[str, Any]:

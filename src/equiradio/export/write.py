@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import Refusal, SettingRefusal
-from equiradio.export.plain import export, export_team
+from equiradio.export.plain import Plain, export, export_team
 from equiradio.inference.team import Team
 from equiradio.sky.recipe import MIRABEST
 
@@ -93,7 +93,7 @@ def description(team: Team) -> dict[str, str]:
     return about
 
 
-def _plain(team: Team) -> nn.Module:
+def _plain(team: Team) -> Plain:
     """A lone member keeps its own logits."""
     return (export(team.members[0]) if len(team.members) == 1 else export_team(team)).float()
 
@@ -119,8 +119,8 @@ def _difference(team: Team, ask: Callable[[Tensor], Any]) -> float:
     return largest
 
 
-def _names(plain: nn.Module) -> list[str]:
-    return ["logits", "probabilities", *(f"attention_{number + 1}" for number in range(len(getattr(plain, "gates", ()))))]
+def _names(plain: Plain) -> list[str]:
+    return ["logits", "probabilities", *(f"attention_{number + 1}" for number in range(plain.gate_count))]
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def _quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _program(plain: nn.Module) -> torch.export.ExportedProgram:
+def _program(plain: Plain) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("batch", min=1)
     return torch.export.export(plain, (_some_images(2),), dynamic_shapes=({0: batch},))
 
