@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from equiradio.datasets.simulated import load_simulated, simulate
-from equiradio.datasets.simulated_shapes import Part
-from equiradio.explain.case import evenly, truth_masks
+from equiradio.explain.case import evenly
 from equiradio.explain.faithfulness import departure
 from equiradio.explain.folder import plain
 from equiradio.explain.parts.evidence import replaced, toward
@@ -48,15 +46,6 @@ def test_a_sample_is_even():
     rows = evenly(labels, 10)
     assert np.bincount(labels[rows]).tolist() == [5, 5]
     assert np.array_equal(evenly(labels, 0), np.arange(50))
-
-
-def test_truth_is_made_again_from_names():
-    sources, made = load_simulated(4), simulate(4, 0)
-    assert np.array_equal(truth_masks(sources), made.masks)
-    assert (made.masks & Part.LOBE).any()
-    changed = sources.choose(np.array([1, 0]))
-    changed.images[0, 0, 0] ^= 1
-    assert truth_masks(changed) is None
 
 
 def test_departure_winners_and_plain_numbers():
