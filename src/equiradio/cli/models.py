@@ -27,9 +27,7 @@ def models(as_json: bool = JSON) -> None:
     print_table(COLUMNS, [_row(name, card, default) for name, card in cards.items()], "packaged weights, 95 % intervals over sources")
     typer.echo(f"default of 'equiradio classify': {default}, the lowest negative log-likelihood on validation")
     if elsewhere := [name for name in cards if name not in here]:
-        typer.echo(
-            f"weights not on this machine: {', '.join(elsewhere)}; set {WEIGHTS} to the folder that holds them"
-        )
+        typer.echo(f"weights not on this machine: {', '.join(elsewhere)}; set {WEIGHTS} to the folder that holds them")
 
 
 def _row(name: str, card: TeamCard, default: str) -> list[str]:

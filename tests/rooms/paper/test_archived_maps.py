@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Results, their report with maps beside each run, and their report with the maps archived; what was handed to the figures each time."""
+    """Results, reported with maps beside each run and with the maps archived; what was handed to the figures each time."""
     home = tmp_path_factory.mktemp("archived")
     fake_results(home / "results")
     drawn = {}
