@@ -2,109 +2,22 @@
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from equiradio.errors import ImageRefusal
-from equiradio.sky.beams import Beam
 from equiradio.sky.blanks import blanked, check_sky
-from equiradio.sky.positions import distorted, nominal_scale, north_angle, position, steps
+from equiradio.sky.images import Cutout, SkyImage
+from equiradio.sky.positions import distorted, north_angle, position
 from equiradio.sky.recipe import MIRABEST
 from equiradio.sky.resample import area_mean, bilinear
+from equiradio.sky.target import SAME_SCALE, View, check_size, target_of, view_of
 
-SAME_SCALE, SAME_ANGLE_DEG = 0.01, 0.5  # within these an image is taken as it is
-SCALES_ARCSEC = (0.1, 20.0)  # pixels that can be brought to 1.8 arcsec
-NO_RADIO_IMAGE = 3600.0  # arcsec: coarser pixels are an error of the header
+__all__ = ["MAX_NONFINITE", "Cutout", "SkyImage", "cut", "noise", "position", "stretched", "to_mirabest"]
+CROP = slice((MIRABEST.noise_field - MIRABEST.side) // 2, (MIRABEST.noise_field + MIRABEST.side) // 2)  # the central part of a field
 MAX_NONFINITE = 0.05
 PER_PIXEL = re.compile(r"pix|px", re.IGNORECASE)  # units that go by the pixel: Jy/pixel, JY/PIX, Jy pixel-1, ...
-
-
-@dataclass(frozen=True)
-class SkyImage:
-    """One plane of an image file.
-
-    Attributes
-    ----------
-    name, hdu : the user's name for the file, and which HDU.
-    pixels : float32 (height, width), physical values.
-    wcs : astropy's, two celestial axes in the file's own frame; None where there is none.
-    beam : None where the file does not say.
-    unit : BUNIT as it stands, or empty.
-    flags : quality flags that the header earned.
-    about : cards that products keep: OBJECT, TELESCOP, DATE-OBS, RESTFRQ, ...
-    """
-
-    name: str
-    hdu: int
-    pixels: np.ndarray
-    wcs: Any = None
-    beam: Beam | None = None
-    unit: str = ""
-    flags: frozenset[str] = frozenset()
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Cutout:
-    """What a network is shown.
-
-    Attributes
-    ----------
-    image : uint8 (150, 150), raw MiraBest pixels.
-    pixels : float32 (150, 150), the same pixels in physical units; None for pictures that come in MiraBest form.
-    wcs : of these 150 x 150 pixels, or None.
-    ra_deg, dec_deg : ICRS of the crop's centre, nan where unknown.
-    flags : names of quality flags (`equiradio.artefacts.flags`).
-    ellipse : of the beam: major and minor axis in arcsec, position angle in degrees in the crop's frame; None where unknown.
-    about : as in `SkyImage`.
-    """
-
-    name: str
-    hdu: int
-    image: np.ndarray
-    pixels: np.ndarray | None = None
-    wcs: Any = None
-    ra_deg: float = math.nan
-    dec_deg: float = math.nan
-    unit: str = ""
-    flags: frozenset[str] = field(default_factory=frozenset)
-    ellipse: tuple[float, float, float] | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _View:
-    """An image about the target: where it is in pixels, and arcsec towards (east, north) by one pixel along (column, row)."""
-
-    column: float
-    row: float
-    matrix: np.ndarray
-
-    @property
-    def sides(self) -> tuple[float, float]:
-        """Width and height of a pixel in arcsec."""
-        width, height = np.hypot(*self.matrix)
-        return float(width), float(height)
-
-    @property
-    def scale(self) -> float:
-        """Side of a square of a pixel's area, in arcsec."""
-        return math.sqrt(abs(float(np.linalg.det(self.matrix))))
-
-    @property
-    def same(self) -> bool:
-        """Whether the pixels can be taken as they are: 1.8 arcsec, ICRS north up and east left."""
-        off = np.abs(self.matrix - self.scale * np.diag([-1.0, 1.0])).max()
-        upright = off <= self.scale * max(SAME_SCALE, math.sin(math.radians(SAME_ANGLE_DEG)))
-        return bool(upright) and abs(self.scale / MIRABEST.scale_arcsec - 1) <= SAME_SCALE
-
-
-def of_use(scale_arcsec: float) -> bool:
-    """Whether pixels of this side can be brought to those of the networks."""
-    return SCALES_ARCSEC[0] <= scale_arcsec <= SCALES_ARCSEC[1]
 
 
 def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None, max_nonfinite: float = MAX_NONFINITE) -> Cutout:
@@ -118,11 +31,12 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     ------
     ImageRefusal : too small, too many pixels not finite, no signal, a scale that is of no use, or a position outside the image.
     """
-    view = _view(sky, *_target(sky, ra_deg, dec_deg))
-    _check_size(sky, view)
+    view = view_of(sky, *target_of(sky, ra_deg, dec_deg))
+    check_size(sky, view)
     same = view.same and not (sky.wcs is not None and distorted(sky.wcs))
     corner, part = _part(sky, view, same)
     part, zeros = blanked(part)
+    how = "" if same else "mean over the area of each pixel" if _fine(view) else "bilinear"
     place, wcs = (_window if same else _resampled)(sky, part, corner, view)
     crop = _middle(place)
     _check_finite(crop, sky.name, max_nonfinite, "not finite" + (" or blank areas of exact zeros" if zeros else ""))
@@ -142,11 +56,10 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     }
     flags |= {flag for flag, yes in earned.items() if yes}
     beam = sky.beam if same or sky.beam is None else sky.beam.turned(north_angle(sky.wcs, view.column, view.row))
-    start = MIRABEST.noise_field // 2 - MIRABEST.side // 2
-    wcs = None if wcs is None else wcs[start : start + MIRABEST.side, start : start + MIRABEST.side]
+    wcs = None if wcs is None else wcs[CROP, CROP]
     ra, dec = position(wcs, (MIRABEST.side - 1) / 2, (MIRABEST.side - 1) / 2)
     ellipse = None if beam is None else beam.ellipse
-    return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, sky.unit, frozenset(flags), ellipse, sky.about)
+    return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, sky.unit, frozenset(flags), ellipse, how, sky.about)
 
 
 def to_mirabest(field_pixels: np.ndarray, name: str = "image", max_nonfinite: float = MAX_NONFINITE) -> np.ndarray:
@@ -180,9 +93,13 @@ def stretched(crop: np.ndarray, sigma: float, name: str = "image") -> np.ndarray
         return np.nan_to_num((lit - low) / (high - low) * 255).astype(np.uint8)
 
 
+def _fine(view: View) -> bool:
+    """Whether pixels are averaged rather than interpolated."""
+    return view.scale < MIRABEST.scale_arcsec * (1 - SAME_SCALE)
+
+
 def _middle(field_pixels: np.ndarray) -> np.ndarray:
-    start = MIRABEST.noise_field // 2 - MIRABEST.side // 2
-    return field_pixels[start : start + MIRABEST.side, start : start + MIRABEST.side]
+    return field_pixels[CROP, CROP]
 
 
 def _check_finite(crop: np.ndarray, name: str, most: float, what: str = "not finite") -> None:
@@ -193,56 +110,7 @@ def _check_finite(crop: np.ndarray, name: str, most: float, what: str = "not fin
         raise ImageRefusal("too_many_nonfinite", name, words, f"at most {100 * most:g} %", do)
 
 
-def _target(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple[float, float]:
-    """Column and row of the target, counted from the centre of the first pixel."""
-    height, width = sky.pixels.shape
-    if ra_deg is None or dec_deg is None:
-        return width // 2 - 0.5, height // 2 - 0.5
-    where = f"{ra_deg:.5f} {dec_deg:+.5f}"
-    if sky.wcs is None:
-        raise ImageRefusal("outside", sky.name, "no sky position in the header", f"a WCS that {where} can be found by", "Drop --ra --dec.")
-    from astropy.coordinates import SkyCoord
-
-    column, row = (float(value) for value in sky.wcs.world_to_pixel(SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs")))
-    if not (-0.5 <= column <= width - 0.5 and -0.5 <= row <= height - 0.5):
-        ra, dec = position(sky.wcs, (width - 1) / 2, (height - 1) / 2)
-        words = f"{where} is not in the image (centre {ra:.5f} {dec:+.5f})"
-        raise ImageRefusal("outside", sky.name, words, "a position inside", "Choose the file that covers it.")
-    return column, row
-
-
-def _view(sky: SkyImage, column: float, row: float) -> _View:
-    if sky.wcs is None:
-        return _View(column, row, MIRABEST.scale_arcsec * np.diag([-1.0, 1.0]))
-    view = _View(column, row, steps(sky.wcs, column, row))
-    if not math.isfinite(view.scale):
-        raise ImageRefusal("absurd_scale", sky.name, "a WCS that gives no position at the target", "one that does", "Correct the header.")
-    return view
-
-
-def _check_size(sky: SkyImage, view: _View) -> None:
-    """Refuse a field that is too small, and pixels that cannot be brought to 1.8 arcsec."""
-    (height, width), needed = sky.pixels.shape, MIRABEST.size_arcsec
-    wide, high = width * view.sides[0], height * view.sides[1]
-    across = f"{view.scale:.3g}" if max(view.sides) < 1.01 * min(view.sides) else f"{view.sides[0]:.3g} x {view.sides[1]:.3g}"
-    if min(wide, high) < needed * (1 - SAME_SCALE):
-        size = f"{wide:.3g} x {high:.3g} arcsec, {width} x {height} pixels of {across}"
-        if sky.wcs is None:
-            size = f"{width} x {height} pixels without a scale in the header, taken as {MIRABEST.scale_arcsec}"
-        expected = f"at least {MIRABEST.side} x {MIRABEST.side} pixels of {MIRABEST.scale_arcsec} arcsec"
-        raise ImageRefusal("too_small", sky.name, f"field smaller than {needed:.0f} arcsec ({size})", expected, "Take a larger cutout.")
-    for scale in (view.scale,) if sky.wcs is None else (nominal_scale(sky.wcs), view.scale):
-        if not of_use(scale):
-            if scale > NO_RADIO_IMAGE:
-                words, do = f"pixels of {scale:.3g} arcsec", "Correct CDELT or CD in the header."
-            elif scale > SCALES_ARCSEC[1]:
-                words, do = f"pixels of {scale:.3g} arcsec, too coarse for the networks", "Take an image of finer resolution."
-            else:
-                words, do = f"pixels of {scale:.3g} arcsec, too fine", "Average them first."
-            raise ImageRefusal("absurd_scale", sky.name, words, f"{SCALES_ARCSEC[0]:g} to {SCALES_ARCSEC[1]:g}", do)
-
-
-def _part(sky: SkyImage, view: _View, same: bool) -> tuple[tuple[int, int], np.ndarray]:
+def _part(sky: SkyImage, view: View, same: bool) -> tuple[tuple[int, int], np.ndarray]:
     """The pixels that the field needs, and the (row, column) of their first."""
     half, row, column = MIRABEST.noise_field // 2, math.floor(view.row + 0.5), math.floor(view.column + 0.5)
     if same:
@@ -254,7 +122,7 @@ def _part(sky: SkyImage, view: _View, same: bool) -> tuple[tuple[int, int], np.n
     return (starts[0], starts[1]), sky.pixels[starts[0] : max(ends[0], 0), starts[1] : max(ends[1], 0)]
 
 
-def _window(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: _View) -> tuple[np.ndarray, Any]:
+def _window(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: View) -> tuple[np.ndarray, Any]:
     """The 300 x 300 pixels that begin half a field before the target, nan outside the image, and their WCS."""
     side = MIRABEST.noise_field
     top, left = math.floor(view.row + 0.5) - side // 2, math.floor(view.column + 0.5) - side // 2
@@ -269,7 +137,7 @@ def _window(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: _Vie
     return window, wcs
 
 
-def _resampled(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: _View) -> tuple[np.ndarray, Any]:
+def _resampled(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: View) -> tuple[np.ndarray, Any]:
     """The field on 300 x 300 pixels of 1.8 arcsec, north up, east left, gnomonic about the target, ICRS.
 
     Averaged over each new pixel's area where the old are finer, bilinear where coarser; Jy/pixel goes by the area of the pixels.
@@ -282,7 +150,7 @@ def _resampled(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: _
     goal.wcs.crval, goal.wcs.crpix = position(sky.wcs, view.column, view.row), [(side + 1) / 2] * 2
     goal.wcs.cdelt = [-scale / 3600, scale / 3600]
     goal.pixel_shape = (side, side)
-    fine = view.scale < scale * (1 - SAME_SCALE)
+    fine = _fine(view)
     rows, columns = np.indices((side + fine, side + fine)) - 0.5 * fine
     columns, rows = sky.wcs.world_to_pixel(goal.pixel_to_world(columns, rows))
     pixels = (area_mean if fine else bilinear)(part, columns - corner[1], rows - corner[0])

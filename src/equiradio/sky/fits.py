@@ -16,9 +16,11 @@ from equiradio.sky.axes import Axes, Plane, axes_of, image_of, planes_of
 from equiradio.sky.beams import beam_of, history
 from equiradio.sky.cards import Cards
 from equiradio.sky.contents import CHANGED, GZIP, LIMITS, Limits, content_of, not_fits
-from equiradio.sky.cutout import MAX_NONFINITE, Cutout, SkyImage, cut, of_use
+from equiradio.sky.cutout import MAX_NONFINITE, cut
+from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG, picture
 from equiradio.sky.positions import celestial, nominal_scale
+from equiradio.sky.target import of_use
 from equiradio.sky.tiles import decoded
 
 __all__ = ["GZIP", "LIMITS", "SUFFIXES", "Limits", "mirabest_image", "read_cutout", "read_image"]
