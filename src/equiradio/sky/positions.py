@@ -116,6 +116,8 @@ def _cards(header: Any, axes: Axes, name: str) -> tuple[list[tuple[str, Any]], s
             cards.setdefault(target, str(value).strip() if text else int(number or 0) if key.endswith("ORDER") else number)
     if bent and (axes.columns.number, axes.rows.number) != (1, 2):
         raise ImageRefusal("distorted", name, f"SIP terms of axes that are not {pair}", "RA and DEC first", CORRECT)
+    for key in ("CTYPE1", "CTYPE2") if bent else ():  # terms are followed with or without the suffix that announces them
+        cards[key] = cards[key].removesuffix("-SIP") + "-SIP"
     added, flags = _frame(frame, axes.columns.kind)
     return [*cards.items(), *added], flags
 
