@@ -43,8 +43,8 @@ def bench(
             report=lambda line: typer.echo(line, err=True),
         )
     except KeyboardInterrupt:
-        kept = f"Finished measurements are kept in {out}; run the same command to go on." if out else "With --out they are kept."
-        raise Interrupted(f"Interrupted. {kept}") from None
+        where = f"Finished measurements are kept in {out}; run the same command to go on." if out else "With --out they are kept."
+        raise Interrupted(f"Interrupted. {where}") from None
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return

@@ -82,9 +82,9 @@ def _audit(items: list, out: Path, where: str, data_dir: Path | None, as_json: b
     from equiradio.paper.table1_text import AUDIT, audit_rows
 
     with bars() as step:
-        found = audit_runs(items, out / "audit.json", data_dir=data_dir, device=where, step=step)
+        audit = audit_runs(items, out / "audit.json", data_dir=data_dir, device=where, step=step)
     if not as_json:  # it lies in audit.json
-        print_table(AUDIT, audit_rows(found), found["what"])
+        print_table(AUDIT, audit_rows(audit), audit["what"])
 
 
 def _report(out: Path, outcome: Any, preset: str, data: str, data_dir: Path | None, as_json: bool) -> None:

@@ -105,14 +105,14 @@ def evidence(team: "Team", sources: Iterable[Source], **options: Any) -> np.ndar
     plain = replace(team.calibration, poses=1)
 
     def planes(images: np.ndarray) -> np.ndarray:
-        return np.stack([found.plane for found in answer(team.members, plain, images, why=True).evidence if found is not None])
+        return np.stack([each.plane for each in answer(team.members, plain, images, why=True).evidence if each is not None])
 
     return _each(sources, (MIRABEST.side,) * 2, np.float32, planes, **options)
 
 
 def features(team: "Team", sources: Iterable[Source], **options: Any) -> np.ndarray:
     """The members' features side by side, nan for a source that cannot be used."""
-    width = lambda found: np.concatenate(found, 1)
+    width = lambda vectors: np.concatenate(vectors, 1)
     joined = lambda images: width([in_pose(member, images, 0).features for member in team.members])
     blank = joined(np.zeros((1, MIRABEST.side, MIRABEST.side), np.uint8))
     return _each(sources, blank.shape[1:], np.float64, joined, **options)

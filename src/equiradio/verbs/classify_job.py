@@ -80,11 +80,11 @@ def parts_done(folder: Path, job: dict[str, Any], resume: bool) -> int:
         do = "Add --resume to go on, or delete the folder."
         raise RunRefusal(folder, "parts of an interrupted run", "none", do)
     try:
-        known = json.loads((folder / JOB).read_text(encoding="utf-8"))
+        before = json.loads((folder / JOB).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        known = None
-    if known != job:
-        what = ", ".join(key for key in job if not isinstance(known, dict) or known.get(key) != job[key])
+        before = None
+    if before != job:
+        what = ", ".join(key for key in job if not isinstance(before, dict) or before.get(key) != job[key])
         raise RunRefusal(folder, f"parts of a run with another {what}", "the same", "Repeat that command, or delete the folder.")
     return next(number for number in itertools.count() if not part_file(folder, number).is_file())
 
