@@ -54,7 +54,9 @@ def write_export(team: Team, path: Path, kind: str) -> float:
         write(team, part)
         differences.append(_difference(team, answers(part)))
         if not differences[0] <= TOLERANCE:
-            raise Refusal(path, f"the file's probabilities differ by {differences[0]:.1e}", f"at most {TOLERANCE:.0e}", "Try --to torch or onnx.")
+            raise Refusal(
+                path, f"the file's probabilities differ by {differences[0]:.1e}", f"at most {TOLERANCE:.0e}", "Try --to torch or onnx."
+            )
 
     try:
         write_atomically(path, write_and_compare)

@@ -86,7 +86,11 @@ class SteeredConvolution(nn.Module, ABC):
         key = (weight.data_ptr(), weight._version, weight.dtype, weight.device, cast)
         prepared = self._kept
         if prepared is None or prepared[0] != key:
-            prepared = self._kept = key, self._prepare(), weight.detach()  # which holds the memory, so that no other weight comes to lie there
+            prepared = self._kept = (
+                key,
+                self._prepare(),
+                weight.detach(),
+            )  # which holds the memory, so that no other weight comes to lie there
         return prepared[1]
 
     def train(self, mode: bool = True) -> "SteeredConvolution":

@@ -120,7 +120,7 @@ def estimate(items: Sequence[Item], sources: Sources, times: dict[str, dict[str,
     return left
 
 
-def measure(models: Sequence[str], say: Callable[[str], object]) -> dict[str, dict[str, float]]:
+def measure(models: Sequence[str], on_line: Callable[[str], object]) -> dict[str, dict[str, float]]:
     """Milliseconds per image of a training step and of an answer, for each model, from two steps each on this machine's processor."""
     record, threads = Record(None, {}), processors()
     times: dict[str, dict[str, float]] = {}
@@ -130,7 +130,7 @@ def measure(models: Sequence[str], say: Callable[[str], object]) -> dict[str, di
             cell = Cell(0, model, task, "default")
             own[task] = measure_ours(record, cell, {"steps": 2, "seconds": 0.0}, threads)[TIME]
         times[model] = own
-        say(f"{model}: {own['training']:.1f} ms per image in training, {own['inference']:.1f} ms to answer (batch {batch_of(model)})")
+        on_line(f"{model}: {own['training']:.1f} ms per image in training, {own['inference']:.1f} ms to answer (batch {batch_of(model)})")
     return times
 
 
