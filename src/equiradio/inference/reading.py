@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from equiradio.artefacts.catalogue import catalogue_schema
+from equiradio.artefacts.catalogue import Row, catalogue_schema
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, answer
 from equiradio.inference.catalogue import Catalogue
@@ -68,7 +68,7 @@ def batches(sources: Iterable[Source], size: int = BATCH, **options: Any) -> Ite
 class Answered(NamedTuple):
     """Rows of a batch in its order, and the cutouts that were answered with their answers (None where there was none)."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     cutouts: list[Cutout]
     answers: Answers | None
 

@@ -66,7 +66,7 @@ def test_predictions_hold_every_source_in_every_pass(evaluated, sources):
 def test_plain_and_augmented_passes_are_what_they_are_called(evaluated, sources):
     table = read_predictions(evaluated[0].predictions_file("simulated", "test"))
     logits = np.stack([table["logit_fri"].to_numpy(), table["logit_frii"].to_numpy()], -1).reshape(PASSES + 1, len(sources), 2)
-    classifier = load(evaluated[0].folder)
+    classifier = load(evaluated[0].folder).members[0]
     rows = np.arange(len(sources))
     for number in range(PASSES + 1):
         poses = draw_poses(0, TEST, rows, np.full(len(rows), number)) if number else None
@@ -98,7 +98,7 @@ def test_accuracy_is_that_of_the_predictions(evaluated):
 
 
 def test_maps_are_those_of_the_network(evaluated, sources):
-    run, classifier = evaluated[0], load(evaluated[0].folder)
+    run, classifier = evaluated[0], load(evaluated[0].folder).members[0]
     with np.load(run.maps_file, allow_pickle=False) as file:
         content = dict(file)
     assert content.keys() == {"source_id", "label", "maps", "mean_maps", "mean_images", "rotation_maps", "rotations"}
@@ -156,7 +156,7 @@ def test_the_habit_batch_range_does(trained, sources):
 def test_the_passes_are_those_of_the_source_and_not_of_its_row(trained, sources):
     """Half of the sources get the poses that they get in the whole, and shuffling hands nobody another's."""
     seen = {}
-    classifier = load(trained("lenet"))
+    classifier = load(trained("lenet")).members[0]
 
     class Ears:
         @staticmethod
