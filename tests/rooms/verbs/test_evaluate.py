@@ -142,11 +142,11 @@ def law_of_company(classifier, sources):
 
 @pytest.mark.parametrize("model", ["lenet", "attention"])
 def test_answers_do_not_depend_on_the_order_of_batches(trained, sources, model):
-    law_of_company(load(trained(model)), sources)
+    law_of_company(load(trained(model)).members[0], sources)
 
 
 def test_the_habit_batch_range_does(trained, sources):
-    classifier = load(trained("attention"))
+    classifier = load(trained("attention")).members[0]
     for gate in classifier.network.gates:
         gate.normalisation = "batch-range"
     with pytest.raises(AssertionError):
@@ -159,6 +159,8 @@ def test_the_passes_are_those_of_the_source_and_not_of_its_row(trained, sources)
     classifier = load(trained("lenet")).members[0]
 
     class Ears:
+        labels = classifier.labels
+
         @staticmethod
         def look(images, poses=None):
             if poses is not None:
@@ -178,7 +180,7 @@ def test_hybrids_get_predictions_and_no_scores(copy_of, sky, monkeypatch):
     run = Run(copy_of("attention"))
     whole = open_data(str(sky))
     hybrids = replace(whole, name="mirabest-hybrid", labels=np.full(len(whole), UNKNOWN))
-    monkeypatch.setattr(study, "open_data", lambda name, folder: hybrids)
+    monkeypatch.setattr(study, "open_data", lambda name, folder, classes: hybrids)
     metrics = evaluate(run.folder, data="mirabest-hybrid", passes=1)
     assert (metrics["sources"], metrics["passes"]) == (0, 1)
     assert all(metrics[block] is None for block in ("pooled", "per_source", "plain", "confident", "uncertain", "calibration"))
