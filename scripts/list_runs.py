@@ -2,7 +2,7 @@
 
 Usage: equiradio report results --out results/report && python scripts/list_runs.py            (from the repository's root)
 
-results/report/ is not kept; table1.* of it are, in results/, and a test rebuilds them.
+results/report/ is not in git; table1.* of it are, in results/, and a test rebuilds them.
 """
 
 import json
@@ -10,9 +10,9 @@ import re
 import sys
 from pathlib import Path
 from shutil import copyfile
-from typing import Any
 
-from equiradio.paper.table1_text import COMPARED, comparison_rows, markdown, seeds_said, told
+from equiradio.paper.contents import Table1
+from equiradio.paper.table1_text import COMPARED, comparison_rows, markdown, score_text, seeds_text
 
 RESULTS, REPORT, IMAGES = Path("results"), Path("results/report"), Path("docs/images")
 TARGETS = ("README.md", "docs/reproduction.md")  # the first takes the summary, the second every run
@@ -21,13 +21,15 @@ SUMMARY = ("model", "seeds", "accuracy per source, %", "pooled, %", "Confident, 
 DETAILS = ("run", "epoch kept", "validation loss", "accuracy per source, % [95 %]", "NLL", "ECE", "trained on", "minutes")
 
 
-def summary(table: dict[str, Any]) -> list[str]:
+def summary(table: Table1) -> list[str]:
     """A line for each row of Table 1."""
     rows = []
     for row in table["rows"]:
-        cells = [told(row[key], "accuracy", interval=key == "per_source") for key in ("per_source", "pooled", "confident", "uncertain")]
-        auc, paper = told(row["per_source"], "auc", interval=False), told(row["paper"], "accuracy")
-        rows.append([f"`{row['model']}`", seeds_said(row), *cells, auc, paper])
+        cells = [
+            score_text(row[key], "accuracy", interval=key == "per_source") for key in ("per_source", "pooled", "confident", "uncertain")
+        ]
+        auc, paper = score_text(row["per_source"], "auc", interval=False), score_text(row["paper"], "accuracy")
+        rows.append([f"`{row['model']}`", seeds_text(row), *cells, auc, paper])
     return markdown(SUMMARY, rows)
 
 
@@ -49,7 +51,7 @@ def details() -> list[str]:
 def main() -> None:
     lacking = json.loads((REPORT / "findings.json").read_text())["lacking"]
     if lacking:
-        sys.exit(f"{REPORT}: {lacking} Set EQUIRADIO_DATA and make the report again; nothing was written.")
+        sys.exit(f"{REPORT}: {lacking} Set EQUIRADIO_DATA and make the page again; nothing was written.")
     for suffix in ("csv", "json", "md", "tex"):
         copyfile(REPORT / f"table1.{suffix}", RESULTS / f"table1.{suffix}")
     copyfile(REPORT / "findings.json", RESULTS / "findings.json")
@@ -67,7 +69,7 @@ def main() -> None:
     tail += ["", "Minutes are wall-clock, on cores that were shared with other work.", ""]
     for target, lines in zip(TARGETS, (head, [*head, *tail]), strict=True):
         path, text = Path(target), "\n".join(lines)
-        path.write_text(MARKERS.sub(lambda found, text=text: f"{found[1]}{text}\n{found[2]}", path.read_text()))
+        path.write_text(MARKERS.sub(lambda marks, text=text: f"{marks[1]}{text}\n{marks[2]}", path.read_text()))
 
 
 if __name__ == "__main__":

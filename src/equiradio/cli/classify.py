@@ -64,8 +64,8 @@ def classify(
         with bars() as step:
             table = run(team, listed, out=out, maps=maps, resume=resume, progress=step, **options)
     except KeyboardInterrupt:
-        kept = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
-        raise Interrupted(f"Interrupted. {kept}") from None
+        advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
+        raise Interrupted(f"Interrupted. {advice}") from None
     if table is None:
         typer.echo(f"{out}: {len(listed):,} sources")
     elif as_json:

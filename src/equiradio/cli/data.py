@@ -58,9 +58,9 @@ def verify(
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
-        rows = [(check.file, check.expected, "the same" if check.found == check.expected else check.found) for check in checks]
+        rows = [(check.file, check.expected, "the same" if check.actual == check.expected else check.actual) for check in checks]
         print_table(("file", "expected md5", "found"), rows)
-    wrong = [check.file for check in checks if check.found != check.expected]
+    wrong = [check.file for check in checks if check.actual != check.expected]
     if wrong:
         raise DataRefusal(name, f"{len(wrong)} of {len(checks)} files differ ({', '.join(wrong)})", "the published md5s", "Fetch it again.")
 

@@ -48,19 +48,21 @@ def write_export(team: Team, path: Path, kind: str) -> float:
     if team.members[0].device.type != "cpu":
         raise SettingRefusal("--device", team.members[0].device.type, "cpu", "Export on the CPU; the file runs anywhere.")
     write, answers = {"onnx": (_write_onnx, _ask_onnx), "torch": (_write_torch, _ask_torch)}[kind]
-    found: list[float] = []
+    differences: list[float] = []
 
     def write_and_compare(part: Path) -> None:
         write(team, part)
-        found.append(_difference(team, answers(part)))
-        if not found[0] <= TOLERANCE:
-            raise Refusal(path, f"the file's probabilities differ by {found[0]:.1e}", f"at most {TOLERANCE:.0e}", "Try --to torch or onnx.")
+        differences.append(_difference(team, answers(part)))
+        if not differences[0] <= TOLERANCE:
+            raise Refusal(
+                path, f"the file's probabilities differ by {differences[0]:.1e}", f"at most {TOLERANCE:.0e}", "Try --to torch or onnx."
+            )
 
     try:
         write_atomically(path, write_and_compare)
     except OSError as error:
         raise SettingRefusal(path, f"cannot be written ({error.strerror})", "a place to write to", "Choose another --out.") from None
-    return found[0]
+    return differences[0]
 
 
 def check_kind(kind: str) -> None:

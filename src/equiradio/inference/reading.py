@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from equiradio.artefacts.catalogue import catalogue_schema
+from equiradio.artefacts.catalogue import Row, catalogue_schema
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, answer
 from equiradio.inference.calibration import Calibration
@@ -81,7 +81,7 @@ class Asked(Protocol):
 class Answered(NamedTuple):
     """Rows of a batch in its order, and the cutouts that were answered with their answers (None where there was none)."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     cutouts: list[Cutout]
     answers: Answers | None
 
@@ -118,14 +118,14 @@ def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
     plain = replace(team.calibration, poses=1)
 
     def planes(images: np.ndarray) -> np.ndarray:
-        return np.stack([found.plane for found in answer(team.members, plain, images, why=True).evidence if found is not None])
+        return np.stack([each.plane for each in answer(team.members, plain, images, why=True).evidence if each is not None])
 
     return _each(sources, (MIRABEST.side,) * 2, np.float32, planes, **options)
 
 
 def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
     """The members' features side by side, nan for a source that cannot be used."""
-    width = lambda found: np.concatenate(found, 1)
+    width = lambda vectors: np.concatenate(vectors, 1)
     joined = lambda images: width([in_pose(member, images, 0).features for member in team.members])
     blank = joined(np.zeros((1, MIRABEST.side, MIRABEST.side), np.uint8))
     return _each(sources, blank.shape[1:], np.float64, joined, **options)

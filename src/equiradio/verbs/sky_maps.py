@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.artefacts.atomic import write_atomically, write_text
+from equiradio.artefacts.catalogue import Row
 from equiradio.inference.evidence import PixelEvidence
 from equiradio.inference.rows import peak
 from equiradio.labels import Labels
@@ -22,7 +23,7 @@ def write_maps(
     name: str,
     cutout: Cutout,
     gates: np.ndarray,
-    row: dict[str, Any],
+    row: Row,
     labels: Labels,
     evidence: PixelEvidence | None = None,
 ) -> None:
@@ -47,8 +48,8 @@ def write_maps(
     save_overlay(shown, attention, name, words, folder / f"{name}.png", arcsec, why, sides)
 
 
-def shown_class(row: dict[str, Any], labels: Labels) -> tuple[str, str, str, str]:
-    """The class whose probability is told, and its columns: of two the second, else the one answered."""
+def shown_class(row: Row, labels: Labels) -> tuple[str, str, str, str]:
+    """The class whose probability is shown, and its columns: of two the second, else the one answered."""
     place = 1 if labels.binary else labels.names.index(row["label"])
     column = labels.columns()[place]
     return labels.names[place], column, f"{column}_low", f"{column}_high"
@@ -65,7 +66,7 @@ def _write_fits(
     cutout: Cutout,
     attention: np.ndarray,
     gates: np.ndarray,
-    row: dict[str, Any],
+    row: Row,
     labels: Labels,
     evidence: PixelEvidence | None,
 ) -> None:
