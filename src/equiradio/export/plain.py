@@ -24,6 +24,8 @@ from equiradio.models.gated import Block, GatedNet
 from equiradio.models.lenet import LeNet
 from equiradio.sky.recipe import MIRABEST
 
+__all__ = ["export", "export_team"]
+
 WHITE = 255.0  # the largest raw pixel
 
 

@@ -19,7 +19,7 @@ CONVERGED = 1.05  # a loss within this factor of the lowest counts as the lowest
 
 
 def table1(results: Results, size_only: dict[str, Any] | None) -> dict[str, Any]:
-    """Everything that table1.json holds: see docs/files.md."""
+    """Everything that table1.json holds: see docs/reference/files.md."""
     names = [*MODELS, *sorted({result.model for result in results.runs} - set(MODELS))]
     compared = comparisons(results, names)
     shares = [pair["discordant"] for pair in compared]

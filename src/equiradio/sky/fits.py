@@ -17,6 +17,8 @@ from equiradio.errors import ImageRefusal
 from equiradio.sky.cutout import MAX_NONFINITE, Cutout, SkyImage, cut
 from equiradio.sky.pictures import NPY, PNG, picture
 
+__all__ = ["mirabest_image", "read_cutout", "read_image"]
+
 GZIP = b"\x1f\x8b"
 CHUNK = 1 << 14  # bytes given to gzip at once: what it has not used it copies, once for every member
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".npy")
