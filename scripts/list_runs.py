@@ -12,6 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 from shutil import copyfile
+from textwrap import wrap
 from typing import Any
 
 from equiradio.artefacts.manifest import FILE, read_manifest
@@ -27,6 +28,7 @@ MARKERS = re.compile(r"(<!-- ([a-z-]+): begin -->\n?).*?(<!-- \2: end -->)", re.
 SUMMARY = ("model", "seeds", "accuracy per source, %", "pooled, %", "Confident, %", "Uncertain, %", "AUC per source", "paper's accuracy, %")
 DETAILS = ("run", "epoch kept", "validation loss", "accuracy per source, % [95 %]", "NLL", "ECE", "trained on", "minutes")
 TEAMS = ("team", "members", "validation NLL", "test NLL", "before temperature", "accuracy, % [95 %]", "answered, %", "unusual, %")
+PROSE = 120  # characters a line
 WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
@@ -72,16 +74,17 @@ def percent(score: dict[str, Any]) -> str:
     return f"{100 * score['value']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def default_team(cards: dict[str, TeamCard]) -> str:
+def default_team(cards: dict[str, TeamCard]) -> list[str]:
     """The default team, and what it scored on the test split; the cards alone decide which it is."""
     name = min(cards, key=lambda each: cards[each].validation["nll_after"])
     card = cards[name]
     test, seeds = card.test, WORDS[len(card.members)]
-    return (
+    text = (
         f"Of the {test['all']['sources']} test sources of MiraBest the default team, {seeds} networks `{name}`, "
         f"has {percent(test['all']['accuracy'])} % right. It abstains from {100 * (1 - test['coverage']):.0f} %; "
         f"of the others {percent(test['answered']['accuracy'])} % are right (95 % intervals over sources)."
     )
+    return wrap(text, PROSE)
 
 
 def teams(cards: dict[str, TeamCard]) -> list[str]:

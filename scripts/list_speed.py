@@ -6,12 +6,14 @@ Usage: python scripts/list_speed.py            (from the repository's root)
 import json
 import re
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from equiradio.bench.summary import peaks_text
 
 ROOT = Path(__file__).parents[1]
 SPEED, TARGET = ROOT / "results" / "speed", ROOT / "docs" / "notebook" / "performance.md"
+PROSE = 120  # characters a line
 PEERS = SPEED / "peers-cpu.json"
 REACH = {  # ratios to e2cnn that we set out to reach: training, inference
     "lenet": (3, 3),
@@ -57,10 +59,12 @@ def peers() -> list[str]:
             built = f"{theirs['build_seconds']:.2f} | {ours['build_seconds']:.2f}"
             lines.append(f"| `{model}` | {theirs['peak_mib']:,} | {ours['peak_mib']:,} | {share} | {built} |")
     peaks = content["once"]["peaks"]
-    lines += ["", f"The machine: {content['machine']['processor']}, {content['options']['threads']} threads; at most "]
-    lines[-1] += f"{peaks_text(peaks)} thousand million multiply-adds a second in a large matrix product, "
-    lines[-1] += f"{peaks['copy_gb_per_second']:.0f} GB/s in a large copy."
-    return lines
+    machine = (
+        f"The machine: {content['machine']['processor']}, {content['options']['threads']} threads; at most "
+        f"{peaks_text(peaks)} thousand million multiply-adds a second in a large matrix product, "
+        f"{peaks['copy_gb_per_second']:.0f} GB/s in a large copy."
+    )
+    return [*lines, "", *wrap(machine, PROSE)]
 
 
 def _time(variant: dict[str, Any] | None) -> str:
