@@ -1,36 +1,57 @@
-"""Write the tables of results/ into README.md and docs/reproduction.md, between their markers, and the figures into docs/images/.
+"""Write what results/ and the cards of the teams say into README.md and the notebook, between markers; and the figures into docs/images/.
 
 Usage: equiradio report results --out results/report && python scripts/list_runs.py            (from the repository's root)
+       python scripts/list_runs.py --texts            the texts alone, from results/table1.json and the cards as they are
 
-results/report/ is not in git; table1.* of it are, in results/, and a test rebuilds them.
+results/report/ is not in git; table1.* of it are, in results/, and a test rebuilds them. Another test compares the texts with `filled`.
 """
 
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 from shutil import copyfile
+from textwrap import wrap
+from typing import Any
 
-from equiradio.paper.contents import Table1
+from equiradio.artefacts.manifest import FILE, read_manifest
+from equiradio.artefacts.shelf import PACKAGED, list_models
+from equiradio.artefacts.team import TeamCard
 from equiradio.paper.table1_text import COMPARED, comparison_rows, markdown, score_text, seeds_text
 
-RESULTS, REPORT, IMAGES = Path("results"), Path("results/report"), Path("docs/images")
-TARGETS = ("README.md", "docs/reproduction.md")  # the first takes the summary, the second every run
-MARKERS = re.compile(r"(<!-- runs: begin -->\n).*?(<!-- runs: end -->)", re.DOTALL)
+ROOT = Path(__file__).parents[1]
+RESULTS, IMAGES = ROOT / "results", ROOT / "docs" / "images"
+REPORT = RESULTS / "report"
+TARGETS = ("README.md", "docs/notebook/reproduction.md", "docs/notebook/answering.md")
+MARKERS = re.compile(r"(<!-- ([a-z-]+): begin -->\n?).*?(<!-- \2: end -->)", re.DOTALL)
 SUMMARY = ("model", "seeds", "accuracy per source, %", "pooled, %", "Confident, %", "Uncertain, %", "AUC per source", "paper's accuracy, %")
 DETAILS = ("run", "epoch kept", "validation loss", "accuracy per source, % [95 %]", "NLL", "ECE", "trained on", "minutes")
+TEAMS = ("team", "members", "validation NLL", "test NLL", "before temperature", "accuracy, % [95 %]", "answered, %", "unusual, %")
+PROSE = 120  # characters a line
+WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
-def summary(table: Table1) -> list[str]:
+def runs(table: dict[str, Any]) -> list[str]:
     """A line for each row of Table 1."""
     rows = []
     for row in table["rows"]:
-        cells = [
-            score_text(row[key], "accuracy", interval=key == "per_source") for key in ("per_source", "pooled", "confident", "uncertain")
-        ]
+        cells = [score_text(row[key], "accuracy", interval=key == "per_source") for key in ("per_source", "pooled", "confident", "uncertain")]
         auc, paper = score_text(row["per_source"], "auc", interval=False), score_text(row["paper"], "accuracy")
         rows.append([f"`{row['model']}`", seeds_text(row), *cells, auc, paper])
-    return markdown(SUMMARY, rows)
+    note = f"Preset {table['preset']}; ± is the standard deviation over seeds, brackets are 95 % over sources."
+    return [*markdown(SUMMARY, rows), "", note]
+
+
+def trained(table: dict[str, Any]) -> str:
+    """How many rows of the paper's table have runs: "seven of the eight"."""
+    rows = [row for row in table["rows"] if row["paper"]]
+    return f"{WORDS[sum(bool(row['seeds']) for row in rows)]} of the {WORDS[len(rows)]}"
+
+
+def compared(table: dict[str, Any]) -> list[str]:
+    """Every model against LeNet and the plain attention network, on the same sources."""
+    return ["Paired, on the same sources:", "", *markdown(COMPARED, comparison_rows(table))]
 
 
 def details() -> list[str]:
@@ -45,10 +66,80 @@ def details() -> list[str]:
         device = f"{card['device']}, {card['precision']}"
         scores = [accuracy, f"{calibration['nll']:.3f}", f"{calibration['ece']:.3f}"]
         rows.append([f"{card['model']}, seed {card['seed']}", *losses, *scores, device, minutes])
-    return markdown(DETAILS, rows)
+    return [*markdown(DETAILS, rows), "", "Minutes are wall-clock, on cores that were shared with other work."]
 
 
-def main() -> None:
+def percent(score: dict[str, Any]) -> str:
+    low, high = score["interval95"]
+    return f"{100 * score['value']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def default_team(cards: dict[str, TeamCard]) -> list[str]:
+    """The default team, and what it scored on the test split; the cards alone decide which it is."""
+    name = min(cards, key=lambda each: cards[each].validation["nll_after"])
+    card = cards[name]
+    test, seeds = card.test, WORDS[len(card.members)]
+    text = (
+        f"Of the {test['all']['sources']} test sources of MiraBest the default team, {seeds} networks `{name}`, "
+        f"has {percent(test['all']['accuracy'])} % right. It abstains from {100 * (1 - test['coverage']):.0f} %; "
+        f"of the others {percent(test['answered']['accuracy'])} % are right (95 % intervals over sources)."
+    )
+    return wrap(text, PROSE)
+
+
+def teams(cards: dict[str, TeamCard]) -> list[str]:
+    """A line for each packaged team, the lowest validation loss first."""
+    rows = []
+    for name, card in sorted(cards.items(), key=lambda item: item[1].validation["nll_after"]):
+        losses = [f"{card.validation['nll_after']:.3f}", f"{card.test['nll_after']:.3f}", f"{card.test['nll_before']:.3f}"]
+        shares = [f"{100 * card.test[key]:.1f}" for key in ("coverage", "unusual")]
+        rows.append([f"`{name}`", str(len(card.members)), *losses, percent(card.test["all"]["accuracy"]), *shares])
+    return markdown(TEAMS, rows)
+
+
+def sizes() -> str:
+    """Which teams' weights come with the package, and how large they are."""
+    manifest = read_manifest(PACKAGED / FILE)
+    inside = [name for name, listing in manifest.items() if not listing.lacking(PACKAGED / name)]
+    total = sum(file["size"] for name in inside for file in manifest[name].files.values())
+    return f"{' and '.join(f'`{name}`' for name in inside)} ({total / 1e6:.1f} MB)"
+
+
+def pythons() -> str:
+    """The versions of Python that it runs on, from pyproject.toml."""
+    low, high = re.findall(r"3\.(\d+)", tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"])
+    return f"Python 3.{low} to 3.{int(high) - 1}"
+
+
+def parts() -> dict[str, list[str] | str]:
+    """What stands between the markers of each name: lines, or words within a sentence."""
+    table, cards = json.loads((RESULTS / "table1.json").read_text()), list_models()
+    return {
+        "runs": runs(table),
+        "trained": trained(table),
+        "compared": compared(table),
+        "details": details(),
+        "default-team": default_team(cards),
+        "teams": teams(cards),
+        "sizes": sizes(),
+        "pythons": pythons(),
+    }
+
+
+def filled(text: str) -> str:
+    """A document with everything between its markers as it is now; refuses markers that nothing fills."""
+    now = parts()
+
+    def replaced(match: re.Match[str]) -> str:
+        part = now[match[2]]
+        content = part if isinstance(part, str) else "\n".join(["", *part, "", ""])
+        return f"{match[1]}{content}{match[3]}"
+
+    return MARKERS.sub(replaced, text)
+
+
+def take_report() -> None:
+    """Copy tables and figures of a fresh report to where they are kept."""
     lacking = json.loads((REPORT / "findings.json").read_text())["lacking"]
     if lacking:
         sys.exit(f"{REPORT}: {lacking} Set EQUIRADIO_DATA and make the page again; nothing was written.")
@@ -57,20 +148,11 @@ def main() -> None:
     copyfile(REPORT / "findings.json", RESULTS / "findings.json")
     for number in (1, 2, 3):
         copyfile(REPORT / f"figure{number}.png", IMAGES / f"figure{number}.png")
-    table = json.loads((RESULTS / "table1.json").read_text())
-    head = [
-        "",
-        *summary(table),
-        "",
-        f"Preset {table['preset']}; ± is the standard deviation over seeds, brackets are 95 % over sources.",
-        "",
-    ]
-    tail = ["Paired, on the same sources:", "", *markdown(COMPARED, comparison_rows(table)), "", *details()]
-    tail += ["", "Minutes are wall-clock, on cores that were shared with other work.", ""]
-    for target, lines in zip(TARGETS, (head, [*head, *tail]), strict=True):
-        path, text = Path(target), "\n".join(lines)
-        path.write_text(MARKERS.sub(lambda marks, text=text: f"{marks[1]}{text}\n{marks[2]}", path.read_text()))
 
 
 if __name__ == "__main__":
-    main()
+    if "--texts" not in sys.argv:
+        take_report()
+    for target in TARGETS:
+        path = ROOT / target
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Write the tables of results/speed/ into docs/performance.md, between their markers.
+"""Write the tables of results/speed/ into docs/notebook/performance.md, between their markers.
 
 Usage: python scripts/list_speed.py            (from the repository's root)
 """
@@ -6,11 +6,14 @@ Usage: python scripts/list_speed.py            (from the repository's root)
 import json
 import re
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from equiradio.bench.summary import peaks_text
 
-SPEED, TARGET = Path("results/speed"), Path("docs/performance.md")
+ROOT = Path(__file__).parents[1]
+SPEED, TARGET = ROOT / "results" / "speed", ROOT / "docs" / "notebook" / "performance.md"
+PROSE = 120  # characters a line
 PEERS = SPEED / "peers-cpu.json"
 REACH = {  # ratios to e2cnn that we set out to reach: training, inference
     "lenet": (3, 3),
@@ -40,9 +43,9 @@ def peers() -> list[str]:
         columns = ["model", "batch", *(SHOWN[variant] for variant in shown), "ratio", "reach", "of peak"]
         lines += [f"Milliseconds per image, {task}:", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
         for model, row in content["summary"].items():
-            found = row[task]
-            times = [_time(found["variants"].get(variant)) for variant in shown]
-            ratio, ours = found["times_faster_than_e2cnn"].get("default"), found["variants"].get("default", {})
+            measured = row[task]
+            times = [_time(measured["variants"].get(variant)) for variant in shown]
+            ratio, ours = measured["times_faster_than_e2cnn"].get("default"), measured["variants"].get("default", {})
             share = f"{100 * ours['share_of_peak']:.0f} %" if ours else "-"
             faster = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else "-"
             lines.append(f"| `{model}` | {row['batch']} | {' | '.join(times)} | {faster} | {REACH[model][number]} | {share} |")
@@ -56,16 +59,18 @@ def peers() -> list[str]:
             built = f"{theirs['build_seconds']:.2f} | {ours['build_seconds']:.2f}"
             lines.append(f"| `{model}` | {theirs['peak_mib']:,} | {ours['peak_mib']:,} | {share} | {built} |")
     peaks = content["once"]["peaks"]
-    lines += ["", f"The machine: {content['machine']['processor']}, {content['options']['threads']} threads; at most "]
-    lines[-1] += f"{peaks_text(peaks)} thousand million multiply-adds a second in a large matrix product, "
-    lines[-1] += f"{peaks['copy_gb_per_second']:.0f} GB/s in a large copy."
-    return lines
+    machine = (
+        f"The machine: {content['machine']['processor']}, {content['options']['threads']} threads; at most "
+        f"{peaks_text(peaks)} thousand million multiply-adds a second in a large matrix product, "
+        f"{peaks['copy_gb_per_second']:.0f} GB/s in a large copy."
+    )
+    return [*lines, "", *wrap(machine, PROSE)]
 
 
-def _time(found: dict[str, Any] | None) -> str:
-    if not found:
+def _time(variant: dict[str, Any] | None) -> str:
+    if not variant:
         return "-"
-    median = found["milliseconds_per_image"]["median"]
+    median = variant["milliseconds_per_image"]["median"]
     return f"{median:.0f}" if median >= 100 else f"{median:.1f}" if median >= 10 else f"{median:.2f}"
 
 
@@ -119,22 +124,20 @@ def gpu() -> list[str]:
     return [*lines, "", f"The machine: {content['machine']}; batch {options['batch']}, {' and '.join(sorted(precisions))}."]
 
 
-def _spread(found: dict[str, float | None], scale: float, digits: int) -> str:
-    tail = "" if found["deviation"] is None else f" ± {scale * found['deviation']:.{digits}f}"
-    return f"{scale * (found['mean'] or 0):.{digits}f}{tail}"
+def _spread(score: dict[str, float | None], scale: float, digits: int) -> str:
+    tail = "" if score["deviation"] is None else f" ± {scale * score['deviation']:.{digits}f}"
+    return f"{scale * (score['mean'] or 0):.{digits}f}{tail}"
 
 
-def main() -> None:
-    """Replace what stands between the markers."""
-    text = TARGET.read_text(encoding="utf-8")
-    parts = {"peers": peers, "forms": forms, "accuracy": accuracy, "gpu": gpu}
-    for name, make in parts.items():
+def filled(text: str) -> str:
+    """The document with its tables as results/speed/ has them now."""
+    for name, make in {"peers": peers, "forms": forms, "accuracy": accuracy, "gpu": gpu}.items():
         markers = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
         assert markers.search(text), name
         content = "\n".join(make())
-        text = markers.sub(lambda found, content=content: f"{found[1]}\n{content}\n\n{found[2]}", text)
-    TARGET.write_text(text, encoding="utf-8")
+        text = markers.sub(lambda match, content=content: f"{match[1]}\n{content}\n\n{match[2]}", text)
+    return text
 
 
 if __name__ == "__main__":
-    main()
+    TARGET.write_text(filled(TARGET.read_text(encoding="utf-8")), encoding="utf-8")

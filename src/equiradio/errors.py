@@ -2,6 +2,8 @@
 
 from difflib import get_close_matches
 
+__all__ = ["DataRefusal", "ImageRefusal", "ModelRefusal", "Refusal", "RunRefusal", "SettingRefusal", "TrainingRefusal"]
+
 
 class Refusal(Exception):
     """Input that cannot be used, explained in one line: ``where: found; expected. do``.

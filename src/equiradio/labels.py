@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from equiradio.errors import SettingRefusal
 
+__all__ = ["FANAROFF_RILEY", "Labels", "UNKNOWN"]
+
 UNKNOWN = -1  # the label of a source that is none of the classes
 
 

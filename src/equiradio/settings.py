@@ -9,7 +9,9 @@ from typing import Any
 
 from equiradio.errors import SettingRefusal, nearest
 
-HABITS = ("batch-range", "floor-150", "sixteen-passes", "raw-figure2")  # of the published code; see docs/reproduction.md
+__all__ = ["Settings", "change", "preset"]
+
+HABITS = ("batch-range", "floor-150", "sixteen-passes", "raw-figure2")  # of the published code; see docs/reference/settings.md
 
 
 def _setting(default: Any, *, choices: tuple[object, ...] = (), low: float | None = None, high: float | None = None) -> Any:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sky_files import header, sky, write
+from sky_files import header, write
+from sky_files import sky as a_sky
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -30,10 +31,31 @@ def imported(block: str) -> set[tuple[str, str]]:
     return names
 
 
+PUBLIC = {(module, each) for module, names in RECORD.items() for each in names}
+PLACES = {"equiradio.datasets", "equiradio.explain.parts"}  # where modules are found by being there: groups of entry points, no names
+
+
 @pytest.mark.parametrize("name", SHOWN)
 def test_blocks_use_public_names_alone(name):
-    public = {(module, each) for module, names in RECORD.items() for each in names}
-    assert not set().union(*map(imported, SHOWN[name])) - public
+    assert not set().union(*map(imported, SHOWN[name])) - PUBLIC
+
+
+def unheard(text: str) -> set[str]:
+    """Dotted names of the package in backticks that are neither public names nor modules that hold some."""
+    names = set(re.findall(r"`(equiradio(?:\.\w+)+)[`(]", text))
+    return {name for name in names if tuple(name.rsplit(".", 1)) not in PUBLIC and name not in RECORD.keys() | PLACES}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_names_in_the_text_are_public(name):
+    assert not unheard((ROOT / name).read_text(encoding="utf-8"))
+
+
+def test_the_check_of_the_text_can_fail():
+    assert unheard("`equiradio.load(x)`, `equiradio.lode(x)`, `equiradio.layers`, `equiradio.sky.cutout.cut`") == {
+        "equiradio.lode",
+        "equiradio.sky.cutout.cut",
+    }
 
 
 def test_the_check_of_names_can_fail():
@@ -44,15 +66,24 @@ def test_the_check_of_names_can_fail():
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, untrained, trained):
-    """A folder with what the documents' examples name: cutouts, a run with predictions, exported files."""
+def place(tmp_path, monkeypatch, untrained, trained, sky):
+    """A folder with what the documents' examples name: cutouts, data sets, a run with predictions, a team, exported files."""
+    from equiradio.datasets.simulated import write_simulated
+    from equiradio.verbs.evaluate import evaluate
+
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "cutout.fits", sky(at=(5, -5)))
+    write(tmp_path / "cutout.fits", a_sky(at=(5, -5)))
     (tmp_path / "cutouts").mkdir()
     for number in range(3):
-        write(tmp_path / "cutouts" / f"J{number}.fits", sky(at=(number, 0), seed=number), header())
-    np.save(tmp_path / "cutout.npy", np.random.default_rng(0).integers(0, 255, (150, 150), dtype=np.uint8))
-    shutil.copytree(trained("lenet"), tmp_path / "runs" / "lenet-simulated-quick-seed0")
+        write(tmp_path / "cutouts" / f"J{number}.fits", a_sky(at=(number, 0), seed=number), header())
+    write_simulated(12, 7, tmp_path / "few")
+    shutil.copytree(sky, tmp_path / "sky")
+    for number, image in enumerate(np.load(tmp_path / "few" / "images.npy")[:2]):
+        np.save(tmp_path / "cutouts" / f"source{number:02d}.npy", image)
+    run = tmp_path / "runs" / "lenet-simulated-quick-seed0"
+    shutil.copytree(trained("lenet"), run)
+    evaluate(run, passes=1)
+    shutil.copytree(untrained("c4-attention", kernel_size=3), tmp_path / "teams" / "sky")
     return tmp_path
 
 

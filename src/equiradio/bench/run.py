@@ -80,7 +80,7 @@ def bench(
 
     Returns
     -------
-    Options, machine, measurements and their summary: see docs/files.md.
+    Options, machine, measurements and their summary: see docs/reference/files.md.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A data set as a folder: images.npy, catalogue.csv, dataset.json and, where it has them, masks.npy; see docs/files.md."""
+"""A data set as a folder: images.npy, catalogue.csv, dataset.json and, where it has them, masks.npy; see docs/reference/files.md."""
 
 import csv
 import hashlib

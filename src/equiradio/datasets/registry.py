@@ -40,7 +40,7 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
 
     Parameters
     ----------
-    name : a data set that ``equiradio data list`` names, or the path of a folder (docs/files.md).
+    name : a data set that ``equiradio data list`` names, or the path of a folder (docs/reference/files.md).
     data_dir : where data sets lie; default ``EQUIRADIO_DATA``, else the user's cache.
     classes : those wanted, in this order (the setting ``data.classes``); all of the data set where none is named.
 

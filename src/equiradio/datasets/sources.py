@@ -9,6 +9,8 @@ import numpy as np
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
 
+__all__ = ["Sources"]
+
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("images", "labels", "source_ids", "confidence", "split", "size_arcsec")
 OPTIONAL = ("ra_deg", "dec_deg", "masks")

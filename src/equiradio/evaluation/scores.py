@@ -55,7 +55,7 @@ class CalibrationScores(TypedDict):
 
 
 class Metrics(TypedDict):
-    """What ``RUN/metrics/<data>-<split>.json`` holds: see `metrics` and docs/files.md."""
+    """What ``RUN/metrics/<data>-<split>.json`` holds: see `metrics` and docs/reference/files.md."""
 
     data: str
     split: str

@@ -10,6 +10,8 @@ from equiradio.explain.folder import Folder
 from equiradio.plugins import modules
 from equiradio.report.page import Page
 
+__all__ = ["Part"]
+
 ROOM = "equiradio.explain.parts"
 Summary = dict[str, Any]
 Arrays = dict[str, np.ndarray]

@@ -25,6 +25,8 @@ from equiradio.models.lenet import LeNet
 from equiradio.models.network import Network
 from equiradio.sky.recipe import MIRABEST
 
+__all__ = ["export", "export_team"]
+
 WHITE = 255.0  # the largest raw pixel
 Answer = tuple[Tensor, ...]  # logits and probabilities (batch, classes), then the gates' maps (batch, 1, h, w), shallow to deep
 

@@ -30,6 +30,7 @@ class Catalogue:
 
     @property
     def columns(self) -> list[str]:
+        """Names of the columns, in order."""
         return self.table.column_names
 
     def __repr__(self) -> str:

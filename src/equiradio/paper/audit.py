@@ -45,7 +45,7 @@ def audit_runs(
 
     Returns
     -------
-    ``what`` and ``rows``, as written to ``out``: see docs/files.md.
+    ``what`` and ``rows``, as written to ``out``: see docs/reference/files.md.
     """
     rows: list[AuditRow] = []
     usual = [item for item in items if AUDITED not in item.settings.training.compat and item.evaluated]

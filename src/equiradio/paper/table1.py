@@ -35,7 +35,7 @@ class Exploration(TypedDict):
 
 
 def table1(results: Results, size_only: SizeOnly | None) -> Table1:
-    """Everything that table1.json holds: see docs/files.md."""
+    """Everything that table1.json holds: see docs/reference/files.md."""
     names = [*MODELS, *sorted({result.model for result in results.runs} - set(MODELS))]
     compared = comparisons(results, names)
     shares = [pair["discordant"] for pair in compared]

@@ -23,7 +23,8 @@ from equiradio.sky.positions import celestial, nominal_scale
 from equiradio.sky.target import of_use
 from equiradio.sky.tiles import decoded
 
-__all__ = ["GZIP", "LIMITS", "SUFFIXES", "Limits", "mirabest_image", "read_cutout", "read_image"]
+__all__ = ["mirabest_image", "read_cutout", "read_image"]
+
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".npy")
 COPIED = ("OBJECT", "TELESCOP", "INSTRUME", "OBSERVER", "DATE-OBS")  # texts that products keep
 VISIBILITIES = ("UV_DATA", "AIPS UV", "MAIN", "ARRAY_GEOMETRY")  # tables of a file that holds visibilities

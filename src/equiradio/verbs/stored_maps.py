@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], object]
 def map_arrays(
     classifier: Member, sources: Sources, *, raw: bool = False, progress: Progress = lambda what, done, total: None
 ) -> dict[str, np.ndarray]:
-    """The arrays of ``maps.npz``: see docs/files.md.
+    """The arrays of ``maps.npz``: see docs/reference/files.md.
 
     ``raw`` feeds raw pixels, the habit ``raw-figure2``. Hybrids have a map and no part in the means.
     """

@@ -25,7 +25,7 @@ from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import harmonic_basis
 from equiradio.symmetry.spectrum import Spectrum
 
-LEAST_ORDER = 8  # of a group: below, this form loses everywhere (docs/performance.md)
+LEAST_ORDER = 8  # of a group: below, this form loses everywhere (docs/notebook/performance.md)
 SURE_ORDER, SURE_RUN = 16, 32  # of a group, and fields in one copy of it: from here on this form wins on every machine seen
 PIECE = 1 << 28  # bytes between bank and product at a time on a GPU; on a CPU a piece is one image
 

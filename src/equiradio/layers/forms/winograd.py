@@ -24,7 +24,7 @@ from equiradio.layers.forms.form import Form, Layer, Shape
 TILE = 4  # output pixels along each side of a tile: larger ones lose digits (6: 15 times the error), smaller ones multiply more
 SIZES = (3, 5)  # sides of filters; at 7 a tile needs 10 points, which cost more digits than float32 can spare
 POINTS = (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2))  # and infinity
-LEAST_ORDER = 8  # of a group: below, this form loses to the dense one in bf16, as it computes in float32 (docs/performance.md)
+LEAST_ORDER = 8  # of a group: below, this form loses to the dense one in bf16, as it computes in float32 (docs/notebook/performance.md)
 SURE_CHANNELS = 64  # from here on it wins in float32 on every machine seen
 ROWS = 512  # tiles in a matrix product, if the batch has as many: fewer don't fill it, more leave the cache
 
