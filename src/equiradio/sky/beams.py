@@ -9,7 +9,7 @@ from equiradio.sky.cards import Cards
 from equiradio.sky.recipe import MIRABEST
 
 SHARE = 0.2  # a beam that differs by more than this share is another one
-FIRST_SOUTH = ((6.4, 5.4), (6.8, 5.4))  # arcsec, south of +4:33:21 and of -2:30:25. Source: White et al. 1997, section 4
+FIRST_SOUTH = ((6.4, 5.4), (6.8, 5.4))  # arcsec, major axis north to south. Source: description of the FIRST catalogue
 SOUTH_SHARE = 0.05
 NUMBER = rb"\s*([-+0-9.eE]+)"
 AIPS = re.compile(rb"CLEAN\s+BMAJ\s*=" + NUMBER + rb"\s+BMIN\s*=" + NUMBER + rb"\s+BPA\s*=" + NUMBER)

@@ -41,7 +41,7 @@ def celestial(header: Any, axes: Axes, name: str) -> tuple[Any, set[str]]:
     except MemoryError:
         raise
     except Exception as error:  # wcslib refuses in many ways
-        words = " ".join(str(error).split())[-120:] or type(error).__name__
+        words = " ".join(str(error).split()).split(".c: ")[-1][:120].rstrip(".") or type(error).__name__
         raise ImageRefusal("damaged", name, f"a WCS that cannot be understood ({words})", "one that can", CORRECT) from None
     wcs.pixel_shape = (axes.columns.length, axes.rows.length)
     return wcs, flags

@@ -34,8 +34,8 @@ def bilinear(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.nd
     columns, rows : where the centres of the new pixels lie; 0 is the centre of the first pixel.
     """
     height, width = pixels.shape
-    known = np.isfinite(columns) & np.isfinite(rows)
-    columns, rows = np.where(known, columns, -9.0), np.where(known, rows, -9.0)
+    finite = np.isfinite(columns) & np.isfinite(rows)
+    columns, rows = np.where(finite, columns, -9.0), np.where(finite, rows, -9.0)
     column, row = np.floor(columns).astype(int), np.floor(rows).astype(int)
     total, weights = np.zeros(columns.shape), np.zeros(columns.shape)
     for right in (0, 1):
@@ -54,19 +54,19 @@ def bilinear(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.nd
 def _band(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """`area_mean` of some rows: integrals over quadrilaterals as sums along their edges (Green's theorem)."""
     empty = np.full((len(rows) - 1, rows.shape[1] - 1), np.nan)
-    known = np.isfinite(columns) & np.isfinite(rows)
-    if not known.any():
+    placed = np.isfinite(columns) & np.isfinite(rows)
+    if not placed.any():
         return empty
-    low = [max(0, int(np.floor(place[known].min())) - 1) for place in (rows, columns)]
-    high = [int(np.ceil(place[known].max())) + 2 for place in (rows, columns)]
+    low = [max(0, int(np.floor(place[placed].min())) - 1) for place in (rows, columns)]
+    high = [int(np.ceil(place[placed].max())) + 2 for place in (rows, columns)]
     part = pixels[low[0] : max(high[0], 0), low[1] : max(high[1], 0)]
     if 0 in part.shape:
         return empty
-    u, v = np.where(known, columns + 0.5 - low[1], 0.0), np.where(known, rows + 0.5 - low[0], 0.0)
+    u, v = np.where(placed, columns + 0.5 - low[1], 0.0), np.where(placed, rows + 0.5 - low[0], 0.0)
     finite = np.isfinite(part)
     integrals = [_integral(values, u, v) for values in (np.where(finite, part, 0).astype(float), finite.astype(float))]
     area = 0.5 * ((u[1:, 1:] - u[:-1, :-1]) * (v[1:, :-1] - v[:-1, 1:]) - (u[1:, :-1] - u[:-1, 1:]) * (v[1:, 1:] - v[:-1, :-1]))
-    whole = known[1:, 1:] & known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:]
+    whole = placed[1:, 1:] & placed[:-1, :-1] & placed[1:, :-1] & placed[:-1, 1:]
     covered = whole & (integrals[1] / np.where(area == 0, np.inf, area) >= COVERED - 1e-9)
     return np.where(covered, integrals[0] / np.where(covered, integrals[1], 1), np.nan)
 

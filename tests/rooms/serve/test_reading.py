@@ -106,11 +106,11 @@ REFUSED = {
     "a table": (TABLE.getvalue(), "no HDU holds an image (0 PRIMARY is empty"),
     "a cube": (
         as_fits(np.stack([sky(), sky()])),
-        "expected height x width. Save one plane as",
+        "image has 2 planes along axis 3 (0 to 1); expected one plane. Save one plane as",
     ),
     "two images": (TWO.getvalue(), "Save the image as a file of its own."),
     "an image of many pixels": (as_fits(np.zeros((5000, 4000), np.uint8)), "at most 16,000,000"),
-    "too small": (as_fits(sky(120)), "image is 120 x 120"),
+    "too small": (as_fits(sky(120)), "field smaller than 270 arcsec (216 x 216 arcsec, 120 x 120 pixels of 1.8)"),
     "a hole": (as_fits(blank(0.5)), "recentre it."),
     "empty sky": (as_fits(np.zeros((200, 200), np.float32)), "all pixels of the image are alike"),
     "a broken picture": (PNG + b"nonsense", "a PNG that cannot be read"),

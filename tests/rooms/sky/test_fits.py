@@ -236,3 +236,28 @@ def test_an_hdu_and_a_plane_can_be_chosen(bad_files):
 def test_flags_are_bits_of_their_own():
     assert sum(flag.bit for flag in FLAGS) == (1 << len(FLAGS)) - 1 < 2**31
     assert names(bits(["blank", "no_wcs"])) == ["no_wcs", "blank"]
+
+
+def test_damaged_headers_are_answered_or_refused_in_one_line(tmp_path):
+    """Bytes of a header changed at random: whatever is raised underneath, a refusal says it."""
+    content, rng = write(tmp_path / "a.fits").read_bytes(), np.random.default_rng(0)
+    refusals = []
+    for _ in range(60):
+        damaged_bytes = bytearray(content)
+        for place in rng.integers(0, content.index(b"END     "), rng.integers(1, 6)):
+            damaged_bytes[place] = rng.integers(32, 127)
+        try:
+            read_cutout(bytes(damaged_bytes))
+        except ImageRefusal as refusal:
+            refusals.append(refusal)
+    assert 10 < len(refusals) < 60
+    assert all(BITS[refusal.flag] & FATAL and "\n" not in str(refusal) for refusal in refusals)
+
+
+def test_what_cutting_raises_is_a_refusal_too(tmp_path, monkeypatch):
+    def diverge(*given):
+        raise ArithmeticError("did not converge\nat all")
+
+    monkeypatch.setattr("equiradio.sky.fits.cut", diverge)
+    with pytest.raises(ImageRefusal, match=r"cannot be cut \(did not converge\)"):
+        read_cutout(write(tmp_path / "a.fits"))
