@@ -351,7 +351,7 @@ def test_a_part_before_what_it_needs_is_refused(toy):
 
 
 def test_truth_is_made_again_from_names():
-    sources, made = load(4), simulate(4, 0)
+    sources, made = simulated.load(4), simulate(4, 0)
     assert np.array_equal(truth_masks(sources), made.masks)
     assert (made.masks & Part.LOBE).any()
     changed = sources.choose(np.array([1, 0]))
