@@ -1,4 +1,4 @@
-"""Write the public Python names into docs/reference/python.md, between its markers: each with its parameters and the first line of its docstring.
+"""Write the public Python names into docs/reference/python.md: each with its parameters and the first line of its docstring.
 
 Usage: python scripts/list_python.py            (from the repository's root)
 """

@@ -24,7 +24,7 @@ def own_forms(tmp_path_factory) -> Iterator[Path]:
     """What tests measure of layers is kept out of the user's cache."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("equiradio.artefacts.forms.user_cache", lambda: folder)
+        patch.setattr("equiradio.artefacts.form_choices.user_cache", lambda: folder)
         yield folder
 
 

@@ -38,7 +38,7 @@ class ModelSettings:
 class DataSettings:
     """What it is trained on.
 
-    ``classes``: those of the data set that are told apart, in this order; all of them where none is named. ``mask``: circle = the
+    ``classes``: those of the data set to distinguish, in this order; all of them where none is named. ``mask``: circle = the
     inscribed circle; published = what the paper's code did for the model at hand.
     """
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from equiradio.artefacts.forms import Choice
+from equiradio.artefacts.form_choices import Choice
 from equiradio.compute.form_timing import Case
 
 

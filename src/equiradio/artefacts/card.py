@@ -61,7 +61,7 @@ class Card:
 
     @property
     def labels(self) -> Labels:
-        """The classes that the network tells apart."""
+        """The classes that the network distinguishes."""
         return labels_of(self.classes, self.unknown)
 
     def write(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The catalogue that `equiradio classify` writes: columns, units and UCDs, said once; Parquet, CSV, FITS and VOTable by suffix."""
+"""The catalogue that `equiradio classify` writes: columns, units and UCDs; Parquet, CSV, FITS and VOTable by suffix."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str)
 
 
 def spread_columns(labels: Labels) -> list[tuple[int, str, str]]:
-    """Classes whose model spread has columns: place, low column, high column. Of two classes the second says everything."""
+    """Classes whose model spread has columns: place, low column, high column. Of two classes the second is enough."""
     columns = labels.columns()
     places = [1] if labels.binary else range(len(labels))
     return [(place, f"{columns[place]}_low", f"{columns[place]}_high") for place in places]
@@ -73,7 +73,7 @@ def check_suffix(path: Path) -> None:
 
 
 def write_catalogue(table: pa.Table, path: Path) -> None:
-    """Write a table whole or not at all; the suffix says in which form."""
+    """Write a table whole or not at all; the suffix says in which format."""
     check_suffix(path)
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -81,8 +81,8 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
     elif suffix == ".csv":
         write_atomically(path, lambda part: pyarrow.csv.write_csv(table, part))
     else:
-        form = "fits" if suffix == ".fits" else "votable"
-        write_atomically(path, lambda part: as_astropy(table, ascii_only=form == "fits").write(part, format=form, overwrite=True))
+        kind = "fits" if suffix == ".fits" else "votable"
+        write_atomically(path, lambda part: as_astropy(table, ascii_only=kind == "fits").write(part, format=kind, overwrite=True))
 
 
 def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
@@ -150,6 +150,6 @@ def _ascii(text: str) -> str:
 
 
 def _filled(values: Sequence[Any], kind: pa.DataType) -> list[Any]:
-    """Values with something that says nothing in the place of None."""
+    """Values, with what stands for no value in the place of None."""
     nothing: Any = "" if pa.types.is_string(kind) else math.nan if pa.types.is_floating(kind) else 0
     return [nothing if value is None else value for value in values]

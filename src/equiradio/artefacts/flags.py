@@ -1,4 +1,4 @@
-"""Quality flags of a classified source: bit, name and meaning, said once."""
+"""Quality flags of a classified source: bit, name and meaning."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -33,7 +33,7 @@ class ListedScores(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Listing:
-    """What the manifest says of a team.
+    """A team's entry in the manifest.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ def read_manifest(path: Path) -> dict[str, Listing]:
 
 
 def listing_of(folder: TeamFolder, url: str | None = None) -> Listing:
-    """What a manifest says of a team's folder."""
+    """The manifest's entry for a team's folder."""
     card = folder.card()
     names = [folder.card_file.name, *(folder.weights_file(seed).name for seed in card.seeds)]
     names += [str(card.out_of_distribution["file"])] if card.out_of_distribution else []

@@ -9,7 +9,7 @@ from typing import TypedDict, cast
 
 from equiradio.artefacts.atomic import numbers_hash, write_text
 from equiradio.artefacts.card import Card, read_card
-from equiradio.artefacts.forms import FILE as FORMS
+from equiradio.artefacts.form_choices import FILE as FORMS
 from equiradio.errors import RunRefusal
 from equiradio.settings import Settings, from_toml, keys, to_toml
 

@@ -1,4 +1,4 @@
-"""Tables on disk: their columns, units and meaning, said once; written whole or not at all.
+"""Tables on disk: their columns, units and meaning; written whole or not at all.
 
 pyarrow is imported here at the top: it takes 0.1 s, a seventh of what `equiradio --help` may take.
 """

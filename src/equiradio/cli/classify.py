@@ -13,7 +13,7 @@ from equiradio.labels import Labels
 
 
 def classify(
-    files: list[Path] = typer.Argument(help="FITS images, or PNG and NPY in MiraBest form; folders of them.", metavar="FILE|DIR..."),
+    files: list[Path] = typer.Argument(help="FITS images, or PNG and NPY as MiraBest has them; folders of them.", metavar="FILE|DIR..."),
     model: str = typer.Option(None, "--model", help="A packaged model or a run folder; default: see equiradio models.", show_default=False),
     out: Path = typer.Option(None, "--out", help="Catalogue: .parquet, .csv, .fits or .vot.", show_default=False),
     maps: Path = typer.Option(None, "--maps", help="Folder for attention maps: FITS, PNG and DS9 regions.", show_default=False),

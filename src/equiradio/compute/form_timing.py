@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from equiradio.artefacts.forms import Choice
+from equiradio.artefacts.form_choices import Choice
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import Form, Shape, form_of, possible_forms
 from equiradio.sky.recipe import MIRABEST
@@ -135,7 +135,7 @@ def choose_forms(
     cached: Mapping[str, Choice] | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Choice]:
-    """Give every steerable layer of a network the form that is quickest here, and tell why.
+    """Give every steerable layer of a network the form that is quickest here; the choices with their timings.
 
     Parameters
     ----------

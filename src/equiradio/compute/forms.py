@@ -1,4 +1,4 @@
-"""The form of each steerable layer, settled once: as the run has it, else as this machine has measured it, else measured now."""
+"""The form of each steerable layer, chosen once: as the run has it, else as this machine has measured it, else measured now."""
 
 import platform
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from equiradio.artefacts.forms import Choice, machine_file, read_choices, write_choices
+from equiradio.artefacts.form_choices import Choice, machine_file, read_choices, write_choices
 from equiradio.compute.device import full_float32
 from equiradio.compute.form_timing import SETTING, Layered, Progress, by_rule, choose_forms, steerable_layers, take
 from equiradio.errors import RunRefusal
@@ -30,7 +30,7 @@ def settle_forms(
 
     Parameters
     ----------
-    forms_file : the run's; its choices are kept, so that a resumed or repeated run computes as before.
+    forms_file : the run's; its choices stay, so that a resumed or repeated run computes as before.
     batch, precision, training, device : what the network will be asked: see `choose_forms`.
     form : auto to choose by measurement; the name of a form to measure nothing and take that one everywhere.
 

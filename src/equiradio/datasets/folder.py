@@ -44,7 +44,7 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
     ----------
     sources : images uint8 (count, 150, 150) and the rest.
     folder : where to.
-    about : what else ``dataset.json`` says of them.
+    about : further entries of ``dataset.json``.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
 
 
 def read_folder(folder: Path) -> Sources:
-    """The sources of a folder that `write_folder` wrote, or that was made by hand in the same form.
+    """The sources of a folder that `write_folder` wrote, or that was made by hand with the same files.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def read_folder(folder: Path) -> Sources:
 
 
 class _About(NamedTuple):
-    """What dataset.json says; ``masks_md5`` is empty where there are no masks, ``unknown`` is whether a source may be of no class."""
+    """The content of dataset.json; ``masks_md5`` is empty where there are no masks, ``unknown`` is whether a source may be of no class."""
 
     name: str
     number: int

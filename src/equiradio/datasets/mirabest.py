@@ -111,7 +111,7 @@ def verify(folder: str | Path | None = None) -> list[Check]:
 
 
 def sky_positions(source_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Right ascension and declination (ICRS, degrees, float64 (count,)) that MiraBest's names hold; nobody else reads them there."""
+    """Right ascension and declination (ICRS, degrees, float64 (count,)) that MiraBest's names hold; read here alone."""
     parts = [_parts(str(source_id), "source") for source_id in source_ids]
     return np.array([float(part["ra"]) for part in parts]), np.array([float(part["dec"]) for part in parts])
 

@@ -1,4 +1,4 @@
-"""Sources: labelled images in memory, the one form that every data set takes."""
+"""Sources: labelled images in memory, as every data set gives them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ class Sources:
     md5 : checksum that identifies the data set.
     classes : what the labels stand for.
     ra_deg, dec_deg : float64 (count,), position of the centre (ICRS); not a number where unknown, None where it is of no source.
-    masks : uint8 (count, height, width), bits of the part that a pixel belongs to; None where nobody knows.
+    masks : uint8 (count, height, width), bits of the part that a pixel belongs to; None where unknown.
     """
 
     name: str

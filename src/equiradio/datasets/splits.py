@@ -16,7 +16,7 @@ ARCSEC_PER_RADIAN = np.degrees(1) * 3600
 def angular_separation_arcsec(ra_deg: np.ndarray, dec_deg: np.ndarray, other_ra_deg: np.ndarray, other_dec_deg: np.ndarray) -> np.ndarray:
     """Great-circle distance between sky positions in degrees (any shapes that broadcast), in arcsec.
 
-    The haversine form, which keeps its precision for small separations where the arc cosine loses it.
+    The haversine formula, which keeps its precision for small separations where the arc cosine loses it.
     """
     ra, dec, other_ra, other_dec = (np.radians(angle) for angle in (ra_deg, dec_deg, other_ra_deg, other_dec_deg))
     haversine = np.sin((dec - other_dec) / 2) ** 2 + np.cos(dec) * np.cos(other_dec) * np.sin((ra - other_ra) / 2) ** 2

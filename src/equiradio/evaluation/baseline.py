@@ -36,12 +36,12 @@ def size_only(training: Sources, test: Sources) -> SizeOnly:
     larger_right = ((training.size_arcsec[None] > cuts[:, None]) == (training.labels == 1)).mean(axis=1)
     best = int(np.argmax(np.maximum(larger_right, 1 - larger_right)))
     larger_is_frii = bool(larger_right[best] >= 0.5)
-    says = (test.size_arcsec > cuts[best]) == larger_is_frii
+    answers = (test.size_arcsec > cuts[best]) == larger_is_frii
     return {
         "cut_arcsec": float(cuts[best]),
         "larger_is": "FRII" if larger_is_frii else "FRI",
         "training_accuracy": float(max(larger_right[best], 1 - larger_right[best])),
-        "accuracy": float((says == (test.labels == 1)).mean()),
+        "accuracy": float((answers == (test.labels == 1)).mean()),
         "training_sources": len(training),
         "sources": len(test),
     }

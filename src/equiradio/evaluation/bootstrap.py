@@ -75,8 +75,8 @@ def statistics(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: L
     table: dict = {"accuracy": 0.0, "balanced_accuracy": None, "macro_f1": None, "auc": auc(labels, p, counts)}
     table |= {"f1": {}, "precision": {}, "recall": {}}
     for index, name in enumerate(classes):
-        says = (top == index).sum(axis=1).astype(np.float64)
-        hits, answered = counts @ (says * (labels == index)), counts @ says
+        times = (top == index).sum(axis=1).astype(np.float64)
+        hits, answered = counts @ (times * (labels == index)), counts @ times
         present = passes * (counts @ (labels == index))
         present = np.where(present > 0, present, np.nan)
         table["recall"][name] = hits / present

@@ -9,7 +9,7 @@ import numpy as np
 from equiradio.errors import RunRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
 
-THRESHOLD = 0.5  # of two classes: at or above it the second is said
+THRESHOLD = 0.5  # of two classes: at or above it the answer is the second
 FLOOR = 1e-12  # the negative log-likelihood takes no probability as smaller, so one sure mistake costs at most 27.6 and not infinity
 
 

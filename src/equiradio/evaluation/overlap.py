@@ -17,8 +17,8 @@ class MeanOverlap(TypedDict):
 def overlap(maps: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Of each source: the share of its lit pixels among as many places of its map's highest values.
 
-    It is 1 for the image itself and, on average, the lit share of the sky for a map that knows nothing. Scale and offset of a map do not
-    matter. Ties at the edge are shared out.
+    It is 1 for the image itself and, on average, the lit share of the sky for a map that does not depend
+    on the image. Scale and offset of a map do not matter. Ties at the edge are shared out.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None,
     Parameters
     ----------
     labels : int (count,), place of the class.
-    p : float (count,) of the second of two classes (at or above 0.5 says that one), or (count, classes), 0..1.
+    p : float (count,) of the second of two classes (the answer at or above 0.5), or (count, classes), 0..1.
     weights : float (count,), at least 0 and not all 0; equal if left out.
 
     Returns
@@ -89,12 +89,12 @@ def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None,
     labels, p = checked(labels, p, classes=classes)
     weights = np.ones(len(labels)) if weights is None else _checked_weights(np.asarray(weights, dtype=np.float64), len(labels))
     labels, p, weights = (column[weights > 0] for column in (labels, p, weights))
-    says = most_probable(p, binary=p.ndim == 1)
-    by_class = precision_recall_fscore_support(labels, says, labels=range(len(classes)), sample_weight=weights, zero_division=0)
+    answers = most_probable(p, binary=p.ndim == 1)
+    by_class = precision_recall_fscore_support(labels, answers, labels=range(len(classes)), sample_weight=weights, zero_division=0)
     precision, recall, f1 = ({name: float(value) for name, value in zip(classes, values, strict=True)} for values in by_class[:3])
     present = np.unique(labels)
     return {
-        "accuracy": float(accuracy_score(labels, says, sample_weight=weights)),
+        "accuracy": float(accuracy_score(labels, answers, sample_weight=weights)),
         "balanced_accuracy": float(np.mean(by_class[1][present])),
         "macro_f1": float(np.mean(by_class[2][present])),
         "auc": _auc(labels, p, weights) if len(present) == len(classes) else None,

@@ -72,7 +72,7 @@ def check_kind(kind: str) -> None:
 
 
 def description(team: Team) -> dict[str, str]:
-    """What a file says of itself."""
+    """The metadata of an exported file."""
     card, side = team.card.members[0], MIRABEST.side
     about = {
         "model": card.model,

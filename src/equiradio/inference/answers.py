@@ -58,7 +58,7 @@ def answer(members: Sequence[Member], calibration: Calibration, images: np.ndarr
 def answer_in_pieces(
     members: Sequence[Member], calibration: Calibration, images: np.ndarray, *, why: bool = False
 ) -> Iterator[Answers | None]:
-    """As `answer`; yields None after each pose of each member, so that other requests may be served between, and at last the answers."""
+    """As `answer`; yields None after each pose of each member, where a caller may stop or do other work, and the answers at the end."""
     logits, distances, maps = [], [], []
     sums: list[Sum] = []
     why = why and all(sums_over_pixels(member.network) for member in members)

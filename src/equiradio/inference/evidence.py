@@ -1,7 +1,7 @@
-"""What each pixel says for a class: where the heads are linear, logits are sums over pixels of attention times a reading of the features.
+"""Evidence of each pixel for a class: where the heads are linear, logits are sums over pixels of attention times a reading of the features.
 
 logit of class k = constant_k + sum over gates and pixels of alpha(p) v_k . x(p), with v the heads' weights of the gate's features. Evidence
-for a class is its logit less the mean of the others'; for FRI and FRII that of FRII: logit FRII - logit FRI. The parts tell what
+for a class is its logit less the mean of the others'; for FRI and FRII that of FRII: logit FRII - logit FRI. The parts show what
 attention does and what the features would answer without it. As class activation maps (Zhou et al. 2016), with the gate in it.
 """
 

@@ -61,7 +61,7 @@ class Member:
 
     @property
     def labels(self) -> Labels:
-        """The classes that it tells apart."""
+        """The classes that it distinguishes."""
         return self.card.labels
 
     @cached_property

@@ -112,7 +112,7 @@ def attention(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndar
 
 
 def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
-    """What each pixel of each source says, nan for a source that cannot be used; see `Team.evidence`."""
+    """Evidence of each pixel of each source, nan for a source that cannot be used; see `Team.evidence`."""
     for member in team.members:
         member.network.readings()  # refuses networks whose answer is no sum over pixels
     plain = replace(team.calibration, poses=1)
@@ -132,7 +132,7 @@ def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
 
 
 def _each(sources: Iterable[Source], shape: tuple[int, ...], kind: type, measure: Any, **options: Any) -> np.ndarray:
-    """What ``measure`` says of the images that can be used, nan for the others: (count, *shape)."""
+    """The result of ``measure`` for the images that can be used, nan for the others: (count, *shape)."""
     parts: list[np.ndarray] = []
     for batch in batches(sources, **options):
         part: np.ndarray = np.full((len(batch), *shape), np.nan, kind)

@@ -25,7 +25,7 @@ Source = str | Path | np.ndarray
 
 
 class Team:
-    """Trained networks and what was chosen for them together. A run is a team of one that nobody calibrated.
+    """Trained networks and what was chosen for them together. A run is a team of one, not calibrated.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Team:
 
     @property
     def labels(self) -> Labels:
-        """The classes that it tells apart."""
+        """The classes that it distinguishes."""
         return self.card.labels
 
     @cached_property
@@ -185,5 +185,5 @@ def member_of(team: Team, seed: int) -> Member:
 
 
 def team_of(member: Member) -> Team:
-    """One member as a team that nobody calibrated."""
+    """One member as a team, not calibrated."""
     return Team([member], Calibration(), TeamCard(member.card.model, [member.card]))

@@ -72,7 +72,7 @@ class FieldBatchNorm(nn.BatchNorm2d):
         Raises ValueError without running statistics: those of a batch are of fields here, and of channels there.
         """
         if not self.track_running_stats:
-            raise ValueError("a batch norm of fields without running statistics has no ordinary form")
+            raise ValueError("a batch norm of fields without running statistics has no ordinary equivalent")
         state = {name: value.repeat(order) if value.dim() else value.clone() for name, value in self.state_dict().items()}
         plain = nn.BatchNorm2d(self.num_features * order, self.eps, self.momentum, self.affine)
         plain.load_state_dict(state, assign=True)  # on their device, in their type

@@ -56,7 +56,7 @@ class GatedNet(nn.Module):
     group : the symmetry, or None.
     blank : value of an empty pixel after normalisation.
     widths : fields of each block.
-    classes : how many the heads tell apart.
+    classes : how many the heads distinguish.
     """
 
     def __init__(

@@ -112,7 +112,7 @@ def _p_values(pair: Comparison) -> tuple[float, float]:
 
 
 def _sure(pairs: list[Comparison]) -> list[str]:
-    """Those that both tests tell apart, in words."""
+    """The pairs that differ by both tests, in words."""
     return [f"{pair['first']} against {pair['second']}" for pair in pairs if max(_p_values(pair)) < 0.05]
 
 

@@ -1,4 +1,4 @@
-"""What stored maps say: asymmetry of the class difference, overlap with the source, and the sources that a rule picks for Figure 2."""
+"""Measured on stored maps: asymmetry of the class difference, overlap with the source, and the sources that a rule picks for Figure 2."""
 
 from pathlib import Path
 

@@ -46,7 +46,7 @@ def write_page(out: Path, results: Results, table: Table1, findings: Findings, f
     for name in figures:
         page.picture(out / f"{name}.png", CAPTIONS[name])
         page.text([Link(f"{name}.pdf", f"{name}.pdf")])
-    _what_it_says(page, results, table, findings, here)
+    _claims(page, results, table, findings, here)
     _audit(page, results, here)
     write_text(out / "report.html", page.render())
 
@@ -82,11 +82,11 @@ def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], s
         "McNemar: exact, on seed-mean probabilities. Difference: of mean accuracies over seeds, bootstrap over sources. "
         "Holm corrects each test for the pairs shown."
     )
-    page.text(_could_show(table))
+    page.text(_smallest(table))
     page.text(_size(table))
 
 
-def _could_show(table: Table1) -> Cell:
+def _smallest(table: Table1) -> Cell:
     least, sources = table["smallest_difference"], table["sources"]
     unpaired = (
         f"Two single accuracies near 85 % from two separate sets of {sources} would have to differ by {100 * least['unpaired']:.1f} points."
@@ -116,7 +116,7 @@ def _size(table: Table1) -> Cell:
     return [Link(text, "table1.json")]
 
 
-def _what_it_says(page: Page, results: Results, table: Table1, findings: Findings, here: Callable[[str], str]) -> None:
+def _claims(page: Page, results: Results, table: Table1, findings: Findings, here: Callable[[str], str]) -> None:
     page.heading("What the data can and cannot say")
     for claim in claims(results, table, findings):
         page.subheading(f"{claim.claim}: {claim.verdict}")

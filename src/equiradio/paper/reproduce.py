@@ -91,7 +91,7 @@ def _train(item: Item, heading: str, clock: "TimeLeft", *, on_line: OnLine, step
     epochs = item.settings.training.epochs
 
     def on_epoch(row: Epoch) -> None:
-        clock.saw(item, row["seconds"])
+        clock.add(item, row["seconds"])
         step("epochs", row["epoch"] + 1, epochs)
         losses = f"training loss {row['train_loss']:.4f}, validation loss {row['validation_loss']:.4f}"
         on_line(f"{heading}, epoch {row['epoch'] + 1} of {epochs}: {losses}; {clock.in_words()}")
@@ -115,7 +115,7 @@ class TimeLeft:
         self.items, self.seconds = items, dict[str, float]()
         self._costs: dict[str, int] = {}
 
-    def saw(self, item: Item, seconds: float) -> None:
+    def add(self, item: Item, seconds: float) -> None:
         """An epoch of this model took so long."""
         self.seconds[item.model] = seconds
 
@@ -131,7 +131,7 @@ class TimeLeft:
         return total
 
     def in_words(self) -> str:
-        """In words; nothing where another run's card cannot be read, which is no matter of the run that is training."""
+        """In words; empty where another run's card cannot be read, which does not concern the run that is training."""
         try:
             left = self.left()
         except (Refusal, OSError):

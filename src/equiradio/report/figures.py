@@ -42,7 +42,7 @@ def loss_curves(histories: Mapping[str, Sequence[Epoch]], smooth: bool = False, 
     ----------
     histories : rows of each model's history.
     smooth : draw running means over 5 epochs with the standard deviation shaded, for long trainings.
-    classes : how many are told apart; chance is at the logarithm of their number.
+    classes : how many there are; chance is at the logarithm of their number.
 
     Source: Bowles et al. 2021, figure 1.
     """

@@ -17,7 +17,7 @@ from equiradio.errors import ImageRefusal, Refusal
 from equiradio.sky.axes import Axes, Plane, axes_of, image_of, planes_of
 from equiradio.sky.beams import beam_of, history
 from equiradio.sky.cards import Cards
-from equiradio.sky.contents import CHANGED, GZIP, LIMITS, Limits, content_of, not_fits
+from equiradio.sky.contents import CHANGED, LIMITS, Limits, content_of, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE, cut
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG, picture

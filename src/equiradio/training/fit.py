@@ -48,7 +48,7 @@ def train(
     trainer_options: dict[str, Any] | None = None,
     claim: Claim | None = None,
 ) -> Run:
-    """Train a network and leave everything about it in a folder, which no other process may train in meanwhile.
+    """Train a network and leave everything about it in a folder, which no other process may train in at the same time.
 
     Parameters
     ----------
@@ -166,7 +166,10 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
 
 
 class _Watcher(Callback):
-    """Tell how far the epoch is; stop at the end of the epoch in which the time runs out, or before an epoch is written without a claim."""
+    """Call ``step`` after every batch; stop at the end of the epoch in which the time runs out.
+
+    An epoch is not written without a claim.
+    """
 
     def __init__(self, step: Callable[[str, int, int], None] | None, minutes: float | None, claim: Claim | None) -> None:
         self.step, self.claim = step, claim
@@ -204,7 +207,7 @@ def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback], op
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what Lightning says of hardware, of its own products, and of things that are meant to be as they are."""
+    """Silence Lightning's messages about hardware, its own products, and choices that are made on purpose."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

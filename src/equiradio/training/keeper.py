@@ -19,7 +19,7 @@ OnEpoch = Callable[[Epoch], object]
 
 
 class RunKeeper(Callback):
-    """Write history, best weights, card and checkpoint after each epoch, the checkpoint last: it alone says how far the run is.
+    """Write history, best weights, card and checkpoint after each epoch, the checkpoint last: how far a run is, is read from it alone.
 
     The history lives in the checkpoint too; resuming rewrites what else was written after it.
     ``on_epoch(row)`` is called with each epoch's row of the history.

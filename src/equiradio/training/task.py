@@ -16,7 +16,7 @@ class ClassificationTask(lightning.LightningModule):
     """Train a network on (images, labels) batches with cross-entropy.
 
     Sums stay on the device and are read once an epoch, so that nothing waits for the host in between.
-    ``heads`` are watched for their spread over all images of an epoch: one that says the same of every image is dead.
+    ``heads`` are watched for their spread over all images of an epoch: one whose output is the same for every image is dead.
     """
 
     def __init__(self, network: Network, settings: Settings) -> None:
@@ -57,7 +57,7 @@ class ClassificationTask(lightning.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None) -> None:
-        """Clip by the norm of all gradients, here: Lightning won't for a fused optimiser, lest gradients be scaled; ours never are."""
+        """Clip by the norm of all gradients. Lightning refuses to for a fused optimiser: gradients might be scaled; ours never are."""
         if self.settings.training.gradient_clip:
             nn.utils.clip_grad_norm_(self.parameters(), self.settings.training.gradient_clip)
 
@@ -69,7 +69,7 @@ class ClassificationTask(lightning.LightningModule):
         return {name: float(total / count) for name, (total, count) in zip(names, totals, strict=True)}
 
     def dead_heads(self) -> list[int]:
-        """Numbers (from 1, shallow to deep) of the heads that said the same of every training image of the epoch."""
+        """Numbers (from 1, shallow to deep) of the heads whose output was the same for every training image of the epoch."""
         return [number for number, (low, high) in enumerate(self._ranges, 1) if bool((high - low <= 1e-12 * high.abs()).all())]
 
     def _loss(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Output]:

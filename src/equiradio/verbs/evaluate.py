@@ -42,7 +42,7 @@ def evaluate(
     precision: str = "float32",
     progress: Progress = lambda what, done, total: None,
 ) -> Metrics:
-    """Evaluate the trained network in a run folder and write what is learned into it.
+    """Evaluate the trained network in a run folder and write predictions, scores, maps and figures into it.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def _draw(run: Run, member: Member, sources: Sources, columns: dict[str, np.ndar
 
 
 def shown_sources(sources: Sources, count: int = SHOWN) -> np.ndarray:
-    """Rows of the sources that are drawn: of each class as many, evenly spaced through the split, so that nobody picked them."""
+    """Rows of the sources that are drawn: of each class as many, evenly spaced through the split, not picked by hand."""
     classes = [np.flatnonzero(sources.labels == label) for label in np.unique(sources.labels)]
     share = -(-count // len(classes))
     return np.concatenate([rows[np.linspace(0, len(rows) - 1, min(share, len(rows))).round().astype(int)] for rows in classes])[:count]

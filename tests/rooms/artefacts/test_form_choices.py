@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from equiradio.artefacts.forms import Choice, machine_file, read_choices, write_choices
+from equiradio.artefacts.form_choices import Choice, machine_file, read_choices, write_choices
 from equiradio.errors import RunRefusal
 
 CHOICES = {

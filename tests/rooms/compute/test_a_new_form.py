@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from equiradio.artefacts import forms as records
-from equiradio.artefacts.forms import Choice, machine_file, read_choices, write_choices
+from equiradio.artefacts import form_choices as records
+from equiradio.artefacts.form_choices import Choice, machine_file, read_choices, write_choices
 from equiradio.bench.counting import count_layers
 from equiradio.compute import form_timing
 from equiradio.compute.form_timing import by_rule, steerable_layers

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from equiradio.artefacts.forms import Choice
+from equiradio.artefacts.form_choices import Choice
 from equiradio.compute import form_timing
 from equiradio.compute.form_timing import Case, by_rule, choose_forms, steerable_layers, take
 from equiradio.errors import SettingRefusal

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from equiradio.artefacts import forms as records
-from equiradio.artefacts.forms import Choice, machine_file, read_choices, write_choices
+from equiradio.artefacts import form_choices as records
+from equiradio.artefacts.form_choices import Choice, machine_file, read_choices, write_choices
 from equiradio.compute.form_timing import steerable_layers
 from equiradio.compute.forms import machine, settle_forms, take_likely_forms
 from equiradio.errors import RunRefusal

@@ -218,7 +218,7 @@ def test_time_left_is_scaled_by_the_work_of_a_model(tiny, tmp_path, monkeypatch)
     assert clock.in_words() == ""
     work = {"lenet": 2, "attention": 10}
     monkeypatch.setattr("equiradio.bench.run.multiply_adds", lambda model: {"float32": {"training": work[model]}})
-    clock.saw(two[0], 60.0)
+    clock.add(two[0], 60.0)
     epochs = [item.settings.training.epochs for item in two]
     assert clock.left() == pytest.approx(60 * epochs[0] + 300 * epochs[1])
     assert clock.in_words() == "about 12 min of training left"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from equiradio.artefacts import forms as records
-from equiradio.artefacts.forms import Choice, read_choices, write_choices
+from equiradio.artefacts import form_choices as records
+from equiradio.artefacts.form_choices import Choice, read_choices, write_choices
 from equiradio.compute.form_timing import Case
 from equiradio.layers import SteerableConvolution
 from equiradio.training.fit import train

@@ -23,7 +23,7 @@ from equiradio.verbs import stored_maps as map_study
 from equiradio.verbs.evaluate import evaluate, predict, shown_sources
 
 PASSES = 2
-BLOCK = {"accuracy", "auc", "f1", "precision", "recall", "interval95"}
+BLOCK = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "f1", "precision", "recall", "interval95"}
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +74,9 @@ def test_plain_and_augmented_passes_are_what_they_are_called(evaluated, sources)
 
 
 def test_metrics_have_the_keys_of_the_contract(evaluated):
-    run, told = evaluated
+    run, returned = evaluated
     metrics = json.loads(run.metrics_file("simulated", "test").read_text())
-    assert metrics == json.loads(json.dumps(told))
+    assert metrics == json.loads(json.dumps(returned))
     blocks = {"pooled", "per_source", "plain", "confident", "uncertain", "calibration"}
     assert metrics.keys() == {"data", "split", "sources", "passes"} | blocks
     assert (metrics["data"], metrics["split"], metrics["sources"], metrics["passes"]) == ("simulated", "test", 6, PASSES)
