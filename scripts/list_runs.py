@@ -36,7 +36,9 @@ def runs(table: dict[str, Any]) -> list[str]:
     """A line for each row of Table 1."""
     rows = []
     for row in table["rows"]:
-        cells = [score_text(row[key], "accuracy", interval=key == "per_source") for key in ("per_source", "pooled", "confident", "uncertain")]
+        cells = [
+            score_text(row[key], "accuracy", interval=key == "per_source") for key in ("per_source", "pooled", "confident", "uncertain")
+        ]
         auc, paper = score_text(row["per_source"], "auc", interval=False), score_text(row["paper"], "accuracy")
         rows.append([f"`{row['model']}`", seeds_text(row), *cells, auc, paper])
     note = f"Preset {table['preset']}; ± is the standard deviation over seeds, brackets are 95 % over sources."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from equiradio.errors import SettingRefusal
 
-__all__ = ["FANAROFF_RILEY", "Labels", "UNKNOWN"]
+__all__ = ["FANAROFF_RILEY", "UNKNOWN", "Labels"]
 
 UNKNOWN = -1  # the label of a source that is none of the classes
 

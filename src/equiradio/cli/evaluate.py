@@ -21,7 +21,9 @@ def evaluate(
     passes: int = typer.Option(100, "--passes", help="Augmented passes over every source, besides the plain one."),
     batches: str = typer.Option("sorted", "--batches", help="sorted, shuffled or single; matters only with the habit batch-range."),
     device: str = DEVICE,
-    precision: str = typer.Option("float32", "--precision", help="float32, or bf16 for speed (docs/notebook/performance.md says what it costs)."),
+    precision: str = typer.Option(
+        "float32", "--precision", help="float32, or bf16 for speed (docs/notebook/performance.md says what it costs)."
+    ),
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
