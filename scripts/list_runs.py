@@ -3,7 +3,7 @@
 Usage: equiradio report results --out results/report && python scripts/list_runs.py            (from the repository's root)
        python scripts/list_runs.py --texts            the texts alone, from results/table1.json and the cards as they are
 
-results/report/ is not kept; table1.* of it are, in results/, and a test rebuilds them. Another test compares the texts with `filled`.
+results/report/ is not in git; table1.* of it are, in results/, and a test rebuilds them. Another test compares the texts with `filled`.
 """
 
 import json
@@ -144,7 +144,7 @@ def take_report() -> None:
     """Copy tables and figures of a fresh report to where they are kept."""
     lacking = json.loads((REPORT / "findings.json").read_text())["lacking"]
     if lacking:
-        sys.exit(f"{REPORT}: {lacking} Set EQUIRADIO_DATA and make the report again; nothing was written.")
+        sys.exit(f"{REPORT}: {lacking} Set EQUIRADIO_DATA and make the page again; nothing was written.")
     for suffix in ("csv", "json", "md", "tex"):
         copyfile(REPORT / f"table1.{suffix}", RESULTS / f"table1.{suffix}")
     copyfile(REPORT / "findings.json", RESULTS / "findings.json")

@@ -6,7 +6,7 @@ __all__ = ["DataRefusal", "ImageRefusal", "ModelRefusal", "Refusal", "RunRefusal
 
 
 class Refusal(Exception):
-    """Input that cannot be used, told in one line: ``where: found; expected. do``.
+    """Input that cannot be used, explained in one line: ``where: found; expected. do``.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class ImageRefusal(DataRefusal):
         return type(self), (self.flag, self.where, self.found, self.expected, self.do)
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """'Did you mean ...?' for the closest known word, or a list of all of them."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(known)}."
+def nearest(word: str, words: list[str]) -> str:
+    """'Did you mean ...?' for the closest of these words, or a list of all of them."""
+    close = get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(words)}."

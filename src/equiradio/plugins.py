@@ -9,7 +9,7 @@ from types import ModuleType
 def names(package: str) -> list[str]:
     """Names of the modules of a package, such as ``equiradio.layers.forms``, and of the entry points in the group of that name; sorted."""
     room = import_module(package)
-    inside = {found.name for found in pkgutil.iter_modules(room.__path__) if not found.name.startswith("_")}
+    inside = {each.name for each in pkgutil.iter_modules(room.__path__) if not each.name.startswith("_")}
     return sorted(inside | {point.name for point in entry_points(group=package)})
 
 
@@ -25,5 +25,5 @@ def module(package: str, name: str) -> ModuleType | None:
 
 def modules(package: str, attribute: str) -> dict[str, ModuleType]:
     """All modules that have an attribute, by name; imports every one of them."""
-    found = {name: module(package, name) for name in names(package)}
-    return {name: each for name, each in found.items() if each is not None and hasattr(each, attribute)}
+    modules = {name: module(package, name) for name in names(package)}
+    return {name: each for name, each in modules.items() if each is not None and hasattr(each, attribute)}

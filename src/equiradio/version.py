@@ -52,5 +52,5 @@ def commit() -> str:
 
 def commit_of(text: str) -> str:
     """The commit that a version names, as hatch-vcs writes it (``0.2.0.dev3+g94a0914b0``); "" where it names none."""
-    found = re.search(r"\+g([0-9a-f]{7,40})\b", text)
-    return found[1] if found else ""
+    commit = re.search(r"\+g([0-9a-f]{7,40})\b", text)
+    return commit[1] if commit else ""

@@ -1,7 +1,4 @@
-"""Four classes that the package has never heard of go through every verb, from a folder of 40 tiny images.
-
-To be completed when they take teams of any classes: calibrate, explain, serve.
-"""
+"""Four classes that the package has never heard of go through every verb, from a folder of 40 tiny images."""
 
 import csv
 import json
@@ -14,9 +11,12 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, roc_auc
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
+from equiradio.artefacts.team import TeamFolder
 from equiradio.cli.main import main
 from equiradio.datasets.registry import open_data
 from equiradio.inference.team import load
+from equiradio.serve.app import create_app
+from equiradio.serve.offers import gather
 
 P = ["p_ring", "p_bar", "p_cross", "p_two_dots"]
 QUICK = ["--preset", "quick", "--set", "batch_size=8", "--set", "precision=float32", "--device", "cpu"]
@@ -118,6 +118,52 @@ def test_an_export_answers_for_four_classes(run, files, tmp_path):
     assert any(value.shape == expected.shape and np.allclose(value, expected, atol=1e-5) for value in outputs)
 
 
+@pytest.fixture(scope="module")
+def team(run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("teams") / "shapes"
+    assert main(["calibrate", str(run.folder), "--poses", "1", "--out", str(out), "--device", "cpu"]) == 0
+    return out
+
+
+def test_a_team_is_calibrated_and_scored(team, files):
+    card = TeamFolder(team).card()
+    assert card.labels.names == CLASSES
+    assert card.validation["sources"] == card.test["all"]["sources"] == 8
+    opened = load(team, "cpu")
+    assert opened.calibration.calibrated
+    table = opened.classify(sorted(files.iterdir()))
+    p = np.stack([table[name] for name in P], 1)
+    assert log_loss([0, 1, 2, 3] * 2, p) == pytest.approx(card.test["nll_after"], abs=1e-6)
+    assert all("uncalibrated" not in names for names in table["flag_names"])
+
+
+def test_an_explanation_speaks_of_the_class_given(run, tmp_path):
+    out = tmp_path / "explained"
+    pytest.importorskip("captum")
+    assert main(["explain", str(run.folder), "--out", str(out), "--quick", "--device", "cpu"]) == 0
+    answer = json.loads((out / "explanation.json").read_text())
+    assert answer["about"]["classes"] == list(CLASSES)
+    assert answer["astronomy"]["applies"] is False
+    assert answer["evidence"]["linear"] is True
+    assert "Ring" in (out / "index.html").read_text()
+
+
+def test_the_viewer_shows_them(team, run, shapes, files):
+    client = pytest.importorskip("starlette.testclient").TestClient(
+        create_app(gather([str(team)], [run.folder], [str(shapes)], files, []), hosts=("testserver",))
+    )
+    (model,) = client.get("/api/models").json()[:1]
+    assert model["classes"] == list(CLASSES)
+    (listed, *_) = client.get("/api/sources", params={"set": "images"}).json()["sources"]
+    answer = client.post("/api/classify", data={"source": listed["key"]}).json()
+    assert set(answer["probabilities"]) == set(CLASSES)
+    assert sum(each["p"] for each in answer["probabilities"].values()) == pytest.approx(1)
+    explained = client.post("/api/explain", data={"source": listed["key"]}).json()["answers"][0]
+    assert explained["toward"] in CLASSES
+    tiles = client.get("/api/gallery", params={"run": run.folder.name, "evaluation": "shapes-test"}).json()["tiles"]
+    assert {tile["label"] for tile in tiles} == set(CLASSES)
+
+
 def test_two_of_the_four_make_a_network_of_two(shapes, tmp_path, capsys):
     out = tmp_path / "lenet"
     chosen = ["--set", 'data.classes=["Cross", "Ring"]']
@@ -147,4 +193,4 @@ def test_sources_of_no_class_are_predicted_and_not_trained_on(tmp_path, capsys):
     text = (folder / "catalogue.csv").read_text()
     (folder / "catalogue.csv").write_text(text.replace("shape-00,0,", "shape-00,-1,"))
     assert main(["train", "--model", "lenet", "--data", str(folder), "--out", str(tmp_path / "no"), *QUICK]) == 2
-    assert "shapes: 1 sources are odditys; expected Ring, Bar, Cross, Two dots only" in capsys.readouterr().err
+    assert "shapes: 1 of the sources are 'oddity'; expected Ring, Bar, Cross, Two dots only" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 import schemathesis
 from astropy.io import fits
 from hypothesis import HealthCheck, settings
-from serve_process import FOUR, four_of, offers_of, serving
+from serve_process import offers_of, serving
 
 from equiradio.cli.main import main
 from equiradio.serve.app import create_app
@@ -79,54 +79,6 @@ def test_classify_and_explain(client, key):
     turned, still = (client.post("/api/explain", data={"source": key, "rotation_deg": angle}).json()["answers"][0] for angle in (90, 0))
     one, other = (np.frombuffer(base64.b64decode(each["maps"][0]), np.uint8).reshape(150, 150) for each in (turned, still))
     assert np.array_equal(one, np.rot90(other))
-
-
-@pytest.fixture(scope="module")
-def four(untrained, sky, tmp_path_factory):
-    """Requests to a viewer of a team that tells four classes apart."""
-    with serving(four_of(untrained, sky, tmp_path_factory.mktemp("four"))) as address, httpx.Client(base_url=address, timeout=60) as client:
-        yield client
-
-
-def test_a_team_of_four_classes(four, key):
-    (model,) = four.get("/api/models").json()
-    assert (model["name"], model["classes"], model["seeds"]) == ("four", list(FOUR.names), [0, 1])
-    answer = four.post("/api/classify", data={"source": key}).json()
-    chances = answer["probabilities"]
-    assert [*chances] == list(FOUR.names)
-    assert sum(chance["p"] for chance in chances.values()) == pytest.approx(1)
-    columns = [f"p_{name.lower()}" for name in FOUR.names]
-    assert [answer[column] for column in columns] == [chance["p"] for chance in chances.values()]
-    assert [answer[f"{column}_high"] for column in columns] == [chance["high"] for chance in chances.values()]
-    said = four.post("/api/explain", data={"source": key, "rotation_deg": 30}).json()["answers"][0]
-    assert said["toward"] in FOUR.names
-    assert said["p"] == said[f"p_{said['toward'].lower()}"]
-    assert said["evidence"]["below"] == f"against {said['toward']}"
-    assert -1 <= said["member_agreement"] <= 1
-    (run,) = four.get("/api/runs").json()
-    question = {"run": run["name"], "evaluation": run["evaluations"][0]}
-    tiles = four.get("/api/gallery", params=question | {"sort": "p_compact"}).json()["tiles"]
-    assert {tile["says"] for tile in tiles} == {"FRI", "FRII"}
-    assert set(columns) < set(tiles[0])
-    refusal(four.get("/api/gallery", params=question | {"label": "hybrid"}), 422)
-
-
-def test_members_of_a_team_are_asked_by_their_seed(four, key):
-    ask = lambda **fields: four.post("/api/explain", data={"source": key} | fields)
-    whole, first, second = (ask(**({} if seed is None else {"member": seed})).json()["answers"][0] for seed in (None, 0, 1))
-    assert (whole["member"], first["member"], second["member"]) == (None, 0, 1)
-    assert first["maps"][0] != second["maps"][0] != whole["maps"][0]
-    assert first["member_agreement"] is None
-    both = ask(model=["four", "four"], member=["", "1"]).json()["answers"]
-    assert [each["maps"] for each in both] == [whole["maps"], second["maps"]]
-    assert "0, 1" in refusal(ask(member=2), 404)["expected"]
-    refusal(ask(model="four", member=["0", "1"]), 422)
-    refusal(four.get("/api/map.fits", params={"source": key, "member": "7"}), 404)
-    history = lambda **fields: str(
-        fits.getheader(io.BytesIO(four.get("/api/map.fits", params={"source": key} | fields).content))["HISTORY"]
-    )
-    assert "model four, mean of 2 networks" in history()
-    assert "model four, seed 1" in history(member="1")
 
 
 def test_an_uploaded_file_is_classified_and_held(client, key, offers):

@@ -2,19 +2,16 @@
 
 import gzip
 import io
-import os
-import shutil
 import time
 
 import numpy as np
 import pytest
 from astropy.io import fits
-from serve_process import FOUR, ask_once, four_of, offers_of, serving
+from serve_browser import opened, pictures, shown_at, until
+from serve_process import ask_once, offers_of, serving
 
 from equiradio.datasets.registry import open_data
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync", "--no-first-run"]
 READY = 2.0  # seconds after which the page must be ready
 SERIOUS = ("serious", "critical")
 
@@ -25,26 +22,6 @@ def address(untrained, sky, tmp_path_factory):
     with serving(offers) as address:
         ask_once(address)
         yield address
-
-
-@pytest.fixture(scope="module")
-def four(untrained, sky, tmp_path_factory):
-    """The address of a viewer of a team that tells four classes apart."""
-    with serving(four_of(untrained, sky, tmp_path_factory.mktemp("four"))) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no Chromium: apt-get install chromium, or name one in CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -62,21 +39,6 @@ def page(browser, address):
     assert not failed
 
 
-def opened(page, address, view):
-    page.goto("about:blank")
-    page.goto(f"{address}/{view}")
-    page.wait_for_selector("body[data-ready]")
-    return page
-
-
-def until(page, expression, seconds=60):
-    """Wait until an expression holds; Playwright's own way evaluates text inside the page, which the viewer's policy forbids."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(50)
-
-
 def a_cutout(sky):
     """A simulated source as a FITS file."""
     pixels = np.pad(open_data(str(sky)).images[0].astype(np.float32), 10) * 1e-4
@@ -91,17 +53,8 @@ def upload(page, name, content):
     page.set_input_files("#file", {"name": name, "mimeType": "application/fits", "buffer": content})
 
 
-def shown_at(page, angle):
-    until(page, f"document.querySelector('#source').dataset.shown === '{angle}'")
-
-
 def peak(page):
     return np.array([float(part) for part in page.get_attribute(".row", "data-peak").split(",")])
-
-
-def pictures(page):
-    """What the panels of the first row show."""
-    return page.evaluate("[...document.querySelectorAll('.row:first-child canvas.panel')].map((canvas) => canvas.toDataURL())")
 
 
 def turn(page, angle):
@@ -270,69 +223,6 @@ def test_a_million_rows_page_by_page(page, address):
     page.click(".chips button")
     until(page, "!document.querySelector('.chips li')")
     assert "1,000,000" in count.inner_text()
-
-
-@pytest.fixture
-def four_page(browser, four):
-    page, failed = browser.new_page(viewport={"width": 1300, "height": 900}), []
-    page.set_default_timeout(60_000)
-    page.on("pageerror", lambda error: failed.append(str(error)))
-    yield page
-    page.close()
-    assert not failed
-
-
-def test_four_classes_by_name_and_members_of_a_team(four_page, four, sky):
-    page = four_page
-    opened(page, four, f"#source?key={sky.name}/simulated-0-00001&map=evidence")
-    shown_at(page, 0)
-    page.wait_for_selector(".verdict")
-    assert page.inner_text(".verdict").rstrip("?") in FOUR.names
-    assert [label.inner_text() for label in page.locator(".chance .label").all()] == list(FOUR.names)
-    spoken_of = page.inner_text(".live dt").removesuffix(" at this angle")
-    assert spoken_of in FOUR.names
-    assert f"blue speaks against {spoken_of}, orange for {spoken_of}" in page.inner_text(".row")
-    assert "mean correlation" in page.inner_text(".live .agreement")
-    whole = pictures(page)[1]
-    page.select_option("select.member", "1")
-    until(page, "!document.querySelector('.live .agreement')")
-    assert "a_member=1" in page.url
-    assert pictures(page)[1] != whole
-    opened(page, four, page.url.removeprefix(f"{four}/"))
-    shown_at(page, 0)
-    assert page.input_value("select.member") == "1", "a link restores the member"
-    assert page.locator(".live .agreement").count() == 0
-    with page.expect_download() as saved:
-        page.click("#save-fits")
-    with fits.open(saved.value.path()) as hdus:
-        assert "seed 1" in str(hdus[0].header["HISTORY"])
-    page.select_option("select.member", "")
-    page.wait_for_selector(".live .agreement")
-
-
-def test_one_team_twice_two_members_side_by_side(four_page, four, sky):
-    page = four_page
-    opened(page, four, f"#source?key={sky.name}/simulated-0-00001&a=four&b=four&a_member=0&b_member=1")
-    shown_at(page, 0)
-    rows = page.locator(".row")
-    assert rows.count() == 2
-    each = [row.locator("canvas.panel-turning").evaluate("canvas => canvas.toDataURL()") for row in rows.all()]
-    assert each[0] != each[1]
-
-
-def test_the_gallery_of_four_classes(four_page, four):
-    page = four_page
-    opened(page, four, "#run")
-    page.wait_for_selector(".gallery button")
-    words = lambda name: [option.inner_text() for option in page.locator(f"#{name} option").all()]
-    assert words("label") == ["all", *FOUR.names]
-    assert words("sort")[1:5] == [f"probability of {name}" for name in FOUR.names]
-    assert {"FRI 80 %", "FRII 80 %"} == {tile.inner_text().removesuffix("wrong").strip() for tile in page.locator(".gallery .said").all()}
-    page.select_option("#label", "Bent")
-    until(page, "document.querySelector('#gallery-count').textContent.startsWith('None of')")
-    opened(page, four, "#run?label=hybrid&sort=p_spiral")
-    page.wait_for_selector(".gallery button")
-    assert (page.input_value("#label"), page.input_value("#sort")) == ("", "name"), "wishes of other classes are dropped"
 
 
 def test_nothing_offered_says_what_to_do(browser):

@@ -14,6 +14,8 @@ from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
 
+Row = dict[str, Any]  # of a catalogue: a value for each column of `catalogue_schema`, which depend on the classes
+
 
 def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str) -> pa.Field:
     return pa.field(name, kind, metadata={"unit": unit, "ucd": ucd, "description": description})

@@ -58,9 +58,9 @@ class Claim:
                 break
             _clear(self.file)
         holder = _read(self.file)
-        found = f"process {holder.get('process', '?')} on {holder.get('host', '?')} works in it since {holder.get('since', '?')}"
+        busy = f"process {holder.get('process', '?')} on {holder.get('host', '?')} works in it since {holder.get('since', '?')}"
         do = f"Wait for it. If it is gone, its lock {self.file.name} is taken over after {STALE / 60:.0f} minutes."
-        raise Claimed(self.folder, found, "a folder that nobody else trains in", do)
+        raise Claimed(self.folder, busy, "a folder that nobody else trains in", do)
 
     def release(self) -> None:
         """Remove the lock file if it is still ours."""

@@ -17,11 +17,15 @@ FLAGS = tuple(
     Flag(1 << number, name, fatal, meaning)
     for number, (name, fatal, meaning) in enumerate(
         (
-            ("reprojected", False, "scale or orientation differ from 1.8 arcsec, north up, east left: pixels were interpolated"),
+            (
+                "reprojected",
+                False,
+                "scale or orientation differ from 1.8 arcsec, north up, east left: pixels were averaged or interpolated",
+            ),
             ("other_beam", False, "beam or pixel scale differ from FIRST, which the networks learned from"),
             ("no_wcs", False, "no usable sky position in the header: pixels were taken as they are"),
             ("nonfinite", False, "some pixels of the crop are not finite or lie outside the image; they count as empty sky"),
-            ("small_field", False, "noise measured on less than 300 x 300 pixels around the target"),
+            ("small_field", False, "noise measured on less than 300 x 300 pixels around the target (2 % may be missing)"),
             ("unusual", False, "unlike the sources that the network was checked on (out of distribution)"),
             ("uncalibrated", False, "the network has no temperature, threshold nor distance chosen on validation"),
             ("missing", True, "no such file, or it vanished while the run went on"),
@@ -33,12 +37,17 @@ FLAGS = tuple(
             ("too_large", True, "more bytes or pixels than are read at once"),
             ("no_image", True, "no HDU holds an image"),
             ("several_images", True, "several HDUs hold images and none was chosen"),
-            ("wrong_shape", True, "not height x width"),
-            ("too_small", True, "smaller than the crop"),
+            ("wrong_shape", True, "no plane of the sky, or several and none chosen"),
+            ("too_small", True, "field smaller than the crop of 270 arcsec"),
             ("too_many_nonfinite", True, "too many pixels of the crop are not finite"),
-            ("blank", True, "no pixel of the crop stands out from the noise"),
-            ("absurd_scale", True, "pixel scale or position that no radio image has"),
+            ("blank", True, "no source stands out from the noise"),
+            ("absurd_scale", True, "pixels that cannot be brought to 1.8 arcsec, or no position"),
             ("outside", True, "the position asked for is not in the image"),
+            ("zero_filled", False, "areas of exact zeros, as mosaics leave them where they saw nothing: they count as not finite"),
+            ("unknown_frame", False, "unknown RADESYS or EQUINOX: positions are taken by the one that is known, or as ICRS"),
+            ("unusable_cards", False, "cards of beam, unit or planes are there and cannot be understood"),
+            ("raised_sky", False, "more than half of the field lies above 3 sigma: the network sees the background too"),
+            ("distorted", True, "positions are bent by header terms that are not followed"),
         )
     )
 )

@@ -5,9 +5,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
-from equiradio.artefacts.team import TeamFolder
+from equiradio.artefacts.team import Measured, SplitScores, TeamFolder
 from equiradio.errors import ModelRefusal
 
 FILE = "manifest.json"
@@ -18,6 +18,17 @@ class Listed(TypedDict):
 
     sha256: str
     size: int
+
+
+class ListedScores(TypedDict, total=False):
+    """Of the test split: of all its sources, and of the probabilities."""
+
+    sources: int
+    accuracy: Measured
+    auc: Measured
+    nll_after: float
+    brier: float
+    ece: float
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Listing:
 
     files: dict[str, Listed]
     licence: str
-    scores: dict[str, Any] = field(default_factory=dict)
+    scores: ListedScores = field(default_factory=ListedScores)
     url: str | None = None
 
     def lacking(self, folder: Path) -> list[str]:
@@ -86,10 +97,15 @@ def listing_of(folder: TeamFolder, url: str | None = None) -> Listing:
     files: dict[str, Listed] = {
         name: {"sha256": sha256_of(folder.path / name), "size": (folder.path / name).stat().st_size} for name in names
     }
-    scores = dict(card.test.get("all", {})) | {key: card.test[key] for key in ("nll_after", "brier", "ece") if key in card.test}
-    return Listing(files, card.members[0].licence, scores, url)
+    return Listing(files, card.members[0].licence, _scores(card.test), url)
 
 
-def as_json(listings: dict[str, Listing]) -> dict[str, Any]:
+def _scores(test: SplitScores) -> ListedScores:
+    of_all = cast(ListedScores, dict(test.get("all", {})))
+    of_probabilities = {key: value for key, value in test.items() if key in ("nll_after", "brier", "ece")}
+    return cast(ListedScores, of_all | of_probabilities)
+
+
+def as_json(listings: dict[str, Listing]) -> dict[str, dict[str, object]]:
     """What manifest.json holds."""
     return {name: asdict(listings[name]) for name in sorted(listings)}

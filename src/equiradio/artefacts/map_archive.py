@@ -6,6 +6,7 @@ import json
 import tarfile
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -20,7 +21,14 @@ LARGEST = 9 << 20  # bytes of an archive, so that repositories and mails take it
 AGAIN = "Fetch the results anew, or make the maps again with scripts/make_maps.py."
 
 
-def maps_in(path: Path) -> NpzFile:
+class Archive(TypedDict):
+    """Of the index: SHA-256 of an archive, its members and their bytes."""
+
+    sha256: str
+    members: dict[str, int]
+
+
+def maps_in(path: Path) -> "NpzFile[Any]":
     """The open arrays of a ``maps.npz``: of the file where it is there, else straight from the archive that holds it.
 
     Raises
@@ -31,8 +39,8 @@ def maps_in(path: Path) -> NpzFile:
     if holder is None:
         raise FileNotFoundError(path)
     if holder == path:
-        return np.load(path, allow_pickle=False)
-    return np.load(io.BytesIO(_member(holder.parent, path)), allow_pickle=False)
+        return cast("NpzFile[Any]", np.load(path, allow_pickle=False))
+    return cast("NpzFile[Any]", np.load(io.BytesIO(_member(holder.parent, path)), allow_pickle=False))
 
 
 def holder_of(path: Path) -> Path | None:
@@ -114,14 +122,14 @@ def _packed(members: dict[str, bytes]) -> bytes:
     return whole.getvalue()
 
 
-def _index(path: Path) -> dict[str, dict]:
+def _index(path: Path) -> dict[str, Archive]:
     if not path.is_file():
         return {}
     return _read_index(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _read_index(path: Path, changed: int) -> dict[str, dict]:
+def _read_index(path: Path, changed: int) -> dict[str, Archive]:
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): {"sha256": str(listed["sha256"]), "members": dict(listed["members"])} for name, listed in index.items()}

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card, card_of
@@ -12,6 +12,66 @@ from equiradio.labels import Labels
 from equiradio.settings import Settings, change, keys, preset
 
 AGAIN = "Calibrate the runs again, or fetch the team anew."
+
+
+PartName = Literal["all", "answered", "confident", "uncertain"]
+ScoreName = Literal["accuracy", "auc"]
+
+
+class OutOfDistribution(TypedDict, total=False):
+    """File of the features' statistics, distance beyond which an image is unusual, and how it is measured."""
+
+    file: str
+    reach: float
+    method: str
+
+
+class ValidationScores(TypedDict, total=False):
+    """On the split that everything was chosen on; empty where nothing was. Shares 0..1, likelihoods in nats."""
+
+    sources: int
+    nll_before: float
+    nll_after: float
+    ece_after: float
+    accuracy: float
+    selective_accuracy: float | None
+    coverage: float
+
+
+class Measured(TypedDict):
+    """A score 0..1 and its [low, high], 95 % over sources; None where it is not defined."""
+
+    value: float | None
+    interval95: list[float] | None
+
+
+class PartScores(TypedDict):
+    """Of a part of the sources."""
+
+    sources: int
+    accuracy: Measured
+    auc: Measured
+
+
+class SplitScores(TypedDict, total=False):
+    """On the split that was looked at once; empty where it was not. A part without sources is not there."""
+
+    all: PartScores
+    answered: PartScores
+    confident: PartScores
+    uncertain: PartScores
+    coverage: float
+    unusual: float
+    nll_before: float
+    nll_after: float
+    brier: float
+    ece: float
+
+
+def measured(test: SplitScores, part: PartName, score: ScoreName) -> Measured | None:
+    """A test score of a part; None where it was not measured."""
+    of_part = test.get(part)
+    return None if of_part is None else of_part[score]
 
 
 @dataclass(frozen=True)
@@ -38,9 +98,9 @@ class TeamCard:
     nll_by_poses: dict[str, float] = field(default_factory=dict)
     temperature: float | None = None
     threshold: float | None = None
-    out_of_distribution: dict[str, Any] = field(default_factory=dict)
-    validation: dict[str, Any] = field(default_factory=dict)
-    test: dict[str, Any] = field(default_factory=dict)
+    out_of_distribution: OutOfDistribution = field(default_factory=OutOfDistribution)
+    validation: ValidationScores = field(default_factory=ValidationScores)
+    test: SplitScores = field(default_factory=SplitScores)
 
     @property
     def labels(self) -> Labels:
@@ -59,7 +119,7 @@ class TeamCard:
         own = {"model.name": member.model, "training.seed": member.seed}
         return change(preset(member.preset), own | self.settings, where=str(where))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """What card.json holds: parts that were never measured are left out."""
         return {name: value for name, value in asdict(self).items() if value not in ({}, None)}
 

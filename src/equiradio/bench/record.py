@@ -6,9 +6,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from equiradio.artefacts.atomic import write_json
+from equiradio.bench.measurements import ChosenForms, Job, Measurement, Peaks
 from equiradio.errors import Refusal, SettingRefusal
 
 
@@ -20,7 +21,7 @@ class Record:
     SettingRefusal : the file holds something else, or a bench with other options or of another machine.
     """
 
-    def __init__(self, path: Path | None, heading: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path | None, heading: Mapping[str, object]) -> None:
         self.path = path
         self.content: dict[str, Any] = json.loads(json.dumps(dict(heading))) | {"once": {}, "measurements": {}}
         if path is not None and path.exists():
@@ -28,12 +29,21 @@ class Record:
         self._write()
 
     @property
-    def once(self) -> dict[str, Any]:
+    def once(self) -> dict[str, Peaks | ChosenForms]:
         """What is measured once: the machine's peak, the forms of the layers."""
         return self.content["once"]
 
     @property
-    def measurements(self) -> dict[str, list[dict[str, Any]]]:
+    def peaks(self) -> Peaks:
+        """What the machine can do at most; it must be there."""
+        return cast(Peaks, self.once["peaks"])
+
+    def forms(self, name: str) -> ChosenForms:
+        """The forms of the layers of a model and variant; they must be there."""
+        return cast(ChosenForms, self.once[name])
+
+    @property
+    def measurements(self) -> dict[str, list[Measurement]]:
         """What is measured in every round, by name."""
         return self.content["measurements"]
 
@@ -41,23 +51,23 @@ class Record:
         """Has this round of a measurement been done?"""
         return len(self.measurements.get(name, [])) > turn
 
-    def add(self, name: str, measured: dict[str, Any]) -> None:
+    def add(self, name: str, measured: Measurement) -> None:
         """Keep one round of a measurement."""
         self.measurements.setdefault(name, []).append(measured)
         self._write()
 
-    def add_once(self, name: str, measured: dict[str, Any]) -> None:
+    def add_once(self, name: str, measured: Peaks | ChosenForms) -> None:
         """Keep what is measured once."""
         self.once[name] = measured
         self._write()
 
-    def finish(self, summary: dict[str, Any]) -> dict[str, Any]:
+    def finish(self, summary: Mapping[str, object]) -> dict[str, Any]:
         """Add what follows from the measurements; everything there is."""
         self.content["summary"] = summary
         self._write()
         return self.content
 
-    def _continue(self, before: dict[str, Any], heading: Mapping[str, Any]) -> None:
+    def _continue(self, before: dict[str, Any], heading: Mapping[str, object]) -> None:
         for part, wanted in self.content.items():
             if part in heading and before.get(part) != wanted:
                 differing = [f"{key} {_value(before.get(part), key)}" for key in wanted if _value(before.get(part), key) != wanted[key]]
@@ -89,12 +99,12 @@ def _read(path: Path) -> dict[str, Any]:
     return before
 
 
-def run_job(job: Mapping[str, Any], threads: int) -> dict[str, Any]:
+def run_job(job: Job | dict[str, str], threads: int) -> Any:
     """Have one of our own measurements made in a process of its own: see `bench.worker`."""
     return measure([sys.executable, "-W", "ignore", "-m", "equiradio.bench.worker", json.dumps(dict(job))], threads)
 
 
-def measure(command: list[str], threads: int) -> dict[str, Any]:
+def measure(command: list[str], threads: int) -> Any:
     """Run a worker to its end and read the line of JSON that it prints last.
 
     Raises

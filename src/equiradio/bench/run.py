@@ -4,14 +4,26 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
+from equiradio.bench.measurements import (
+    BenchResult,
+    ByTask,
+    Counted,
+    Job,
+    Measurement,
+    ModelSummary,
+    Options,
+    SummarisedTask,
+    Task,
+    Variant,
+)
 from equiradio.bench.record import Record, run_job
 from equiradio.bench.summary import TASKS, TIME, share_of_peak, spread_text, summarise, times_faster
 from equiradio.errors import SettingRefusal, nearest
 from equiradio.version import version
 
-VARIANTS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, Variant] = {
     "default": {"precision": "auto", "form": None, "keep_blocks": True},
     "float32-dense": {"precision": "float32", "form": "dense", "keep_blocks": True},
     "default-dense": {"precision": "auto", "form": "dense", "keep_blocks": True},
@@ -19,7 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 USUAL = ("default", "float32-dense")
 BATCHES = {16: 8, 32: 4}  # images at a time for groups of this order: what fits into 8 GB; 16 for all others
-MEASURES = {"steps": 3, "seconds": 0.0}
+MEASURES: Counted = {"steps": 3, "seconds": 0.0}
 COLUMNS = (
     "model",
     "variant",
@@ -30,7 +42,7 @@ COLUMNS = (
     "of peak, training",
     "of peak, inference",
 )
-Report = Callable[[str], object]
+OnLine = Callable[[str], object]
 
 
 class Cell(NamedTuple):
@@ -38,7 +50,7 @@ class Cell(NamedTuple):
 
     turn: int
     model: str
-    task: str
+    task: Task
     variant: str
 
     @property
@@ -54,19 +66,17 @@ def bench(
     steps: int = 3,
     threads: int | None = None,
     out: Path | None = None,
-    report: Report = lambda line: None,
-) -> dict[str, Any]:
+    on_line: OnLine = lambda line: None,
+) -> BenchResult:
     """Measure models on this machine's processor.
 
     Parameters
     ----------
-    models : names, by default the eight of Table 1.
-    variants : names of `VARIANTS`.
+    models, variants : names, by default the eight of Table 1; names of `VARIANTS`.
     rounds : how often each measurement is made; they take turns, so that slow drifts of the machine fall on all alike.
-    steps : calls counted in each measurement.
-    threads : of each process; by default all processors that this one may use.
+    steps, threads : calls counted in each measurement; threads of each process, by default all processors that this one may use.
     out : JSON file that is written after every measurement; where it exists with the same options, what it holds is not measured again.
-    report : called with a line for every measurement.
+    on_line : called with a line for every measurement.
 
     Returns
     -------
@@ -77,29 +87,27 @@ def bench(
     Refusal : an option that cannot be used, a file of another bench, or a measurement that failed.
     """
     threads = processors() if threads is None else threads
-    options = checked_options(models, variants, rounds=rounds, steps=steps, threads=threads)
-    models, variants = options["models"], options["variants"]
+    options = checked_options(models, variants, rounds, steps, threads)
     record = Record(out, {"options": options, "machine": machine()})
     if "peaks" not in record.once:
         record.add_once("peaks", run_job({"task": "peaks"}, threads))
-    counted = MEASURES | {"steps": steps}
-    for cell in cells(models, variants, rounds):
+    for cell in cells(options["models"], options["variants"], rounds):
         if not record.has(cell.name, cell.turn):
-            measured = measure_ours(record, cell, counted, threads)
+            measured = measure_ours(record, cell, {"steps": steps, "seconds": MEASURES["seconds"]}, threads)
             record.add(cell.name, measured)
-            report(f"round {cell.turn + 1} of {rounds}   {cell.name:45} {measured[TIME]:10.2f} ms per image")
-    return record.finish(summary(record, models, variants))
+            on_line(f"round {cell.turn + 1} of {rounds}   {cell.name:45} {measured[TIME]:10.2f} ms per image")
+    return cast(BenchResult, record.finish(summary(record, options["models"], options["variants"])))
 
 
-def checked_options(models: Sequence[str] | None, variants: Sequence[str], **numbers: int) -> dict[str, Any]:
+def checked_options(models: Sequence[str] | None, variants: Sequence[str], rounds: int, steps: int, threads: int) -> Options:
     """Options of a bench as its record has them; refuses what is no model or variant, and numbers below 1."""
-    for option, number in numbers.items():
-        at_least_one(f"--{option}", number)
+    for option, number in (("--rounds", rounds), ("--steps", steps), ("--threads", threads)):
+        at_least_one(option, number)
     names = model_names(models)
     for variant in variants:
         if variant not in VARIANTS:
             raise SettingRefusal("--variants", f"'{variant}'", ", ".join(VARIANTS), nearest(variant, list(VARIANTS)))
-    return {"models": names, "variants": list(dict.fromkeys(variants)), **numbers}
+    return {"models": names, "variants": list(dict.fromkeys(variants)), "rounds": rounds, "steps": steps, "threads": threads}
 
 
 def cells(models: Sequence[str], variants: Sequence[str], rounds: int) -> Iterator[Cell]:
@@ -111,39 +119,41 @@ def cells(models: Sequence[str], variants: Sequence[str], rounds: int) -> Iterat
                     yield Cell(turn, model, task, variant)
 
 
-def measure_ours(record: Record, cell: Cell, counted: dict[str, Any], threads: int) -> dict[str, Any]:
+def measure_ours(record: Record, cell: Cell, counted: Counted, threads: int) -> Measurement:
     """One measurement of ours; the layer forms of the model are chosen before, once for all rounds."""
-    job = VARIANTS[cell.variant] | {"model": cell.model, "batch": batch_of(cell.model)} | counted
+    job: Job = {**VARIANTS[cell.variant], "model": cell.model, "batch": batch_of(cell.model), **counted, "task": cell.task}
     name = f"{cell.model}/{cell.variant}/forms"
     if name not in record.once:
-        record.add_once(name, run_job(job | {"task": "forms"}, threads))
-    return run_job(job | {"task": cell.task, "forms": record.once[name]["forms"][cell.task]}, threads)
+        record.add_once(name, run_job({**job, "task": "forms"}, threads))
+    return cast(Measurement, run_job({**job, "forms": record.forms(name)["forms"][cell.task]}, threads))
 
 
-def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> dict[str, Any]:
+def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> dict[str, ModelSummary]:
     """Per model: batch, multiply-adds, every variant's times, memory and share of peak, and how many times faster than float32-dense."""
-    answer: dict[str, Any] = {}
-    for model in models:
-        macs = multiply_adds(model)
-        row: dict[str, Any] = {"batch": batch_of(model), "multiply_adds_per_image": macs, "variants": {}, "times_faster": {}}
-        for variant in variants:
-            of_variant = {}
-            for task in TASKS:
-                task_row = summarise(record.measurements[f"{model}/{variant}/{task}"])
-                gmacs = record.once["peaks"][f"{task_row['precision']}_gmacs"]
-                share = share_of_peak(macs[task_row["precision"]][task], task_row[TIME]["median"], gmacs)
-                of_variant[task] = task_row | {"share_of_peak": share}
-            row["variants"][variant] = of_variant
-            if "float32-dense" in variants and variant != "float32-dense":
-                names = {task: (f"{model}/float32-dense/{task}", f"{model}/{variant}/{task}") for task in TASKS}
-                row["times_faster"][variant] = {
-                    task: times_faster(*(record.measurements[name] for name in pair)) for task, pair in names.items()
-                }
-        answer[model] = row
-    return answer
+    return {model: _model_summary(record, model, variants) for model in models}
 
 
-def rows(result: dict[str, Any]) -> list[list[str]]:
+def _model_summary(record: Record, model: str, variants: Sequence[str]) -> ModelSummary:
+    macs, slow = multiply_adds(model), "float32-dense"
+    row: ModelSummary = {"batch": batch_of(model), "multiply_adds_per_image": macs, "variants": {}, "times_faster": {}}
+    rounds = lambda variant, task: record.measurements[f"{model}/{variant}/{task}"]
+    for variant in variants:
+        row["variants"][variant] = {task: _task_summary(record, rounds(variant, task), macs, task) for task in TASKS}
+        if slow in variants and variant != slow:
+            row["times_faster"][variant] = {task: times_faster(rounds(slow, task), rounds(variant, task)) for task in TASKS}
+    return row
+
+
+def _task_summary(record: Record, rounds: Sequence[Measurement], macs: dict[str, ByTask], task: Task) -> SummarisedTask:
+    """With the share of the peak of the precision that the rounds were computed in."""
+    of_rounds, peaks = summarise(rounds), record.peaks
+    precision = of_rounds["precision"]
+    gmacs = peaks["bf16_gmacs"] if precision == "bf16" else peaks["float32_gmacs"]
+    assert gmacs is not None  # measured wherever bf16 is chosen
+    return {**of_rounds, "share_of_peak": share_of_peak(macs[precision][task], of_rounds[TIME]["median"], gmacs)}
+
+
+def rows(result: BenchResult) -> list[list[str]]:
     """The summary as text, one row per model and variant: `COLUMNS`."""
     lines = []
     for model, row in result["summary"].items():
@@ -156,7 +166,7 @@ def rows(result: dict[str, Any]) -> list[list[str]]:
     return lines
 
 
-def multiply_adds(model: str) -> dict[str, dict[str, int]]:
+def multiply_adds(model: str) -> dict[str, ByTask]:
     """Of one image, every layer in the cheapest form of a precision, for a training step and for inference: precision -> task -> count."""
     from equiradio.bench.counting import count_layers, total
     from equiradio.models.registry import build

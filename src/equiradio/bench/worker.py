@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equiradio.bench.measurements import ChosenForms, Job, Measurement, Peaks, Times
 from equiradio.compute.device import choose_precision
 from equiradio.compute.form_timing import choose_forms, take
 from equiradio.compute.memory import keep_large_blocks
@@ -36,13 +36,13 @@ MATRIX, COPY = 2048, 1 << 28  # rows of the matrices, bytes of the copy that sho
 PEAK_SECONDS = 1.0  # spent on each of them
 
 
-def do(job: dict[str, Any]) -> dict[str, Any]:
+def do(job: Job) -> Measurement | ChosenForms | Peaks:
     """Carry out a job; the answer is what is printed."""
     if job["task"] == "peaks":
         return peaks()
     torch.manual_seed(0)
     device = job.get("device", "cpu")
-    job = job | {"precision": choose_precision(job["precision"], device), "device": device}
+    job = {**job, "precision": choose_precision(job["precision"], device), "device": device}
     if job["keep_blocks"]:
         keep_large_blocks()
     start = time.perf_counter()
@@ -54,7 +54,8 @@ def do(job: dict[str, Any]) -> dict[str, Any]:
         return chosen_forms(network, job)
     take(network, job["forms"], job["precision"], device)
     call = (training if job["task"] == "training" else inference)(network, prepare, job)
-    return timed(call, job) | {
+    return {
+        **timed(call, job),
         "build_seconds": round(built, 3),
         "precision": job["precision"],
         "peak_mib": peak_mib(),
@@ -63,16 +64,17 @@ def do(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def chosen_forms(network: Network, job: dict[str, Any]) -> dict[str, Any]:
+def chosen_forms(network: Network, job: Job) -> ChosenForms:
     """The forms that the steerable layers take for training and for inference, and the seconds it took to choose."""
-    start, forms = time.perf_counter(), {}
+    start = time.perf_counter()
+    forms: dict[str, dict[str, str]] = {}
     for task in ("training", "inference"):
         choices = choose_forms(network, job["batch"], job["precision"], task == "training", job["device"], job["form"])
         forms[task] = {name: choice.form for name, choice in choices.items()}
     return {"forms": forms, "precision": job["precision"], "seconds": round(time.perf_counter() - start, 3)}
 
 
-def training(network: Network, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
+def training(network: Network, prepare: Preprocessing, job: Job) -> Callable[[], object]:
     """A whole step of preset ``fast``: raw uint8, augmentation, forward, loss, backward, clipping, AdamW."""
     learning, batch = preset("fast").training, job["batch"]
     optimiser = torch.optim.AdamW(network.train().parameters(), lr=learning.learning_rate, weight_decay=learning.weight_decay, fused=True)
@@ -94,7 +96,7 @@ def training(network: Network, prepare: Preprocessing, job: dict[str, Any]) -> C
     return step
 
 
-def inference(network: Network, prepare: Preprocessing, job: dict[str, Any]) -> Callable[[], object]:
+def inference(network: Network, prepare: Preprocessing, job: Job) -> Callable[[], object]:
     """Logits for a batch of raw images, by a network in evaluation."""
     network.eval()
     device = job["device"]
@@ -113,7 +115,7 @@ def some_sky(batch: int) -> Tensor:
     return torch.randint(0, 256, (batch, MIRABEST.side, MIRABEST.side), dtype=torch.uint8)
 
 
-def timed(call: Callable[[], object], job: dict[str, Any]) -> dict[str, Any]:
+def timed(call: Callable[[], object], job: Job) -> Times:
     """Milliseconds per image of a call, over at least ``steps`` calls and ``seconds`` seconds, after one or two that are not counted."""
     start = time.perf_counter()
     call()
@@ -134,21 +136,30 @@ def timed(call: Callable[[], object], job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def peaks() -> dict[str, Any]:
+def peaks() -> Peaks:
     """What the machine can do at most here: multiply-adds a second of large matrix products (in 10^9), and a large copy (GB/s moved).
 
     Without hardware for bf16 its product is not tried, and None stands for it: emulated, one would take minutes.
     """
-    rates: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__, "bf16_gmacs": None}
     native = choose_precision("auto", "cpu") == "bf16"
     with torch.inference_mode():
-        for name, dtype in (("float32", torch.float32), *[("bf16", torch.bfloat16)] * native):
-            left, right = torch.randn(MATRIX, MATRIX).to(dtype), torch.randn(MATRIX, MATRIX).to(dtype)
-            rates[f"{name}_gmacs"] = round(1e-9 * MATRIX**3 / _least(lambda left=left, right=right: left @ right), 2)  # type: ignore[misc]
+        float32, bf16 = _gmacs(torch.float32), _gmacs(torch.bfloat16) if native else None
         source = torch.ones(COPY, dtype=torch.uint8)
         target = torch.empty_like(source)
-        rates["copy_gb_per_second"] = round(2e-9 * COPY / _least(lambda: target.copy_(source)), 2)
-    return rates
+        copied = round(2e-9 * COPY / _least(lambda: target.copy_(source)), 2)
+    return {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "bf16_gmacs": bf16,
+        "float32_gmacs": float32,
+        "copy_gb_per_second": copied,
+    }
+
+
+def _gmacs(dtype: torch.dtype) -> float:
+    """10^9 multiply-adds a second of a large matrix product."""
+    left, right = torch.randn(MATRIX, MATRIX).to(dtype), torch.randn(MATRIX, MATRIX).to(dtype)
+    return round(1e-9 * MATRIX**3 / _least(lambda: left @ right), 2)
 
 
 def _least(call: Callable[[], object]) -> float:

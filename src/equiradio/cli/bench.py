@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import typer
 
@@ -26,6 +27,7 @@ def bench(
 
     Example: equiradio bench --models attention,c4-attention --rounds 3 --out speed.json
     """
+    from equiradio.bench.measurements import Peaks
     from equiradio.bench.run import COLUMNS, rows
     from equiradio.bench.run import bench as measure
     from equiradio.bench.summary import peaks_text
@@ -40,16 +42,16 @@ def bench(
             steps=steps,
             threads=threads,
             out=out,
-            report=lambda line: typer.echo(line, err=True),
+            on_line=lambda line: typer.echo(line, err=True),
         )
     except KeyboardInterrupt:
-        kept = f"Finished measurements are kept in {out}; run the same command to go on." if out else "With --out they are kept."
-        raise Interrupted(f"Interrupted. {kept}") from None
+        where = f"Finished measurements are kept in {out}; run the same command to go on." if out else "With --out they are kept."
+        raise Interrupted(f"Interrupted. {where}") from None
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
     print_table(COLUMNS, rows(result), f"{result['machine']['processor']}, {result['options']['threads']} threads")
-    peaks = result["once"]["peaks"]
+    peaks = cast(Peaks, result["once"]["peaks"])
     typer.echo(f"peak: {peaks_text(peaks)} thousand million multiply-adds a second, copying {peaks['copy_gb_per_second']:.0f} GB/s")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from equiradio.artefacts.team import SplitScores, ValidationScores, measured
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON
 
@@ -39,14 +40,14 @@ def calibrate(
     typer.echo(f"{out}: open it by --model {out}, or equiradio.load('{out}')")
 
 
-def _rows(validation: dict, test: dict) -> list[list[str]]:
+def _rows(validation: ValidationScores, test: SplitScores) -> list[list[str]]:
     number = lambda value: "-" if value is None else f"{value:.3f}"
-    score = lambda part: number(test.get(part, {}).get("accuracy", {}).get("value"))
+    right = lambda part: number(None if (score := measured(test, part, "accuracy")) is None else score["value"])
     return [
-        ["sources", str(validation["sources"]), str(test.get("all", {}).get("sources", "-"))],
-        ["accuracy", number(validation["accuracy"]), score("all")],
+        ["sources", str(validation["sources"]), str(test["all"]["sources"] if "all" in test else "-")],
+        ["accuracy", number(validation["accuracy"]), right("all")],
         ["negative log-likelihood", number(validation["nll_after"]), number(test.get("nll_after"))],
         ["expected calibration error", number(validation["ece_after"]), number(test.get("ece"))],
         ["share answered", number(validation["coverage"]), number(test.get("coverage"))],
-        ["right of these", number(validation["selective_accuracy"]), score("answered")],
+        ["right of these", number(validation["selective_accuracy"]), right("answered")],
     ]

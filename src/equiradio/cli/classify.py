@@ -20,7 +20,7 @@ def classify(
     ra: float = typer.Option(None, "--ra", help="Cut around this ICRS right ascension, degrees.", show_default=False),
     dec: float = typer.Option(None, "--dec", help="And this declination, degrees.", show_default=False),
     hdu: int = typer.Option(None, "--hdu", help="HDU of the image, where there are several.", show_default=False),
-    plane: int = typer.Option(None, "--plane", help="Plane of a cube, counted from 0.", show_default=False),
+    plane: str = typer.Option(None, "--plane", help="Plane of a cube: a number from 0, or a value as 1.42GHz.", show_default=False),
     max_nonfinite: float = typer.Option(0.05, "--max-nonfinite", help="Share of the crop that may be not finite, 0 to 1."),
     precision: str = typer.Option("float32", "--precision", help="float32, or bf16 for speed where the processor has it."),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
@@ -37,6 +37,10 @@ def classify(
         raise SettingRefusal("--ra --dec", f"{ra:g} {dec:g}", "0 to 360 and -90 to 90 degrees", "Correct the position.")
     if not 0 <= max_nonfinite <= 1:
         raise SettingRefusal("--max-nonfinite", f"{max_nonfinite:g}", "a share from 0 to 1", "5 % is 0.05.")
+    if plane is not None:
+        from equiradio.sky.axes import check_plane
+
+        check_plane(plane)
     if precision not in ("float32", "bf16"):
         raise SettingRefusal("--precision", f"'{precision}'", "float32 or bf16", "Choose one of these.")
     if resume and out is None:
@@ -60,8 +64,8 @@ def classify(
         with bars() as step:
             table = run(team, listed, out=out, maps=maps, resume=resume, progress=step, **options)
     except KeyboardInterrupt:
-        kept = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
-        raise Interrupted(f"Interrupted. {kept}") from None
+        advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
+        raise Interrupted(f"Interrupted. {advice}") from None
     if table is None:
         typer.echo(f"{out}: {len(listed):,} sources")
     elif as_json:

@@ -58,9 +58,9 @@ def verify(
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
-        rows = [(check.file, check.expected, "the same" if check.found == check.expected else check.found) for check in checks]
+        rows = [(check.file, check.expected, "the same" if check.actual == check.expected else check.actual) for check in checks]
         print_table(("file", "expected md5", "found"), rows)
-    wrong = [check.file for check in checks if check.found != check.expected]
+    wrong = [check.file for check in checks if check.actual != check.expected]
     if wrong:
         raise DataRefusal(name, f"{len(wrong)} of {len(checks)} files differ ({', '.join(wrong)})", "the published md5s", "Fetch it again.")
 
@@ -90,6 +90,6 @@ def _able(name: str, task: str) -> ModuleType:
 
     each = module_of(name)
     if each is None or not hasattr(each, task):
-        able = [other for other, its in data_sets().items() if hasattr(its, task)]
+        able = dict.fromkeys(next(iter(its.DATASETS)) for its in data_sets().values() if hasattr(its, task))
         raise DataRefusal("data", f"'{name}' cannot be fetched or verified", ", ".join(able), "See equiradio data list.")
     return each

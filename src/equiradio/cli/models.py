@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from equiradio.artefacts.team import TeamCard
+from equiradio.artefacts.team import Measured, TeamCard, measured
 from equiradio.cli.options import JSON
 from equiradio.folders import WEIGHTS
 
@@ -32,13 +32,21 @@ def models(as_json: bool = JSON) -> None:
 
 def _row(name: str, card: TeamCard, default: str) -> list[str]:
     test = card.test
-    number = lambda key: f"{test[key]:.3f}" if key in test else "-"
-    score = lambda part, key: _interval(test[part][key]) if part in test else "-"
+    number = lambda value: "-" if value is None else f"{value:.3f}"
+    score = lambda part, key: _interval(measured(test, part, key))
     shown = [name + (" *" if name == default else ""), str(len(card.members)), str(card.poses or "-")]
-    shown += [score("all", "accuracy"), score("all", "auc"), score("confident", "accuracy"), number("ece"), number("nll_after")]
-    return [*shown, number("coverage"), score("answered", "accuracy"), card.members[0].licence.partition(" ")[0]]
+    shown += [
+        score("all", "accuracy"),
+        score("all", "auc"),
+        score("confident", "accuracy"),
+        number(test.get("ece")),
+        number(test.get("nll_after")),
+    ]
+    return [*shown, number(test.get("coverage")), score("answered", "accuracy"), card.members[0].licence.partition(" ")[0]]
 
 
-def _interval(score: dict) -> str:
+def _interval(score: Measured | None) -> str:
+    if score is None or score["interval95"] is None:
+        return "-"
     low, high = score["interval95"]
     return f"{score['value']:.3f} ({low:.2f}-{high:.2f})"

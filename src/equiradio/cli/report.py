@@ -2,10 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from equiradio.cli.options import DATA_DIR, JSON
+
+if TYPE_CHECKING:
+    from equiradio.paper.contents import Table1
 
 
 def report(
@@ -27,7 +31,7 @@ def report(
     show(table, out, as_json)
 
 
-def show(table: dict, out: Path, as_json: bool) -> None:
+def show(table: "Table1", out: Path, as_json: bool) -> None:
     """Print the table's accuracies, or all of it."""
     from equiradio.cli.progress import print_table
     from equiradio.paper.table1_text import COLUMNS, text_rows

@@ -20,9 +20,9 @@ def reproduce(
     audit: bool = typer.Option(False, "--audit", help="Also measure what the published code's habits do."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan, with hours from a short measurement on this machine, and stop."),
     part: int = typer.Option(
-        None, "--part", help="Only run K of the plan, counted from 0, and no report: for arrays of jobs.", show_default=False
+        None, "--part", help="Only run K of the plan, counted from 0, and no page: for arrays of jobs.", show_default=False
     ),
-    out: Path = typer.Option(..., "--out", help="Folder of runs and report; may be shared by several machines.", show_default=False),
+    out: Path = typer.Option(..., "--out", help="Folder of runs and page; may be shared by several machines.", show_default=False),
     device: str = DEVICE,
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
@@ -70,7 +70,9 @@ def _carry_out(items: list, out: Path, passes: int, where: str, data_dir: Path |
     from equiradio.paper.reproduce import carry_out, untrained_maps
 
     with bars() as step:
-        outcome = carry_out(items, data_dir=data_dir, device=where, passes=passes, say=lambda line: typer.echo(line, err=True), step=step)
+        outcome = carry_out(
+            items, data_dir=data_dir, device=where, passes=passes, on_line=lambda line: typer.echo(line, err=True), step=step
+        )
         if controls:
             untrained_maps(items, out, data_dir=data_dir, device=where, step=step)
     return outcome
@@ -82,9 +84,9 @@ def _audit(items: list, out: Path, where: str, data_dir: Path | None, as_json: b
     from equiradio.paper.table1_text import AUDIT, audit_rows
 
     with bars() as step:
-        found = audit_runs(items, out / "audit.json", data_dir=data_dir, device=where, step=step)
+        audit = audit_runs(items, out / "audit.json", data_dir=data_dir, device=where, step=step)
     if not as_json:  # it lies in audit.json
-        print_table(AUDIT, audit_rows(found), found["what"])
+        print_table(AUDIT, audit_rows(audit), audit["what"])
 
 
 def _report(out: Path, outcome: Any, preset: str, data: str, data_dir: Path | None, as_json: bool) -> None:

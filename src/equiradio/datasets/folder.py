@@ -140,8 +140,8 @@ def _pixels(path: Path, count: int, md5: str) -> np.ndarray:
     except (ValueError, EOFError, OSError) as error:
         raise DataRefusal(path, "cannot be read as an array", "a whole .npy file", AGAIN) from error
     if pixels.shape != (count, SIDE, SIDE) or pixels.dtype != np.uint8:
-        found, expected = (" x ".join(map(str, shape)) for shape in (pixels.shape, (count, SIDE, SIDE)))
-        raise DataRefusal(path, f"holds {found} of {pixels.dtype}", f"{expected} of uint8", AGAIN)
+        shape, expected = (" x ".join(map(str, lengths)) for lengths in (pixels.shape, (count, SIDE, SIDE)))
+        raise DataRefusal(path, f"holds {shape} of {pixels.dtype}", f"{expected} of uint8", AGAIN)
     if checksum(pixels) != md5:
         raise DataRefusal(path, f"md5 is {checksum(pixels)}", f"{md5} as dataset.json says", AGAIN)
     return pixels

@@ -124,9 +124,9 @@ def read_mirabest(folder: str | Path | None = None, download: bool = True) -> So
     place = place or fetch(folder)
     checks, contents = _inspect(place)
     for check in checks:
-        if check.found != check.expected:
+        if check.actual != check.expected:
             where = place if check.file == ARCHIVE else place / check.file
-            raise DataRefusal(where, f"md5 is {check.found}", f"{check.expected} as published (doi:{DOI})", AGAIN)
+            raise DataRefusal(where, f"md5 is {check.actual}", f"{check.expected} as published (doi:{DOI})", AGAIN)
     batches = [_read_batch(contents[name], place / name) for name in BATCHES]
     parts = [part for _, names in batches for part in names]
     digits, source_ids = [part["digits"] for part in parts], np.array([part[0] for part in parts])
@@ -184,7 +184,7 @@ def _inspect(place: Path) -> tuple[list[Check], dict[str, bytes]]:
         if place.is_file():
             archive = _head(place)
             checks = [Check(ARCHIVE, ARCHIVE_MD5, _md5(archive))]
-            if checks[0].found != ARCHIVE_MD5:
+            if checks[0].actual != ARCHIVE_MD5:
                 return checks, {}
             contents = _unpack(archive, place)
         else:

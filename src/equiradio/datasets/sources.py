@@ -21,7 +21,7 @@ class Check(NamedTuple):
 
     file: str
     expected: str
-    found: str
+    actual: str
 
 
 @dataclass(frozen=True)

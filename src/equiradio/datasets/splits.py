@@ -70,11 +70,19 @@ def grouped_validation(
     DataRefusal
         If the groups are too large for the count to be met.
     """
-    stratum = np.unique(np.array([f"{label} {sure}" for label, sure in zip(labels, confidence, strict=True)]), return_inverse=True)[1]
-    group = np.unique(groups, return_inverse=True)[1]
+    strata = np.array([f"{label} {sure}" for label, sure in zip(labels, confidence, strict=True)])
+    stratum, group = (np.unique(values, return_inverse=True)[1] for values in (strata, groups))
     members = np.zeros((group.max(initial=-1) + 1, stratum.max(initial=-1) + 1), dtype=int)
     np.add.at(members, (group, stratum), 1)
-    room = _shares(members.sum(axis=0), validation)
+    chosen = _groups_that_fit(members, _shares(members.sum(axis=0), validation), seed)[group]
+    if chosen.sum() != validation:
+        found = f"groups of neighbours let only {chosen.sum()} of {len(group)} sources be chosen"
+        raise DataRefusal("validation split", found, f"{validation}", "Ask for another count or link over a smaller angle.")
+    return chosen
+
+
+def _groups_that_fit(members: np.ndarray, room: np.ndarray, seed: int) -> np.ndarray:
+    """Which groups are taken, bool (groups,), of their members (groups, strata) while the strata have room."""
     # raw words of PCG64: NumPy promises this stream never to change, unlike that of permutation()
     order = np.argsort(np.random.PCG64(seed).random_raw(len(members)), kind="stable")
     taken = np.zeros(len(members), dtype=bool)
@@ -82,15 +90,7 @@ def grouped_validation(
         if (members[number] <= room).all():
             taken[number] = True
             room = room - members[number]
-    chosen = taken[group]
-    if chosen.sum() != validation:
-        raise DataRefusal(
-            "validation split",
-            f"groups of neighbours let only {chosen.sum()} of {len(group)} sources be chosen",
-            f"{validation}",
-            "Ask for another count or link over a smaller angle.",
-        )
-    return chosen
+    return taken
 
 
 def _shares(sizes: np.ndarray, total: int) -> np.ndarray:

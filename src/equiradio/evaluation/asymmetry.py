@@ -1,10 +1,24 @@
 """How far the class-differenced mean map is from symmetric, and whether sources drawn without regard to class would do the same."""
 
+from typing import TypedDict
+
 import numpy as np
 
 PERMUTATIONS, SEED = 5000, 0
 GROUPS = {"half-turn": ((2, 1),), "both": ((2, 1), (0, -1), (2, -1))}
 """Elements besides the identity, as (quarter turns, hand); hand -1 mirrors the columns first. ``both`` is the group of the rectangle."""
+
+
+class Asymmetry(TypedDict):
+    """See `asymmetry`."""
+
+    index: float
+    index_half_turn: float
+    odd_power: float
+    p: float
+    p_odd_power: float
+    null_median: float | None
+    permutations: int
 
 
 def even_part(planes: np.ndarray, over: str = "both") -> np.ndarray:
@@ -19,7 +33,7 @@ def odd_share(plane: np.ndarray, over: str = "both") -> float:
     return float(((plane - even_part(plane, over)) ** 2).sum()) / power if power > 0 else 0.0
 
 
-def asymmetry(maps: np.ndarray, labels: np.ndarray, *, permutations: int = PERMUTATIONS, seed: int = SEED) -> dict:
+def asymmetry(maps: np.ndarray, labels: np.ndarray, *, permutations: int = PERMUTATIONS, seed: int = SEED) -> Asymmetry:
     """Asymmetry of mean map of FRI less mean map of FRII.
 
     Parameters

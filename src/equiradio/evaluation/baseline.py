@@ -1,12 +1,25 @@
 """The baseline that looks at nothing but a source's angular size."""
 
+from typing import TypedDict
+
 import numpy as np
 
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
 
 
-def size_only(training: Sources, test: Sources) -> dict:
+class SizeOnly(TypedDict):
+    """See `size_only`; accuracies 0..1."""
+
+    cut_arcsec: float
+    larger_is: str
+    training_accuracy: float
+    accuracy: float
+    training_sources: int
+    sources: int
+
+
+def size_only(training: Sources, test: Sources) -> SizeOnly:
     """A cut on angular size, chosen on the training sources by accuracy, scored on the test sources.
 
     FRII where the size is on the side of the cut where training sources are FRII more often; among equal cuts the lowest is taken.

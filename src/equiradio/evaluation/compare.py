@@ -1,5 +1,7 @@
 """Paired comparisons of models on the same sources: exact McNemar, bootstrap over sources, Holm, and what a test set could show at all."""
 
+from typing import NotRequired, TypedDict
+
 import numpy as np
 
 from equiradio.errors import RunRefusal
@@ -8,12 +10,40 @@ from equiradio.evaluation.calibration import THRESHOLD
 ALPHA, POWER = 0.05, 0.8
 
 
+class McNemar(TypedDict):
+    """Sources that one alone has right, and p; ``p_holm`` where it was corrected for a number of tests."""
+
+    first_only: int
+    second_only: int
+    p: float
+    p_holm: NotRequired[float]
+
+
+class PairedBootstrap(TypedDict):
+    """Mean difference of accuracies, its [low, high], and p; ``p_holm`` as in `McNemar`."""
+
+    difference: float
+    interval95: list[float]
+    p: float
+    p_holm: NotRequired[float]
+
+
+class SmallestDifference(TypedDict):
+    """See `smallest_difference`."""
+
+    sources: int
+    discordant: float
+    alpha: float
+    power: float
+    difference: float | None
+
+
 def right(labels: np.ndarray, p_frii: np.ndarray) -> np.ndarray:
     """Is the answer right? bool, of labels (sources,) and p_frii (sources,) or (runs, sources)."""
     return (p_frii >= THRESHOLD) == (labels == 1)
 
 
-def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> dict:
+def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> McNemar:
     """Two-sided exact McNemar test of two models on the same sources.
 
     Only sources that one model has right and the other wrong say anything; if the models are equal, each of them is a fair coin.
@@ -35,7 +65,7 @@ def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> dict:
     return {"first_only": only, "second_only": other, "p": p}
 
 
-def paired_bootstrap(difference: np.ndarray, counts: np.ndarray) -> dict:
+def paired_bootstrap(difference: np.ndarray, counts: np.ndarray) -> PairedBootstrap:
     """Mean difference of two models over sources, its 95 % percentile interval, and a two-sided p-value.
 
     Parameters
@@ -83,7 +113,7 @@ def mcnemar_power(sources: int, difference: float, discordant: float, alpha: flo
     return float((binom.pmf(numbers, sources, discordant) * power).sum())
 
 
-def smallest_difference(sources: int, discordant: float, *, alpha: float = ALPHA, power: float = POWER) -> dict:
+def smallest_difference(sources: int, discordant: float, *, alpha: float = ALPHA, power: float = POWER) -> SmallestDifference:
     """The least true difference of two accuracies that a paired test on so many sources would find with this power.
 
     ``difference`` is None where even a difference as large as ``discordant`` would not be found, as where no two answers differ.

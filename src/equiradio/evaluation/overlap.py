@@ -1,8 +1,17 @@
-"""Does a map follow its source? Overlap of the brightest places of both, against controls that know nothing or everything."""
+"""Does a map follow its source? Overlap of the brightest places of both, against controls that follow it not at all or exactly."""
+
+from typing import TypedDict
 
 import numpy as np
 
 from equiradio.evaluation import bootstrap
+
+
+class MeanOverlap(TypedDict):
+    """Mean over sources, and its [low, high]."""
+
+    mean: float
+    interval95: list[float] | None
 
 
 def overlap(maps: np.ndarray, images: np.ndarray) -> np.ndarray:
@@ -38,7 +47,7 @@ def centred_gaussian(side: int) -> np.ndarray:
     return np.exp(-(rows**2 + columns**2) / (2 * (side / 6) ** 2))
 
 
-def with_interval(values: np.ndarray, counts: np.ndarray) -> dict:
+def with_interval(values: np.ndarray, counts: np.ndarray) -> MeanOverlap:
     """Mean over sources and its 95 % bootstrap interval; sources without a value are left out."""
     defined = ~np.isnan(values)
     means = counts[:, defined] @ values[defined] / np.maximum(counts[:, defined].sum(axis=1), 1)

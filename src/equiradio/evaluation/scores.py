@@ -1,5 +1,6 @@
 """Scores of predictions: scikit-learn's point estimates, each with a 95 % interval over sources."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 import numpy as np
@@ -149,10 +150,21 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
     if not scored.any():
         return cast(Metrics, head | dict.fromkeys(BLOCKS))
     passes, truth, confidence, p = _by_source({name: column[scored] for name, column in columns.items()}, where, labels)
+    blocks = _blocks(truth, confidence, p, passes, lambda count: bootstrap.draw(count, resamples, seed), labels)
+    views = p[:, passes > 0] if (passes > 0).any() else p
+    per_source = truth, views.mean(axis=1)
+    calibrated = {"nll": calibration.nll(*per_source), "brier": calibration.brier(*per_source), "ece": calibration.ece(*per_source)}
+    return cast(Metrics, head | blocks | {"calibration": calibrated})
+
+
+def _blocks(
+    truth: np.ndarray, confidence: np.ndarray, p: np.ndarray, passes: np.ndarray, draw: Callable[[int], np.ndarray], labels: Labels
+) -> dict[str, Block | None]:
+    """The blocks of scores by protocol; ``draw`` gives the counts of the bootstrap for so many sources."""
     views = p[:, passes > 0] if (passes > 0).any() else p
     mean = views.mean(axis=1, keepdims=True)
-    counts = bootstrap.draw(len(truth), resamples, seed)
-    blocks = {
+    counts = draw(len(truth))
+    blocks: dict[str, Block | None] = {
         "pooled": _block(truth, views, counts, labels),
         "per_source": _block(truth, mean, counts, labels),
         "plain": _block(truth, p[:, passes == 0], counts, labels) if (passes == 0).any() else None,
@@ -160,11 +172,9 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
     for name in CONFIDENCES:
         rows = confidence == name
         # drawn anew, so that a part scores the same alone as within the whole
-        part = _block(truth[rows], mean[rows], bootstrap.draw(rows.sum(), resamples, seed), labels) if rows.any() else None
-        blocks[name] = part and {"sources": int(rows.sum())} | part
-    per_source = truth, mean[:, 0]
-    calibrated = {"nll": calibration.nll(*per_source), "brier": calibration.brier(*per_source), "ece": calibration.ece(*per_source)}
-    return cast(Metrics, head | blocks | {"calibration": calibrated})
+        part = _block(truth[rows], mean[rows], draw(int(rows.sum())), labels) if rows.any() else None
+        blocks[name] = part and {"sources": int(rows.sum()), **part}
+    return blocks
 
 
 class Arranged(NamedTuple):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from equiradio.datasets.simulated import simulate_source
 from equiradio.datasets.sources import Sources
 from equiradio.explain.equivariance import ANGLES
 from equiradio.explain.faithfulness import FRACTIONS
@@ -109,18 +108,3 @@ def evenly(labels: np.ndarray, count: int) -> np.ndarray:
     share = -(-count // len(classes))
     rows = [own[np.linspace(0, len(own) - 1, min(share, len(own))).round().astype(int)] for own in classes]
     return np.concatenate(rows)[: max(count, len(classes))]
-
-
-def truth_masks(sources: Sources) -> np.ndarray | None:
-    """Truth masks of simulated sources, made again from their names; None where a source is not one of the generator's."""
-    masks = []
-    for source_id, image in zip(sources.source_ids, sources.images, strict=True):
-        head, _, rest = str(source_id).partition("-")
-        seed, _, number = rest.partition("-")
-        if head != "simulated" or not (seed.isdigit() and number.isdigit()):
-            return None
-        made, mask, *_ = simulate_source(int(number) % 2, np.random.default_rng([int(seed), int(number)]))
-        if not np.array_equal(made, image):
-            return None
-        masks.append(mask)
-    return np.stack(masks)

@@ -22,24 +22,29 @@ from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool
 from equiradio.models.gated import Block, GatedNet
 from equiradio.models.lenet import LeNet
+from equiradio.models.network import Network
 from equiradio.sky.recipe import MIRABEST
 
 __all__ = ["export", "export_team"]
 
 WHITE = 255.0  # the largest raw pixel
-
-
 Answer = tuple[Tensor, ...]  # logits and probabilities (batch, classes), then the gates' maps (batch, 1, h, w), shallow to deep
 
 
-def export(member: Member) -> nn.Module:
+class Plain(nn.Module):
+    """What every export is: raw pixels in, `Answer` out; ``gate_count`` maps stand behind the probabilities."""
+
+    gate_count = 0
+
+
+def export(member: Member) -> Plain:
     """A member as an ordinary module on its own: raw pixels 0..255, float (batch, 1, 150, 150) -> `Answer`.
 
     In evaluation, of the network's precision, sharing no weight with it: what the network learns later does not reach the export.
     """
     network, prepare = copy.deepcopy(member.network).eval(), member.preprocess
     if isinstance(network, GatedNet):
-        plain: nn.Module = PlainGatedNet(network, prepare)
+        plain: Plain = PlainGatedNet(network, prepare)
     elif isinstance(network, LeNet):
         plain = PlainLeNet(network, prepare)
     else:
@@ -47,18 +52,18 @@ def export(member: Member) -> nn.Module:
     return plain.eval().requires_grad_(False)
 
 
-def export_team(team: Team) -> nn.Module:
+def export_team(team: Team) -> Plain:
     """A whole team as one ordinary module: the members' mean probabilities at the team's temperature, of the image as it is."""
     return PlainTeam([export(member) for member in team.members], team.calibration.temperature).eval().requires_grad_(False)
 
 
-class PlainTeam(nn.Module):
+class PlainTeam(Plain):
     """Members that answer as one: probabilities and maps are means over them, logits are the probabilities' logarithms."""
 
-    def __init__(self, members: Sequence[nn.Module], temperature: float) -> None:
+    def __init__(self, members: Sequence[Plain], temperature: float) -> None:
         super().__init__()
         self.members, self.temperature = nn.ModuleList(members), temperature
-        self.gates = getattr(members[0], "gates", ())
+        self.gate_count = members[0].gate_count
 
     def forward(self, images: Tensor) -> Answer:
         answers = [member(images) for member in self.members]
@@ -152,7 +157,7 @@ class PlainGate(nn.Module):
         return NORMALISATIONS[self.normalisation](self.to_score(F.relu(self.from_features(features) + raised)))
 
 
-class PlainGatedNet(nn.Module):
+class PlainGatedNet(Plain):
     """`GatedNet` on channels: the same numbers."""
 
     def __init__(self, network: GatedNet, prepare: Preprocessing) -> None:
@@ -174,6 +179,7 @@ class PlainGatedNet(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         attended = sides[3 - len(network.gates) : 3] if len(network.gates) else []
         self.gates = nn.ModuleList(PlainGate(gate, side, sides[3]) for gate, side in zip(network.gates, attended, strict=True))
+        self.gate_count = len(self.gates)
         self.aggregate, self.pool = network.aggregate, network.pool
         self.halve = network.halve if antialiased else partial(F.max_pool2d, kernel_size=2)
 
@@ -190,7 +196,7 @@ class PlainGatedNet(nn.Module):
         return logits, logits.softmax(1), *attention
 
 
-class PlainLeNet(nn.Module):
+class PlainLeNet(Plain):
     """`LeNet` with its first convolution on raw pixels."""
 
     def __init__(self, network: LeNet, prepare: Preprocessing) -> None:
@@ -204,14 +210,15 @@ class PlainLeNet(nn.Module):
         return logits, logits.softmax(1)
 
 
-class PlainWhole(nn.Module):
+class PlainWhole(Plain):
     """Any other network with its preprocessing in front, its filters expanded."""
 
     mask: Tensor | None
 
-    def __init__(self, network: nn.Module, prepare: Preprocessing) -> None:
+    def __init__(self, network: Network, prepare: Preprocessing) -> None:
         super().__init__()
-        self.network, self.scale, self.shift = network.export(), 1 / (WHITE * prepare.pixel_std), prepare.blank  # type: ignore[operator]
+        self.network, self.scale, self.shift = network.export(), 1 / (WHITE * prepare.pixel_std), prepare.blank
+        self.gate_count = network.gate_count
         mask = None if prepare.mask_radius is None else circle(MIRABEST.side, prepare.mask_radius).to(next(network.parameters()))
         self.register_buffer("mask", mask)
 

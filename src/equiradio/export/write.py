@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import Refusal, SettingRefusal
-from equiradio.export.plain import export, export_team
+from equiradio.export.plain import Plain, export, export_team
 from equiradio.inference.team import Team
 from equiradio.sky.recipe import MIRABEST
 
@@ -48,19 +48,21 @@ def write_export(team: Team, path: Path, kind: str) -> float:
     if team.members[0].device.type != "cpu":
         raise SettingRefusal("--device", team.members[0].device.type, "cpu", "Export on the CPU; the file runs anywhere.")
     write, answers = {"onnx": (_write_onnx, _ask_onnx), "torch": (_write_torch, _ask_torch)}[kind]
-    found: list[float] = []
+    differences: list[float] = []
 
     def write_and_compare(part: Path) -> None:
         write(team, part)
-        found.append(_difference(team, answers(part)))
-        if not found[0] <= TOLERANCE:
-            raise Refusal(path, f"the file's probabilities differ by {found[0]:.1e}", f"at most {TOLERANCE:.0e}", "Try --to torch or onnx.")
+        differences.append(_difference(team, answers(part)))
+        if not differences[0] <= TOLERANCE:
+            raise Refusal(
+                path, f"the file's probabilities differ by {differences[0]:.1e}", f"at most {TOLERANCE:.0e}", "Try --to torch or onnx."
+            )
 
     try:
         write_atomically(path, write_and_compare)
     except OSError as error:
         raise SettingRefusal(path, f"cannot be written ({error.strerror})", "a place to write to", "Choose another --out.") from None
-    return found[0]
+    return differences[0]
 
 
 def check_kind(kind: str) -> None:
@@ -93,7 +95,7 @@ def description(team: Team) -> dict[str, str]:
     return about
 
 
-def _plain(team: Team) -> nn.Module:
+def _plain(team: Team) -> Plain:
     """A lone member keeps its own logits."""
     return (export(team.members[0]) if len(team.members) == 1 else export_team(team)).float()
 
@@ -119,8 +121,8 @@ def _difference(team: Team, ask: Callable[[Tensor], Any]) -> float:
     return largest
 
 
-def _names(plain: nn.Module) -> list[str]:
-    return ["logits", "probabilities", *(f"attention_{number + 1}" for number in range(len(getattr(plain, "gates", ()))))]
+def _names(plain: Plain) -> list[str]:
+    return ["logits", "probabilities", *(f"attention_{number + 1}" for number in range(plain.gate_count))]
 
 
 @contextmanager
@@ -139,7 +141,7 @@ def _quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _program(plain: nn.Module) -> torch.export.ExportedProgram:
+def _program(plain: Plain) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("batch", min=1)
     return torch.export.export(plain, (_some_images(2),), dynamic_shapes=({0: batch},))
 

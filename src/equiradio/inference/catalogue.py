@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from equiradio.artefacts.catalogue import as_astropy
+from equiradio.artefacts.catalogue import Row, as_astropy
 from equiradio.errors import SettingRefusal
 
 SHOWN = 20  # rows in a notebook
@@ -21,7 +21,7 @@ class Catalogue:
     def __len__(self) -> int:
         return self.table.num_rows
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Row]:
         return iter(self.table.to_pylist())
 
     def __getitem__(self, column: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 logit of class k = constant_k + sum over gates and pixels of alpha(p) v_k . x(p), with v the heads' weights of the gate's features. Evidence
 for a class is its logit less the mean of the others'; for FRI and FRII that of FRII: logit FRII - logit FRI. The parts tell what
-attention does and what the features would have said anyway. As class activation maps (Zhou et al. 2016), with the gate in it.
+attention does and what the features would answer without it. As class activation maps (Zhou et al. 2016), with the gate in it.
 """
 
 from collections.abc import Sequence
@@ -88,10 +88,10 @@ def joined(seen: Sequence[Sum]) -> Sum:
     return Sum(parts, seen[0].constant)
 
 
-def margins(found: Sum) -> np.ndarray:
+def margins(answer: Sum) -> np.ndarray:
     """The logit of each class less the mean of the others', (count, classes), put together again."""
-    total = sum((part.attention.double() * part.reading.double()).sum((2, 3)) for part in found.parts)
-    return (found.constant + total).numpy()
+    total = sum((part.attention.double() * part.reading.double()).sum((2, 3)) for part in answer.parts)
+    return (answer.constant + total).numpy()
 
 
 def on_sky(parts: Sequence[Evidence], sky: int, side: int = MIRABEST.side) -> Tensor:
@@ -109,7 +109,7 @@ class PixelEvidence(NamedTuple):
     """Why one source was answered so, mean over members of the image as it is, in log-odds before calibration.
 
     plane : what each pixel adds (150, 150), float32: above 0 for the class, below 0 against it.
-    constant : what is said without any, by the heads and by the blank padding around the image.
+    constant : the answer without any, of the heads and by the blank padding around the image.
     margin : the class's logit less the mean of the others', the sum of both.
     toward : place of the class: the second of two (FRII), else the one answered.
     """
@@ -123,8 +123,8 @@ class PixelEvidence(NamedTuple):
 def pixel_evidence(networks: Sequence[Network], seen: Sequence[Sum], toward: np.ndarray) -> list[PixelEvidence]:
     """Evidence of each image on its pixels, mean over members, for one class of each (count,)."""
     planes, sums, rows = [], [], np.arange(len(toward))
-    for network, found in zip(networks, seen, strict=True):
-        planes.append(on_sky([part.toward(toward) for part in found.parts], network.side).numpy())
-        sums.append(margins(found)[rows, toward])
+    for network, answer in zip(networks, seen, strict=True):
+        planes.append(on_sky([part.toward(toward) for part in answer.parts], network.side).numpy())
+        sums.append(margins(answer)[rows, toward])
     means = zip(np.mean(planes, 0), np.mean(sums, 0), toward, strict=True)
     return [PixelEvidence(plane, float(whole - plane.sum(dtype=float)), float(whole), int(place)) for plane, whole, place in means]

@@ -5,23 +5,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from equiradio.artefacts.catalogue import catalogue_schema
+from equiradio.artefacts.catalogue import Row, catalogue_schema
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, answer
+from equiradio.inference.calibration import Calibration
 from equiradio.inference.catalogue import Catalogue
+from equiradio.inference.member import Member
 from equiradio.inference.posed import in_pose
 from equiradio.inference.rows import answered_rows, refused_row
+from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.recipe import MIRABEST
-
-if TYPE_CHECKING:
-    from equiradio.inference.team import Team
 
 BATCH = 16  # sources answered at once, and read ahead
 
@@ -65,15 +65,28 @@ def batches(sources: Iterable[Source], size: int = BATCH, **options: Any) -> Ite
                 raise
 
 
+class Asked(Protocol):
+    """Who is asked: a `Team`, or whatever has its members, calibration, name and classes."""
+
+    @property
+    def members(self) -> tuple[Member, ...]: ...
+    @property
+    def calibration(self) -> Calibration: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> Labels: ...
+
+
 class Answered(NamedTuple):
     """Rows of a batch in its order, and the cutouts that were answered with their answers (None where there was none)."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     cutouts: list[Cutout]
     answers: Answers | None
 
 
-def answered(team: "Team", batch: Batch, *, why: bool = False) -> Answered:
+def answered(team: Asked, batch: Batch, *, why: bool = False) -> Answered:
     """Ask a team about a batch; ``why`` asks for evidence too."""
     cutouts = [cutout for _, cutout in batch if isinstance(cutout, Cutout)]
     answers = answer(team.members, team.calibration, _images(cutouts), why=why) if cutouts else None
@@ -86,33 +99,33 @@ def _images(cutouts: list[Cutout]) -> np.ndarray:
     return np.stack([cutout.image for cutout in cutouts])
 
 
-def catalogue(team: "Team", sources: Iterable[Source], **options: Any) -> Catalogue:
+def catalogue(team: Asked, sources: Iterable[Source], **options: Any) -> Catalogue:
     """One row for each source."""
     rows = [row for batch in batches(sources, **options) for row in answered(team, batch).rows]
     return Catalogue(pa.Table.from_pylist(rows, schema=catalogue_schema(team.labels)))
 
 
-def attention(team: "Team", sources: Iterable[Source], **options: Any) -> np.ndarray:
+def attention(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
     """Maps of each source, nan for one that cannot be used."""
     plain = replace(team.calibration, poses=1)
     return _each(sources, (MIRABEST.side,) * 2, np.float32, lambda images: answer(team.members, plain, images).attention, **options)
 
 
-def evidence(team: "Team", sources: Iterable[Source], **options: Any) -> np.ndarray:
+def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
     """What each pixel of each source says, nan for a source that cannot be used; see `Team.evidence`."""
     for member in team.members:
         member.network.readings()  # refuses networks whose answer is no sum over pixels
     plain = replace(team.calibration, poses=1)
 
     def planes(images: np.ndarray) -> np.ndarray:
-        return np.stack([found.plane for found in answer(team.members, plain, images, why=True).evidence if found is not None])
+        return np.stack([each.plane for each in answer(team.members, plain, images, why=True).evidence if each is not None])
 
     return _each(sources, (MIRABEST.side,) * 2, np.float32, planes, **options)
 
 
-def features(team: "Team", sources: Iterable[Source], **options: Any) -> np.ndarray:
+def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
     """The members' features side by side, nan for a source that cannot be used."""
-    width = lambda found: np.concatenate(found, 1)
+    width = lambda vectors: np.concatenate(vectors, 1)
     joined = lambda images: width([in_pose(member, images, 0).features for member in team.members])
     blank = joined(np.zeros((1, MIRABEST.side, MIRABEST.side), np.uint8))
     return _each(sources, blank.shape[1:], np.float64, joined, **options)

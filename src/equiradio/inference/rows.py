@@ -3,13 +3,12 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from equiradio.artefacts import flags as quality
 from equiradio.artefacts.atomic import printable
-from equiradio.artefacts.catalogue import spread_columns
+from equiradio.artefacts.catalogue import Row, spread_columns
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers
 from equiradio.labels import Labels
@@ -26,12 +25,12 @@ def source_name(file: str) -> str:
     return name or printable(Path(file).name)
 
 
-def refused_row(refusal: ImageRefusal, file: str, model: str, labels: Labels) -> dict[str, Any]:
+def refused_row(refusal: ImageRefusal, file: str, model: str, labels: Labels) -> Row:
     """A source without an answer."""
     return _row(file, -1, model, {refusal.flag}, _nothing(labels))
 
 
-def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, labels: Labels, *, calibrated: bool) -> list[dict[str, Any]]:
+def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, labels: Labels, *, calibrated: bool) -> list[Row]:
     """A row for each cutout that was answered."""
     rows, maps = [], answers.attention
     for number, cutout in enumerate(cutouts):
@@ -61,13 +60,13 @@ def peak(attention: np.ndarray) -> tuple[int, int]:
     return int(column), int(row)
 
 
-def _nothing(labels: Labels) -> dict[str, Any]:
+def _nothing(labels: Labels) -> Row:
     numbers = ["ra_deg", "dec_deg", *labels.columns(), "attention_peak_ra_deg", "attention_peak_dec_deg"]
     numbers += [column for _, *columns in spread_columns(labels) for column in columns]
     return dict.fromkeys(numbers, math.nan) | {"label": "", "uncertain": True}
 
 
-def _row(file: str, hdu: int, model: str, flags: set[str], cells: dict[str, Any]) -> dict[str, Any]:
+def _row(file: str, hdu: int, model: str, flags: set[str], cells: Row) -> Row:
     number = quality.bits(flags)
     flagged = {"flags": number, "flag_names": " ".join(quality.names(number))}
     return {"source_id": source_name(file), "file": printable(file), "hdu": hdu, "model": model} | cells | flagged

@@ -1,30 +1,27 @@
 """What a team is, in a few words."""
 
-from typing import Any
-
-from equiradio.inference.team import Team
+from equiradio.artefacts.team import Measured, TeamCard, measured
 
 
-def summary(team: Team) -> dict[str, str]:
+def summary(name: str, card: TeamCard) -> dict[str, str]:
     """Names and values for a notebook."""
-    card, first = team.card, team.card.members[0]
+    first = card.members[0]
     shown = {
-        "model": team.name,
+        "model": name,
         "group": first.group,
-        "classes": str(team.labels),
+        "classes": str(card.labels),
         "members": ", ".join(f"seed {seed}" for seed in card.seeds),
         "trained on": f"{first.data}, preset {first.preset}",
     }
     if card.temperature is not None and card.threshold is not None:
         shown["temperature"] = f"{card.temperature:.3f}"
         shown["abstains below"] = f"{card.threshold:.3f}"
-    return shown | {"test accuracy": measured(card.test, "accuracy"), "licence": first.licence}
+    return shown | {"test accuracy": with_interval(measured(card.test, "all", "accuracy")), "licence": first.licence}
 
 
-def measured(test: dict[str, Any], score: str, part: str = "all") -> str:
+def with_interval(score: Measured | None) -> str:
     """A test score with its 95 % interval, or that there is none."""
-    scored = test.get(part, {}).get(score)
-    if not scored:
+    if score is None or score["interval95"] is None:
         return "not measured"
-    low, high = scored["interval95"]
-    return f"{scored['value']:.3f} ({low:.3f} to {high:.3f})"
+    low, high = score["interval95"]
+    return f"{score['value']:.3f} ({low:.3f} to {high:.3f})"

@@ -65,7 +65,9 @@ class Team:
 
         from equiradio.inference.summary import summary
 
-        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in summary(self).items())
+        cells = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in summary(self.name, self.card).items()
+        )
         return f"<table><caption>equiradio team</caption>{cells}</table>"
 
     def look(self, images: np.ndarray) -> tuple[Output, ...]:

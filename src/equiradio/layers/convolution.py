@@ -84,10 +84,14 @@ class SteeredConvolution(nn.Module, ABC):
         kind = weight.device.type
         cast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
         key = (weight.data_ptr(), weight._version, weight.dtype, weight.device, cast)
-        kept = self._kept
-        if kept is None or kept[0] != key:
-            kept = self._kept = key, self._prepare(), weight.detach()  # which holds the memory, so that no other weight comes to lie there
-        return kept[1]
+        prepared = self._kept
+        if prepared is None or prepared[0] != key:
+            prepared = self._kept = (
+                key,
+                self._prepare(),
+                weight.detach(),
+            )  # which holds the memory, so that no other weight comes to lie there
+        return prepared[1]
 
     def train(self, mode: bool = True) -> "SteeredConvolution":
         self._kept = None

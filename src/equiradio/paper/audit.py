@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from equiradio.explain.attention import maps
 from equiradio.inference.member import Member
 from equiradio.inference.team import load
 from equiradio.models.registry import build
+from equiradio.paper.contents import Audit, AuditRow
 from equiradio.paper.plan import AUDITED, SPLIT, Item
 from equiradio.verbs.evaluate import predict
 
@@ -39,14 +40,14 @@ def audit_runs(
     data_dir: Path | None = None,
     device: str = "cpu",
     step: Step = lambda what, done, total: None,
-) -> dict[str, Any]:
+) -> Audit:
     """Measure every habit on the first evaluated run of each model with gates, and ``sixteen-passes`` where its run is there.
 
     Returns
     -------
     ``what`` and ``rows``, as written to ``out``: see docs/reference/files.md.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[AuditRow] = []
     usual = [item for item in items if AUDITED not in item.settings.training.compat and item.evaluated]
     for model in dict.fromkeys(item.model for item in usual):
         item = next(item for item in usual if item.model == model)
@@ -56,7 +57,7 @@ def audit_runs(
             sources = chosen_split(open_data(data.name, data_dir, data.classes), SPLIT)
             rows += audit_network(member, sources, item.name, item.settings.training.seed, passes, step)
     rows += [of_training(item, usual) for item in items if AUDITED in item.settings.training.compat]
-    audit = {"what": WHAT.format(passes=passes), "passes": passes, "rows": rows}
+    audit: Audit = {"what": WHAT.format(passes=passes), "passes": passes, "rows": rows}
     if out is not None:
         write_json(out, audit)
     return audit
@@ -64,7 +65,7 @@ def audit_runs(
 
 def audit_network(
     member: Member, sources: Sources, name: str, seed: int, passes: int, step: Step = lambda what, done, total: None
-) -> list[dict[str, Any]]:
+) -> list[AuditRow]:
     """One row for the network as it is and one per habit that acts on a trained network."""
     base, own = predict(member, sources, seed, passes, "sorted"), maps(member, sources.images)
     rows = [_row(name, "none", base, base, None, None)]
@@ -85,7 +86,7 @@ def audit_network(
 
 def with_habit(member: Member, habit: str) -> Member:
     """A network of the same weights that has a habit: ``batch-range`` or ``floor-150``."""
-    every: dict[str, dict[str, Any]] = {"batch-range": {"normalisation": "batch-range"}, "floor-150": {"side": 150}}
+    every: dict[str, dict[str, str | int]] = {"batch-range": {"normalisation": "batch-range"}, "floor-150": {"side": 150}}
     changes = every[habit]
     network = build(member.settings.model, classes=len(member.labels), blank=member.preprocess.blank, **changes)
     network.load_state_dict(member.network.state_dict())
@@ -100,8 +101,8 @@ def _row(
     base: dict[str, np.ndarray],
     theirs: np.ndarray | None,
     own: np.ndarray | None,
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"run": run, "habit": habit, **dict.fromkeys(EFFECTS)}
+) -> AuditRow:
+    row = {"run": run, "habit": habit, **dict.fromkeys(EFFECTS)}
     if columns is not None:
         before, after = (scores(part["label"], part["p_frii"]) for part in (base, columns))
         margins = [part["logit_frii"] - part["logit_fri"] for part in (base, columns)]
@@ -115,7 +116,7 @@ def _row(
         }
     if theirs is not None and own is not None:
         row |= {"map_correlation": correlation(theirs, own), "map_change": float(abs(theirs - own).mean())}
-    return row
+    return cast(AuditRow, row)
 
 
 EFFECTS = ("accuracy", "accuracy_change", "auc", "auc_change", "answers_changed", "logit_change", "map_correlation", "map_change")
@@ -135,21 +136,22 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     return float(((parts[0] * parts[1]).sum(axis=1)[varied] / sizes[varied]).mean()) if varied.any() else None
 
 
-def of_training(item: Item, usual: Sequence[Item]) -> dict[str, Any]:
+def of_training(item: Item, usual: Sequence[Item]) -> AuditRow:
     """Effect of the habit that needs a training: pooled scores against the run of that model and seed, where both are there."""
-    row: dict[str, Any] = {"run": item.name, "habit": AUDITED, **dict.fromkeys(EFFECTS)}
+    row = {"run": item.name, "habit": AUDITED, **dict.fromkeys(EFFECTS)}
     same = next(
         (other for other in usual if other.model == item.model and other.settings.training.seed == item.settings.training.seed), None
     )
     if not item.evaluated or same is None:
-        return row
+        return cast(AuditRow, row)
     pair = [arranged(read_predictions(part.run.predictions_file(part.data, SPLIT))) for part in (same, item)]
     before, after = (scores(np.repeat(part.labels, part.views.shape[1]), part.views.ravel()) for part in pair)
     changed = float(((pair[0].views >= 0.5) != (pair[1].views >= 0.5)).mean()) if pair[0].views.shape == pair[1].views.shape else None
-    return row | {
+    effects = {
         "accuracy": after["accuracy"],
         "accuracy_change": after["accuracy"] - before["accuracy"],
         "auc": after["auc"],
         "auc_change": difference(after["auc"], before["auc"]),
         "answers_changed": changed,
     }
+    return cast(AuditRow, row | effects)

@@ -1,15 +1,17 @@
-"""The paper's claims one by one, each with what would show it, what was found, and what follows."""
+"""The paper's claims one by one, each with what would show it, what the results are, and what follows."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from equiradio.paper.contents import AsymmetryRow, Comparison, ConvergenceRow, Findings, OverlapRow, Table1
 from equiradio.paper.published import BASES, PLAIN
 from equiradio.paper.results import Results
 
 
 class Claim(NamedTuple):
-    """``claim`` in the paper's words, ``evidence`` found here, ``verdict`` in a few words, and ``files`` the evidence comes from."""
+    """``claim`` in the paper's words, our ``evidence``, ``verdict`` in a few words, and ``files`` the evidence comes from."""
 
     claim: str
     evidence: str
@@ -17,7 +19,7 @@ class Claim(NamedTuple):
     files: list[str]
 
 
-def claims(results: Results, table: dict[str, Any], findings: dict[str, Any]) -> list[Claim]:
+def claims(results: Results, table: Table1, findings: Findings) -> list[Claim]:
     """All four of them."""
     equivariant = results.equivariant()
     return [
@@ -28,7 +30,7 @@ def claims(results: Results, table: dict[str, Any], findings: dict[str, Any]) ->
     ]
 
 
-def _epochs(rows: list[dict[str, Any]], groups: set[str]) -> Claim:
+def _epochs(rows: list[ConvergenceRow], groups: set[str]) -> Claim:
     claim = "“equivariant models train in fewer epochs”"
     models = sorted({row["model"] for row in rows})
     if not rows:
@@ -51,18 +53,18 @@ def _epochs(rows: list[dict[str, Any]], groups: set[str]) -> Claim:
     if PLAIN not in models or not equivariant:
         lacking = "the equivariant models." if PLAIN in models else "attention and its equivariant kin."
         return Claim(claim, f"{evidence} Not run: {lacking}", "not tested", files)
-    of = lambda model, what: [row[what] for row in rows if row["model"] == model]
-    matched = {model: ", ".join("never" if n is None else f"{n:,}" for n in of(model, "images_to_match")) for model in models}
+    images_of = {model: [row["images"] for row in rows if row["model"] == model] for model in models}
+    to_match = {model: [row["images_to_match"] for row in rows if row["model"] == model] for model in models}
+    matched = {model: ", ".join("never" if n is None else f"{n:,}" for n in to_match[model]) for model in models}
     evidence += f" Until it was as low as attention's lowest ({rows[0]['to_match']:.3f}): "
     evidence += "; ".join(f"{model}: {images}" for model, images in matched.items()) + "."
-    sooner, fewer = (
-        [model for model in equivariant if _mean(of(model, what)) < _mean(of(PLAIN, what))] for what in ("images_to_match", "images")
-    )
+    sooner = [model for model in equivariant if _mean(to_match[model]) < _mean(to_match[PLAIN])]
+    fewer = [model for model in equivariant if _mean(images_of[model]) < _mean(images_of[PLAIN])]
     verdict = (
         f"{len(sooner)} of {len(equivariant)} fit as well as attention ever did after fewer images than it; "
         f"{len(fewer)} of {len(equivariant)} equivariant models saw fewer images than attention until their own lowest loss"
     )
-    least = min(len(of(model, "images")) for model in (*equivariant, PLAIN))
+    least = min(len(images_of[model]) for model in (*equivariant, PLAIN))
     return Claim(claim, evidence, verdict + (f" (by {_runs(least)} of some: an indication)" if least < 3 else ""), files)
 
 
@@ -70,12 +72,12 @@ def _runs(count: int) -> str:
     return "one run" if count == 1 else f"{count} runs"
 
 
-def _mean(images: list[int | None]) -> float:
+def _mean(images: Sequence[int | None]) -> float:
     """Never is later than any."""
     return float(np.mean([np.inf if number is None else number for number in images]))
 
 
-def _performance(table: dict[str, Any], groups: set[str]) -> Claim:
+def _performance(table: Table1, groups: set[str]) -> Claim:
     claim = "“perform slightly better than their non-equivariant equivalents”"
     paper = [(row["model"], row["paper"]) for row in table["rows"] if row["paper"]]
     means = [100 * np.mean([scores["accuracy"] for model, scores in paper if (model not in BASES) == kind]) for kind in (True, False)]
@@ -105,16 +107,16 @@ def _performance(table: dict[str, Any], groups: set[str]) -> Claim:
     return Claim(claim, evidence, verdict, ["table1.json"])
 
 
-def _p_values(pair: dict[str, Any]) -> tuple[float, float]:
+def _p_values(pair: Comparison) -> tuple[float, float]:
     return pair["bootstrap"]["p_holm"], pair["mcnemar"]["p_holm"]
 
 
-def _sure(pairs: list[dict[str, Any]]) -> list[str]:
+def _sure(pairs: list[Comparison]) -> list[str]:
     """Those that both tests tell apart, in words."""
     return [f"{pair['first']} against {pair['second']}" for pair in pairs if max(_p_values(pair)) < 0.05]
 
 
-def _follows(findings: dict[str, Any]) -> Claim:
+def _follows(findings: Findings) -> Claim:
     claim = "maps “align better … with the structures that would be attended by an expert”"
     rows = findings["overlap"]
     if not rows:
@@ -122,19 +124,25 @@ def _follows(findings: dict[str, Any]) -> Claim:
     shares = [f"{row['map']}{' untrained' if row['kind'] == 'untrained' else ''} {_share(row)}" for row in rows]
     trained = {row["map"]: row for row in rows if row["kind"] == "trained"}
     best = max((row for row in rows if row["kind"] == "untrained" or row["map"] == "centred Gaussian"), key=lambda row: row["mean"])
-    above = [model for model, row in trained.items() if row["interval95"][0] > best["interval95"][1]]
+    above = [model for model, row in trained.items() if _edges(row)[0] > _edges(best)[1]]
     name = f"{best['map']}{' untrained' if best['kind'] == 'untrained' else ''}"
     verdict = f"above the best control that learned nothing ({name}): {', '.join(above) or 'none'}"
     evidence = "Share of a source's lit pixels among as many places of the map's highest values: " + "; ".join(shares) + "."
     return Claim(claim, evidence, verdict, sorted({file for row in rows for file in row["files"]}))
 
 
-def _share(row: dict[str, Any]) -> str:
-    low, high = row["interval95"]
+def _edges(row: OverlapRow) -> list[float]:
+    edges = row["interval95"]
+    assert edges is not None  # there is a source with lit pixels
+    return edges
+
+
+def _share(row: OverlapRow) -> str:
+    low, high = _edges(row)
     return f"{row['mean']:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _asymmetry(rows: list[dict[str, Any]]) -> Claim:
+def _asymmetry(rows: list[AsymmetryRow]) -> Claim:
     claim = "the non-equivariant model has “a statistically significant asymmetry in its mean attention maps”"
     if not rows:
         return Claim(claim, "No maps over rotations by source (maps.npz without rotation_maps).", "not tested", [])

@@ -119,8 +119,8 @@ def figure2(rows: list[Row], models: list[str], note: str) -> Figure:
             line[0].text(0.5, 0.5, "image not here", transform=line[0].transAxes, ha="center", va="center", fontsize=6)
         else:
             line[0].imshow(np.sqrt(row.image / 255.0), cmap="gray", vmin=0, vmax=1, origin="lower", extent=(-EDGE, EDGE, -EDGE, EDGE))
-        for axes, found, is_right in zip(line[1:], row.maps, row.right, strict=True):
-            shades = axes.imshow(found, cmap="viridis", vmin=0, vmax=1, origin="lower", extent=(-EDGE, EDGE, -EDGE, EDGE))
+        for axes, attention, is_right in zip(line[1:], row.maps, row.right, strict=True):
+            shades = axes.imshow(attention, cmap="viridis", vmin=0, vmax=1, origin="lower", extent=(-EDGE, EDGE, -EDGE, EDGE))
             if row.image is not None:
                 _outline(axes, row.image, "solid" if is_right else "dashed")
             if not is_right:

@@ -1,13 +1,13 @@
-"""The page of a report: every number with the file it came from."""
+"""The page report.html: every number with the file it came from."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from equiradio.artefacts.atomic import write_text
 from equiradio.artefacts.map_archive import lies_in
 from equiradio.paper.claims import claims
+from equiradio.paper.contents import Findings, Table1
 from equiradio.paper.results import Results
 from equiradio.paper.table1_text import (
     AUDIT,
@@ -30,7 +30,7 @@ CAPTIONS = {
 }
 
 
-def write_page(out: Path, results: Results, table: dict[str, Any], findings: dict[str, Any], figures: Sequence[str], back: Path) -> None:
+def write_page(out: Path, results: Results, table: Table1, findings: Findings, figures: Sequence[str], back: Path) -> None:
     """Write report.html, with the figures that were drawn into its folder; ``back`` leads from it to the folder of results."""
     page = Page("Bowles et al. 2021, reproduced")
     here = lambda path: (back / lies_in(results.folder, path)).as_posix()
@@ -51,7 +51,7 @@ def write_page(out: Path, results: Results, table: dict[str, Any], findings: dic
     write_text(out / "report.html", page.render())
 
 
-def _tables(page: Page, results: Results, table: dict[str, Any], here: Any) -> None:
+def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], str]) -> None:
     links = {
         row["model"]: [
             Link(f"[{seed}]", here(f"{folder}/metrics/{table['data']}-test.json"))
@@ -86,7 +86,7 @@ def _tables(page: Page, results: Results, table: dict[str, Any], here: Any) -> N
     page.text(_size(table))
 
 
-def _could_show(table: dict[str, Any]) -> Cell:
+def _could_show(table: Table1) -> Cell:
     least, sources = table["smallest_difference"], table["sources"]
     unpaired = (
         f"Two single accuracies near 85 % from two separate sets of {sources} would have to differ by {100 * least['unpaired']:.1f} points."
@@ -103,7 +103,7 @@ def _could_show(table: dict[str, Any]) -> Cell:
     return [Link(text + unpaired, "table1.json")]
 
 
-def _size(table: dict[str, Any]) -> Cell:
+def _size(table: Table1) -> Cell:
     size = table["size_only"]
     if size is None:
         return "The size-only baseline was not computed: the catalogue is not here, and size_only.json is not among the results."
@@ -116,7 +116,7 @@ def _size(table: dict[str, Any]) -> Cell:
     return [Link(text, "table1.json")]
 
 
-def _what_it_says(page: Page, results: Results, table: dict[str, Any], findings: dict[str, Any], here: Any) -> None:
+def _what_it_says(page: Page, results: Results, table: Table1, findings: Findings, here: Callable[[str], str]) -> None:
     page.heading("What the data can and cannot say")
     for claim in claims(results, table, findings):
         page.subheading(f"{claim.claim}: {claim.verdict}")
@@ -130,7 +130,7 @@ def _what_it_says(page: Page, results: Results, table: dict[str, Any], findings:
     )
 
 
-def _audit(page: Page, results: Results, here: Any) -> None:
+def _audit(page: Page, results: Results, here: Callable[[str], str]) -> None:
     path = results.folder / "audit.json"
     if not path.is_file():
         return

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import is_claimed
@@ -57,7 +57,7 @@ class Item:
 
     @property
     def evaluated(self) -> bool:
-        """Are there scores of the finished weights? Where these are not kept, or the scores are older than this rule, they are trusted."""
+        """Are there scores of the finished weights? Where these are not there, or the scores are older than this rule, they are trusted."""
         scores = self.run.metrics_file(self.data, SPLIT)
         if not self.trained or not scores.is_file():
             return False
@@ -120,7 +120,7 @@ def estimate(items: Sequence[Item], sources: Sources, times: dict[str, dict[str,
     return left
 
 
-def measure(models: Sequence[str], say: Callable[[str], object]) -> dict[str, dict[str, float]]:
+def measure(models: Sequence[str], on_line: Callable[[str], object]) -> dict[str, dict[str, float]]:
     """Milliseconds per image of a training step and of an answer, for each model, from two steps each on this machine's processor."""
     record, threads = Record(None, {}), processors()
     times: dict[str, dict[str, float]] = {}
@@ -130,7 +130,7 @@ def measure(models: Sequence[str], say: Callable[[str], object]) -> dict[str, di
             cell = Cell(0, model, task, "default")
             own[task] = measure_ours(record, cell, {"steps": 2, "seconds": 0.0}, threads)[TIME]
         times[model] = own
-        say(f"{model}: {own['training']:.1f} ms per image in training, {own['inference']:.1f} ms to answer (batch {batch_of(model)})")
+        on_line(f"{model}: {own['training']:.1f} ms per image in training, {own['inference']:.1f} ms to answer (batch {batch_of(model)})")
     return times
 
 
@@ -140,10 +140,28 @@ def rows(items: Sequence[Item], seconds: Sequence[float]) -> list[list[str]]:
     return [*lines, ["all on this machine", "", f"{sum(seconds) / 3600:.2f}"]]
 
 
+class PlannedRun(TypedDict):
+    """A run, its state and the seconds that it still takes."""
+
+    run: str
+    state: str
+    seconds_left: float
+
+
+class PlanJson(TypedDict):
+    """The plan for other programs; milliseconds by model and task."""
+
+    runs: list[PlannedRun]
+    seconds_left: float
+    milliseconds_per_image: dict[str, dict[str, float]]
+
+
 COLUMNS = ("run", "state", "hours left (estimate)")
 
 
-def as_json(items: Sequence[Item], seconds: Sequence[float], times: dict[str, Any]) -> dict[str, Any]:
+def as_json(items: Sequence[Item], seconds: Sequence[float], times: dict[str, dict[str, float]]) -> PlanJson:
     """The plan for other programs."""
-    runs = [{"run": item.name, "state": item.state(), "seconds_left": round(left, 1)} for item, left in zip(items, seconds, strict=True)]
+    runs: list[PlannedRun] = [
+        {"run": item.name, "state": item.state(), "seconds_left": round(left, 1)} for item, left in zip(items, seconds, strict=True)
+    ]
     return {"runs": runs, "seconds_left": round(sum(seconds), 1), "milliseconds_per_image": times}

@@ -1,6 +1,6 @@
 """Table 1 of Bowles et al. 2021 as printed, one run a row: 153 test sources, 100 augmented passes each, pooled."""
 
-from typing import Any
+from equiradio.paper.contents import Printed
 
 _ROWS = {  # accuracy in per cent, AUC, then F1, precision and recall of FRI and FRII
     "lenet": (82.9, 0.905, 0.821, 0.836, 0.832, 0.827, 0.811, 0.846),
@@ -22,8 +22,8 @@ HOURS = {  # on one A100, as its authors say
 }  # fmt: skip
 
 
-def paper_row(model: str) -> dict[str, Any]:
+def paper_row(model: str) -> Printed:
     """The paper's numbers in the shape of our scores, accuracy as a share."""
     accuracy, auc, *by_class = _ROWS[model]
-    pairs = zip(("f1", "precision", "recall"), (by_class[:2], by_class[2:4], by_class[4:]), strict=True)
-    return {"accuracy": round(accuracy / 100, 3), "auc": auc} | {name: {"FRI": fri, "FRII": frii} for name, (fri, frii) in pairs}
+    f1, precision, recall = ({"FRI": fri, "FRII": frii} for fri, frii in (by_class[:2], by_class[2:4], by_class[4:]))
+    return {"accuracy": round(accuracy / 100, 3), "auc": auc, "f1": f1, "precision": precision, "recall": recall}

@@ -11,8 +11,9 @@ from equiradio.artefacts.atomic import write_json, write_text
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal, RunRefusal
-from equiradio.evaluation.baseline import size_only
+from equiradio.evaluation.baseline import SizeOnly, size_only
 from equiradio.paper import figures as paper_figures
+from equiradio.paper.contents import AsymmetryRow, Findings, Pick, Table1
 from equiradio.paper.map_findings import asymmetries, figure2_sources, images_to_converge, overlaps
 from equiradio.paper.page import write_page
 from equiradio.paper.published import MODELS, SYMMETRIC
@@ -23,6 +24,7 @@ from equiradio.report.figures import save
 
 DPI = 300
 FIGURES = ("figure1", "figure2", "figure3")
+STEPS = "report"  # what progress is called
 
 Step = Callable[[str, int, int], object]
 
@@ -35,13 +37,12 @@ def report(
     data: str | None = None,
     data_dir: Path | None = None,
     step: Step = lambda what, done, total: None,
-) -> dict[str, Any]:
+) -> Table1:
     """Write table1.csv, .json, .md, .tex, findings.json, figure1-3.png, .pdf and report.html.
 
     Parameters
     ----------
-    folder : finished runs, ``results`` or what ``equiradio reproduce --out`` named.
-    out : where to.
+    folder, out : finished runs, ``results`` or what ``equiradio reproduce --out`` named; and where to write.
     preset, data : of the runs in the table; by default those with most runs.
     data_dir : where MiraBest lies. Without it the images of Figure 2 and the overlap are left out, which the page says.
 
@@ -51,34 +52,48 @@ def report(
     """
     results = read_results(folder, preset, data)
     everything, lacking = _data(results, data_dir)
-    step("report", 1, 6)
+    step(STEPS, 1, 6)
     table = table1(results, _baseline(results, everything))
+    _write_table(table, out)
+    step(STEPS, 2, 6)
     test = everything.of_split("test") if everything is not None else None
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "table1.json", table)
-    write_text(out / "table1.csv", to_csv(table))
-    write_text(out / "table1.md", to_markdown(table))
-    write_text(out / "table1.tex", to_latex(table))
-    step("report", 2, 6)
-    findings: dict[str, Any] = {
+    findings = _findings(results, test, lacking)
+    step(STEPS, 3, 6)
+    gated = gated_models(results)
+    if gated:
+        findings["figure2"] = figure2_sources(results, gated)
+        _draw(results, gated, findings, findings["figure2"], test, out, step)
+    write_json(out / "findings.json", findings)
+    step(STEPS, 5, 6)
+    write_page(out, results, table, findings, FIGURES if gated else (), Path(os.path.relpath(folder.resolve(), out.resolve())))
+    step(STEPS, 6, 6)
+    return table
+
+
+def _findings(results: Results, test: Sources | None, lacking: str) -> Findings:
+    """What the maps and histories say; without ``figure2``."""
+    return {
         "asymmetry": asymmetries(results),
         "overlap": overlaps(results, test),
         "images_to_converge": images_to_converge(results, CONVERGED),
         "lacking": lacking,
     }
-    step("report", 3, 6)
-    gated = gated_models(results)
-    if gated:
-        findings["figure2"] = figure2_sources(results, gated)
-        _save(draw_figure1(results, gated), out / "figure1")
-        step("report", 4, 6)
-        _save(draw_figure2(results, gated, findings["figure2"], test), out / "figure2")
-        _save(draw_figure3(results, gated, findings["asymmetry"]), out / "figure3")
-    write_json(out / "findings.json", findings)
-    step("report", 5, 6)
-    write_page(out, results, table, findings, FIGURES if gated else (), Path(os.path.relpath(folder.resolve(), out.resolve())))
-    step("report", 6, 6)
-    return table
+
+
+def _write_table(table: Table1, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "table1.json", table)
+    write_text(out / "table1.csv", to_csv(table))
+    write_text(out / "table1.md", to_markdown(table))
+    write_text(out / "table1.tex", to_latex(table))
+
+
+def _draw(results: Results, models: list[str], findings: Findings, chosen: list[Pick], test: Sources | None, out: Path, step: Step) -> None:
+    """Figures 1 to 3 of these models; ``chosen`` are the sources of Figure 2."""
+    _save(draw_figure1(results, models), out / "figure1")
+    step(STEPS, 4, 6)
+    _save(draw_figure2(results, models, chosen, test), out / "figure2")
+    _save(draw_figure3(results, models, findings["asymmetry"]), out / "figure3")
 
 
 def gated_models(results: Results) -> list[str]:
@@ -101,7 +116,7 @@ def _data(results: Results, data_dir: Path | None) -> tuple[Sources | None, str]
     return sources, ""
 
 
-def _baseline(results: Results, everything: Sources | None) -> dict[str, Any] | None:
+def _baseline(results: Results, everything: Sources | None) -> SizeOnly | None:
     if everything is None or not np.isfinite(everything.size_arcsec).all():
         return stored_size_only(results.folder)
     return size_only(everything.of_split("train"), everything.of_split("test"))
@@ -124,7 +139,7 @@ def draw_figure1(results: Results, models: list[str]) -> Any:
     return paper_figures.figure1(histories, note)
 
 
-def draw_figure2(results: Results, models: list[str], chosen: list[dict[str, Any]], test: Sources | None) -> Any:
+def draw_figure2(results: Results, models: list[str], chosen: list[Pick], test: Sources | None) -> Any:
     """Attention panels of the sources that the rule picked."""
     images = dict(zip(test.source_ids.tolist(), test.images, strict=True)) if test is not None else {}
     rows = []
@@ -147,7 +162,7 @@ def _map_of(result: Result, name: str) -> np.ndarray:
     return result.maps["maps"][result.maps["source_id"].tolist().index(name)] / 255
 
 
-def draw_figure3(results: Results, models: list[str], measured: list[dict[str, Any]]) -> Any:
+def draw_figure3(results: Results, models: list[str], measured: list[AsymmetryRow]) -> Any:
     """Class-differenced mean attention: the first and the most symmetric model, and an untrained network of each where there is one."""
     shown = list(dict.fromkeys((models[0], SYMMETRIC if SYMMETRIC in models else _most_symmetric(results, models))))
     rows = []

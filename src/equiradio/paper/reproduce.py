@@ -1,4 +1,4 @@
-"""The verb ``reproduce``: train what is missing, evaluate it, and report; alone, or many processes on one folder."""
+"""The verb ``reproduce``: train what is missing, evaluate it, and write the page; alone, or many processes on one folder."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from equiradio.errors import Refusal, SettingRefusal
 from equiradio.paper.plan import SPLIT, Item
 from equiradio.paper.results import UNTRAINED
 
-Say = Callable[[str], object]
+OnLine = Callable[[str], object]
 Step = Callable[[str, int, int], None]
 
 
@@ -31,7 +31,7 @@ def carry_out(
     data_dir: Path | None = None,
     device: str = "cpu",
     passes: int = 100,
-    say: Say = lambda line: None,
+    on_line: OnLine = lambda line: None,
     step: Step = lambda what, done, total: None,
 ) -> Outcome:
     """Bring every run of a plan to its metrics, as far as no other process does so.
@@ -43,31 +43,35 @@ def carry_out(
     ------
     KeyboardInterrupt : interrupted; finished runs and epochs are kept.
     """
-    outcome = Outcome([], [], {})
-    clock = TimeLeft(items)
+    outcome, clock = Outcome([], [], {}), TimeLeft(items)
     for number, item in enumerate(items):
         step("runs", number, len(items))
         heading = f"run {number + 1} of {len(items)}: {item.name}"
         try:
             item.check_settings()
             if not item.evaluated:
-                with claimed(item.run.folder) as claim:
-                    if item.failed:
-                        raise Failed(item)
-                    if not item.trained:
-                        _train(item, heading, clock, data_dir=data_dir, device=device, say=say, step=step, claim=claim)
-                    if not item.evaluated:
-                        say(f"{heading}, evaluation")
-                        _evaluate(item, data_dir, device, passes, step)
+                _finish(item, heading, clock, passes, data_dir=data_dir, device=device, on_line=on_line, step=step)
             outcome.done.append(item.name)
         except Claimed as refusal:
-            say(f"{heading}: {refusal.found}; left to it")
+            on_line(f"{heading}: {refusal.found}; left to it")
             outcome.elsewhere.append(item.name)
         except Refusal as refusal:
-            say(f"{heading}: {refusal}")
+            on_line(f"{heading}: {refusal}")
             outcome.failed[item.name] = str(refusal)
     step("runs", len(items), len(items))
     return outcome
+
+
+def _finish(item: Item, heading: str, clock: "TimeLeft", passes: int, *, on_line: OnLine, step: Step, **where: Any) -> None:
+    """Train and evaluate a run under a claim, as far as that is not done; ``where``: data_dir and device."""
+    with claimed(item.run.folder) as claim:
+        if item.failed:
+            raise Failed(item)
+        if not item.trained:
+            _train(item, heading, clock, on_line=on_line, step=step, claim=claim, **where)
+        if not item.evaluated:
+            on_line(f"{heading}, evaluation")
+            _evaluate(item, passes, step, **where)
 
 
 class Failed(Refusal):
@@ -81,7 +85,7 @@ class Failed(Refusal):
         super().__init__(item.run.folder, f"failed before ({reason})", "a run that can finish", "Delete its folder to train it anew.")
 
 
-def _train(item: Item, heading: str, clock: "TimeLeft", *, say: Say, step: Step, **options: Any) -> None:
+def _train(item: Item, heading: str, clock: "TimeLeft", *, on_line: OnLine, step: Step, **options: Any) -> None:
     from equiradio.training.fit import train  # lightning takes seconds to import
 
     epochs = item.settings.training.epochs
@@ -90,14 +94,14 @@ def _train(item: Item, heading: str, clock: "TimeLeft", *, say: Say, step: Step,
         clock.saw(item, row["seconds"])
         step("epochs", row["epoch"] + 1, epochs)
         losses = f"training loss {row['train_loss']:.4f}, validation loss {row['validation_loss']:.4f}"
-        say(f"{heading}, epoch {row['epoch'] + 1} of {epochs}: {losses}; {clock.in_words()}")
+        on_line(f"{heading}, epoch {row['epoch'] + 1} of {epochs}: {losses}; {clock.in_words()}")
 
     resume = item.run.settings_file.is_file()
-    say(f"{heading}: {'goes on' if resume else 'begins'}")
+    on_line(f"{heading}: {'goes on' if resume else 'begins'}")
     train(item.settings, item.run.folder, resume=resume, on_epoch=on_epoch, step=step, **options)
 
 
-def _evaluate(item: Item, data_dir: Path | None, device: str, passes: int, step: Step) -> None:
+def _evaluate(item: Item, passes: int, step: Step, data_dir: Path | None, device: str) -> None:
     from equiradio.verbs.evaluate import evaluate
 
     card = item.run.card()

@@ -3,14 +3,15 @@
 import json
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 
 from equiradio.evaluation import bootstrap
+from equiradio.evaluation.baseline import SizeOnly
 from equiradio.evaluation.compare import holm, mcnemar_exact, paired_bootstrap, right, smallest_difference, smallest_unpaired
-from equiradio.evaluation.scores import CONFIDENCES
 from equiradio.evaluation.seeds import RESAMPLES, SEED, over_seeds
+from equiradio.paper.contents import Block, Blocks, Comparison, Row, Table1
 from equiradio.paper.published import BASES, HOURS, MODELS, paper_row
 from equiradio.paper.results import Result, Results
 
@@ -18,7 +19,22 @@ PRINTED = ("accuracy", "auc", "f1", "precision", "recall")
 CONVERGED = 1.05  # a loss within this factor of the lowest counts as the lowest
 
 
-def table1(results: Results, size_only: dict[str, Any] | None) -> dict[str, Any]:
+class Explored(TypedDict):
+    """A training of an exploration, and what it changes of the preset."""
+
+    model: str
+    changes: dict[str, str | float]
+    epochs: int
+    best_validation_loss: float
+
+
+class Exploration(TypedDict):
+    """A file of results/exploration, as far as it is read here."""
+
+    runs: list[Explored]
+
+
+def table1(results: Results, size_only: SizeOnly | None) -> Table1:
     """Everything that table1.json holds: see docs/reference/files.md."""
     names = [*MODELS, *sorted({result.model for result in results.runs} - set(MODELS))]
     compared = comparisons(results, names)
@@ -40,10 +56,10 @@ def table1(results: Results, size_only: dict[str, Any] | None) -> dict[str, Any]
     }
 
 
-def row(results: Results, model: str) -> dict[str, Any]:
+def row(results: Results, model: str) -> Row:
     """One model: paper and ours; without a run every block of ours is None."""
     runs = results.of(model)
-    head: dict[str, Any] = {
+    return {
         "model": model,
         "seeds": len(runs),
         "seed_numbers": [result.card.seed for result in runs],
@@ -53,41 +69,46 @@ def row(results: Results, model: str) -> dict[str, Any]:
         "device": ", ".join(sorted({f"{result.card.device}, {result.card.precision}" for result in runs})) or None,
         "undertrained": undertrained(results, runs),
         "paper": paper_row(model) if model in MODELS else None,
+        **(_scores(runs) if runs else NO_SCORES),
+        "runs": [result.run.folder.relative_to(results.folder).as_posix() for result in runs],
     }
-    files = {"runs": [result.run.folder.relative_to(results.folder).as_posix() for result in runs]}
-    return head | (_scores(runs) if runs else dict.fromkeys(("pooled", "per_source", "plain", *CONFIDENCES))) | files
 
 
-def _scores(runs: list[Result]) -> dict[str, Any]:
+NO_SCORES: Blocks = {"pooled": None, "per_source": None, "plain": None, "confident": None, "uncertain": None}
+
+
+def _scores(runs: list[Result]) -> Blocks:
     answers = [result.predictions for result in runs]
     labels, confidence = answers[0].labels, answers[0].confidence
     passes = min(part.views.shape[1] for part in answers)
     views = np.stack([part.views[:, :passes] for part in answers])
     mean = np.stack([part.views.mean(axis=1, keepdims=True) for part in answers])
     plain = np.stack([part.p_frii[:, part.passes == 0] for part in answers]) if all((part.passes == 0).any() for part in answers) else None
-    parts: dict[str, Any] = {}
-    for name in CONFIDENCES:
-        rows = confidence == name
-        parts[name] = {"sources": int(rows.sum())} | _of_paper(over_seeds(labels[rows], mean[:, rows])) if rows.any() else None
     return {
-        "pooled": _of_paper(over_seeds(labels, views)) | {"passes": passes},
-        "per_source": _of_paper(over_seeds(labels, mean)),
-        "plain": _of_paper(over_seeds(labels, plain)) if plain is not None else None,
-        **parts,
+        "pooled": {**_block(labels, views), "passes": passes},
+        "per_source": _block(labels, mean),
+        "plain": _block(labels, plain) if plain is not None else None,
+        "confident": _part(labels, mean, confidence == "confident"),
+        "uncertain": _part(labels, mean, confidence == "uncertain"),
     }
 
 
-def _of_paper(block: dict[str, Any]) -> dict[str, Any]:
-    """The scores that the paper's table has, of a block and of its ``sd`` and ``interval95``."""
-    printed = {score: block[score] for score in PRINTED}
-    return printed | {key: _of_paper(block[key]) for key in ("sd", "interval95") if key in block}
+def _part(labels: np.ndarray, p: np.ndarray, rows: np.ndarray) -> Block | None:
+    return cast(Block, {"sources": int(rows.sum()), **_block(labels[rows], p[:, rows])}) if rows.any() else None
 
 
-def comparisons(results: Results, names: list[str]) -> list[dict[str, Any]]:
+def _block(labels: np.ndarray, p: np.ndarray) -> Block:
+    """The scores that the paper's table has, and their ``sd`` and ``interval95``."""
+    every = over_seeds(labels, p)
+    printed = lambda block: {score: block[score] for score in PRINTED}
+    return cast(Block, {**printed(every), "sd": printed(every["sd"]), "interval95": printed(every["interval95"])})
+
+
+def comparisons(results: Results, names: list[str]) -> list[Comparison]:
     """Every run model against the models without a group, per source; Holm over all the pairs, for each of the two tests."""
     here = [name for name in names if results.of(name)]
     pairs = [(late, early) for early, late in combinations(here, 2) if early in BASES]
-    rows: list[dict[str, Any]] = []
+    rows: list[Comparison] = []
     for first, second in pairs:
         labels = results.of(first)[0].predictions.labels
         p_frii = [np.stack([result.predictions.views.mean(axis=1) for result in results.of(model)]) for model in (first, second)]
@@ -104,9 +125,9 @@ def comparisons(results: Results, names: list[str]) -> list[dict[str, Any]]:
                 "bootstrap": paired_bootstrap(correct[0].mean(axis=0) - correct[1].mean(axis=0), counts),
             }
         )
-    for test in ("mcnemar", "bootstrap"):
-        for pair, corrected in zip(rows, holm([pair[test]["p"] for pair in rows]), strict=True):
-            pair[test]["p_holm"] = corrected
+    exact, resampled = (holm(p_values) for p_values in ([pair["mcnemar"]["p"] for pair in rows], [pair["bootstrap"]["p"] for pair in rows]))
+    for pair, p_exact, p_resampled in zip(rows, exact, resampled, strict=True):
+        pair["mcnemar"]["p_holm"], pair["bootstrap"]["p_holm"] = p_exact, p_resampled
     return rows
 
 
@@ -122,7 +143,7 @@ def undertrained(results: Results, runs: list[Result]) -> str:
     return ""
 
 
-def _longer(exploration: dict[str, Any], runs: list[Result]) -> str:
+def _longer(exploration: Exploration, runs: list[Result]) -> str:
     """Do longer trainings of the same settings end with a validation loss lower by more than `CONVERGED`?"""
     if not runs:
         return ""
@@ -141,7 +162,7 @@ def _common(values: list[int]) -> int | list[int] | None:
     return values[0] if len(set(values)) == 1 else values or None
 
 
-def stored_size_only(folder: Path) -> dict[str, Any] | None:
-    """The size-only baseline kept with results, for places without the catalogue."""
+def stored_size_only(folder: Path) -> SizeOnly | None:
+    """The size-only baseline stored with results, for places without the catalogue."""
     path = folder / "size_only.json"
-    return json.loads(path.read_text(encoding="utf-8"))["size_only"] if path.is_file() else None
+    return cast(SizeOnly, json.loads(path.read_text(encoding="utf-8"))["size_only"]) if path.is_file() else None

@@ -2,14 +2,16 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
 
+from equiradio.paper.contents import Audit, Block, Row, Table1
 from equiradio.report.page import Cell, Link, Piece
 
 SCORES = ("accuracy", "auc", "f1 FRI", "f1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
 HEADS = ("accuracy, %", "AUC", "F1 FRI", "F1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
-PROTOCOLS = ("pooled", "per_source", "plain", "confident", "uncertain")
+Protocol = Literal["pooled", "per_source", "plain", "confident", "uncertain"]
+PROTOCOLS: tuple[Protocol, ...] = ("pooled", "per_source", "plain", "confident", "uncertain")
 PROTOCOL_NAMES = {
     "pooled": "pooled passes",
     "per_source": "per source",
@@ -35,13 +37,13 @@ CSV_COLUMNS = (
 )
 
 
-def score_of(block: dict[str, Any], score: str) -> Any:
+def score_of(block: Mapping[str, object], score: str) -> Any:
     """``"f1 FRI"`` of a block of scores."""
     name, _, label = score.partition(" ")
-    return block[name][label] if label else block[name]
+    return cast(dict[str, object], block[name])[label] if label else block[name]
 
 
-def score_text(block: dict[str, Any] | None, score: str, *, interval: bool = True) -> str:
+def score_text(block: Mapping[str, Any] | None, score: str, *, interval: bool = True) -> str:
     """A score as text: mean ± standard deviation over seeds [95 % interval over sources]."""
     value = score_of(block, score) if block else None
     if block is None or value is None:
@@ -56,32 +58,29 @@ def score_text(block: dict[str, Any] | None, score: str, *, interval: bool = Tru
     return text
 
 
-def seeds_text(row: dict[str, Any], remark: bool = True) -> str:
+def seeds_text(row: Row, remark: bool = True) -> str:
     """How many runs, or that there is none; whether they were too short, as a remark."""
     return "not run" if not row["seeds"] else f"{row['seeds']}" + (" (undertrained)" if remark and row["undertrained"] else "")
 
 
-def text_rows(table: dict[str, Any], protocol: str, intervals: int = len(SCORES)) -> list[list[str]]:
+def text_rows(table: Table1, protocol: Protocol, intervals: int = len(SCORES)) -> list[list[str]]:
     """The paper's row and ours, model by model: `COLUMNS`; the first so many scores with their intervals."""
-    rows = []
-    for row in table["rows"]:
-        if row["paper"] and protocol == "pooled":
-            rows.append([f"{row['model']}, paper", "1", *(score_text(row["paper"], score) for score in SCORES)])
-        rows.append(
-            [
-                f"{row['model']}, ours",
-                seeds_text(row),
-                *(score_text(row[protocol], score, interval=place < intervals) for place, score in enumerate(SCORES)),
-            ]
-        )
-    return rows
+    return [cells for row in table["rows"] for cells in _of_model(row, protocol, intervals)]
 
 
-def linked_rows(table: dict[str, Any], protocol: str, links: dict[str, list[Link]]) -> list[list[Cell]]:
+def _of_model(row: Row, protocol: Protocol, intervals: int) -> list[list[str]]:
+    scores = [score_text(row[protocol], score, interval=place < intervals) for place, score in enumerate(SCORES)]
+    ours = [f"{row['model']}, ours", seeds_text(row), *scores]
+    if row["paper"] is None or protocol != "pooled":
+        return [ours]
+    return [[f"{row['model']}, paper", "1", *(score_text(row["paper"], score) for score in SCORES)], ours]
+
+
+def linked_rows(table: Table1, protocol: Protocol, links: dict[str, list[Link]]) -> list[list[Cell]]:
     """As `text_rows`; our model's name is followed by links to each run's metrics, our numbers lead to table1.json."""
     rows: list[list[Cell]] = []
     for row in table["rows"]:
-        *paper, ours = text_rows({"rows": [row]}, protocol, intervals=2)
+        *paper, ours = _of_model(row, protocol, intervals=2)
         rows += [[*cells] for cells in paper]
         numbers: list[Cell] = [Link(cell, "table1.json") if cell != "-" else cell for cell in ours[2:]]
         names: list[Piece] = [ours[0]]
@@ -91,30 +90,30 @@ def linked_rows(table: dict[str, Any], protocol: str, links: dict[str, list[Link
     return rows
 
 
-def to_csv(table: dict[str, Any]) -> str:
+def to_csv(table: Table1) -> str:
     """One line for each model, protocol and score: `CSV_COLUMNS`; a model that was not run has the paper's lines and one of its own."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for row in table["rows"]:
         tail = [row["seeds"], row["epochs"], row["hours"], row["device"], row["undertrained"]]
-        for score in SCORES if row["paper"] else ():
-            writer.writerow(
-                [row["model"], "paper", "pooled", score, score_of(row["paper"], score), "", "", "", 1, "", row["hours_paper"], "A100", ""]
-            )
+        if paper := row["paper"]:
+            ends = ["", "", "", 1, "", row["hours_paper"], "A100", ""]
+            writer.writerows([row["model"], "paper", "pooled", score, score_of(paper, score), *ends] for score in SCORES)
         if not row["seeds"]:
             writer.writerow([row["model"], "ours", "not run", "", "", "", "", "", *tail])
         for protocol in PROTOCOLS:
-            block = row[protocol]
-            for score in SCORES if block else ():
-                low, high = score_of(block["interval95"], score) or ("", "")
-                writer.writerow(
-                    [row["model"], "ours", protocol, score, score_of(block, score), score_of(block["sd"], score), low, high, *tail]
-                )
+            if block := row[protocol]:
+                writer.writerows([row["model"], "ours", protocol, score, *_numbers(block, score), *tail] for score in SCORES)
     return text.getvalue()
 
 
-def to_markdown(table: dict[str, Any]) -> str:
+def _numbers(block: Block, score: str) -> list[object]:
+    """A score, its standard deviation over seeds, and the edges of its interval."""
+    return [score_of(block, score), score_of(block["sd"], score), *(score_of(block["interval95"], score) or ("", ""))]
+
+
+def to_markdown(table: Table1) -> str:
     """Both protocols, Confident and Uncertain apart, and the comparisons, as Markdown."""
     parts = ["# Table 1", "", _caption(table), ""]
     for protocol in PROTOCOLS:
@@ -130,7 +129,7 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]
     return [line(columns), line(["---"] * len(columns)), *map(line, rows)]
 
 
-def to_latex(table: dict[str, Any]) -> str:
+def to_latex(table: Table1) -> str:
     """The pooled protocol beside the paper's rows as a LaTeX table (needs booktabs)."""
     lines = [
         "% " + _caption(table),
@@ -148,7 +147,7 @@ def to_latex(table: dict[str, Any]) -> str:
 RUNS = ("model", "seeds", "epochs", "hours a run", "paper's hours (A100)", "device", "remark")
 
 
-def run_rows(table: dict[str, Any]) -> list[list[str]]:
+def run_rows(table: Table1) -> list[list[str]]:
     """What each row cost: `RUNS`."""
     rows = []
     for row in table["rows"]:
@@ -173,7 +172,7 @@ COMPARED = (
 )
 
 
-def comparison_rows(table: dict[str, Any]) -> list[list[str]]:
+def comparison_rows(table: Table1) -> list[list[str]]:
     """Paired comparisons: `COMPARED`."""
     rows = []
     for pair in table["comparisons"]:
@@ -208,7 +207,7 @@ AUDIT = (
 )
 
 
-def audit_rows(audit: dict[str, Any]) -> list[list[str]]:
+def audit_rows(audit: Audit) -> list[list[str]]:
     """Effects of habits as text: `AUDIT`; '-' where a habit does not act."""
     rows = []
     for row in audit["rows"]:
@@ -229,11 +228,11 @@ def audit_rows(audit: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _or_dash(value: float | None, form: str, scale: float = 1) -> str:
-    return "-" if value is None else form.format(scale * value)
+def _or_dash(value: float | None, pattern: str, scale: float = 1) -> str:
+    return "-" if value is None else pattern.format(scale * value)
 
 
-def _caption(table: dict[str, Any]) -> str:
+def _caption(table: Table1) -> str:
     return (
         f"{table['sources']} test sources of {table['data']}, preset {table['preset']}. Ours: mean ± standard deviation over seeds "
         "[95 % bootstrap interval over sources of that mean]; the paper: one run each."

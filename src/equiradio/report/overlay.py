@@ -1,5 +1,6 @@
 """Attention and evidence laid over the image they belong to, as pixels: rows counted from below, so that north is up."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ LEVELS = (0.5, 0.7, 0.9)  # shares of the way from the lowest to the highest att
 GAP, STRIP = 12, 44  # screen pixels between panels, and for the words above and below them
 BACKGROUND, WORDS, FAINT, LINE = (18, 18, 22), (235, 235, 235), (160, 160, 168), (90, 220, 255)
 BAR_ARCSEC = 60.0
-FOR_FRII, FOR_FRI = (240, 150, 30), (70, 160, 255)  # told apart by the colour-blind too
+LARGE, SMALL = 17, 14  # sizes of the font
+FOR_FRII, FOR_FRI = (240, 150, 30), (70, 160, 255)  # the colour-blind can tell them from each other too
 STRONG = 99.5  # percent of the pixels of an evidence map that are weaker than its full colour
 
 
@@ -90,32 +92,49 @@ def save_overlay(
     ``sides`` names what evidence below and above 0 speaks for. ``arcsec`` is the size of a pixel where north is up and east is left;
     a bar and a compass then say so.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import ImageDraw, ImageFont
 
     panels = [overlay(image, np.zeros_like(attention)), overlay(image, attention)]
     panels += [] if evidence is None else [evidence_overlay(image, evidence)]
     height, width = (ZOOM * side for side in image.shape)
     lefts = [GAP + number * (width + GAP) for number in range(len(panels))]
+    page = _page_of(panels, lefts, height, width)
+    _caption(page, lefts, STRIP + height + 13, (title, words), attention, None if evidence is None else sides)
+    pen = ImageDraw.Draw(page)
+    _draw_map(pen, attention, lefts[1], STRIP)
+    if arcsec:
+        _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, ImageFont.load_default(SMALL))
+    write_atomically(path, lambda part: page.save(part, format="PNG"))
+
+
+def _page_of(panels: Sequence[np.ndarray], lefts: Sequence[int], height: int, width: int) -> Any:
+    """The panels side by side on an empty page, each as wide and high as this, in screen pixels."""
+    from PIL import Image
+
     page = Image.new("RGB", (lefts[-1] + width + GAP, height + 2 * STRIP), BACKGROUND)
     for left, panel in zip(lefts, panels, strict=True):
         picture = Image.fromarray(panel).convert("RGB")
         page.paste(picture.resize((width, height), Image.Resampling.BILINEAR), (left, STRIP))
-    pen = ImageDraw.Draw(page)
-    _draw_map(pen, attention, lefts[1], STRIP)
-    font, small, below = ImageFont.load_default(17), ImageFont.load_default(14), STRIP + height + 13
-    pen.text((lefts[0], 12), title, WORDS, font)
-    pen.text((lefts[1], 12), words, WORDS, font)
+    return page
+
+
+def _caption(
+    page: Any, lefts: Sequence[int], below: int, above: tuple[str, str], attention: np.ndarray, sides: tuple[str, str] | None
+) -> None:
+    """Words above the first two panels and below all of them, with the bars of colours; ``sides`` where there is evidence."""
+    from PIL import ImageDraw, ImageFont
+
+    pen, font, small = ImageDraw.Draw(page), ImageFont.load_default(LARGE), ImageFont.load_default(SMALL)
+    for left, text in zip(lefts, above, strict=False):
+        pen.text((left, 12), text, WORDS, font)
     pen.text((lefts[0], below), "brightness, asinh stretch", FAINT, small)
     if np.isfinite(attention).any():
         page.paste(_colour_bar(120, 12), (lefts[1], below + 3))
         shares = ", ".join(f"{100 * level:g}" for level in LEVELS)
         pen.text((lefts[1] + 130, below), f"attention, lowest to highest; lines at {shares} %; cross: peak", FAINT, small)
-    if evidence is not None:
+    if sides is not None:
         page.paste(_evidence_bar(120, 12), (lefts[2], below + 3))
         pen.text((lefts[2] + 130, below), f"evidence: blue speaks for {sides[0]}, orange for {sides[1]}", FAINT, small)
-    if arcsec:
-        _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, small)
-    write_atomically(path, lambda part: page.save(part, format="PNG"))
 
 
 def _draw_map(pen: Any, attention: np.ndarray, left: int, top: int) -> None:

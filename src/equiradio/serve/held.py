@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from equiradio.sky.recipe import MIRABEST
 
 GRID = 11  # places per axis at which sky positions are computed; between them the page interpolates unit vectors
 KEPT = 64  # uploads held at a time; the oldest goes first
-POSITION = re.compile(r"\d{3}_(\d{3}\.\d+)([+-]\d{3}\.\d+)_")  # MiraBest names carry right ascension and declination
 
 
 @dataclass(frozen=True)
@@ -89,12 +87,6 @@ def tangent_vectors(position: tuple[float, float], rows: np.ndarray, columns: np
     to_north = np.array([-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec)])
     vectors = centre + east[..., None] * to_east + north[..., None] * to_north
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def position_in(name: str) -> tuple[float, float] | None:
-    """Right ascension and declination in a MiraBest name such as ``100_176.104+025.235_0.1776_0089.84``."""
-    match = POSITION.match(name)
-    return (float(match[1]), float(match[2])) if match else None
 
 
 class Shelf:

@@ -8,7 +8,7 @@ import numpy as np
 
 from equiradio.artefacts.flags import FLAGS
 from equiradio.errors import ImageRefusal
-from equiradio.serve.held import Held, position_in
+from equiradio.serve.held import Held
 from equiradio.sky.fits import Limits, read_cutout
 
 LIMITS = Limits(bytes=136_000_000, pixels=16_000_000)
@@ -41,7 +41,7 @@ def read_source(file: bytes | Path, name: str, key: str) -> Held:
         cutout.pixels,
         cutout.unit[:24],
         cutout.wcs,
-        position_in(name) if cutout.pixels is None else None,
+        None,
         arcsec_per_pixel(cutout.wcs),
         axes,
         angle,

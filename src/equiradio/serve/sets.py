@@ -1,6 +1,7 @@
 """Sets of sources that are offered: data sets by name, folders of images, and uploads."""
 
 import itertools
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from equiradio.artefacts.atomic import printable
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
-from equiradio.serve.held import Held, Shelf, position_in
+from equiradio.serve.held import Held, Shelf
 from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
@@ -60,11 +61,19 @@ class DataSet:
             f"{self.name}/{name}",
             name,
             sources.images[row],
-            position=position_in(name),
+            position=position_of(sources, row),
             beam_arcsec=(MIRABEST.beam_arcsec, MIRABEST.beam_arcsec),
             label=sources.classes.name_of(int(sources.labels[row])),
             confidence=str(sources.confidence[row]),
         )
+
+
+def position_of(sources: Sources, row: int) -> tuple[float, float] | None:
+    """Right ascension and declination of a source in degrees; None where the data set does not know."""
+    if sources.ra_deg is None or sources.dec_deg is None:
+        return None
+    place = float(sources.ra_deg[row]), float(sources.dec_deg[row])
+    return place if all(map(math.isfinite, place)) else None
 
 
 class ImageFolder:

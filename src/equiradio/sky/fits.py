@@ -5,37 +5,29 @@
 
 import io
 import math
-import re
 import warnings
-import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from equiradio.errors import ImageRefusal
-from equiradio.sky.cutout import MAX_NONFINITE, Cutout, SkyImage, cut
+from equiradio.sky.axes import Axes, Plane, axes_of, image_of, planes_of
+from equiradio.sky.beams import beam_of, history
+from equiradio.sky.cards import Cards
+from equiradio.sky.contents import CHANGED, GZIP, LIMITS, Limits, content_of, not_fits
+from equiradio.sky.cutout import MAX_NONFINITE, cut
+from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG, picture
+from equiradio.sky.positions import celestial, nominal_scale
+from equiradio.sky.target import of_use
+from equiradio.sky.tiles import decoded
 
 __all__ = ["mirabest_image", "read_cutout", "read_image"]
 
-GZIP = b"\x1f\x8b"
-CHUNK = 1 << 14  # bytes given to gzip at once: what it has not used it copies, once for every member
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".npy")
-KEPT_CARDS = re.compile(
-    r"NAXIS|CTYPE\d|CRVAL\d|CRPIX\d|CDELT\d|CUNIT\d|CROTA\d|P[CV]\d+_\d+|CD\d_\d|PC00\d00\d|LONPOLE|LATPOLE|RADEC?SYS|EQUINOX|EPOCH|DATE-OBS|MJD-OBS"
-)  # what a WCS is made of; other cards may be illegal and are never copied
-CHANGED = "Fetch it again."
-
-
-class Limits(NamedTuple):
-    """What is read at once: ``bytes`` of a file, and after gunzip; ``pixels`` of an image. Checked before anything is decoded."""
-
-    bytes: int = 1 << 30
-    pixels: int = 200_000_000
-
-
-LIMITS = Limits()
+COPIED = ("OBJECT", "TELESCOP", "INSTRUME", "OBSERVER", "DATE-OBS")  # texts that products keep
+VISIBILITIES = ("UV_DATA", "AIPS UV", "MAIN", "ARRAY_GEOMETRY")  # tables of a file that holds visibilities
 
 
 def mirabest_image(path: str | Path) -> np.ndarray:
@@ -48,7 +40,7 @@ def read_cutout(
     name: str | None = None,
     *,
     hdu: int | None = None,
-    plane: int | None = None,
+    plane: Plane = None,
     ra_deg: float | None = None,
     dec_deg: float | None = None,
     max_nonfinite: float = MAX_NONFINITE,
@@ -59,7 +51,8 @@ def read_cutout(
     Parameters
     ----------
     name : for messages; by default the path as given.
-    hdu, plane : which HDU, and which plane of a cube; needed only where there are several.
+    hdu, plane : which HDU, and which plane of a cube; needed only where there are several. A plane is a number from 0, a value
+        with its unit ("1.42GHz", "250km/s") or a Stokes letter; of two axes one for each ("12,I").
     ra_deg, dec_deg : ICRS position to cut around; by default the image's centre.
     max_nonfinite : share of the crop, 0..1, that may be not finite.
     limits : larger files and images are refused.
@@ -68,7 +61,7 @@ def read_cutout(
     ------
     ImageRefusal : it cannot be read or used; its ``flag`` says in a word why.
     """
-    content, name = _content(file, name, limits)
+    content, name = content_of(file, name, limits)
     if content.startswith((PNG, NPY)):
         return Cutout(name, 0, picture(content, name), flags=frozenset({"no_wcs"}))
     with warnings.catch_warnings():
@@ -76,100 +69,74 @@ def read_cutout(
         return cut(_from_fits(content, name, hdu, plane, limits), ra_deg, dec_deg, max_nonfinite)
 
 
-def read_image(file: str | Path | bytes, name: str | None = None, *, hdu: int | None = None, plane: int | None = None) -> SkyImage:
+def read_image(file: str | Path | bytes, name: str | None = None, *, hdu: int | None = None, plane: Plane = None) -> SkyImage:
     """The image plane of a FITS file; parameters and refusals as in `read_cutout`."""
-    content, name = _content(file, name, LIMITS)
+    content, name = content_of(file, name, LIMITS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _from_fits(content, name, hdu, plane, LIMITS)
 
 
-def _content(file: str | Path | bytes, name: str | None, limits: Limits) -> tuple[bytes, str]:
-    """Bytes after gunzip, and the name."""
-    if isinstance(file, bytes):
-        content, name = file, name or "upload"
-    else:
-        name = name or str(file)
-        content = _read(Path(file), name, limits)
-    if not content:
-        raise ImageRefusal("empty_file", name, "0 bytes", "a FITS image", CHANGED)
-    return (_gunzip(content, name, limits) if content.startswith(GZIP) else content), name
-
-
-def _read(path: Path, name: str, limits: Limits) -> bytes:
-    try:
-        if not path.is_file():
-            path.stat()  # says why: absent, a loop of links, a locked folder
-            raise ImageRefusal("unreadable", name, "a folder or a device", "a file", "Name an image file.")
-        size = path.stat().st_size
-        if size > limits.bytes:
-            raise ImageRefusal("too_large", name, f"{size:,} bytes", f"at most {limits.bytes:,}", "Cut the source out first.")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ImageRefusal("missing", name, "no such file", "a FITS image", "Check the path.") from None
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # a zero byte in the name; a loop of links
-        found = f"cannot be opened ({getattr(error, 'strerror', None) or error})"
-        raise ImageRefusal("unreadable", name, found, "a file that may be read", "Check links and permissions.") from None
-
-
-def _gunzip(content: bytes, name: str, limits: Limits) -> bytes:
-    """Unpacked, but never more than the limit: a small file can promise terabytes. Members behind the first are unpacked too."""
-    view, at, parts, total = memoryview(content), 0, [], 0
-    while view[at : at + 2] == GZIP:
-        unpack = zlib.decompressobj(wbits=31)
-        while not unpack.eof and at < len(view):
-            piece = view[at : at + CHUNK]
-            at += len(piece)
-            try:
-                parts.append(unpack.decompress(piece, limits.bytes + 1 - total))
-            except zlib.error as error:
-                raise ImageRefusal("damaged", name, f"gzip data that cannot be unpacked ({error})", "a whole file", CHANGED) from None
-            total += len(parts[-1])
-            if total > limits.bytes:
-                raise ImageRefusal("too_large", name, f"more than {limits.bytes:,} bytes unpacked", "fewer", "Cut the source out first.")
-        if not unpack.eof:
-            raise ImageRefusal("truncated", name, f"gzip data cut short, {total:,} bytes unpacked", "a whole file", CHANGED)
-        at -= len(unpack.unused_data)
-    return b"".join(parts)
-
-
-def _from_fits(content: bytes, name: str, number: int | None, plane: int | None, limits: Limits) -> SkyImage:
+def _from_fits(content: bytes, name: str, number: int | None, plane: Plane, limits: Limits) -> SkyImage:
     from astropy.io import fits
 
     if not content.startswith(b"SIMPLE  ="):
-        raise ImageRefusal(
-            "not_an_image_file", name, f"{len(content):,} bytes that are no FITS", "a FITS, PNG or NPY image", "Choose another."
-        )
+        raise not_fits(content, name)
     try:
         with fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=True) as hdus:
             number, hdu = _chosen(hdus, content, name, number, limits)
-            pixels = _plane(hdu, name, plane)
-            header = _clean(hdu.header)
-            return SkyImage(name, number, pixels, _celestial(header), _beam(hdu.header), _unit(hdu.header), _ellipse(hdu.header))
+            return _sky_image(hdus, number, hdu, content, name, plane, limits)
     except ImageRefusal:
         raise
     except MemoryError:
-        raise ImageRefusal(
-            "too_large", name, "an image that does not fit into memory", "a smaller one", "Cut the source out first."
-        ) from None
+        found = "an image that does not fit into memory"
+        raise ImageRefusal("too_large", name, found, "a smaller one", "Cut the source out first.") from None
     except Exception as error:  # astropy meets damage in dozens of ways, and one bad file must not stop a run over thousands
         first = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
         raise ImageRefusal("damaged", name, f"FITS that cannot be understood ({first})", "a whole file", CHANGED) from None
 
 
+def _sky_image(hdus: Any, number: int, hdu: Any, content: bytes, name: str, plane: Plane, limits: Limits) -> SkyImage:
+    """The image of an HDU with what its header says of it."""
+    from astropy.io import fits
+
+    cards = Cards(hdu.header)
+    axes = axes_of(cards, tuple(hdu.shape), name)
+    wcs, flags = celestial(hdu.header, axes, name) if axes.celestial else (None, set[str]())
+    scale = None if wcs is None else nominal_scale(wcs)
+    coarse = "" if scale is None or of_use(scale) else f", in pixels of {scale:.3g} arcsec that networks cannot use"
+    chosen = planes_of(axes, cards, plane, name, coarse)
+    data = decoded(content, number, name, limits.pixels) if isinstance(hdu, fits.CompImageHDU) else np.asarray(hdu.data)
+    with np.errstate(over="ignore"):
+        pixels = image_of(data, axes, chosen).astype(np.float32)
+    place = hdu.fileinfo()
+    beam = beam_of(cards, history(content[place["hdrLoc"] : place["datLoc"]]), _beams(hdus), _beam_plane(axes, chosen))
+    about = {key: text[:68] for key in COPIED if (text := cards.text(key)).isascii() and text.isprintable() and text}
+    rest = cards.number("RESTFRQ") or cards.number("RESTFREQ")
+    unit = cards.text("BUNIT")[:40]
+    flags |= {"unusable_cards"} if cards.unusable else set()
+    return SkyImage(name, number, pixels, wcs, beam, unit, frozenset(flags), about | ({"RESTFRQ": rest} if rest else {}))
+
+
+def _beams(hdus: Any) -> Any:
+    """casa's table of beams, or None."""
+    return next((hdu for hdu in hdus if hdu.name == "BEAMS" and not hdu.is_image), None)
+
+
+def _beam_plane(axes: Axes, chosen: dict[int, int]) -> tuple[int, int]:
+    """Channel and polarisation of the plane."""
+    stokes = [axis.number for axis in axes.others if axis.kind.startswith("STOKES")]
+    channels = [chosen[axis.number] for axis in axes.others if axis.number not in stokes]
+    return max(channels, default=0), chosen[stokes[0]] if stokes else 0
+
+
 def _chosen(hdus: Any, content: bytes, name: str, number: int | None, limits: Limits) -> tuple[int, Any]:
     """The HDU that holds the image, its size checked against the file before any pixel is read."""
-    found, images = [], {}
+    kinds, images = [], {}
     for index, hdu in enumerate(hdus):
         shape = tuple(hdu.shape) if hdu.is_image else ()
-        title = f"{index} {hdu.name or 'unnamed'}"
-        kind = "an image" if shape else "empty" if hdu.is_image else f"a table of {hdu.header.get('NAXIS2', 0):,} rows"
-        found.append(f"{title} is {kind}")
-        if hdu.is_image and math.prod(map(float, shape or (0,))) > limits.pixels:
+        kinds.append(f"{index} {hdu.name or 'unnamed'} {_kind(hdu, shape)}")
+        if math.prod(map(float, shape or (0,))) > limits.pixels:
             words = f"its header promises {' x '.join(f'{side:,}' for side in shape)} pixels"
             raise ImageRefusal("too_large", name, words, f"at most {limits.pixels:,}", "Cut the source out first.")
         place = hdu.fileinfo() or {}
@@ -179,85 +146,29 @@ def _chosen(hdus: Any, content: bytes, name: str, number: int | None, limits: Li
             raise ImageRefusal("truncated", name, words, "a whole file", CHANGED)
         if shape and 0 not in shape:
             images[index] = hdu
-    listed = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
+    return _only(images, kinds, name, number)
+
+
+def _kind(hdu: Any, shape: tuple[int, ...]) -> str:
+    if type(hdu).__name__ == "GroupsHDU" or hdu.name in VISIBILITIES:
+        return "holds visibilities"
+    if hdu.is_image:
+        return "is an image" if shape else "is empty"
+    return f"is a table of {hdu.header.get('NAXIS2', 0):,} rows"
+
+
+def _only(images: dict[int, Any], kinds: list[str], name: str, number: int | None) -> tuple[int, Any]:
+    """The one image, or the one asked for."""
+    listed = ", ".join(kinds[:4]) + (", ..." if len(kinds) > 4 else "")
     if number is not None:
         if number not in images:
             raise ImageRefusal("no_image", name, f"HDU {number} holds no image ({listed})", "one 2-D image", "Choose another --hdu.")
         return number, images[number]
     if not images:
         do = "To classify the sources of a table use images cut around them." if "table" in listed else "Choose another file."
+        do = "Make an image of the visibilities first." if "visibilities" in listed else do
         raise ImageRefusal("no_image", name, f"no HDU holds an image ({listed})", "one 2-D image", do)
     if len(images) > 1:
         choices = " or ".join(f"--hdu {index}" for index in list(images)[:4])
         raise ImageRefusal("several_images", name, f"{len(images)} HDUs hold images ({listed})", "one 2-D image", f"Choose with {choices}.")
     return next(iter(images.items()))
-
-
-def _plane(hdu: Any, name: str, plane: int | None) -> np.ndarray:
-    """Axes of length 1 dropped, one plane of a cube."""
-    data = np.asarray(hdu.data)
-    data = data.reshape([side for side in data.shape if side > 1] or [1])
-    if data.ndim == 3 and plane is not None and 0 <= plane < len(data):
-        data = data[plane]
-    if data.ndim != 2:
-        words = f"image is {' x '.join(map(str, data.shape))} after dropping axes of length 1"
-        some = " or ".join(f"--plane {index}" for index in range(min(2, len(data))))
-        do = f"Choose a plane with {some}." if data.ndim == 3 else "Save one plane as a file of its own."
-        raise ImageRefusal("wrong_shape", name, words, "height x width", do)
-    with np.errstate(over="ignore"):
-        return data.astype(np.float32)
-
-
-def _clean(header: Any) -> Any:
-    """A new header with the cards of the WCS alone."""
-    from astropy.io import fits
-
-    copied = fits.Header()
-    for card in header.cards:
-        if KEPT_CARDS.fullmatch(card.keyword):
-            try:
-                copied[card.keyword] = card.value
-            except (ValueError, fits.VerifyError):
-                continue  # a card that cannot be understood is left out
-    copied["NAXIS"] = header.get("NAXIS", 2)
-    for axis in range(1, int(copied["NAXIS"]) + 1):
-        copied[f"NAXIS{axis}"] = header.get(f"NAXIS{axis}", 1)
-    return copied
-
-
-def _celestial(header: Any) -> Any:
-    """The celestial axes of a WCS, or None where there are none or they give no position."""
-    from astropy.wcs import WCS
-
-    try:
-        wcs = WCS(header).celestial
-        if wcs.naxis != 2 or not wcs.has_celestial:
-            return None
-        # a copy that is (longitude, latitude) and has no other habit of the header
-        sky = wcs.pixel_to_world((header["NAXIS1"] - 1) / 2, (header["NAXIS2"] - 1) / 2).icrs
-        return wcs if math.isfinite(sky.ra.deg) and math.isfinite(sky.dec.deg) else None
-    except Exception:  # wcslib refuses in many ways; an image without positions can still be classified
-        return None
-
-
-def _beam(header: Any) -> float | None:
-    try:
-        beam = float(header["BMAJ"]) * 3600
-    except Exception:  # absent, text, or an illegal card
-        return None
-    return beam if math.isfinite(beam) and beam > 0 else None
-
-
-def _ellipse(header: Any) -> tuple[float, float, float] | None:
-    try:
-        major, minor, angle = (float(header[card]) for card in ("BMAJ", "BMIN", "BPA"))
-    except Exception:  # as above
-        return None
-    return (major * 3600, minor * 3600, angle) if 0 < minor <= major < 1 and math.isfinite(angle) else None
-
-
-def _unit(header: Any) -> str:
-    try:
-        return str(header.get("BUNIT", "")).strip()[:40]
-    except Exception:  # an illegal card
-        return ""

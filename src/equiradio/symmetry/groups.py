@@ -105,8 +105,8 @@ def parse_group(name: str) -> Group:
     """
     wanted = name.upper()
     if wanted not in BUILT:
-        found = re.fullmatch(r"([CD])(\d+)", wanted)
-        orders = sorted((1, 2, 4, 8, 16), key=lambda order: abs(order - int(found[2])))[:2] if found else []
-        nearest = f"Nearest are {' and '.join(f'{found[1]}{order}' for order in sorted(orders))}." if found else "Choose one of these."
+        parts = re.fullmatch(r"([CD])(\d+)", wanted)
+        orders = sorted((1, 2, 4, 8, 16), key=lambda order: abs(order - int(parts[2])))[:2] if parts else []
+        nearest = f"Nearest are {' and '.join(f'{parts[1]}{order}' for order in sorted(orders))}." if parts else "Choose one of these."
         raise ModelRefusal("group", f"{wanted} is not built here", f"one of {' '.join(BUILT)}", nearest)
     return Group(int(wanted[1:]), mirrored=wanted[0] == "D")

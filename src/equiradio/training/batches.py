@@ -30,7 +30,7 @@ class SourcesModule(lightning.LightningDataModule):
         unknown = sum(int((part.labels < 0).sum()) for part in self.splits.values())
         if unknown:
             word = sources.classes.unknown
-            found = f"{unknown} sources are {word}s" if word else f"{unknown} sources have no class"
+            found = f"{unknown} of the sources are '{word}'" if word else f"{unknown} sources have no class"
             raise DataRefusal(sources.name, found, f"{sources.classes} only", "Train on sources of these classes, and evaluate on this.")
         self._device: dict[str, tuple[Tensor, Tensor]] = {}
         self._poses: tuple[tuple[str, int], Tensor] | None = None

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card
@@ -55,20 +55,34 @@ def calibrate(
     folder, cards = TeamFolder(out), _checked(runs)
     settings = [Run(run).settings() for run in runs]
     sources = _data(data, settings[0].data.name, cards[0], data_dir)
-    changed = shared_settings(settings)
-    job = {"members": [Run(run).weights_digest() for run in runs], "data_md5": sources.md5, "poses": most_poses}
+    first = TeamCard(cards[0].model, cards, shared_settings(settings), MIRABEST.as_card())
+    job: Job = {"members": [Run(run).weights_digest() for run in runs], "data_md5": sources.md5, "poses": most_poses}
     with claimed(out):
         parts = _begin(folder, job)
-        for run, card in zip(runs, cards, strict=True):
-            halve_weights(Run(run).weights_file, folder.weights_file(card.seed), model=card.model, group=card.group)
-        first = TeamCard(cards[0].model, cards, changed, MIRABEST.as_card())
-        folder.write_card(first)
-        asking = Asking(load(out, device).members, parts, progress)
-        chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
-        test = sources.of_split("test")
-        team = chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
-        folder.write_card(team)
+        team = _measured(folder, first, runs, parts, sources, most_poses, device, progress)
         shutil.rmtree(parts)
+    return team
+
+
+def _measured(
+    folder: TeamFolder,
+    first: TeamCard,
+    runs: Sequence[Path],
+    parts: Path,
+    sources: Sources,
+    most_poses: int,
+    device: str,
+    progress: Progress,
+) -> TeamCard:
+    """Write the members' weights and the card into the folder, first without and then with what is chosen and measured."""
+    for run, card in zip(runs, first.members, strict=True):
+        halve_weights(Run(run).weights_file, folder.weights_file(card.seed), model=card.model, group=card.group)
+    folder.write_card(first)
+    asking = Asking(load(folder.path, device).members, parts, progress)
+    chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
+    test = sources.of_split("test")
+    team = chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
+    folder.write_card(team)
     return team
 
 
@@ -105,7 +119,15 @@ def _data(named: str | None, trained_on: str, card: Card, data_dir: Path | None)
     return sources
 
 
-def _begin(folder: TeamFolder, job: dict[str, Any]) -> Path:
+class Job(TypedDict):
+    """What the stored answers are answers of: hashes of the members' weights, MD5 of the data, the most poses."""
+
+    members: list[str]
+    data_md5: str
+    poses: int
+
+
+def _begin(folder: TeamFolder, job: Job) -> Path:
     """Where answers are kept until all are there; refuses a folder that is not this job's."""
     parts = folder.path.with_name(folder.path.name + ".parts")
     try:
@@ -113,7 +135,7 @@ def _begin(folder: TeamFolder, job: dict[str, Any]) -> Path:
     except (OSError, ValueError):
         before = None
     if before is not None and before != job:
-        odd = ", ".join(key for key in job if not isinstance(before, dict) or before.get(key) != job[key])
+        odd = ", ".join(key for key, value in job.items() if not isinstance(before, dict) or before.get(key) != value)
         raise RunRefusal(parts, f"answers of a calibration with other {odd}", "the same", "Repeat that command, or delete the folder.")
     if before is None and folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise RunRefusal(folder.path, "holds something already", "a new or an empty folder", "Choose another --out.")

@@ -1,7 +1,7 @@
 """Classify image files: a catalogue part by part, maps beside it, resumable after any interruption."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically, write_json
-from equiradio.artefacts.catalogue import catalogue_schema, check_suffix, write_catalogue
+from equiradio.artefacts.catalogue import Row, catalogue_schema, check_suffix, write_catalogue
 from equiradio.artefacts.tables import write_table
 from equiradio.errors import ImageRefusal
 from equiradio.inference.reading import BATCH, answered, batches
@@ -17,7 +17,7 @@ from equiradio.inference.team import Team
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
-from equiradio.verbs.classify_job import JOB, check_finished, job_of, map_names, part_file, parts_done, spare_images
+from equiradio.verbs.classify_job import JOB, Options, check_finished, job_of, map_names, part_file, parts_done, spare_images
 from equiradio.verbs.sky_maps import write_maps
 
 Progress = Callable[[str, int, int], object]
@@ -57,33 +57,38 @@ def classify(
     Raises
     ------
     ImageRefusal : the only file cannot be used. Among several it has a row with a flag.
-    RunRefusal : parts of an interrupted run are there and ``resume`` was not said; or they, or the finished catalogue, are of another run.
+    RunRefusal : parts of an interrupted run are there and ``resume`` is off; or they, or the finished catalogue, are of another run.
     SettingRefusal : an image would be written over.
     """
     spare_images(files, out, maps)
     if out is None:
-        return pa.Table.from_pylist(
-            [row for part in _parts(team, files, 0, maps, progress, options) for row in part], schema=catalogue_schema(team.labels)
-        )
+        return _as_table((row for part in _parts(team, files, 0, maps, progress, options) for row in part), team.labels)
     check_suffix(out)
+    _write(team, files, out, maps, resume, progress, options)
+    return None
+
+
+def _write(team: Team, files: Sequence[Path], out: Path, maps: Path | None, resume: bool, progress: Progress, options: Options) -> None:
+    """Write the catalogue part by part, going on with the parts that are there."""
     folder = out.with_name(out.name + ".parts")
     if resume and out.is_file() and not part_file(folder, 0).is_file():
         check_finished(out, team, files, maps)
-        return None
+        return
     job = job_of(team, files, maps, options)
     done = parts_done(folder, job, resume)
     for number, rows in enumerate(_parts(team, files, done * BATCH, maps, progress, options), done):
         if number == 0:
             write_json(folder / JOB, job)
-        write_table(pa.Table.from_pylist(rows, schema=catalogue_schema(team.labels)), part_file(folder, number))
+        write_table(_as_table(rows, team.labels), part_file(folder, number))
     _join(folder, -(-len(files) // BATCH), out, team.labels)
     shutil.rmtree(folder)
-    return None
 
 
-def _parts(
-    team: Team, files: Sequence[Path], start: int, maps: Path | None, progress: Progress, options: dict[str, Any]
-) -> Iterator[list[dict[str, Any]]]:
+def _as_table(rows: Iterable[Row], labels: Labels) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=catalogue_schema(labels))
+
+
+def _parts(team: Team, files: Sequence[Path], start: int, maps: Path | None, progress: Progress, options: Options) -> Iterator[list[Row]]:
     """Rows of one batch of files after the other."""
     names = map_names(files)
     done = start

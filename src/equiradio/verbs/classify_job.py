@@ -7,13 +7,27 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from equiradio.artefacts.atomic import printable
 from equiradio.artefacts.catalogue import as_written, read_texts
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference.rows import source_name
 from equiradio.inference.team import Team
+
+Options = dict[str, Any]  # of `equiradio.sky.fits.read_cutout`
+
+
+class Job(TypedDict):
+    """What parts are parts of: team, precision, files (how many, and the hash of their names), options and folder of maps."""
+
+    model: str
+    precision: str
+    files: int
+    list: str
+    options: Options
+    maps: str | None
+
 
 JOB = "job.json"  # beside the parts: what they are parts of
 
@@ -64,15 +78,21 @@ def part_file(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.parquet"
 
 
-def job_of(team: Team, files: Sequence[Path], maps: Path | None, options: dict[str, Any]) -> dict[str, Any]:
+def job_of(team: Team, files: Sequence[Path], maps: Path | None, options: Options) -> Job:
     """What parts are parts of."""
     listed = hashlib.sha256("\0".join(map(str, files)).encode("utf-8", "surrogateescape")).hexdigest()
     given = {key: value for key, value in options.items() if value is not None}
-    job = {"model": team.name, "precision": team.members[0].precision, "files": len(files), "list": listed, "options": given}
-    return job | {"maps": None if maps is None else printable(os.path.realpath(maps))}
+    return {
+        "model": team.name,
+        "precision": team.members[0].precision,
+        "files": len(files),
+        "list": listed,
+        "options": given,
+        "maps": None if maps is None else printable(os.path.realpath(maps)),
+    }
 
 
-def parts_done(folder: Path, job: dict[str, Any], resume: bool) -> int:
+def parts_done(folder: Path, job: Job, resume: bool) -> int:
     """How many parts are there already; all of them of this very run."""
     if not part_file(folder, 0).is_file():
         return 0
@@ -80,11 +100,11 @@ def parts_done(folder: Path, job: dict[str, Any], resume: bool) -> int:
         do = "Add --resume to go on, or delete the folder."
         raise RunRefusal(folder, "parts of an interrupted run", "none", do)
     try:
-        known = json.loads((folder / JOB).read_text(encoding="utf-8"))
+        before = json.loads((folder / JOB).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        known = None
-    if known != job:
-        what = ", ".join(key for key in job if not isinstance(known, dict) or known.get(key) != job[key])
+        before = None
+    if before != job:
+        what = ", ".join(key for key, value in job.items() if not isinstance(before, dict) or before.get(key) != value)
         raise RunRefusal(folder, f"parts of a run with another {what}", "the same", "Repeat that command, or delete the folder.")
     return next(number for number in itertools.count() if not part_file(folder, number).is_file())
 

@@ -46,8 +46,7 @@ def evaluate(
 
     Parameters
     ----------
-    folder : the run.
-    data : a data set, by default the one it was trained on.
+    folder, data : the run, and a data set, by default the one it was trained on.
     passes : augmented passes over every source, besides the plain one.
     batches : sorted, shuffled or single: company that each image keeps. Matters only for networks with the habit ``batch-range``.
 
@@ -55,34 +54,12 @@ def evaluate(
     -------
     The metrics, as written to ``RUN/metrics/<data>-<split>.json``.
     """
-    if batches not in ORDERS:
-        raise SettingRefusal("--batches", f"'{batches}'", ", ".join(ORDERS), "Choose one of these.")
-    if precision not in PRECISIONS:
-        raise SettingRefusal("--precision", f"'{precision}'", " or ".join(PRECISIONS), "Choose one of these.")
-    if passes < 0:
-        raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
-    run = Run(folder)
-    (member,) = load(folder, device, precision).members
-    weights = run.weights_digest()
+    _check_options(batches, precision, passes)
+    run, (member,) = Run(folder), load(folder, device, precision).members
+    weights, settings = run.weights_digest(), run.settings()
     history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
-    settings = run.settings()
-    sources = chosen_split(open_data(data or settings.data.name, data_dir, settings.data.classes), split)
-    if data is None and sources.md5 != member.card.data_md5:
-        found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {member.card.data_md5}"
-        raise RunRefusal(folder, found, "the same data", f"Say --data {settings.data.name} if that is meant.")
-    settle_forms(
-        member.network,
-        run.forms_file,
-        batch=BATCH,
-        precision=precision,
-        training=False,
-        device=member.device.type,
-        form=settings.training.layer_form,
-        progress=progress,
-    )
-    if sources.classes != member.labels:
-        found = f"{sources.name} has the classes {sources.classes}, but the run was trained on {member.labels}"
-        raise RunRefusal(folder, found, "the same classes in the same order", "Evaluate it on data of its own classes.")
+    sources = _sources(run, member, data, split, data_dir)
+    _settle(run, member, precision, progress)
     columns = predict(member, sources, settings.training.seed, passes, batches, progress)
     if not all(np.isfinite(columns[name]).all() for name in member.labels.columns("logit")):
         raise RunRefusal(folder, "the network's answers are not finite numbers", "finite logits", "The weights are damaged; train anew.")
@@ -93,6 +70,42 @@ def evaluate(
     _draw(run, member, sources, columns, "raw-figure2" in settings.training.compat, progress)
     write_json(run.metrics_file(sources.name, split), scored)  # the last: where they are, everything is
     return scored
+
+
+def _check_options(batches: str, precision: str, passes: int) -> None:
+    if batches not in ORDERS:
+        raise SettingRefusal("--batches", f"'{batches}'", ", ".join(ORDERS), "Choose one of these.")
+    if precision not in PRECISIONS:
+        raise SettingRefusal("--precision", f"'{precision}'", " or ".join(PRECISIONS), "Choose one of these.")
+    if passes < 0:
+        raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
+
+
+def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: Path | None) -> Sources:
+    """The split that is asked for, of the data named or of those that the run was trained on."""
+    trained_on = member.settings.data
+    sources = chosen_split(open_data(data or trained_on.name, data_dir, trained_on.classes), split)
+    if data is None and sources.md5 != member.card.data_md5:
+        found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {member.card.data_md5}"
+        raise RunRefusal(run.folder, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
+    if sources.classes != member.labels:
+        found = f"{sources.name} has the classes {sources.classes}, but the run was trained on {member.labels}"
+        raise RunRefusal(run.folder, found, "the same classes in the same order", "Evaluate it on data of its own classes.")
+    return sources
+
+
+def _settle(run: Run, member: Member, precision: str, progress: Progress) -> None:
+    """Give the network's layers their forms."""
+    settle_forms(
+        member.network,
+        run.forms_file,
+        batch=BATCH,
+        precision=precision,
+        training=False,
+        device=member.device.type,
+        form=member.settings.training.layer_form,
+        progress=progress,
+    )
 
 
 def _schema(labels: Labels, weights: str) -> pa.Schema:

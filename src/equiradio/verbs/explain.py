@@ -13,7 +13,7 @@ from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import Refusal, RunRefusal
-from equiradio.explain.case import Case, Effort, Progress, evenly, truth_masks
+from equiradio.explain.case import Case, Effort, Progress, evenly
 from equiradio.explain.folder import Folder, plain
 from equiradio.explain.page import write_page
 from equiradio.explain.part import parts
@@ -156,7 +156,7 @@ def _check_gates(run: str | Path, members: Sequence[Member]) -> None:
 def open_sources(run: str | Path, member: Member, data: str | None, data_dir: Path | None) -> Sources:
     """The data set asked for, or the one that the network was trained on."""
     trained_on = member.settings.data.name if _is_run(run) else member.card.data
-    sources = open_data(data or trained_on, data_dir)
+    sources = open_data(data or trained_on, data_dir, member.settings.data.classes)
     if data is None and sources.md5 != member.card.data_md5:
         what = f"{sources.name} has md5 {sources.md5}, but the network was trained on {member.card.data_md5}"
         raise RunRefusal(run, what, "the same data", f"Say --data {trained_on} if that is meant.")
@@ -170,7 +170,7 @@ def case_of(networks: Networks, data: Sources, split: str, effort: Effort, progr
     """The networks with the sources of a split, the sample of them, and the validation split."""
     everyone, validation = chosen_split(data, split), chosen_split(data, "validation")
     sample = everyone.choose(evenly(everyone.labels, effort.sample))
-    return Case(*networks, sample, everyone, validation, effort, progress, truth_masks(sample))
+    return Case(*networks, sample, everyone, validation, effort, progress, sample.masks)
 
 
 def about_case(case: Case) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.artefacts.atomic import write_atomically, write_text
+from equiradio.artefacts.catalogue import Row
 from equiradio.inference.evidence import PixelEvidence
 from equiradio.inference.rows import peak
 from equiradio.labels import Labels
@@ -22,7 +23,7 @@ def write_maps(
     name: str,
     cutout: Cutout,
     gates: np.ndarray,
-    row: dict[str, Any],
+    row: Row,
     labels: Labels,
     evidence: PixelEvidence | None = None,
 ) -> None:
@@ -47,8 +48,8 @@ def write_maps(
     save_overlay(shown, attention, name, words, folder / f"{name}.png", arcsec, why, sides)
 
 
-def shown_class(row: dict[str, Any], labels: Labels) -> tuple[str, str, str, str]:
-    """The class whose probability is told, and its columns: of two the second, else the one answered."""
+def shown_class(row: Row, labels: Labels) -> tuple[str, str, str, str]:
+    """The class whose probability is shown, and its columns: of two the second, else the one answered."""
     place = 1 if labels.binary else labels.names.index(row["label"])
     column = labels.columns()[place]
     return labels.names[place], column, f"{column}_low", f"{column}_high"
@@ -65,26 +66,44 @@ def _write_fits(
     cutout: Cutout,
     attention: np.ndarray,
     gates: np.ndarray,
-    row: dict[str, Any],
+    row: Row,
     labels: Labels,
     evidence: PixelEvidence | None,
 ) -> None:
     from astropy.io import fits
 
-    header = fits.Header() if cutout.wcs is None else cutout.wcs.to_header(relax=True)
+    header = _header(cutout)
     pixels = cutout.image if cutout.pixels is None else cutout.pixels.astype(np.float32)
     primary = fits.PrimaryHDU(pixels, header)
-    if cutout.unit and cutout.unit.isascii() and cutout.unit.isprintable():
-        primary.header["BUNIT"] = cutout.unit
+    primary.header["BUNIT"] = cutout.unit if cutout.unit.isascii() and cutout.unit.isprintable() else ""
     _, column, *_ = shown_class(row, labels)
     primary.header["HISTORY"] = f"equiradio classify, model {row['model']} (name, start of the SHA-256 of its weights)"
     primary.header["HISTORY"] = f"{column} {row[column]:.4f}, flags {row['flags']} {row['flag_names']}"
-    hdus = [primary, fits.ImageHDU(attention.astype(np.float32), header, name="ATTENTION")]
-    hdus += [fits.ImageHDU(gate.astype(np.float32), header, name=f"GATE{number}") for number, gate in enumerate(gates, 1)]
-    hdus.append(fits.ImageHDU(cutout.image, header, name="NETWORK"))
+    if cutout.resampled:
+        primary.header["HISTORY"] = f"resampled to {MIRABEST.scale_arcsec} arcsec, ICRS, north up: {cutout.resampled}"
+    share = header.copy()
+    share["BUNIT"] = ("", "no unit: the share of attention, 0 to 1")
+    shown = header.copy()
+    shown["BUNIT"] = ("", "no unit: what the network saw, 0 to 255")
+    hdus = [primary, fits.ImageHDU(attention.astype(np.float32), share, name="ATTENTION")]
+    hdus += [fits.ImageHDU(gate.astype(np.float32), share, name=f"GATE{number}") for number, gate in enumerate(gates, 1)]
+    hdus.append(fits.ImageHDU(cutout.image, shown, name="NETWORK"))
     if evidence is not None:
         hdus.append(evidence_hdu(evidence, header, labels))
     fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
+
+
+def _header(cutout: Cutout) -> Any:
+    """Cards that all maps of a source share: its WCS, its beam in degrees, and what its file says of object, telescope and frequency."""
+    from astropy.io import fits
+
+    header = fits.Header() if cutout.wcs is None else cutout.wcs.to_header(relax=True)
+    if cutout.ellipse is not None:
+        major, minor, angle = cutout.ellipse
+        header["BMAJ"], header["BMIN"] = (major / 3600, "beam, degrees"), (minor / 3600, "beam, degrees")
+        header["BPA"] = (angle, "degrees from north through east")
+    header.update(cutout.about)
+    return header
 
 
 def evidence_hdu(evidence: PixelEvidence, header: Any, labels: Labels) -> Any:
@@ -95,6 +114,7 @@ def evidence_hdu(evidence: PixelEvidence, header: Any, labels: Labels) -> Any:
     others = labels.names[0].encode("ascii", "replace").decode()[:20] if labels.binary else "mean of the others"
     margin = f"logit {name} - logit {others} of what was shown" if labels.binary else f"logit {name} - {others}"
     hdu = fits.ImageHDU(evidence.plane.astype(np.float32), header, name="EVIDENCE")
+    hdu.header["BUNIT"] = ("", "no unit: log-odds")
     hdu.header["CONSTANT"] = (evidence.constant, f"log-odds of {name} without any of these pixels"[:COMMENT])
     hdu.header["MARGIN"] = (evidence.margin, margin[:COMMENT])
     return hdu

@@ -1,12 +1,12 @@
 """What `calibrate` chooses on validation answers, and the test scores of what was chosen."""
 
-from typing import Any
+from typing import cast
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.artefacts.team import TeamCard, TeamFolder
+from equiradio.artefacts.team import PartScores, SplitScores, TeamCard, TeamFolder, ValidationScores
 from equiradio.datasets.sources import Sources
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import brier, ece, is_right, nll, top_probability
@@ -47,8 +47,8 @@ def _binary(p: np.ndarray) -> np.ndarray:
     return p[:, 1] if p.shape[1] == 2 else p
 
 
-def _fitted(labels: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float) -> dict[str, Any]:
-    """Scores on the split that everything was chosen on: flattering, kept for comparing models and not as a promise."""
+def _fitted(labels: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float) -> ValidationScores:
+    """Scores on the split that everything was chosen on: flattering, for comparing models and not as a promise."""
     right, answered = is_right(labels, after), top_probability(after) >= threshold
     return {
         "sources": len(labels),
@@ -61,7 +61,7 @@ def _fitted(labels: np.ndarray, before: np.ndarray, after: np.ndarray, threshold
     }
 
 
-def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> dict[str, Any]:
+def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> SplitScores:
     """Test scores as the team will answer. Nothing is chosen here."""
     assert card.poses is not None
     assert card.temperature is not None
@@ -74,7 +74,8 @@ def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> 
     answered = (top_probability(after) >= card.threshold) & usual  # as the column `uncertain` says
     parts = {"all": np.ones(len(after), bool), "answered": answered}
     parts |= {name: test.confidence == name for name in ("confident", "uncertain")}
-    return {name: _part(test.labels[rows], after[rows], card.labels) for name, rows in parts.items() if rows.any()} | {
+    of_parts = {name: _part(test.labels[rows], after[rows], card.labels) for name, rows in parts.items() if rows.any()}
+    of_all: SplitScores = {
         "coverage": float(answered.mean()),
         "unusual": float((~usual).mean()),
         "nll_before": nll(test.labels, before),
@@ -82,9 +83,14 @@ def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> 
         "brier": brier(test.labels, after),
         "ece": ece(test.labels, after),
     }
+    return cast(SplitScores, of_parts | of_all)
 
 
-def _part(labels: np.ndarray, p: np.ndarray, classes: Labels) -> dict[str, Any]:
+def _part(labels: np.ndarray, p: np.ndarray, classes: Labels) -> PartScores:
     point = scores(labels, p, classes=classes)
     edges = bootstrap.intervals(labels, p[:, None], bootstrap.draw(len(labels), 2000, 0), classes)
-    return {"sources": len(labels)} | {key: {"value": point[key], "interval95": edges[key]} for key in ("accuracy", "auc")}
+    return {
+        "sources": len(labels),
+        "accuracy": {"value": point["accuracy"], "interval95": edges["accuracy"]},
+        "auc": {"value": point["auc"], "interval95": edges["auc"]},
+    }

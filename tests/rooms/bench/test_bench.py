@@ -80,7 +80,7 @@ def test_an_interrupted_bench_goes_on_where_it_stopped(jobs, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench(["lenet"], out=out, report=interrupted, **QUICK)
+        bench(["lenet"], out=out, on_line=interrupted, **QUICK)
     assert list(json.loads(out.read_text())["measurements"]) == ["lenet/default/training"]
     jobs.clear()
     bench(["lenet"], out=out, **QUICK)

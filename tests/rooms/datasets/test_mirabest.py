@@ -92,7 +92,7 @@ def test_published_test_set_has_74_and_79(mirabest_folder):
 def test_published_files_are_the_published_ones(mirabest_folder):
     checks = verify(mirabest_folder)
     assert len(checks) >= 9
-    assert all(check.found == check.expected for check in checks)
+    assert all(check.actual == check.expected for check in checks)
 
 
 def test_published_images_span_the_whole_range(mirabest_folder):

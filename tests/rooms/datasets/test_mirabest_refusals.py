@@ -161,7 +161,7 @@ def test_verify_lists_every_file(files, tmp_path, monkeypatch):
     archive = pack(monkeypatch, files, tmp_path)
     checks = verify(tmp_path)
     assert [check.file for check in checks] == [ARCHIVE, *FILE_MD5]
-    assert all(check.found == check.expected for check in checks)
-    assert checks[0].found == md5(archive)
+    assert all(check.actual == check.expected for check in checks)
+    assert checks[0].actual == md5(archive)
     unpack(files | {"test_batch": b"other"}, tmp_path / "else" / "mirabest" / "batches")
-    assert [check.file for check in verify(tmp_path / "else") if check.found != check.expected] == ["test_batch"]
+    assert [check.file for check in verify(tmp_path / "else") if check.actual != check.expected] == ["test_batch"]

@@ -110,7 +110,7 @@ def test_a_new_data_set_is_one_new_file(toy, tmp_path, tiny, capsys):
     assert open_data("toy-small").classes.names == ("cross", "ring")
     assert "Did you mean toy?" in refused(open_data, "tooy")
     assert main(["data", "fetch", "toy"]) == 2
-    line = "data: 'toy' cannot be fetched or verified; expected mirabest, mirabest-confident, mirabest-uncertain, mirabest-hybrid."
+    line = "data: 'toy' cannot be fetched or verified; expected mirabest. See equiradio data list."
     assert line in capsys.readouterr().err
     card = train(tiny(**{"data.name": "toy", "epochs": 1}), tmp_path / "run", device="cpu").card()
     assert (card.data, card.classes, card.sources) == ("toy", ["cross", "ring"], {"train": 8, "validation": 8})

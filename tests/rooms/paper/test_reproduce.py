@@ -73,11 +73,11 @@ def test_an_interrupted_plan_goes_on_and_ends_the_same(items, tiny, tmp_path, tr
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(items[:1], passes=1, say=stop)
+        carry_out(items[:1], passes=1, on_line=stop)
     assert items[0].state() == "1 of 2 epochs"
     assert not lock_file(items[0].run.folder).exists()
     said = []
-    carry_out(items[:1], passes=1, say=said.append)
+    carry_out(items[:1], passes=1, on_line=said.append)
     assert any("goes on" in line for line in said)
     straight = Item(tiny("lenet", seed=0), Run(tmp_path / "straight"))
     carry_out([straight], passes=1)

@@ -117,7 +117,7 @@ def test_the_grid_names_the_most_probable_of_many_classes(tmp_path):
     p[np.arange(8), [0, 1, 2, 3, 1, 1, 2, 3]] = 0.7  # the fifth is a ring called a bar
     figure = attention_grid(sources, np.random.default_rng(0).random((8, 150, 150)), p, "c4-attention")
     titles = [axes.get_title(loc="left") for axes in figure.axes if axes.images]
-    assert titles[6:10] == ["Two dots (uncertain)", "says Two dots, p = 0.70", "Ring (confident)", "says Bar, p = 0.70"]
+    assert titles[6:10] == ["Two dots (confident)", "says Two dots, p = 0.70", "Ring (uncertain)", "says Bar, p = 0.70"]
     assert [dashed(axes) for axes in [axes for axes in figure.axes if axes.images][1::2]] == [False] * 4 + [True] + [False] * 3
 
 

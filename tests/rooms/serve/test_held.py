@@ -5,7 +5,7 @@ import pytest
 from astropy.wcs import WCS
 
 from equiradio.serve import held as module
-from equiradio.serve.held import GRID, Held, Shelf, position_in
+from equiradio.serve.held import GRID, Held, Shelf
 from equiradio.serve.refusals import NotOffered
 
 BLANK = np.zeros((150, 150), np.uint8)
@@ -28,12 +28,6 @@ def test_rows_run_north_and_columns_west():
     assert vectors[-1, GRID // 2, 2] > vectors[0, GRID // 2, 2]
     ra = np.arctan2(vectors[..., 1], vectors[..., 0]) % (2 * np.pi)
     assert ra[GRID // 2, -1] < ra[GRID // 2, 0]
-
-
-def test_names_that_carry_positions():
-    assert position_in("100_176.104+025.235_0.1776_0089.84.fits.gz") == (176.104, 25.235)
-    assert position_in("102_035.887-008.961_0.4145_0027.54") == (35.887, -8.961)
-    assert position_in("simulated-0-00001") is None
 
 
 def test_the_shelf_forgets_the_oldest(monkeypatch):

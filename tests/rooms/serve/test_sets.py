@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from equiradio.datasets import simulated
 from equiradio.datasets.simulated import simulate
 from equiradio.labels import Labels
-from equiradio.serve.sets import DataSet, ImageFolder, Sets
+from equiradio.serve.sets import DataSet, ImageFolder, Sets, position_of
 
 
 @pytest.fixture
@@ -58,3 +59,11 @@ def test_sources_carry_the_names_of_their_classes(sky, monkeypatch):
     sources = replace(data.sources(), classes=Labels(("Compact", "Bent")), labels=np.r_[-1, data.sources().labels[1:]])
     monkeypatch.setattr(DataSet, "sources", lambda self: sources)
     assert [row["label"] for row in data.listing()[:2]] == ["unknown", "Bent"]
+
+
+def test_positions_come_from_the_data_set_and_not_from_names():
+    sources = simulated.load(count=3)
+    assert position_of(sources, 0) is None
+    placed = replace(sources, ra_deg=np.array([10.0, np.nan, 30.0]), dec_deg=np.array([-5.0, 1.0, 2.0]))
+    assert position_of(placed, 0) == (10.0, -5.0)
+    assert position_of(placed, 1) is None

@@ -34,6 +34,16 @@ def sky(side=300, scale=1.8, at=(0.0, 0.0), seed=0):
     return image.astype(np.float32)
 
 
+def bright_spot(pixels, wcs, reach_arcsec=9.0, scale=1.8):
+    """Where the brightest pixel's surroundings have their middle, by the pixels above half of it."""
+    row, column = np.unravel_index(int(np.nanargmax(pixels)), pixels.shape)
+    rows, columns = np.indices(pixels.shape)
+    near = np.hypot(rows - row, columns - column) <= reach_arcsec / scale
+    weight = np.where(near & np.isfinite(pixels), np.clip(pixels - 0.5 * pixels[row, column], 0, None), 0).astype(float)
+    weight /= weight.sum()
+    return wcs.pixel_to_world((weight * columns).sum(), (weight * rows).sum()).icrs
+
+
 def write(path: Path, pixels=None, cards=None, kind=fits.PrimaryHDU):
     """A FITS file of one image."""
     kind(sky() if pixels is None else pixels, header() if cards is None else cards).writeto(path, overwrite=True)

@@ -18,9 +18,8 @@ from equiradio.artefacts.flags import BITS, FATAL, FLAGS, bits, names
 from equiradio.errors import ImageRefusal
 from equiradio.folders import data_folder
 from equiradio.sky import cutout
-from equiradio.sky.cutout import _steps, position
 from equiradio.sky.fits import mirabest_image, read_cutout, read_image
-from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.positions import position, steps
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def test_first_cutouts_become_the_published_images_bit_for_bit(samples):
 
 
 def test_the_bit_law_catches_another_threshold(samples, monkeypatch):
-    monkeypatch.setattr(cutout, "MIRABEST", replace(MIRABEST, clip_sigma=3.01))
+    monkeypatch.setattr(cutout, "MIRABEST", replace(cutout.MIRABEST, clip_sigma=3.01))
     with pytest.raises(AssertionError):
         test_first_cutouts_become_the_published_images_bit_for_bit(samples[:4])
 
@@ -149,7 +148,7 @@ def test_scale_and_orientation_are_those_of_the_sky_at_the_target(tmp_path, name
     whole, found = read_image(path), read_cutout(path)
     assert "reprojected" in found.flags
     assert ("other_beam" in found.flags) == (name == "plate carree")
-    upright = _steps(found.wcs, 75, 75)
+    upright = steps(found.wcs, 75, 75)
     assert np.abs(upright - np.diag([-1.8, 1.8])).max() < 0.02
     places = []
     for wcs, plane in ((whole.wcs, whole.pixels), (found.wcs, found.image)):

@@ -66,7 +66,7 @@ def test_predictions_hold_every_source_in_every_pass(evaluated, sources):
 def test_plain_and_augmented_passes_are_what_they_are_called(evaluated, sources):
     table = read_predictions(evaluated[0].predictions_file("simulated", "test"))
     logits = np.stack([table["logit_fri"].to_numpy(), table["logit_frii"].to_numpy()], -1).reshape(PASSES + 1, len(sources), 2)
-    classifier = load(evaluated[0].folder)
+    classifier = load(evaluated[0].folder).members[0]
     rows = np.arange(len(sources))
     for number in range(PASSES + 1):
         poses = draw_poses(0, TEST, rows, np.full(len(rows), number)) if number else None
@@ -98,7 +98,7 @@ def test_accuracy_is_that_of_the_predictions(evaluated):
 
 
 def test_maps_are_those_of_the_network(evaluated, sources):
-    run, classifier = evaluated[0], load(evaluated[0].folder)
+    run, classifier = evaluated[0], load(evaluated[0].folder).members[0]
     with np.load(run.maps_file, allow_pickle=False) as file:
         content = dict(file)
     assert content.keys() == {"source_id", "label", "maps", "mean_maps", "mean_images", "rotation_maps", "rotations"}
@@ -142,11 +142,11 @@ def law_of_company(classifier, sources):
 
 @pytest.mark.parametrize("model", ["lenet", "attention"])
 def test_answers_do_not_depend_on_the_order_of_batches(trained, sources, model):
-    law_of_company(load(trained(model)), sources)
+    law_of_company(load(trained(model)).members[0], sources)
 
 
 def test_the_habit_batch_range_does(trained, sources):
-    classifier = load(trained("attention"))
+    classifier = load(trained("attention")).members[0]
     for gate in classifier.network.gates:
         gate.normalisation = "batch-range"
     with pytest.raises(AssertionError):
@@ -156,9 +156,11 @@ def test_the_habit_batch_range_does(trained, sources):
 def test_the_passes_are_those_of_the_source_and_not_of_its_row(trained, sources):
     """Half of the sources get the poses that they get in the whole, and shuffling hands nobody another's."""
     seen = {}
-    classifier = load(trained("lenet"))
+    classifier = load(trained("lenet")).members[0]
 
     class Ears:
+        labels = classifier.labels
+
         @staticmethod
         def look(images, poses=None):
             if poses is not None:
@@ -178,7 +180,7 @@ def test_hybrids_get_predictions_and_no_scores(copy_of, sky, monkeypatch):
     run = Run(copy_of("attention"))
     whole = open_data(str(sky))
     hybrids = replace(whole, name="mirabest-hybrid", labels=np.full(len(whole), UNKNOWN))
-    monkeypatch.setattr(study, "open_data", lambda name, folder: hybrids)
+    monkeypatch.setattr(study, "open_data", lambda name, folder, classes: hybrids)
     metrics = evaluate(run.folder, data="mirabest-hybrid", passes=1)
     assert (metrics["sources"], metrics["passes"]) == (0, 1)
     assert all(metrics[block] is None for block in ("pooled", "per_source", "plain", "confident", "uncertain", "calibration"))

@@ -1,0 +1,102 @@
+"""The beam of an image, in every form that radio software writes it, and whether it is one of FIRST's."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from equiradio.sky.cards import Cards
+from equiradio.sky.recipe import MIRABEST
+
+SHARE = 0.2  # a beam that differs by more than this share is another one
+FIRST_SOUTH = ((6.4, 5.4), (6.8, 5.4))  # arcsec, south of +4:33:21 and of -2:30:25. Source: White et al. 1997, section 4
+SOUTH_SHARE = 0.05
+NUMBER = rb"\s*([-+0-9.eE]+)"
+AIPS = re.compile(rb"CLEAN\s+BMAJ\s*=" + NUMBER + rb"\s+BMIN\s*=" + NUMBER + rb"\s+BPA\s*=" + NUMBER)
+CASA = re.compile(rb"restoration\s*:" + NUMBER + rb"\s+by" + NUMBER + rb"\s+\(arcsec\)[^0-9+-]*at pa" + NUMBER)
+CARDS = (("BMAJ", "BMIN", "BPA"), ("CLEANBMJ", "CLEANBMN", "CLEANBPA"))  # degrees; the second form is Obit's
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Full widths at half maximum in arcsec, and the position angle of the major axis in degrees from north through east.
+
+    ``minor`` and ``angle`` are nan where the file does not say; the angle of a circle is 0.
+    """
+
+    major: float
+    minor: float = math.nan
+    angle: float = math.nan
+
+    @property
+    def ellipse(self) -> tuple[float, float, float] | None:
+        """Major, minor, angle; None where one of them is unknown."""
+        return None if math.isnan(self.minor + self.angle) else (self.major, self.minor, self.angle)
+
+    def turned(self, by_deg: float) -> "Beam":
+        """In a frame where the old north lies at this position angle."""
+        return self if self.minor == self.major else Beam(self.major, self.minor, math.remainder(self.angle + by_deg, 180.0))
+
+    @property
+    def of_first(self) -> bool:
+        """Whether it is within 20 % of FIRST's 5.4 arcsec in both axes, or one of FIRST's southern beams."""
+        minor = self.major if math.isnan(self.minor) else self.minor
+        near = lambda size, of, share: abs(size / of - 1) <= share
+        north = near(self.major, MIRABEST.beam_arcsec, SHARE) and near(minor, MIRABEST.beam_arcsec, SHARE)
+        return north or any(near(self.major, a, SOUTH_SHARE) and near(minor, b, SOUTH_SHARE) for a, b in FIRST_SOUTH)
+
+
+def beam_of(cards: Cards, text: bytes, table: Any = None, plane: tuple[int, int] = (0, 0)) -> Beam | None:
+    """The beam that a file states, the most particular statement first; None where there is none.
+
+    Parameters
+    ----------
+    text : the header as bytes, for its HISTORY.
+    table : the HDU that casa writes for images whose beam differs from plane to plane: it wins over BMAJ, which is then a stale one.
+    plane : of this image, along frequency and polarisation.
+    """
+    own = None if table is None else _from_table(table, plane)
+    if own is not None:
+        return own
+    for keys in CARDS:
+        major, minor, angle = (cards.number(key) for key in keys)
+        if major is not None and (made := _made(major * 3600, minor and minor * 3600, angle)):
+            return made
+        if major is not None and major != 0:  # zero is how some say that there is none
+            cards.unusable.add(keys[0])
+    for pattern, unit in ((CASA, 1.0), (AIPS, 3600.0)):
+        if stated := pattern.findall(text):
+            try:
+                major, minor, angle = (float(value) for value in stated[-1])  # the last of several is that of the image
+            except ValueError:
+                continue
+            if made := _made(major * unit, minor * unit, angle):
+                return made
+    return None
+
+
+def history(text: bytes) -> bytes:
+    """What the HISTORY cards of a header say, without the line breaks between them."""
+    return b"".join(text[at + 8 : at + 80].rstrip() + b" " for at in range(0, len(text), 80) if text[at : at + 8] == b"HISTORY ")
+
+
+def _made(major: float, minor: float | None, angle: float | None) -> Beam | None:
+    if not 0 < major < 3600:
+        return None
+    if minor is None or not 0 < minor <= major * 1.000001:
+        return Beam(major)
+    return Beam(major, minor, angle if angle is not None and math.isfinite(angle) else 0.0 if minor > 0.99 * major else math.nan)
+
+
+def _from_table(table: Any, plane: tuple[int, int]) -> Beam | None:
+    """The row for a plane of a table BEAMS (columns BMAJ, BMIN, BPA, CHAN, POL)."""
+    try:
+        rows, names = table.data, {name.upper() for name in table.columns.names}
+        for row in rows:
+            if all(int(row[key]) == number for key, number in zip(("CHAN", "POL"), plane, strict=True) if key in names):
+                units = {column.name.upper(): (column.unit or "").strip().lower() for column in table.columns}
+                widths = [float(row[key]) * (3600 if units[key].startswith("deg") else 1) for key in ("BMAJ", "BMIN")]
+                return _made(widths[0], widths[1], float(row["BPA"]) * (180 / math.pi if units["BPA"].startswith("rad") else 1))
+    except Exception:  # a table that is not what its name says
+        return None
+    return None

@@ -1,0 +1,59 @@
+"""What of an image is sky: areas filled with exact zeros, and maps that hold no source at all."""
+
+import numpy as np
+
+from equiradio.errors import ImageRefusal
+
+ZEROS = 0.025  # share of exact zeros above which they are blank areas. FIRST's own cutouts hold up to 1.85 % (of 32), real noise none
+RARER = 10  # zeros must be so many times as frequent as any other value: in images stored as few integers every value is frequent
+RAISED, STANDS_OUT = 1.0, 5.0  # sigma: a median above the first is no empty sky, and then a source must stand out by the second
+FAR_RAISED, SMOOTH = 3.0, 0.2  # sigma; difference of neighbours in sigma, 0.3 to 1.4 in images, 0.1 in maps of noise or background
+
+
+def blanked(pixels: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The image with nan in the place of zeros that noise cannot explain, and whether there were such.
+
+    Mosaics (linmos, SkyView, reproject_and_coadd) fill with zeros what they did not see.
+    """
+    zeros = pixels == 0
+    height, width = pixels.shape
+    middle = zeros[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None]
+    count = int(zeros.sum())
+    if max(count / zeros.size, middle.mean()) <= ZEROS:
+        return pixels, False
+    others = pixels[~zeros & np.isfinite(pixels)]
+    if others.size == 0 or count < RARER * np.unique(others, return_counts=True)[1].max():
+        return pixels, False
+    return np.where(zeros, np.float32(np.nan), pixels), True
+
+
+def check_sky(pixels: np.ndarray, crop: np.ndarray, median: float, sigma: float, name: str) -> set[str]:
+    """Flags of an image whose sky is not at zero.
+
+    Parameters
+    ----------
+    pixels : of the file itself, about the target.
+    crop : what a network would see.
+    median, sigma : of the field, clipped.
+
+    Raises
+    ------
+    ImageRefusal : no source stands out, as in a map of noise, of background, or a mask.
+    """
+    if sigma == 0:
+        if not np.nanmin(crop) < np.nanmax(crop):
+            return set()  # all alike
+        found = f"nearly all pixels are {median:g}, with no noise around a source, as in a mask or a model"
+        raise ImageRefusal("blank", name, found, "an image of the sky with its noise", "Give the image itself.")
+    if not median > RAISED * sigma:
+        return set()
+    high = f"the median of the field is {median / sigma:.1f} sigma above 0"
+    expected, do = "a source above 5 sigma, on a sky about 0", "Give the image itself, not its noise or background map."
+    if not np.nanmax(crop) > median + STANDS_OUT * sigma:
+        raise ImageRefusal("blank", name, f"no source stands out and {high}, as in a noise or background map", expected, do)
+    if median <= FAR_RAISED * sigma:
+        return set()
+    steps = np.abs(np.diff(pixels, axis=1))
+    if 1.4826 * np.median(steps[np.isfinite(steps)]) < SMOOTH * sigma:
+        raise ImageRefusal("blank", name, f"no noise from pixel to pixel and {high}, as in a noise or background map", expected, do)
+    return {"raised_sky"}

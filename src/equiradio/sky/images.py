@@ -1,0 +1,65 @@
+"""What files give and networks get: an image of the sky, and a cutout of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from equiradio.sky.beams import Beam
+
+
+@dataclass(frozen=True)
+class SkyImage:
+    """One plane of an image file.
+
+    Attributes
+    ----------
+    name, hdu : the user's name for the file, and which HDU.
+    pixels : float32 (height, width), physical values.
+    wcs : astropy's, two celestial axes in the file's own frame; None where there is none.
+    beam : None where the file does not say.
+    unit : BUNIT as it stands, or empty.
+    flags : quality flags that the header earned.
+    about : cards that products keep: OBJECT, TELESCOP, DATE-OBS, RESTFRQ, ...
+    """
+
+    name: str
+    hdu: int
+    pixels: np.ndarray
+    wcs: Any = None
+    beam: Beam | None = None
+    unit: str = ""
+    flags: frozenset[str] = frozenset()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """What a network is shown.
+
+    Attributes
+    ----------
+    image : uint8 (150, 150), raw MiraBest pixels.
+    pixels : float32 (150, 150), the same pixels in physical units; None for pictures that come in MiraBest form.
+    wcs : of these 150 x 150 pixels, or None.
+    ra_deg, dec_deg : ICRS of the crop's centre, nan where unknown.
+    flags : names of quality flags (`equiradio.artefacts.flags`).
+    ellipse : of the beam: major and minor axis in arcsec, position angle in degrees in the crop's frame; None where unknown.
+    resampled : how the pixels were brought to 1.8 arcsec, in words; empty where they were taken as they are.
+    about : as in `SkyImage`.
+    """
+
+    name: str
+    hdu: int
+    image: np.ndarray
+    pixels: np.ndarray | None = None
+    wcs: Any = None
+    ra_deg: float = math.nan
+    dec_deg: float = math.nan
+    unit: str = ""
+    flags: frozenset[str] = field(default_factory=frozenset)
+    ellipse: tuple[float, float, float] | None = None
+    resampled: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)

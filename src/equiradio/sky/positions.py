@@ -1,0 +1,181 @@
+"""From the cards of a header to a WCS of two celestial axes. What moves positions is followed or refused, never dropped."""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.axes import Axes
+from equiradio.sky.cards import as_number
+
+BY_AXIS = re.compile(r"(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)(\d)")
+MATRIX = re.compile(r"(CD|PC)(\d{1,2})_(\d{1,2})|PC(\d{3})(\d{3})")
+PARAMETER = re.compile(r"(P[VS])(\d)_(\d{1,2})")
+SIP = re.compile(r"[AB]P?_(ORDER|\d_\d)")
+NUMBERS, TEXTS = {"LONPOLE", "LATPOLE", "EQUINOX", "EPOCH"}, {"RADESYS", "RADECSYS", "DATE-OBS", "MJD-OBS"}
+NOT_FOLLOWED = re.compile(r"C[PQ]DIS\d|D2IMDIS\d|D2IMARR|AXISCORR")  # distortions by tables, or of pixels
+PROJECTIONS = re.compile(
+    r"AZP|SZP|TAN|STG|SIN|ARC|ZPN|ZEA|AIR|CYP|CEA|CAR|MER|COP|COE|COD|COO|SFL|GLS|PAR|MOL|AIT|BON|PCO|TSC|CSC|QSC|HPX|XPH|NCP|TPV"
+)
+FRAMES = {"ICRS", "FK5", "FK4", "FK4-NO-E"}
+EQUINOXES = (1800.0, 2100.0)  # what is no year of these, 0 above all, is no equinox
+CORRECT = "Correct the header, or regrid the image to a plain projection."
+
+
+def celestial(header: Any, axes: Axes, name: str) -> tuple[Any, set[str]]:
+    """The WCS of (columns, rows), astropy's, in the file's own frame; and the flags that it earns.
+
+    Raises
+    ------
+    ImageRefusal : cards that cannot be used, a projection, distortion or coordinates that are not followed.
+    """
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    cards, flags = _cards(header, axes, name)
+    try:
+        wcs = WCS(fits.Header(cards))
+        wcs.wcs.set()
+    except MemoryError:
+        raise
+    except Exception as error:  # wcslib refuses in many ways
+        words = " ".join(str(error).split())[-120:] or type(error).__name__
+        raise ImageRefusal("damaged", name, f"a WCS that cannot be understood ({words})", "one that can", CORRECT) from None
+    wcs.pixel_shape = (axes.columns.length, axes.rows.length)
+    return wcs, flags
+
+
+def distorted(wcs: Any) -> bool:
+    """Whether positions are bent by more than the projection."""
+    return wcs.sip is not None or str(wcs.wcs.ctype[0]).endswith("TPV")
+
+
+def nominal_scale(wcs: Any) -> float:
+    """Side of a pixel in arcsec by the header's matrix, which holds at its reference point."""
+    return math.sqrt(abs(float(np.linalg.det(wcs.pixel_scale_matrix)))) * 3600
+
+
+def position(wcs: Any, column: float, row: float) -> tuple[float, float]:
+    """ICRS of a pixel in degrees; nan where there is no WCS."""
+    if wcs is None:
+        return math.nan, math.nan
+    sky = wcs.pixel_to_world(column, row).icrs
+    return float(sky.ra.deg), float(sky.dec.deg)
+
+
+def steps(wcs: Any, column: float, row: float) -> np.ndarray:
+    """Arcsec towards (east, north) by one pixel along (column, row) at a place of the image; nan where it has no position.
+
+    The linear matrix of a header says so only at its reference point and in its own frame.
+    """
+    sky = wcs.pixel_to_world([column, column + 1, column], [row, row, row + 1]).icrs
+    ra, dec = sky.ra.rad[0], sky.dec.rad[0]
+    east = (-math.sin(ra), math.cos(ra), 0.0)
+    north = (-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec))
+    places = sky.cartesian.xyz.value
+    return np.degrees(np.array([east, north]) @ (places[:, 1:] - places[:, :1])) * 3600
+
+
+def north_angle(wcs: Any, column: float, row: float) -> float:
+    """Position angle in ICRS, degrees from north through east, of the direction that the image's own frame calls north."""
+    from astropy.coordinates import SkyCoord
+
+    own = wcs.pixel_to_world(column, row)
+    lon, lat = own.spherical.lon.deg, own.spherical.lat.deg
+    sign = 1 if lat < 89 else -1
+    ahead = SkyCoord(lon, lat + sign * 1e-3, unit="deg", frame=own.frame.replicate_without_data())
+    return float(own.icrs.position_angle(ahead.icrs).deg) + (0.0 if sign > 0 else 180.0)
+
+
+def _cards(header: Any, axes: Axes, name: str) -> tuple[list[tuple[str, Any]], set[str]]:
+    """The cards of the two axes, numbered 1 and 2, and the flags that go with them."""
+    new = {axes.columns.number: 1, axes.rows.number: 2}
+    pair = f"{axes.columns.kind} and {axes.rows.kind}"
+    _check_kinds(axes, name, pair)
+    cards, frame, bent = dict[str, Any](), dict[str, Any](), False
+    for card in header.cards:
+        key = card.keyword
+        if NOT_FOLLOWED.fullmatch(key):
+            raise ImageRefusal("distorted", name, f"positions bent by {key}", "a plain projection, or SIP", CORRECT)
+        target = _target(key, new)
+        if target is None:
+            continue
+        value, text = _value(card), key[:5] in ("CTYPE", "CUNIT") or key.startswith("PS") or key in TEXTS
+        number = None if text else as_number(value)
+        if target == "" and number not in (0.0, None):
+            raise ImageRefusal("distorted", name, f"{key} = {number:g} mixes the sky with another axis", f"{key} = 0", CORRECT)
+        if key in TEXTS or key in ("EQUINOX", "EPOCH"):
+            frame.setdefault(key, value if text or number is not None else math.nan)
+        elif not text and number is None:
+            words = f"{key} holds {str(value)[:40]!r}" if value is not None else f"{key} cannot be read"
+            raise ImageRefusal("damaged", name, words, "a number", CORRECT)
+        elif target:
+            bent |= bool(SIP.fullmatch(key))
+            cards.setdefault(target, str(value).strip() if text else int(number or 0) if key.endswith("ORDER") else number)
+    if bent and (axes.columns.number, axes.rows.number) != (1, 2):
+        raise ImageRefusal("distorted", name, f"SIP terms of axes that are not {pair}", "RA and DEC first", CORRECT)
+    for key in ("CTYPE1", "CTYPE2") if bent else ():  # terms are followed with or without the suffix that announces them
+        cards[key] = cards[key].removesuffix("-SIP") + "-SIP"
+    added, flags = _frame(frame, axes.columns.kind)
+    return [*cards.items(), *added], flags
+
+
+def _target(key: str, new: dict[int, int]) -> str | None:
+    """The keyword with the axes' new numbers; empty for a term between the sky and another axis, None for what is not of the sky."""
+    if key in NUMBERS or key in TEXTS or SIP.fullmatch(key):
+        return key
+    if match := BY_AXIS.fullmatch(key):
+        return f"{match[1]}{new[int(match[2])]}" if int(match[2]) in new else None
+    if match := PARAMETER.fullmatch(key):
+        return f"{match[1]}{new[int(match[2])]}_{int(match[3])}" if int(match[2]) in new else None
+    if match := MATRIX.fullmatch(key):
+        kind, first, second = (match[1], int(match[2]), int(match[3])) if match[1] else ("PC", int(match[4]), int(match[5]))
+        if first in new and second in new:
+            return f"{kind}{new[first]}_{new[second]}"
+        return "" if first in new or second in new else None
+    return None
+
+
+def _value(card: Any) -> Any:
+    """None where the card is illegal."""
+    try:
+        return card.value
+    except Exception:  # astropy refuses in several ways
+        return None
+
+
+def _check_kinds(axes: Axes, name: str, pair: str) -> None:
+    """Refuse coordinates and projections that would be misunderstood."""
+    systems = {kind[:4] for kind in (axes.columns.kind, axes.rows.kind)}
+    if systems not in ({"RA--", "DEC-"}, {"GLON", "GLAT"}):
+        expected = "RA and DEC or GLON and GLAT with a projection, such as RA---SIN"
+        raise ImageRefusal("absurd_scale", name, f"coordinates {pair}", expected, CORRECT)
+    codes = {kind[4:].lstrip("-").removesuffix("-SIP") for kind in (axes.columns.kind, axes.rows.kind)}
+    if len(codes) > 1 or not all(PROJECTIONS.fullmatch(code) for code in codes):
+        raise ImageRefusal("distorted", name, f"projection of {pair} is not followed", "one of the FITS standard", CORRECT)
+
+
+def _frame(frame: dict[str, Any], kind: str) -> tuple[list[tuple[str, Any]], set[str]]:
+    """Cards of the reference frame; one that is unknown is left to the equinox and flagged.
+
+    Galactic coordinates have none: astropy would take them for equatorial ones where the header has RADESYS.
+    """
+    flags, cards = set[str](), list[tuple[str, Any]]()
+    if not kind.startswith("RA"):
+        return cards, flags
+    system = next((str(frame[key] or "?").strip().upper() for key in ("RADESYS", "RADECSYS") if key in frame), "")
+    if system and system not in FRAMES:
+        flags.add("unknown_frame")
+    elif system:
+        cards.append(("RADESYS", system))
+    equinox = next((frame[key] for key in ("EQUINOX", "EPOCH") if key in frame), None)
+    if equinox is not None and system != "ICRS":
+        year = as_number(equinox)
+        if year is None or not EQUINOXES[0] <= year <= EQUINOXES[1]:
+            flags.add("unknown_frame")
+        else:
+            cards.append(("EQUINOX", year))
+    dates = [(key, frame[key]) for key in ("DATE-OBS", "MJD-OBS") if frame.get(key) is not None]
+    return cards + [(key, value) for key, value in dates if (key == "DATE-OBS") == isinstance(value, str)], flags

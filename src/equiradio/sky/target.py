@@ -1,0 +1,96 @@
+"""Where in an image the target is, how the sky lies there, and whether field and pixels will do."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.images import SkyImage
+from equiradio.sky.positions import nominal_scale, position, steps
+from equiradio.sky.recipe import MIRABEST
+
+SAME_SCALE, SAME_ANGLE_DEG = 0.01, 0.5  # within these an image is taken as it is
+SCALES_ARCSEC = (0.1, 20.0)  # pixels that can be brought to 1.8 arcsec
+NO_RADIO_IMAGE = 3600.0  # arcsec: coarser pixels are an error of the header
+
+
+@dataclass(frozen=True)
+class View:
+    """An image about the target: where it is in pixels, and arcsec towards (east, north) by one pixel along (column, row)."""
+
+    column: float
+    row: float
+    matrix: np.ndarray
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Width and height of a pixel in arcsec."""
+        width, height = np.hypot(*self.matrix)
+        return float(width), float(height)
+
+    @property
+    def scale(self) -> float:
+        """Side of a square of a pixel's area, in arcsec."""
+        return math.sqrt(abs(float(np.linalg.det(self.matrix))))
+
+    @property
+    def same(self) -> bool:
+        """Whether the pixels can be taken as they are: 1.8 arcsec, ICRS north up and east left."""
+        off = np.abs(self.matrix - self.scale * np.diag([-1.0, 1.0])).max()
+        upright = off <= self.scale * max(SAME_SCALE, math.sin(math.radians(SAME_ANGLE_DEG)))
+        return bool(upright) and abs(self.scale / MIRABEST.scale_arcsec - 1) <= SAME_SCALE
+
+
+def of_use(scale_arcsec: float) -> bool:
+    """Whether pixels of this side can be brought to those of the networks."""
+    return SCALES_ARCSEC[0] <= scale_arcsec <= SCALES_ARCSEC[1]
+
+
+def target_of(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple[float, float]:
+    """Column and row of the target, counted from the centre of the first pixel."""
+    height, width = sky.pixels.shape
+    if ra_deg is None or dec_deg is None:
+        return width // 2 - 0.5, height // 2 - 0.5
+    where = f"{ra_deg:.5f} {dec_deg:+.5f}"
+    if sky.wcs is None:
+        raise ImageRefusal("outside", sky.name, "no sky position in the header", f"a WCS that {where} can be found by", "Drop --ra --dec.")
+    from astropy.coordinates import SkyCoord
+
+    column, row = (float(value) for value in sky.wcs.world_to_pixel(SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs")))
+    if not (-0.5 <= column <= width - 0.5 and -0.5 <= row <= height - 0.5):
+        ra, dec = position(sky.wcs, (width - 1) / 2, (height - 1) / 2)
+        words = f"{where} is not in the image (centre {ra:.5f} {dec:+.5f})"
+        raise ImageRefusal("outside", sky.name, words, "a position inside", "Choose the file that covers it.")
+    return column, row
+
+
+def view_of(sky: SkyImage, column: float, row: float) -> View:
+    if sky.wcs is None:
+        return View(column, row, MIRABEST.scale_arcsec * np.diag([-1.0, 1.0]))
+    view = View(column, row, steps(sky.wcs, column, row))
+    if not math.isfinite(view.scale):
+        raise ImageRefusal("absurd_scale", sky.name, "a WCS that gives no position at the target", "one that does", "Correct the header.")
+    return view
+
+
+def check_size(sky: SkyImage, view: View) -> None:
+    """Refuse a field that is too small, and pixels that cannot be brought to 1.8 arcsec."""
+    (height, width), needed = sky.pixels.shape, MIRABEST.size_arcsec
+    wide, high = width * view.sides[0], height * view.sides[1]
+    across = f"{view.scale:.3g}" if max(view.sides) < 1.01 * min(view.sides) else f"{view.sides[0]:.3g} x {view.sides[1]:.3g}"
+    if min(wide, high) < needed * (1 - SAME_SCALE):
+        size = f"{wide:.4g} x {high:.4g} arcsec, {width} x {height} pixels of {across}"
+        if sky.wcs is None:
+            size = f"{width} x {height} pixels without a scale in the header, taken as {MIRABEST.scale_arcsec}"
+        expected = f"at least {MIRABEST.side} x {MIRABEST.side} pixels of {MIRABEST.scale_arcsec} arcsec"
+        raise ImageRefusal("too_small", sky.name, f"field smaller than {needed:.0f} arcsec ({size})", expected, "Take a larger cutout.")
+    for scale in (view.scale,) if sky.wcs is None else (nominal_scale(sky.wcs), view.scale):
+        if not of_use(scale):
+            if scale > NO_RADIO_IMAGE:
+                words, do = f"pixels of {scale:.3g} arcsec", "Correct CDELT or CD in the header."
+            elif scale > SCALES_ARCSEC[1]:
+                words, do = f"pixels of {scale:.3g} arcsec, too coarse for the networks", "Take an image of finer resolution."
+            else:
+                words, do = f"pixels of {scale:.3g} arcsec, too fine", "Average them first."
+            raise ImageRefusal("absurd_scale", sky.name, words, f"{SCALES_ARCSEC[0]:g} to {SCALES_ARCSEC[1]:g}", do)

@@ -1,0 +1,122 @@
+"""What moves positions is followed, or refused, or flagged; never dropped."""
+
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+from sky_files import DEC, RA, bright_spot, header, sky, write
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.fits import read_cutout, read_image
+from equiradio.sky.positions import position
+
+SIP = {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-3, "B_0_2": -8e-4, "A_1_1": 5e-4}
+
+
+def peaks(path, wcs):
+    """Separation, in arcsec, of the brightest spot in the crop from where the file's own WCS has it."""
+    found = read_cutout(path)
+    return bright_spot(fits.getdata(path), wcs).separation(bright_spot(found.pixels, found.wcs)).arcsec, found
+
+
+@pytest.mark.parametrize("suffix", ["-SIP", ""])
+def test_sip_terms_are_followed(tmp_path, suffix):
+    cards = header(500)
+    cards.update({"CTYPE1": f"RA---TAN{suffix}", "CTYPE2": f"DEC--TAN{suffix}"} | SIP)
+    path = write(tmp_path / "a.fits", sky(500, at=(60, -50)), cards)
+    named = cards.copy()
+    named.update({"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"})
+    wcs = WCS(named)
+    bare = wcs.deepcopy()
+    bare.sip = None
+    ra, dec = wcs.all_pix2world(310, 200, 0)
+    bare_ra, bare_dec = bare.all_pix2world(310, 200, 0)
+    assert SkyCoord(ra, dec, unit="deg").separation(SkyCoord(bare_ra, bare_dec, unit="deg")).arcsec > 5  # what dropping them would cost
+    assert SkyCoord(*position(read_image(path).wcs, 310, 200), unit="deg").separation(SkyCoord(ra, dec, unit="deg")).arcsec < 1e-6
+    apart, found = peaks(path, wcs)
+    assert apart < 0.5
+    assert found.flags == {"reprojected"}
+    assert found.wcs.sip is None
+
+
+@pytest.mark.parametrize(
+    ("cards", "words"),
+    [
+        ({"CPDIS1": "LOOKUP"}, "bent by CPDIS1"),
+        ({"D2IMDIS1": "Lookup"}, "bent by D2IMDIS1"),
+        ({"CTYPE1": "RA---TNX", "CTYPE2": "DEC--TNX"}, "projection of RA---TNX and DEC--TNX"),
+        ({"PC1_3": 0.1}, "mixes the sky with another axis"),
+    ],
+)
+def test_what_is_not_followed_is_refused(tmp_path, cards, words):
+    made = header()
+    made.update(cards)
+    with pytest.raises(ImageRefusal, match=words) as caught:
+        read_cutout(write(tmp_path / "a.fits", cards=made))
+    assert caught.value.flag == "distorted"
+
+
+@pytest.mark.parametrize("scale", [0.9, 1.8])
+@pytest.mark.parametrize("system", ["GAPPT", "J2000", "?"])
+def test_an_unknown_frame_is_flagged_and_keeps_its_scale(tmp_path, scale, system):
+    side = int(540 / scale)
+    cards = header(side, scale)
+    cards["RADESYS"] = system
+    found = read_cutout(write(tmp_path / "a.fits", sky(side, scale, at=(20, 10)), cards))
+    assert "unknown_frame" in found.flags
+    assert "no_wcs" not in found.flags
+    assert ("reprojected" in found.flags) == (scale == 0.9)
+    assert SkyCoord(found.ra_deg, found.dec_deg, unit="deg").separation(SkyCoord(RA, DEC, unit="deg")).arcsec < 1.3
+    assert (
+        read_cutout(write(tmp_path / "b.fits", sky(side, scale, at=(20, 10)), header(side, scale))).image.tolist() == found.image.tolist()
+    )
+
+
+def test_an_equinox_that_is_no_year_is_not_precessed_by(tmp_path):
+    for value, flagged in ((0.0, True), ("unknown", True), (2000.0, False), ("2000.0", False)):
+        cards = header(frame="FK5")
+        cards.remove("RADESYS")
+        cards.remove("EQUINOX", ignore_missing=True)
+        cards["EPOCH"] = value
+        found = read_cutout(write(tmp_path / "a.fits", cards=cards))
+        assert ("unknown_frame" in found.flags) == flagged
+        assert SkyCoord(found.ra_deg, found.dec_deg, unit="deg").separation(SkyCoord(RA, DEC, unit="deg")).arcsec < 1.3
+
+
+def test_galactic_coordinates_stay_galactic_whatever_radesys_says(tmp_path):
+    cards = header(400)
+    cards["CTYPE1"], cards["CTYPE2"], cards["CRVAL1"], cards["CRVAL2"] = "GLON-TAN", "GLAT-TAN", 190.0, 50.0
+    cards["RADESYS"], cards["EQUINOX"] = "FK5", 2000.0
+    found = read_cutout(write(tmp_path / "a.fits", sky(400), cards))
+    truth = SkyCoord(l=190, b=50, unit="deg", frame="galactic").icrs
+    assert SkyCoord(found.ra_deg, found.dec_deg, unit="deg").separation(truth).arcsec < 1.3
+
+
+@pytest.mark.parametrize(("key", "value"), [("CRVAL1", "abc"), ("CRPIX2", True), ("PC1_1", "x"), ("LONPOLE", "south")])
+def test_cards_of_the_position_that_cannot_be_used_are_refused(tmp_path, key, value):
+    cards = header()
+    cards[key] = value
+    with pytest.raises(ImageRefusal, match=f"{key} holds") as caught:
+        read_cutout(write(tmp_path / "a.fits", cards=cards))
+    assert caught.value.flag == "damaged"
+
+
+@pytest.mark.parametrize("kinds", [("ELON-TAN", "ELAT-TAN"), ("RA", "DEC"), ("TLON-CAR", "TLAT-CAR")])
+def test_other_coordinates_are_refused_by_name(tmp_path, kinds):
+    cards = header()
+    cards["CTYPE1"], cards["CTYPE2"] = kinds
+    with pytest.raises(ImageRefusal, match=f"coordinates {kinds[0]} and {kinds[1]}"):
+        read_cutout(write(tmp_path / "a.fits", cards=cards))
+
+
+def test_a_mirrored_image_is_put_right(tmp_path):
+    cards = header(400)
+    cards["PC1_1"] = -cards["PC1_1"]
+    pixels = sky(400, at=(40, -25))
+    path = write(tmp_path / "a.fits", pixels, cards)
+    apart, found = peaks(path, WCS(cards))
+    assert apart < 0.3
+    assert found.flags == {"reprojected"}
+    right = read_cutout(write(tmp_path / "b.fits", pixels[:, ::-1], header(400)))
+    assert np.corrcoef(right.image.ravel(), found.image.ravel())[0, 1] > 0.98
