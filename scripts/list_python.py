@@ -1,4 +1,4 @@
-"""Write the public Python names into docs/reference/python.md: each with its parameters and the first line of its docstring.
+"""Write the public Python names into docs/reference/python.md, between its markers: each with parameters and its docstring's first line.
 
 Usage: python scripts/list_python.py            (from the repository's root)
 """
@@ -42,7 +42,9 @@ def first_line(thing: object) -> str:
 def row(name: str, thing: object, about: str = "") -> str:
     call = "" if about or isinstance(thing, PROPERTIES) else parameters(thing)
     text = about or first_line(thing)
-    return f"| `{name}{call}` | {text.replace('``', '`').replace('|', chr(92) + '|')} |"
+    for plain, written in (("``", "`"), ("|", r"\|"), ("](", r"]\(")):  # K[o, g](p) is no link
+        text = text.replace(plain, written)
+    return f"| `{name}{call}` | {text} |"
 
 
 def methods(name: str, kind: type) -> list[str]:

@@ -311,6 +311,13 @@ def test_the_readme_has_no_number_that_no_script_writes():
 NAMED = re.compile(r"`((?:src|tests|scripts|benchmarks|configs|results)/[\w./-]*)`")
 
 
+def test_pages_that_code_names_exist():
+    files = [path for folder in ("src", "scripts", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    named = {page for path in files for page in re.findall(r"docs/[\w/-]+\.md", path.read_text(encoding="utf-8"))}
+    assert f"{REFERENCE}/files.md" in named
+    assert not {page for page in named if not (ROOT / page).exists()}
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_files_of_the_repository_that_are_named_exist(name):
     made = {"results/report"}

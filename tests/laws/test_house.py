@@ -11,6 +11,8 @@ FILES = sorted([*SOURCE.rglob("*.py"), *SOURCE.rglob("*.js")])
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
 PRIVATE_WORDS = {"told", "said", "found", "known", "kept"}
 
+REFUSAL = {"where", "found", "expected", "do"}  # fields of a refusal
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -21,18 +23,23 @@ def long_functions(text: str) -> list[str]:
 
 
 def inside(scope: ast.AST):
-    """Everything in a function or module, but not in the functions inside it."""
+    """Everything in a function, class or module, but not in the functions and classes inside it."""
     for node in ast.iter_child_nodes(scope):
         yield node
-        if not isinstance(node, Function):
+        if not isinstance(node, Function | ast.ClassDef):
             yield from inside(node)
 
 
 def refused(scope: ast.AST) -> set[str]:
-    """Names that stand for what a refusal has found: its second argument, behind the flag of an `ImageRefusal` the third."""
+    """Names that stand for what a refusal has found: its second argument, behind the flag of an `ImageRefusal` the third.
+
+    `Refusal` itself may use the word, and so may the class of the viewer's answers that has its fields.
+    """
     names = set()
     if isinstance(scope, Function) and [argument.arg for argument in scope.args.args[:3]] == ["self", "where", "found"]:
-        names.add("found")  # of `Refusal` itself
+        names.add("found")
+    if isinstance(scope, ast.ClassDef) and REFUSAL <= names_in(scope):
+        names.add("found")
     for call in (node for node in inside(scope) if isinstance(node, ast.Call)):
         called = ast.unparse(call.func)
         if called.endswith("Refusal") or called == "super().__init__":
@@ -52,7 +59,7 @@ def private_words(text: str) -> list[str]:
     """Variables and arguments named by a word of the private vocabulary; what a refusal has found may be called so."""
     tree = ast.parse(text)
     words = set()
-    for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, Function))]:
+    for scope in [tree, *(node for node in ast.walk(tree) if isinstance(node, Function | ast.ClassDef))]:
         words |= names_in(scope) & PRIVATE_WORDS - (refused(scope) & {"found"})
     return sorted(words)
 
@@ -81,4 +88,6 @@ def test_the_checks_can_fail():
     assert private_words("found = 1\nraise Refusal('x', 'y', found, 'z')\n") == ["found"]
     assert private_words("def f():\n    found = 1\n\ndef g(found):\n    raise Refusal('x', found, 'y', 'z')\n") == ["found"]
     assert private_words("kept = 1\nraise Refusal('x', kept, 'y', 'z')\n") == ["kept"]
+    assert private_words("class A:\n    where = found = expected = do = ''\n") == []
+    assert private_words("class A:\n    found = ''\n") == ["found"]
     assert private_words("found = 1\n") == ["found"]

@@ -1,4 +1,4 @@
-"""What a bench asks a worker for, what it measures, and what follows from that, as its JSON file holds it: see docs/files.md."""
+"""What a bench asks a worker for, what it measures, and what follows from that, as its JSON file holds it: see docs/reference/files.md."""
 
 from typing import Literal, NotRequired, TypedDict
 

@@ -11,8 +11,8 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # parameters of glibc's mallopt
 def keep_large_blocks() -> bool:
     """Raise glibc's thresholds for mapping and trimming; True if that was done.
 
-    On a CPU most of a step is otherwise spent in page faults (measured: docs/notebook/performance.md).
-    Does nothing where libc is not glibc.
+    On a CPU most of a step is otherwise spent in page faults (measured: docs/notebook/performance.md). Does nothing
+    where libc is not glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -1,4 +1,4 @@
-"""What table1.json, findings.json and audit.json hold: see docs/files.md."""
+"""What table1.json, findings.json and audit.json hold: see docs/reference/files.md."""
 
 from typing import Any, NotRequired, TypedDict
 

@@ -14,7 +14,7 @@ from equiradio.serve.networks import Network, Networks
 from equiradio.serve.offers import Offers
 from equiradio.serve.refusals import Busy, RequestRefusal
 from equiradio.serve.shapes import as_base64
-from equiradio.serve.sources_routes import Key, attachment, binary, chosen
+from equiradio.serve.sources_routes import Key, Offered, attachment, binary, chosen
 
 MOST_MODELS = 2  # side by side
 
@@ -29,52 +29,58 @@ Members = Annotated[
 Angle = Annotated[float, Form(ge=-3600, le=3600, allow_inf_nan=False, description="degrees, in the sense of torch.rot90")]
 
 
-def routes(offers: Offers) -> APIRouter:
-    """The routes over what is offered."""
-    router = APIRouter(prefix="/api")
-    networks = offers.networks
+router = APIRouter(prefix="/api")
 
-    @router.post("/classify")
-    async def classify(request: Request, file: File_ = None, source: SourceKey = None, model: ModelName = None) -> shapes.Answer:
-        """The class of a source, with its uncertainty: an uploaded file, or the key of a source."""
-        network = networks.get(model)
-        held = await run_in_threadpool(chosen, offers, file, source)
-        answer = offers.answered.get((held.key, held.digest, network.name))
-        if answer is None:
-            answer = await asked(request, offers, network, held)
-        return shapes.Answer(**answer)
 
-    @router.post("/explain")
-    def explain(
-        file: File_ = None, source: SourceKey = None, model: ModelNames = None, member: Members = None, rotation_deg: Angle = 0.0
-    ) -> shapes.Explained:
-        """Where networks look while the source turns: maps in the turning frame and turned back, and their drift."""
-        from equiradio.serve import explanations
+@router.post("/classify")
+async def classify(
+    offers: Offered, request: Request, file: File_ = None, source: SourceKey = None, model: ModelName = None
+) -> shapes.Answer:
+    """The class of a source, with its uncertainty: an uploaded file, or the key of a source."""
+    network = offers.networks.get(model)
+    held = await run_in_threadpool(chosen, offers, file, source)
+    answer = offers.answered.get((held.key, held.digest, network.name))
+    if answer is None:
+        answer = await asked(request, offers, network, held)
+    return shapes.Answer(**answer)
 
-        named = [networks.get(name) for name in model or [""]]
-        seeds, held = seeds_of(named, member or []), chosen(offers, file, source)
-        pairs = zip(named, seeds, strict=True)
-        answers = [explanations.explain(offers.turner(), network, held, rotation_deg, seed) for network, seed in pairs]
-        return shapes.Explained(
-            source=held.key,
-            rotation_deg=rotation_deg,
-            pixels=as_base64(explanations.turned_pixels(held, rotation_deg)),
-            answers=[shapes.Explanation(**answer) for answer in answers],
-        )
 
-    @router.get("/map.fits", response_class=Response, responses=binary("application/fits"))
-    def map_fits(
-        source: Key,
-        model: Annotated[str | None, Query(max_length=1000)] = None,
-        member: Annotated[str, Query(max_length=40, description="seed of a member; left out for the mean over all of them")] = "",
-        rotation_deg: Annotated[float, Query(ge=-3600, le=3600, allow_inf_nan=False)] = 0.0,
-    ) -> Response:
-        """Image, attention maps and evidence on the sky, one HDU each."""
-        network, held = networks.get(model), offers.sets.get(source)
-        content = fits_of(offers, network, held, network.seed_of(member), rotation_deg)
-        return attachment(content, "application/fits", f"{held.name.removesuffix('.gz').removesuffix('.fits')}-attention.fits")
+@router.post("/explain")
+def explain(
+    offers: Offered,
+    file: File_ = None,
+    source: SourceKey = None,
+    model: ModelNames = None,
+    member: Members = None,
+    rotation_deg: Angle = 0.0,
+) -> shapes.Explained:
+    """Where networks look while the source turns: maps in the turning frame and turned back, and their drift."""
+    from equiradio.serve import explanations
 
-    return router
+    named = [offers.networks.get(name) for name in model or [""]]
+    seeds, held = seeds_of(named, member or []), chosen(offers, file, source)
+    pairs = zip(named, seeds, strict=True)
+    answers = [explanations.explain(offers.turner(), network, held, rotation_deg, seed) for network, seed in pairs]
+    return shapes.Explained(
+        source=held.key,
+        rotation_deg=rotation_deg,
+        pixels=as_base64(explanations.turned_pixels(held, rotation_deg)),
+        answers=[shapes.Explanation(**answer) for answer in answers],
+    )
+
+
+@router.get("/map.fits", response_class=Response, responses=binary("application/fits"))
+def map_fits(
+    offers: Offered,
+    source: Key,
+    model: Annotated[str | None, Query(max_length=1000)] = None,
+    member: Annotated[str, Query(max_length=40, description="seed of a member; left out for the mean over all of them")] = "",
+    rotation_deg: Annotated[float, Query(ge=-3600, le=3600, allow_inf_nan=False)] = 0.0,
+) -> Response:
+    """Image, attention maps and evidence on the sky, one HDU each."""
+    network, held = offers.networks.get(model), offers.sets.get(source)
+    content = fits_of(offers, network, held, network.seed_of(member), rotation_deg)
+    return attachment(content, "application/fits", f"{held.name.removesuffix('.gz').removesuffix('.fits')}-attention.fits")
 
 
 def seeds_of(named: Sequence[Network], members: Sequence[str]) -> list[int | None]:

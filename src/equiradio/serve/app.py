@@ -21,7 +21,7 @@ from equiradio.serve.refusals import RequestRefusal, as_json, clipped, status_of
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-FAULTS = {code: {"model": shapes.Error} for code in (400, 403, 404, 413, 422, 503)}
+FAULTS = (400, 403, 404, 413, 422, 503)
 
 
 def create_app(
@@ -39,10 +39,10 @@ def create_app(
     most_uploaded, most_at_a_time : bytes of a body, requests.
     """
     app = FastAPI(title="equiradio", version=equiradio.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    options: dict[str, Any] = {"responses": FAULTS}
-    app.include_router(sources_routes.routes(offers), **options)
-    app.include_router(answers_routes.routes(offers), **options)
-    app.include_router(lists_routes.routes(offers), **options)
+    app.state.offers = offers
+    faults: dict[int | str, dict[str, Any]] = {code: {"model": shapes.Error} for code in FAULTS}
+    for routes in (sources_routes, answers_routes, lists_routes):
+        app.include_router(routes.router, responses=faults)
     app.add_middleware(Guard, hosts=hosts, most_uploaded=most_uploaded, most_at_a_time=most_at_a_time)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -82,8 +82,8 @@ class Guard:
             raise self._too_large(f"{int(length[:20]):,} bytes")
         return int(length) > SMALL
 
-    def _too_large(self, found: str) -> TooLarge:
-        return TooLarge("upload", found, f"at most {self.most_uploaded:,} bytes", "Cut the source out first.")
+    def _too_large(self, size: str) -> TooLarge:
+        return TooLarge("upload", size, f"at most {self.most_uploaded:,} bytes", "Cut the source out first.")
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send, large: bool) -> None:
         if large and not self._uploads.acquire(blocking=False):

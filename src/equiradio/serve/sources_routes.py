@@ -3,7 +3,7 @@
 import resource
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Query, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 
 import equiradio
 from equiradio.artefacts.atomic import printable
@@ -16,73 +16,89 @@ from equiradio.serve.shapes import as_base64
 
 MOST_LISTED = 2000
 
+
+def offers_of(request: Request) -> Offers:
+    """What this application offers: it stands in its state."""
+    offers: Offers = request.app.state.offers
+    return offers
+
+
+Offered = Annotated[Offers, Depends(offers_of)]
 Key = Annotated[str, Query(max_length=1000, description="key of a source, SET/NAME")]
 
 
-def routes(offers: Offers) -> APIRouter:
-    """The routes over what is offered."""
-    router = APIRouter(prefix="/api")
-    networks = offers.networks
+router = APIRouter(prefix="/api")
 
-    @router.get("/health")
-    def health() -> shapes.Health:
-        """Whether the viewer answers, and what it offers."""
-        return shapes.Health(
-            state="ready",
-            version=equiradio.__version__,
-            models=len(networks.by_name),
-            sets=offers.sets.names(),
-            runs=len(offers.runs.by_name),
-            tables=len(offers.tables),
-            megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        )
 
-    @router.get("/models")
-    def models() -> list[shapes.Model]:
-        """The models offered, the default first."""
-        return [shapes.Model(**network.summary()) for network in networks.by_name.values()]
+def binary(kind: str) -> dict[int | str, dict[str, Any]]:
+    """What the list of endpoints says of an answer that is a file of this kind."""
+    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}
 
-    @router.get("/sources")
-    def sources(
-        set: Annotated[str, Query(max_length=200)],
-        text: Annotated[str, Query(max_length=200, description="part of a name")] = "",
-        offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 200,
-    ) -> shapes.Listing:
-        """Sources of a set."""
-        rows = [row for row in offers.sets.listing(set) if text.lower() in row["name"].lower()]
-        listed = [shapes.Listed(**row) for row in rows[offset : offset + limit]]
-        return shapes.Listing(set=set, total=len(rows), sources=listed)
 
-    @router.post("/sources")
-    def upload(file: Annotated[UploadFile, File()]) -> shapes.Source:
-        """Hold an uploaded image until the viewer stops."""
-        return described(uploaded(offers, file))
+@router.get("/health")
+def health(offers: Offered) -> shapes.Health:
+    """Whether the viewer answers, and what it offers."""
+    return shapes.Health(
+        state="ready",
+        version=equiradio.__version__,
+        models=len(offers.networks.by_name),
+        sets=offers.sets.names(),
+        runs=len(offers.runs.by_name),
+        tables=len(offers.tables),
+        megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
 
-    @router.get("/source")
-    def source(key: Key) -> shapes.Source:
-        """One source with its pixels, values and positions."""
-        return described(offers.sets.get(key))
 
-    @router.get("/picture.png", response_class=Response, responses=binary("image/png"))
-    def picture(
-        source: Key = "",
-        run: Annotated[str, Query(max_length=300, description="show this run's stored attention instead")] = "",
-        source_id: Annotated[str, Query(max_length=300)] = "",
-    ) -> Response:
-        """A small picture for lists: of a source, or of a run's stored attention."""
-        from equiradio.serve.pictures import png
+@router.get("/models")
+def models(offers: Offered) -> list[shapes.Model]:
+    """The models offered, the default first."""
+    return [shapes.Model(**network.summary()) for network in offers.networks.by_name.values()]
 
-        if run:
-            stored = offers.runs.attention(run, source_id)
-            if stored is None:
-                raise NotOffered("source_id", source_id, "a source whose attention the run has stored", "Evaluate the run.")
-            content = png(stored, "viridis")
-        else:
-            content = png(offers.sets.get(source).pixels)
-        return Response(content, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
-    return router
+@router.get("/sources")
+def sources(
+    offers: Offered,
+    set: Annotated[str, Query(max_length=200)],
+    text: Annotated[str, Query(max_length=200, description="part of a name")] = "",
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 200,
+) -> shapes.Listing:
+    """Sources of a set."""
+    rows = [row for row in offers.sets.listing(set) if text.lower() in row["name"].lower()]
+    listed = [shapes.Listed(**row) for row in rows[offset : offset + limit]]
+    return shapes.Listing(set=set, total=len(rows), sources=listed)
+
+
+@router.post("/sources")
+def upload(offers: Offered, file: Annotated[UploadFile, File()]) -> shapes.Source:
+    """Hold an uploaded image until the viewer stops."""
+    return described(uploaded(offers, file))
+
+
+@router.get("/source")
+def source(offers: Offered, key: Key) -> shapes.Source:
+    """One source with its pixels, values and positions."""
+    return described(offers.sets.get(key))
+
+
+@router.get("/picture.png", response_class=Response, responses=binary("image/png"))
+def picture(
+    offers: Offered,
+    source: Key = "",
+    run: Annotated[str, Query(max_length=300, description="show this run's stored attention instead")] = "",
+    source_id: Annotated[str, Query(max_length=300)] = "",
+) -> Response:
+    """A small picture for lists: of a source, or of a run's stored attention."""
+    from equiradio.serve.pictures import png
+
+    if run:
+        stored = offers.runs.attention(run, source_id)
+        if stored is None:
+            raise NotOffered("source_id", source_id, "a source whose attention the run has stored", "Evaluate the run.")
+        content = png(stored, "viridis")
+    else:
+        content = png(offers.sets.get(source).pixels)
+    return Response(content, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
 
 def uploaded(offers: Offers, file: UploadFile) -> Held:
@@ -115,10 +131,6 @@ def described(held: Held) -> shapes.Source:
         confidence=held.confidence,
         flags=held.flags,
     )
-
-
-def binary(kind: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 def attachment(content: bytes, kind: str, name: str) -> Response:

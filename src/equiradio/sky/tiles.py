@@ -95,8 +95,8 @@ def _by(sides: list[int]) -> str:
     return " x ".join(f"{side:,}" for side in sides)
 
 
-def _damaged(name: str, found: str, expected: str) -> ImageRefusal:
-    return ImageRefusal("damaged", name, f"a tile-compressed image that cannot be unpacked: {found}", expected, CHANGED)
+def _damaged(name: str, why: str, expected: str) -> ImageRefusal:
+    return ImageRefusal("damaged", name, f"a tile-compressed image that cannot be unpacked: {why}", expected, CHANGED)
 
 
 class Worker:

@@ -37,7 +37,7 @@ from equiradio.version import commit, version
 
 def train(
     settings: Settings,
-    out: Path,
+    out: Path | str,
     *,
     data_dir: Path | None = None,
     resume: bool = False,
@@ -67,6 +67,7 @@ def train(
     Refusal : settings, data or folder that cannot be used, or a training that went wrong.
     KeyboardInterrupt : interrupted; finished epochs are kept.
     """
+    out = Path(out)
     architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
     accelerator = choose_device(device)
     sources = open_data(settings.data.name, data_dir, settings.data.classes)  # refused before anything is written
