@@ -67,15 +67,13 @@ def train(
     Refusal : settings, data or folder that cannot be used, or a training that went wrong.
     KeyboardInterrupt : interrupted; finished epochs are kept.
     """
-    out = Path(out)
     architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
-    accelerator = choose_device(device)
+    run, accelerator, options = Run(Path(out)), choose_device(device), trainer_options or {}
     sources = open_data(settings.data.name, data_dir, settings.data.classes)  # refused before anything is written
-    options = trainer_options or {}
     follower = bool(rank_zero_only.rank) and any(options.get(name, 1) != 1 for name in ("devices", "num_nodes"))
     # the other processes of a distributed training work under the first one's claim, in the folder that it has begun
-    with claimed(out) if claim is None and not follower else nullcontext(claim) as held:
-        return _train(settings, Run(out), sources, resume or follower, accelerator, on_epoch, _Watcher(step, max_minutes, held), options)
+    with claimed(run.folder) if claim is None and not follower else nullcontext(claim) as held:
+        return _train(settings, run, sources, resume or follower, accelerator, on_epoch, _Watcher(step, max_minutes, held), options)
 
 
 def _train(

@@ -18,6 +18,7 @@ from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
 from equiradio.evaluation.choosing import POSES
 from equiradio.inference.asking import Asking, Progress
 from equiradio.inference.team import load
+from equiradio.settings import DataSettings
 from equiradio.sky.recipe import MIRABEST
 from equiradio.verbs.team_choices import choose, score
 
@@ -54,7 +55,7 @@ def calibrate(
         raise SettingRefusal("--poses", f"{most_poses}", f"one of {', '.join(map(str, POSES))}", "8 is the most.")
     folder, cards = TeamFolder(out), _checked(runs)
     settings = [Run(run).settings() for run in runs]
-    sources = _data(data, settings[0].data.name, cards[0], data_dir)
+    sources = _data(data, settings[0].data, cards[0], data_dir)
     first = TeamCard(cards[0].model, cards, shared_settings(settings), MIRABEST.as_card())
     job: Job = {"members": [Run(run).weights_digest() for run in runs], "data_md5": sources.md5, "poses": most_poses}
     with claimed(out):
@@ -104,11 +105,11 @@ def _checked(runs: Sequence[Path]) -> list[Card]:
     return cards
 
 
-def _data(named: str | None, trained_on: str, card: Card, data_dir: Path | None) -> Sources:
-    sources = open_data(named or trained_on, data_dir)
+def _data(named: str | None, trained_on: DataSettings, card: Card, data_dir: Path | None) -> Sources:
+    sources = open_data(named or trained_on.name, data_dir, trained_on.classes)
     if named is None and sources.md5 != card.data_md5:
         found = f"md5 is {sources.md5}, but the runs were trained on {card.data_md5}"
-        raise DataRefusal(sources.name, found, "the same data", f"Say --data {trained_on} if that is meant.")
+        raise DataRefusal(sources.name, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
     if sources.classes != card.labels:
         raise DataRefusal(sources.name, f"classes {sources.classes}", f"those of the runs, {card.labels}", "Choose other data.")
     validation = sources.of_split("validation")

@@ -10,6 +10,7 @@ import torch
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import predictions_schema, write_table
+from equiradio.artefacts.team import TeamFolder
 from equiradio.compute.forms import settle_forms
 from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import chosen_split, open_data
@@ -55,7 +56,7 @@ def evaluate(
     The metrics, as written to ``RUN/metrics/<data>-<split>.json``.
     """
     _check_options(batches, precision, passes)
-    run, (member,) = Run(folder), load(folder, device, precision).members
+    run, member = Run(folder), _open(folder, device, precision)
     weights, settings = run.weights_digest(), run.settings()
     history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
     sources = _sources(run, member, data, split, data_dir)
@@ -79,6 +80,14 @@ def _check_options(batches: str, precision: str, passes: int) -> None:
         raise SettingRefusal("--precision", f"'{precision}'", " or ".join(PRECISIONS), "Choose one of these.")
     if passes < 0:
         raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
+
+
+def _open(folder: Path, device: str, precision: str) -> Member:
+    members = load(folder, device, precision).members
+    if not folder.is_dir() or TeamFolder(folder).is_team:
+        do = "Evaluate the runs that it was made of; the team's own scores stand in its card."
+        raise RunRefusal(folder, f"a team of {len(members)} networks", "the folder of one training", do)
+    return members[0]
 
 
 def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: Path | None) -> Sources:

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import PACKAGED
 from equiradio.artefacts.tables import predictions_schema, read_predictions
 from equiradio.artefacts.weights import read_weights, write_weights
 from equiradio.compute.poses import TEST, Poses, draw_poses
@@ -228,6 +230,9 @@ def test_what_cannot_be_evaluated_is_refused(trained, sky):
     assert refused(SettingRefusal, run, precision="fp8") == "--precision: 'fp8'; expected float32 or bf16. Choose one of these."
     assert "no source is of split 'tset'; expected test (6), train (24), validation (6)" in refused(DataRefusal, run, split="tset")
     assert "Did you mean mirabest?" in refused(DataRefusal, run, data="mirabst")
+    line = refused(RunRefusal, PACKAGED / "c4-attention")
+    assert line.startswith(f"{PACKAGED / 'c4-attention'}: a team of 3 networks; expected the folder of one training.")
+    assert refused(RunRefusal, Path("c4-attention")).startswith("c4-attention: a team of 3 networks; expected the folder of one training.")
 
 
 def test_data_that_changed_since_the_training_are_refused(copy_of):
