@@ -78,9 +78,8 @@ class Run:
     def settings(self) -> Settings:
         """The settings that the run was trained with."""
         if not self.settings_file.is_file():
-            raise RunRefusal(
-                self.folder, "no settings.toml in it", "the folder of a training", "Give a folder that 'equiradio train' wrote."
-            )
+            found = "no settings.toml in it" if self.folder.is_dir() else "a file" if self.folder.exists() else "no such folder"
+            raise RunRefusal(self.folder, found, "the folder of a training", "Give a folder that 'equiradio train' wrote.")
         return from_toml(self.settings_file)
 
     def weights_digest(self) -> str:

@@ -9,6 +9,7 @@ import torch
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import team_names
 from equiradio.artefacts.tables import predictions_schema, write_table
 from equiradio.artefacts.team import TeamFolder
 from equiradio.compute.forms import settle_forms
@@ -56,7 +57,8 @@ def evaluate(
     The metrics, as written to ``RUN/metrics/<data>-<split>.json``.
     """
     _check_options(batches, precision, passes)
-    run, member = Run(folder), _open(folder, device, precision)
+    run = Run(folder)
+    member = _open(run, device, precision)
     weights, settings = run.weights_digest(), run.settings()
     history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
     sources = _sources(run, member, data, split, data_dir)
@@ -82,12 +84,12 @@ def _check_options(batches: str, precision: str, passes: int) -> None:
         raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
 
 
-def _open(folder: Path, device: str, precision: str) -> Member:
-    members = load(folder, device, precision).members
-    if not folder.is_dir() or TeamFolder(folder).is_team:
+def _open(run: Run, device: str, precision: str) -> Member:
+    if TeamFolder(run.folder).is_team or (str(run.folder) in team_names() and not run.folder.exists()):
         do = "Evaluate the runs that it was made of; the team's own scores stand in its card."
-        raise RunRefusal(folder, f"a team of {len(members)} networks", "the folder of one training", do)
-    return members[0]
+        raise RunRefusal(run.folder, "a team", "the folder of one training", do)
+    run.settings()  # refused as a run that is missing; `load` would take it for the name of a team
+    return load(run.folder, device, precision).members[0]
 
 
 def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: Path | None) -> Sources:

@@ -13,7 +13,8 @@ from equiradio.errors import ImageRefusal
 from equiradio.serve import reading
 from equiradio.serve.held import GRID
 from equiradio.serve.reading import read_source
-from equiradio.sky.fits import GZIP, Limits, read_cutout
+from equiradio.sky.contents import GZIP, Limits
+from equiradio.sky.fits import read_cutout
 from equiradio.sky.pictures import NPY, PNG
 
 

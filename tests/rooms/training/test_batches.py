@@ -99,7 +99,7 @@ def test_validation_between_two_epochs_leaves_training_poses_alone(module):
     ("classes", "line"),
     [
         (FANAROFF_RILEY, "2 of the sources are 'hybrid'; expected FRI, FRII only. Train on sources of these classes"),
-        (Labels(("jet", "relic"), "artefact"), "2 sources are artefacts; expected jet, relic only."),
+        (Labels(("jet", "relic"), "artefact"), "2 of the sources are 'artefact'; expected jet, relic only."),
         (Labels(("jet", "relic")), "2 sources have no class; expected jet, relic only."),
     ],
 )

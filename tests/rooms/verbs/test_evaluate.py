@@ -231,8 +231,8 @@ def test_what_cannot_be_evaluated_is_refused(trained, sky):
     assert "no source is of split 'tset'; expected test (6), train (24), validation (6)" in refused(DataRefusal, run, split="tset")
     assert "Did you mean mirabest?" in refused(DataRefusal, run, data="mirabst")
     line = refused(RunRefusal, PACKAGED / "c4-attention")
-    assert line.startswith(f"{PACKAGED / 'c4-attention'}: a team of 3 networks; expected the folder of one training.")
-    assert refused(RunRefusal, Path("c4-attention")).startswith("c4-attention: a team of 3 networks; expected the folder of one training.")
+    assert line.startswith(f"{PACKAGED / 'c4-attention'}: a team; expected the folder of one training.")
+    assert refused(RunRefusal, Path("c4-attention")).startswith("c4-attention: a team; expected the folder of one training.")
 
 
 def test_data_that_changed_since_the_training_are_refused(copy_of):
