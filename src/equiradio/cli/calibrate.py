@@ -25,6 +25,7 @@ def calibrate(
     """
     from equiradio.cli.progress import bars, print_table
     from equiradio.compute.device import choose_device
+    from equiradio.inference.calibration import count_of
     from equiradio.verbs.calibrate import calibrate as run_calibration
 
     try:
@@ -35,8 +36,8 @@ def calibrate(
     if as_json:
         typer.echo(json.dumps(card.as_json(), indent=2))
         return
-    print_table(("", "validation", "test"), _rows(card.validation, card.test), f"{card.model}, {len(card.members)} members")
-    typer.echo(f"{card.poses} poses, temperature {card.temperature:.3f}, abstains below {card.threshold:.3f}")
+    print_table(("", "validation", "test"), _rows(card.validation, card.test), f"{card.model}, {count_of(len(card.members), 'member')}")
+    typer.echo(f"{count_of(card.poses or 0, 'pose')}, temperature {card.temperature:.3f}, abstains below {card.threshold:.3f}")
     typer.echo(f"{out}: open it by --model {out}, or equiradio.load('{out}')")
 
 

@@ -48,3 +48,8 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
     stored = load_file(file)
     reach = card.out_of_distribution["reach"]
     return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, stored["centre"], stored["precision"], reach)
+
+
+def count_of(count: int, noun: str) -> str:
+    """Such as ``1 pose`` and ``2 poses``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

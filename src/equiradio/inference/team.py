@@ -14,7 +14,7 @@ from equiradio.compute.device import choose_device
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference import reading
 from equiradio.inference.answers import Answers, answer
-from equiradio.inference.calibration import Calibration, read_calibration
+from equiradio.inference.calibration import Calibration, count_of, read_calibration
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import Member, open_member, weights_hash
 from equiradio.labels import Labels
@@ -58,7 +58,8 @@ class Team:
             chosen = f"temperature {self.calibration.temperature:.3f}, abstains below {self.calibration.threshold:.3f}"
         else:
             chosen = "not calibrated"
-        return f"Team({self.name}: {len(self.members)} members ({seeds}), classes {self.labels}, {self.calibration.poses} poses, {chosen})"
+        members, poses = count_of(len(self.members), "member"), count_of(self.calibration.poses, "pose")
+        return f"Team({self.name}: {members} ({seeds}), classes {self.labels}, {poses}, {chosen})"
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -154,7 +154,7 @@ def test_the_command_says_what_it_chose(runs, tmp_path, capsys):
     assert main(["calibrate", str(runs[0]), "--out", str(tmp_path / "alone"), "--poses", "1"]) == 0
     shown = capsys.readouterr().out
     assert "negative log-likelihood" in shown
-    assert "1 poses, temperature " in shown
+    assert "1 pose, temperature " in shown
     assert load(tmp_path / "alone").calibration.poses == 1
 
 
