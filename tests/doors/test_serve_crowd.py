@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -19,7 +20,8 @@ def crowd(address, path, fields):
         async with httpx.AsyncClient(base_url=address, timeout=100, limits=limits) as client:
             return await asyncio.gather(*(client.post(path, data=fields(k)) for k in range(CROWD)))
 
-    return asyncio.run(everyone())
+    with ThreadPoolExecutor(1) as thread:  # this one may hold the event loop of the tests of the page
+        return thread.submit(asyncio.run, everyone()).result()
 
 
 @pytest.fixture(scope="module")

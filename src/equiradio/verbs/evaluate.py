@@ -57,8 +57,7 @@ def evaluate(
     The metrics, as written to ``RUN/metrics/<data>-<split>.json``.
     """
     _check_options(batches, precision, passes)
-    run = Run(folder)
-    member = _open(run, device, precision)
+    run, member = _open(folder, device, precision)
     weights, settings = run.weights_digest(), run.settings()
     history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
     sources = _sources(run, member, data, split, data_dir)
@@ -84,12 +83,13 @@ def _check_options(batches: str, precision: str, passes: int) -> None:
         raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
 
 
-def _open(run: Run, device: str, precision: str) -> Member:
+def _open(folder: Path, device: str, precision: str) -> tuple[Run, Member]:
+    run = Run(folder)
     if TeamFolder(run.folder).is_team or (str(run.folder) in team_names() and not run.folder.exists()):
         do = "Evaluate the runs that it was made of; the team's own scores stand in its card."
         raise RunRefusal(run.folder, "a team", "the folder of one training", do)
     run.settings()  # refused as a run that is missing; `load` would take it for the name of a team
-    return load(run.folder, device, precision).members[0]
+    return run, load(run.folder, device, precision).members[0]
 
 
 def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: Path | None) -> Sources:
