@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card, card_of
+from equiradio.artefacts.run import Run
 from equiradio.errors import RunRefusal
 from equiradio.labels import Labels
 from equiradio.settings import Settings, change, keys, preset
@@ -208,3 +209,18 @@ def shared_settings(settings: list[Settings]) -> dict[str, Any]:
 def _value(settings: Settings, key: str) -> Any:
     section, name = key.split(".")
     return getattr(getattr(settings, section), name)
+
+
+def run_of(folder: Path) -> Run:
+    """The run in a folder.
+
+    Raises
+    ------
+    RunRefusal : a team's folder, one that is missing, or one without settings.
+    """
+    if TeamFolder(folder).is_team:
+        do = "Take the runs that it was made of; the team's own scores stand in its card."
+        raise RunRefusal(folder, "a team", "the folder of one training", do)
+    run = Run(folder)
+    run.settings()
+    return run

@@ -51,10 +51,15 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
     each = module_of(name)
     if each is not None:
         return each.load(name, data_dir).only(classes)
-    if Path(name).is_dir():
-        return read_folder(Path(name)).only(classes)
-    names = list(data_sets())
-    raise DataRefusal("data", f"'{name}' is not a data set nor a folder", ", ".join(names), nearest(name, names))
+    check_name(name)
+    return read_folder(Path(name)).only(classes)
+
+
+def check_name(name: str) -> None:
+    """Raises a DataRefusal where there is neither a data set nor a folder of that name; reads none."""
+    if module_of(name) is None and not Path(name).is_dir():
+        names = list(data_sets())
+        raise DataRefusal("data", f"'{name}' is not a data set nor a folder", ", ".join(names), nearest(name, names))
 
 
 def chosen_split(sources: Sources, split: str) -> Sources:

@@ -150,8 +150,14 @@ class Sets:
 
 
 def data_sets(names: list[str], data_dir: Path | None) -> list[DataSet]:
-    """The data sets asked for, a folder under its own name; by default MiraBest where it is here, and `simulated`."""
+    """The data sets asked for, a folder under its own name; by default MiraBest where it is here, and `simulated`.
+
+    Raises
+    ------
+    DataRefusal : there is no such data set and no such folder.
+    """
     from equiradio.datasets.mirabest import find_mirabest
+    from equiradio.datasets.registry import check_name
     from equiradio.folders import data_folder
 
     if not names:
@@ -159,6 +165,7 @@ def data_sets(names: list[str], data_dir: Path | None) -> list[DataSet]:
         names = [*(["mirabest"] if here else []), "simulated"]
     sets = []
     for name in names:
+        check_name(name)
         short = Path(name).resolve().name if Path(name).is_dir() else name
         sets.append(DataSet(short, name, data_dir))
     return sets

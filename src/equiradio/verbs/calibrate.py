@@ -10,7 +10,7 @@ from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import claimed, is_claimed
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.team import TeamCard, TeamFolder, shared_settings
+from equiradio.artefacts.team import TeamCard, TeamFolder, run_of, shared_settings
 from equiradio.artefacts.weights import halve_weights
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
@@ -90,7 +90,7 @@ def _measured(
 def _checked(runs: Sequence[Path]) -> list[Card]:
     """The cards of the runs, which must be finished and go together."""
     cards = []
-    for run in map(Run, runs):
+    for run in map(run_of, runs):
         card = run.card()
         if card.state != "finished" or is_claimed(run.folder):
             found = "somebody trains in it" if is_claimed(run.folder) else f"its training is {card.state}"

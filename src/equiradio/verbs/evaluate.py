@@ -11,7 +11,7 @@ from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import team_names
 from equiradio.artefacts.tables import predictions_schema, write_table
-from equiradio.artefacts.team import TeamFolder
+from equiradio.artefacts.team import run_of
 from equiradio.compute.forms import settle_forms
 from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import chosen_split, open_data
@@ -84,12 +84,10 @@ def _check_options(batches: str, precision: str, passes: int) -> None:
 
 
 def _open(folder: Path, device: str, precision: str) -> tuple[Run, Member]:
-    run = Run(folder)
-    if TeamFolder(run.folder).is_team or (str(run.folder) in team_names() and not run.folder.exists()):
-        do = "Evaluate the runs that it was made of; the team's own scores stand in its card."
-        raise RunRefusal(run.folder, "a team", "the folder of one training", do)
-    run.settings()  # refused as a run that is missing; `load` would take it for the name of a team
-    return run, load(run.folder, device, precision).members[0]
+    if str(folder) in team_names() and not folder.exists():
+        raise RunRefusal(folder, "a team", "the folder of one training", "The team's scores stand in its card; see 'equiradio models'.")
+    run = run_of(folder)  # refused as a run that is missing; `load` would take it for the name of a team
+    return run, load(folder, device, precision).members[0]
 
 
 def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: Path | None) -> Sources:

@@ -10,8 +10,9 @@ from PIL import Image
 
 from equiradio.datasets import simulated
 from equiradio.datasets.simulated import simulate
+from equiradio.errors import DataRefusal
 from equiradio.labels import Labels
-from equiradio.serve.sets import DataSet, ImageFolder, Sets, position_of
+from equiradio.serve.sets import DataSet, ImageFolder, Sets, data_sets, position_of
 
 
 @pytest.fixture
@@ -49,6 +50,12 @@ def test_sets_of_one_name_are_told_apart_and_none_takes_the_name_of_another_kind
     assert sets.names() == ["sky", "sky (2)", "images (2)", "upload (2)", "images", "upload"]
     assert sets.get("images/a/src.png").name == "src.png"
     assert isinstance(sets.by_name["images"], ImageFolder)
+
+
+def test_data_that_are_not_there_are_refused_when_the_viewer_starts(sky):
+    with pytest.raises(DataRefusal, match="'nope' is not a data set nor a folder"):
+        data_sets([str(sky), "nope"], None)
+    assert [each.name for each in data_sets([str(sky), "simulated"], None)] == [sky.name, "simulated"]
 
 
 def test_sources_carry_the_names_of_their_classes(sky, monkeypatch):

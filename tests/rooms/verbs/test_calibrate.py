@@ -97,6 +97,17 @@ def test_what_is_beyond_the_reach_is_unusual_and_never_certain(team, tmp_path):
         assert [row["uncertain"] for row in rows] == [unusual] * len(images)
 
 
+def test_what_is_no_run_is_refused(team, tmp_path):
+    absent = tmp_path / "absent"
+    for folder, words in (
+        (team, "a team; expected the folder of one training."),
+        (absent, "no such folder; expected the folder of a training."),
+    ):
+        with pytest.raises(RunRefusal) as caught:
+            calibrate([folder], tmp_path / "out")
+        assert str(caught.value).startswith(f"{folder}: {words}")
+
+
 def test_a_team_of_another_recipe_is_refused(team, tmp_path):
     folder = TeamFolder(shutil.copytree(team, tmp_path / "team"))
     card = folder.card()
