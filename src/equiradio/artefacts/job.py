@@ -67,6 +67,12 @@ def fingerprint(*parts: Any) -> str:
     return digest.hexdigest()
 
 
+def catalogue_hash(*sources: Any) -> str:
+    """Fingerprint of what no checksum of images covers of sources, as a data set gives them: names, classes, splits, sizes and masks."""
+    columns = [(part.source_ids, part.labels, part.confidence, part.split, part.size_arcsec, part.masks) for part in sources]
+    return fingerprint(*(column for part in columns for column in part))
+
+
 def file_stamps(files: Iterable[Path], *, contents: bool = False) -> list[str]:
     """Of each file what changes when it is changed: its size and time, or its size and the SHA-256 of its content."""
     return [_stamp(Path(file), contents) for file in files]
