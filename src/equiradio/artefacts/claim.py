@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -120,15 +120,19 @@ def is_claimed(folder: Path) -> bool:
     return lock_file(folder).exists() and not _abandoned(lock_file(folder))
 
 
-def is_heard_of(folder: Path) -> bool:
-    """Wait for the holder's next sign of life; False as soon as there is no holder, or none that is alive (after `STALE` seconds)."""
-    file = lock_file(folder)
-    before = _touched(file)
-    while is_claimed(folder):
-        if _touched(file) != before:
-            return True
+def free_of(folders: Iterable[Path]) -> list[Path]:
+    """Which of these folders nobody holds any more; waits until there is one, or until every holder has given a sign of life.
+
+    The claim of a process that cannot be seen from here is void after `STALE` seconds of silence, so that this may take as long.
+    """
+    touched = {folder: _touched(lock_file(folder)) for folder in folders}
+    while touched:
+        free = [folder for folder in touched if not is_claimed(folder)]
+        if free:
+            return free
+        touched = {folder: before for folder, before in touched.items() if _touched(lock_file(folder)) == before}
         time.sleep(min(LOOK, BEAT))
-    return False
+    return []
 
 
 def place() -> dict[str, str]:

@@ -195,16 +195,17 @@ def test_another_holder_can_be_waited_for(folder):
         pass
 
 
-def test_a_holder_is_heard_of_while_it_lives(folder, monkeypatch):
+def test_a_folder_is_free_once_its_holder_gives_no_sign_of_life(folder, monkeypatch):
     monkeypatch.setattr(module, "BEAT", 0.05)
     with claimed(folder):
-        assert module.is_heard_of(folder)
-    assert not module.is_heard_of(folder)
+        assert module.free_of([folder]) == []
+        assert module.free_of([folder, folder.with_name("other")]) == [folder.with_name("other")]
+    assert module.free_of([folder]) == [folder]
     left_behind(folder, **module.place(), process=a_process_that_is_gone())
-    assert not module.is_heard_of(folder)
-    left_behind(folder, age=0.0)
+    assert module.free_of([folder]) == [folder]
+    left_behind(folder)
     monkeypatch.setattr(module, "STALE", 0.5)
-    assert not module.is_heard_of(folder)
+    assert module.free_of([folder]) == [folder]
 
 
 def test_a_place_that_cannot_be_written_is_called_as_the_user_called_it(monkeypatch, folder):
