@@ -77,7 +77,7 @@ def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         calibrate(runs, out, most_poses=2)
     assert len(list((tmp_path / "team.parts").glob("*.npz"))) == 2
-    with pytest.raises(RunRefusal, match="answers of a calibration with other poses; expected the same"):
+    with pytest.raises(RunRefusal, match=r"answers of a calibration with other poses \(2 there, 1 asked\); expected the same"):
         calibrate(runs, out, most_poses=1)
     calls.clear()
     monkeypatch.setattr(asking, "in_pose", lambda *given: calls.append(given[2]) or right(*given))
