@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-__all__ = ["DataRefusal", "ImageRefusal", "ModelRefusal", "Refusal", "RunRefusal", "SettingRefusal", "TrainingRefusal"]
+__all__ = ["DataRefusal", "DiskRefusal", "ImageRefusal", "ModelRefusal", "Refusal", "RunRefusal", "SettingRefusal", "TrainingRefusal"]
 
 
 class Refusal(Exception):
@@ -54,6 +54,12 @@ class TrainingRefusal(Refusal):
     """A training that went wrong: a loss that is not finite, a head that died."""
 
     kind = "training"
+
+
+class DiskRefusal(Refusal):
+    """A file that could not be written because the disk, or the user's share of it, is full."""
+
+    kind = "disk"
 
 
 class ImageRefusal(DataRefusal):

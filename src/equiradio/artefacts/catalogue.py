@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.errors import SettingRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
 
 Row = dict[str, Any]  # of a catalogue: a value for each column of `catalogue_schema`, which depend on the classes
@@ -83,37 +83,6 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
     else:
         kind = "fits" if suffix == ".fits" else "votable"
         write_atomically(path, lambda part: as_astropy(table, ascii_only=kind == "fits").write(part, format=kind, overwrite=True))
-
-
-def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
-    """Columns of text of a catalogue, as `write_catalogue` wrote them.
-
-    Raises
-    ------
-    RunRefusal : the file is no catalogue with these columns.
-    """
-    suffix, wanted = path.suffix.lower(), list(names)
-    try:
-        if suffix == ".parquet":
-            with pq.ParquetFile(path) as file:
-                table = file.read(columns=wanted)
-        elif suffix == ".csv":
-            texts = pyarrow.csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()))
-            table = pyarrow.csv.read_csv(path, convert_options=texts)
-        else:
-            from astropy.table import Table
-
-            read = Table.read(path, format="fits" if suffix == ".fits" else "votable")[wanted]
-            read.convert_bytestring_to_unicode()
-            table = pa.table({name: [str(value) for value in read[name]] for name in wanted})
-        return {name: table.column(name).to_pylist() for name in wanted}
-    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise RunRefusal(path, "a file that is no catalogue of ours", f"columns {', '.join(wanted)}", "Name another --out.") from error
-
-
-def as_written(text: str, path: Path) -> str:
-    """A text as `read_texts` gives it back from this catalogue."""
-    return _ascii(text).rstrip(" ") if path.suffix.lower() == ".fits" else text
 
 
 def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:

@@ -1,8 +1,9 @@
-"""A claim on a run folder: one process at a time works in it, on whichever of the machines that share the disk.
+"""A claim on a folder or file: one process at a time works in it, on whichever of the machines that share the disk.
 
 The claim is the file ``<folder>.lock`` beside the folder. Creating it is atomic (O_EXCL, also on NFS from version 3). Its holder touches it
 every `BEAT` seconds. One that has not been touched for `STALE` seconds, by the clock of the disk, is taken over; so is one whose
-process is gone, at once, if that ran on this machine. A holder that was overtaken (its machine slept) stops at its next check.
+process is gone, at once, if that ran where this one can see it: on this machine since it was started, among the same processes (those
+of containers are not each other's). A holder that was overtaken (its machine slept) stops at its next check.
 """
 
 import json
@@ -11,18 +12,20 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from equiradio.artefacts.atomic import named
 from equiradio.errors import RunRefusal
 
 BEAT, STALE = 20.0, 300.0  # seconds
+LOOK = 0.5  # seconds between two looks at a claim that is waited for
 
 
 class Claimed(RunRefusal):
-    """Somebody else works in this folder."""
+    """Somebody else works there."""
 
 
 class Claim:
@@ -30,9 +33,9 @@ class Claim:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, lock_file(folder)
-        self.content = {
-            "host": socket.gethostname(),
+        self.content = place() | {
             "process": os.getpid(),
+            "started": _started(os.getpid()),
             "token": uuid.uuid4().hex,
             "since": time.strftime("%FT%TZ", time.gmtime()),
         }
@@ -41,32 +44,40 @@ class Claim:
     def check(self) -> None:
         """Refuse to go on where the claim was lost."""
         if _read(self.file).get("token") != self.content["token"]:
-            do = "Leave the other one to it; finished epochs are kept."
-            raise Claimed(self.folder, "another process took this run over while this one was not heard of", "a claim that is kept", do)
+            do = "Leave the other one to it; what was finished is kept."
+            raise Claimed(self.folder, "another process took it over while this one was not heard of", "a claim that is kept", do)
 
     def take(self) -> None:
         """Create the lock file, or refuse."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(2):
-            with suppress(FileExistsError):
-                handle = os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(self.content, file)
-                threading.Thread(target=self._beat, daemon=True).start()
-                return
-            if not _abandoned(self.file):
-                break
-            _clear(self.file)
-        holder = _read(self.file)
+        with named(self.folder):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            for _ in range(2):
+                with suppress(FileExistsError):
+                    self._create()
+                    threading.Thread(target=self._beat, daemon=True).start()
+                    return
+                if not _abandoned(self.file):
+                    break
+                _clear(self.file)
+        holder = {key: " ".join(str(value).split())[:80] for key, value in _read(self.file).items()}
         busy = f"process {holder.get('process', '?')} on {holder.get('host', '?')} works in it since {holder.get('since', '?')}"
         do = f"Wait for it. If it is gone, its lock {self.file.name} is taken over after {STALE / 60:.0f} minutes."
-        raise Claimed(self.folder, busy, "a folder that nobody else trains in", do)
+        raise Claimed(self.folder, busy, "a place that nobody else works in", do)
 
     def release(self) -> None:
         """Remove the lock file if it is still ours."""
         self._done.set()
         if _read(self.file).get("token") == self.content["token"]:
             self.file.unlink(missing_ok=True)
+
+    def _create(self) -> None:
+        handle = os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(self.content, file)
+        except OSError:
+            self.file.unlink(missing_ok=True)
+            raise
 
     def _beat(self) -> None:
         while not self._done.wait(BEAT):
@@ -76,15 +87,22 @@ class Claim:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[Claim]:
-    """Hold the claim on a run folder for a while.
+def claimed(folder: Path, patience: float = 0.0) -> Iterator[Claim]:
+    """Hold the claim on a folder or file for a while; ``patience`` is how many seconds another holder is waited for.
 
     Raises
     ------
     Claimed : another process holds it.
     """
-    claim = Claim(folder)
-    claim.take()
+    claim, end = Claim(folder), time.monotonic() + patience
+    while True:
+        try:
+            claim.take()
+            break
+        except Claimed:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(LOOK)
     try:
         yield claim
     finally:
@@ -94,7 +112,7 @@ def claimed(folder: Path) -> Iterator[Claim]:
 def lock_file(folder: Path) -> Path:
     """``<folder>.lock``, beside the folder; the same however the folder is spelled or linked to."""
     folder = folder.resolve()
-    return folder.with_name(f"{folder.name}.lock")
+    return folder.parent / f"{folder.name}.lock"
 
 
 def is_claimed(folder: Path) -> bool:
@@ -102,42 +120,83 @@ def is_claimed(folder: Path) -> bool:
     return lock_file(folder).exists() and not _abandoned(lock_file(folder))
 
 
+def free_of(folders: Iterable[Path]) -> list[Path]:
+    """Which of these folders nobody holds any more; waits until there is one, or until every holder has given a sign of life.
+
+    The claim of a process that cannot be seen from here is void after `STALE` seconds of silence, so that this may take as long.
+    """
+    touched = {folder: _touched(lock_file(folder)) for folder in folders}
+    while touched:
+        free = [folder for folder in touched if not is_claimed(folder)]
+        if free:
+            return free
+        touched = {folder: before for folder, before in touched.items() if _touched(lock_file(folder)) == before}
+        time.sleep(min(LOOK, BEAT))
+    return []
+
+
+def place() -> dict[str, str]:
+    """Where process numbers mean the same: the host's name, its boot, and the process namespace; "" where the system has no such thing."""
+    here = {"host": socket.gethostname(), "boot": "", "namespace": ""}
+    with suppress(OSError):
+        here["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        here["namespace"] = os.readlink("/proc/self/ns/pid")
+    return here
+
+
+def _started(process: int) -> str:
+    """When a process was started, by the system's own count; "" where that cannot be seen."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    return ""
+
+
 def _read(file: Path) -> dict[str, Any]:
     """What a lock says; empty where it is gone or half-written."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
 
 
+def _touched(file: Path) -> int | None:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def _abandoned(file: Path) -> bool:
-    holder = _read(file)
-    if holder.get("host") == socket.gethostname() and isinstance(holder.get("process"), int) and not _alive(holder["process"]):
-        return True
-    with suppress(OSError):
-        return _disk_time(file.parent) - file.stat().st_mtime > STALE
-    return True  # gone
+    touched = _touched(file)
+    return touched is None or _is_gone(_read(file)) or abs(_disk_time(file.parent) - touched / 1e9) > STALE
 
 
-def _alive(process: int) -> bool:
+def _is_gone(holder: dict[str, Any]) -> bool:
+    """Is the holder's process gone for certain? A process of its number that was started at another time is another one."""
+    process, started = holder.get("process"), holder.get("started")
+    if any(holder.get(key) != value for key, value in place().items()) or type(process) is not int or process < 1:
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # another user's
-    return True
+        return True
+    except (OSError, OverflowError):  # another user's; no number of a process
+        pass
+    return bool(started) and _started(process) not in ("", started)
 
 
 def _disk_time(folder: Path) -> float:
-    """The disk's own clock: machines that share it may disagree about the time."""
+    """The disk's own clock: machines that share it may disagree about the time. Where nothing can be written, this machine's."""
     probe = folder / f".{uuid.uuid4().hex}.clock"
     try:
         probe.touch()
         return probe.stat().st_mtime
+    except OSError:
+        return time.time()
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def _clear(file: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,10 @@ class Run:
             raise RunRefusal(self.history_file, "no such file", "a history of at least one epoch", "Train for an epoch first.")
         try:
             with self.history_file.open(encoding="utf-8", newline="") as file:
-                return [cast(Epoch, {key: float(row[key]) for key in HISTORY}) for row in csv.DictReader(file)]
+                rows = [{key: float(row[key]) for key in HISTORY} for row in csv.DictReader(file)]
+            if odd := next((key for row in rows for key, value in row.items() if not math.isfinite(value)), None):
+                raise ValueError(f"{odd} is not finite")
+            return [cast(Epoch, row) for row in rows]
         except (ValueError, KeyError, TypeError, csv.Error) as error:
             do = "Take it away to go without, or train anew."
             raise RunRefusal(self.history_file, f"cannot be read ({error})", f"columns {', '.join(HISTORY)}", do) from None

@@ -7,6 +7,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -90,16 +91,21 @@ def read_predictions(path: str | Path) -> pa.Table:
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
         raise RunRefusal(path, f"no column {', '.join(missing)}", f"the columns {', '.join(schema.names)}", AGAIN)
-    return _typed(table.select(schema.names), schema, path)
+    table = _typed(table.select(schema.names), schema, path)
+    _check_values(table, path)
+    return table
 
 
-def predicted_by(path: Path) -> str | None:
-    """The digest of the weights (`Run.weights_digest`) that predictions are of; None where there are none, or they do not say."""
+BEARINGS = ("weights", "data_md5", "passes", "batches", "precision")  # in the metadata of predictions: what they are of
+
+
+def predicted_by(path: Path) -> dict[str, str]:
+    """What predictions are of, as far as they say (`BEARINGS`); empty where there are none."""
     try:
-        digest = (pq.read_schema(path).metadata or {}).get(b"weights")
+        metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError):
-        return None
-    return digest.decode() if digest else None
+        return {}
+    return {name: metadata[name.encode()].decode("utf-8", "replace") for name in BEARINGS if name.encode() in metadata}
 
 
 def _typed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
@@ -112,3 +118,18 @@ def _typed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
         except pa.ArrowException as error:
             raise RunRefusal(path, f"column {field.name} holds {column.type} that does not fit", str(field.type), AGAIN) from error
     return table.cast(schema)
+
+
+def _check_values(table: pa.Table, path: Path) -> None:
+    """Refuse probabilities outside 0..1, logits that are not finite, and labels and passes that are no places."""
+    labels = labels_in(table.schema)
+    least, most = {"label": UNKNOWN, "pass": 0}, {"label": len(labels) - 1}
+    least |= dict.fromkeys(labels.columns(), 0)
+    most |= dict.fromkeys(labels.columns(), 1)
+    for name in ("label", "pass", *labels.columns("logit"), *labels.columns()):
+        values = table.column(name).to_numpy()
+        low, high = least.get(name, -np.inf), most.get(name, np.inf)
+        odd = np.flatnonzero(~((values >= low) & (values <= high) & np.isfinite(values)))
+        if len(odd):
+            expected = f"{low} to {high}" if name in most else f"{low} or more" if name in least else "finite numbers"
+            raise RunRefusal(path, f"{name} is {values[odd[0]]:g} in row {odd[0]}", expected, AGAIN)

@@ -3,9 +3,11 @@
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from equiradio.artefacts.claim import claimed
 from equiradio.bench.measurements import (
     BenchResult,
     ByTask,
@@ -88,12 +90,18 @@ def bench(
     """
     threads = processors() if threads is None else threads
     options = checked_options(models, variants, rounds, steps, threads)
-    record = Record(out, {"options": options, "machine": machine()})
+    with nullcontext() if out is None else claimed(out):
+        return _measure(options, Record(out, {"options": options, "machine": machine()}), on_line)
+
+
+def _measure(options: Options, record: Record, on_line: OnLine) -> BenchResult:
+    """Make the measurements that the record lacks."""
+    rounds, threads = options["rounds"], options["threads"]
     if "peaks" not in record.once:
         record.add_once("peaks", run_job({"task": "peaks"}, threads))
     for cell in cells(options["models"], options["variants"], rounds):
         if not record.has(cell.name, cell.turn):
-            measured = measure_ours(record, cell, {"steps": steps, "seconds": MEASURES["seconds"]}, threads)
+            measured = measure_ours(record, cell, {"steps": options["steps"], "seconds": MEASURES["seconds"]}, threads)
             record.add(cell.name, measured)
             on_line(f"round {cell.turn + 1} of {rounds}   {cell.name:45} {measured[TIME]:10.2f} ms per image")
     return cast(BenchResult, record.finish(summary(record, options["models"], options["variants"])))

@@ -24,6 +24,7 @@ def classify(
     max_nonfinite: float = typer.Option(0.05, "--max-nonfinite", help="Share of the crop that may be not finite, 0 to 1."),
     precision: str = typer.Option("float32", "--precision", help="float32, or bf16 for speed where the processor has it."),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
+    contents: bool = typer.Option(False, "--hash", help="For --resume: know files by their contents, not by size and time."),
     device: str = DEVICE,
     as_json: bool = JSON,
 ) -> None:
@@ -62,7 +63,7 @@ def classify(
     team = load(model or default_name(), device, precision)
     try:
         with bars() as step:
-            table = run(team, listed, out=out, maps=maps, resume=resume, progress=step, **options)
+            table = run(team, listed, out=out, maps=maps, resume=resume, contents=contents, progress=step, **options)
     except KeyboardInterrupt:
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 import equiradio
+from equiradio.artefacts.atomic import disk_refusal, is_disk_full
 from equiradio.cli import bench, calibrate, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
@@ -59,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(refusal, file=sys.stderr)
         return 2
     except OSError as error:
+        if is_disk_full(error):
+            print(disk_refusal(error.filename or "output"), file=sys.stderr)
+            return 2
         where = error.filename or "files"
         print(f"{where}: {error.strerror or error}; expected a path that can be read and written. Check the path.", file=sys.stderr)
         return 2

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from equiradio.artefacts.atomic import write_atomically, write_json, write_text
+from equiradio.artefacts.atomic import is_unused, write_atomically, write_json, write_text
+from equiradio.artefacts.job import read_job, refuse_other
 from equiradio.errors import RunRefusal
 
 
@@ -36,15 +37,11 @@ class Folder:
         """Write what the explanation is about, or refuse a folder that is about something else."""
         file = self.path / "about.json"
         if file.is_file():
-            try:
-                there = json.loads(file.read_text(encoding="utf-8"))
-                odd = [key for key in about if there.get(key) != about[key]]
-            except (ValueError, AttributeError) as error:
-                raise RunRefusal(file, f"cannot be read ({error})", "about.json of an explanation", "Choose another --out.") from None
-            if odd:
-                what = f"holds an explanation with another {odd[0]}"
-                raise RunRefusal(self.path, what, "the same run, data and sample", "Choose another --out.")
-        elif self.path.is_dir() and any(self.path.iterdir()):
+            there = read_job(file)
+            if there is None:
+                raise RunRefusal(file, "cannot be read", "about.json of an explanation", "Choose another --out.")
+            refuse_other(self.path, there, about, "holds an explanation", "Choose another --out.")
+        elif not is_unused(self.path):
             raise RunRefusal(self.path, "a folder with other files", "a new folder or an explanation", "Choose another --out.")
         write_json(file, about)
 

@@ -1,6 +1,6 @@
 """Files or arrays in, rows and maps out: reading goes on in a thread while the networks answer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -45,15 +45,20 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
 
 
 Batch = list[tuple[Source, Cutout | ImageRefusal]]
+Read = Callable[..., Cutout | ImageRefusal]  # called as `read_any` is
 
 
-def batches(sources: Iterable[Source], size: int = BATCH, **options: Any) -> Iterator[Batch]:
-    """Sources with their cutouts, ``size`` at a time; the next batch is read while the caller works on this one."""
+def batches(sources: Iterable[Source], size: int = BATCH, *, read: Read | None = None, **options: Any) -> Iterator[Batch]:
+    """Sources with their cutouts, ``size`` at a time; the next batch is read while the caller works on this one.
+
+    ``read`` is called in place of `read_any`, for one source after the other.
+    """
     numbered = enumerate(sources)
+    read_one: Read = read or read_any
     with ThreadPoolExecutor(1) as reader:
 
         def ahead() -> list[tuple[Source, Future]]:
-            return [(source, reader.submit(read_any, number, source, **options)) for number, source in islice(numbered, size)]
+            return [(source, reader.submit(read_one, number, source, **options)) for number, source in islice(numbered, size)]
 
         coming = ahead()
         while coming:

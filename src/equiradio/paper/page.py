@@ -23,6 +23,7 @@ from equiradio.paper.table1_text import (
 )
 from equiradio.report.page import Cell, Link, Page, Piece
 
+PAGE = "report.html"
 CAPTIONS = {
     "figure1": "Figure 1. Loss against epoch for every attention model that was run.",
     "figure2": "Figure 2. Attention maps of sources chosen by a rule.",
@@ -48,7 +49,7 @@ def write_page(out: Path, results: Results, table: Table1, findings: Findings, f
         page.text([Link(f"{name}.pdf", f"{name}.pdf")])
     _claims(page, results, table, findings, here)
     _audit(page, results, here)
-    write_text(out / "report.html", page.render())
+    write_text(out / PAGE, page.render())
 
 
 def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], str]) -> None:

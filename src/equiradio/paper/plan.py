@@ -22,10 +22,11 @@ AUDITED = "sixteen-passes"  # the habit that needs a training of its own
 
 @dataclass(frozen=True)
 class Item:
-    """One run of the plan: a model, a seed and where it lies."""
+    """One run of the plan: a model, a seed, where it lies, and the passes of its evaluation (None: however many)."""
 
     settings: Settings
     run: Run
+    passes: int | None = None
 
     @property
     def name(self) -> str:
@@ -57,12 +58,17 @@ class Item:
 
     @property
     def evaluated(self) -> bool:
-        """Are there scores of the finished weights? Where these are not there, or the scores are older than this rule, they are trusted."""
-        scores = self.run.metrics_file(self.data, SPLIT)
-        if not self.trained or not scores.is_file():
+        """Are there scores of the finished weights, of their data and as many passes? What older scores do not say is trusted."""
+        card = self.card()
+        if card is None or card.state != "finished" or not self.run.metrics_file(self.data, SPLIT).is_file():
             return False
-        digest = predicted_by(self.run.predictions_file(self.data, SPLIT))
-        return digest is None or not self.run.weights_file.is_file() or digest == self.run.weights_digest()
+        wanted = {"data_md5": card.data_md5}
+        if self.passes is not None:
+            wanted["passes"] = f"{self.passes}"
+        there = predicted_by(self.run.predictions_file(self.data, SPLIT))
+        if "weights" in there and self.run.weights_file.is_file():
+            wanted["weights"] = self.run.weights_digest()
+        return all(there.get(key, value) == value for key, value in wanted.items())
 
     def check_settings(self) -> None:
         """Refuse a run that is there, of another plan."""
@@ -83,7 +89,9 @@ class Item:
         return "failed" if self.failed else f"{card.epochs} of {self.settings.training.epochs} epochs"
 
 
-def plan(models: Sequence[str], seeds: Sequence[int], name: str, data: str, out: Path, *, audit: bool = False) -> list[Item]:
+def plan(
+    models: Sequence[str], seeds: Sequence[int], name: str, data: str, out: Path, *, passes: int | None = None, audit: bool = False
+) -> list[Item]:
     """The runs, model by model within a seed, so that an early stop leaves as many models as it can.
 
     ``audit`` adds a run of the first model and seed with the habit ``sixteen-passes``.
@@ -93,10 +101,10 @@ def plan(models: Sequence[str], seeds: Sequence[int], name: str, data: str, out:
     for seed in seeds:
         for model in dict.fromkeys(architecture(model).name for model in models):
             settings = change(base, {"model.name": model, "data.name": data, "training.seed": seed})
-            items.append(Item(settings, Run(out / "runs" / f"{model}-{Path(data).name}-{name}-seed{seed}")))
+            items.append(Item(settings, Run(out / "runs" / f"{model}-{Path(data).name}-{name}-seed{seed}"), passes))
     if audit:
         first = items[0]
-        items.append(Item(with_habits(first.settings, [AUDITED]), Run(out / "audit" / f"{first.name}-{AUDITED}")))
+        items.append(Item(with_habits(first.settings, [AUDITED]), Run(out / "audit" / f"{first.name}-{AUDITED}"), passes))
     return items
 
 

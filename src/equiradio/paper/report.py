@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.artefacts.atomic import write_json, write_text
+from equiradio.artefacts.claim import claimed
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal, RunRefusal
@@ -15,14 +16,15 @@ from equiradio.evaluation.baseline import SizeOnly, size_only
 from equiradio.paper import figures as paper_figures
 from equiradio.paper.contents import AsymmetryRow, Findings, Pick, Table1
 from equiradio.paper.map_findings import asymmetries, figure2_sources, images_to_converge, overlaps
-from equiradio.paper.page import write_page
+from equiradio.paper.page import PAGE, write_page
 from equiradio.paper.published import MODELS, SYMMETRIC
 from equiradio.paper.results import Result, Results, read_maps, read_results
 from equiradio.paper.table1 import CONVERGED, stored_size_only, table1
 from equiradio.paper.table1_text import to_csv, to_latex, to_markdown
 from equiradio.report.figures import save
 
-DPI = 300
+DPI, FORMATS = 300, (".png", ".pdf")
+PATIENCE = 120.0  # seconds that another process's report is waited for
 FIGURES = ("figure1", "figure2", "figure3")
 STEPS = "report"  # what progress is called
 
@@ -50,9 +52,16 @@ def report(
     -------
     What table1.json holds.
     """
-    results = read_results(folder, preset, data)
-    everything, lacking = _data(results, data_dir)
-    step(STEPS, 1, 6)
+    with claimed(out, PATIENCE):
+        results = read_results(folder, preset, data)
+        everything, lacking = _data(results, data_dir)
+        step(STEPS, 1, 6)
+        return _write(results, out, everything, lacking, step)
+
+
+def _write(results: Results, out: Path, everything: Sources | None, lacking: str, step: Step) -> Table1:
+    """Write all files, the page last: where it is, its neighbours are what it was made of."""
+    (out / PAGE).unlink(missing_ok=True)
     table = table1(results, _baseline(results, everything))
     _write_table(table, out)
     step(STEPS, 2, 6)
@@ -60,12 +69,15 @@ def report(
     findings = _findings(results, test, lacking)
     step(STEPS, 3, 6)
     gated = gated_models(results)
+    for name in FIGURES if not gated else ():
+        for suffix in FORMATS:
+            (out / name).with_suffix(suffix).unlink(missing_ok=True)
     if gated:
         findings["figure2"] = figure2_sources(results, gated)
         _draw(results, gated, findings, findings["figure2"], test, out, step)
     write_json(out / "findings.json", findings)
     step(STEPS, 5, 6)
-    write_page(out, results, table, findings, FIGURES if gated else (), Path(os.path.relpath(folder.resolve(), out.resolve())))
+    write_page(out, results, table, findings, FIGURES if gated else (), Path(os.path.relpath(results.folder.resolve(), out.resolve())))
     step(STEPS, 6, 6)
     return table
 
@@ -123,7 +135,7 @@ def _baseline(results: Results, everything: Sources | None) -> SizeOnly | None:
 
 
 def _save(figure: Any, stem: Path) -> None:
-    for suffix in (".png", ".pdf"):
+    for suffix in FORMATS:
         save(figure, stem.with_suffix(suffix), dpi=DPI)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equiradio.artefacts.claim import Claimed, claimed
+from equiradio.artefacts.card import read_card
+from equiradio.artefacts.claim import Claim, Claimed, claimed, free_of
 from equiradio.artefacts.run import Epoch
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.errors import Refusal, SettingRefusal
@@ -44,7 +45,8 @@ def carry_out(
     KeyboardInterrupt : interrupted; finished runs and epochs are kept.
     """
     outcome, clock = Outcome([], [], {}), TimeLeft(items)
-    for number, item in enumerate(items):
+
+    def bring(number: int, item: Item) -> None:
         step("runs", number, len(items))
         heading = f"run {number + 1} of {len(items)}: {item.name}"
         try:
@@ -58,8 +60,23 @@ def carry_out(
         except Refusal as refusal:
             on_line(f"{heading}: {refusal}")
             outcome.failed[item.name] = str(refusal)
+
+    for number, item in enumerate(items):
+        bring(number, item)
+    while left := _abandoned(items, outcome, on_line):
+        for number, item in left:
+            outcome.elsewhere.remove(item.name)
+            bring(number, item)
     step("runs", len(items), len(items))
     return outcome
+
+
+def _abandoned(items: Sequence[Item], outcome: Outcome, on_line: OnLine) -> list[tuple[int, Item]]:
+    """Runs that were left to others who are gone now, with their numbers; those who live are waited for until they give a sign of it."""
+    others = {item.run.folder: (number, item) for number, item in enumerate(items) if item.name in outcome.elsewhere}
+    if others:
+        on_line(f"looking whether {len(others)} runs are still worked on elsewhere")
+    return [others[folder] for folder in free_of(others)]
 
 
 def _finish(item: Item, heading: str, clock: "TimeLeft", passes: int, *, on_line: OnLine, step: Step, **where: Any) -> None:
@@ -71,7 +88,7 @@ def _finish(item: Item, heading: str, clock: "TimeLeft", passes: int, *, on_line
             _train(item, heading, clock, on_line=on_line, step=step, claim=claim, **where)
         if not item.evaluated:
             on_line(f"{heading}, evaluation")
-            _evaluate(item, passes, step, **where)
+            _evaluate(item, passes, step, claim, **where)
 
 
 class Failed(Refusal):
@@ -101,11 +118,12 @@ def _train(item: Item, heading: str, clock: "TimeLeft", *, on_line: OnLine, step
     train(item.settings, item.run.folder, resume=resume, on_epoch=on_epoch, step=step, **options)
 
 
-def _evaluate(item: Item, passes: int, step: Step, data_dir: Path | None, device: str) -> None:
+def _evaluate(item: Item, passes: int, step: Step, claim: Claim, data_dir: Path | None, device: str) -> None:
     from equiradio.verbs.evaluate import evaluate
 
     card = item.run.card()
-    evaluate(item.run.folder, data_dir=data_dir, passes=passes, device=device, precision=card.precision, progress=step)
+    where: dict[str, Any] = {"data_dir": data_dir, "device": device, "precision": card.precision}
+    evaluate(item.run.folder, passes=passes, progress=step, claim=claim, **where)
 
 
 class TimeLeft:
@@ -167,17 +185,24 @@ def untrained_maps(
     for model in dict.fromkeys(item.model for item in items):
         first = next(item for item in items if item.model == model)
         target = out / UNTRAINED / first.name / "maps.npz"
-        if target.is_file() or not any(item.run.maps_file.is_file() for item in items if item.model == model):
+        if _is_of(target, first) or not any(item.run.maps_file.is_file() for item in items if item.model == model):
             continue
         try:
             with claimed(target.parent):
                 sources = chosen_split(open_data(first.settings.data.name, data_dir, first.settings.data.classes), SPLIT)
                 classifier = untrained(first.settings, sources, device)
-                if classifier.network.gate_count and not target.is_file():
+                if classifier.network.gate_count and not _is_of(target, first):
+                    target.unlink(missing_ok=True)
                     classifier.card.write(target.with_name("card.json"))
                     write_maps(target, map_arrays(classifier, sources, progress=step))
         except Claimed:
             continue
+
+
+def _is_of(maps: Path, item: Item) -> bool:
+    """Are maps of an untrained network there, of the data that the item was trained on? Those without a card are trusted."""
+    card, about = item.card(), maps.with_name("card.json")
+    return maps.is_file() and (card is None or not about.is_file() or read_card(about).data_md5 == card.data_md5)
 
 
 def check_part(part: int | None, count: int) -> None:

@@ -5,7 +5,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import Claim, Claimed, claimed
+from equiradio.artefacts.job import catalogue_hash
 from equiradio.artefacts.run import Run
 from equiradio.compute.device import choose_device, choose_precision, full_float32
 from equiradio.compute.forms import find_form_or_auto, refuse_form, settle_forms
@@ -24,7 +26,7 @@ from equiradio.compute.memory import keep_large_blocks
 from equiradio.compute.preprocess import preprocessing
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
-from equiradio.errors import TrainingRefusal
+from equiradio.errors import DiskRefusal, TrainingRefusal
 from equiradio.models.names import architecture
 from equiradio.models.registry import build
 from equiradio.settings import Settings
@@ -108,7 +110,7 @@ def _train(
         progress=watcher.step or (lambda what, done, total: None),
     )
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
-    keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, on_epoch)
+    keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, on_epoch, catalogue_hash(sources))
     with quiet():
         trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
     with _recorded(keeper, settings), quiet(), full_float32():
@@ -129,8 +131,9 @@ def _recorded(keeper: RunKeeper, settings: Settings) -> Iterator[None]:
     except TrainingRefusal as refusal:
         keeper.write_card("failed", reason=str(refusal))
         raise
-    except BaseException:  # Ctrl-C, no memory left, a defect of ours: nothing that training on cannot mend
-        keeper.write_card("interrupted")
+    except BaseException:  # Ctrl-C, no memory or space left, a defect of ours: nothing that training on cannot mend
+        with suppress(DiskRefusal):
+            keeper.write_card("interrupted")
         raise
     done = len(keeper.rows) >= settings.training.epochs or keeper.out_of_patience(settings.training.patience)
     keeper.write_card("finished" if done else "interrupted")
@@ -187,7 +190,9 @@ class _Watcher(Callback):
 
 def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback], options: dict[str, Any]) -> lightning.Trainer:
     training = settings.training
-    arguments: dict[str, Any] = {"devices": 1} | options
+    # one device is one process, whatever SLURM or another launcher says of tasks
+    alone = {} if options else {"plugins": [LightningEnvironment()]}
+    arguments: dict[str, Any] = {"devices": 1} | alone | options
     return lightning.Trainer(
         accelerator="gpu" if accelerator == "cuda" else "cpu",
         precision="bf16-mixed" if choose_precision(training.precision, accelerator) == "bf16" else "32-true",

@@ -9,6 +9,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from equiradio.artefacts.atomic import named
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.run import Epoch, Run
 from equiradio.artefacts.weights import write_weights
@@ -22,16 +23,17 @@ class RunKeeper(Callback):
     """Write history, best weights, card and checkpoint after each epoch, the checkpoint last: how far a run is, is read from it alone.
 
     The history lives in the checkpoint too; resuming rewrites what else was written after it.
-    ``on_epoch(row)`` is called with each epoch's row of the history.
+    ``on_epoch(row)`` is called with each epoch's row of the history; ``catalogue`` is the hash of what the data list beside images.
     """
 
-    def __init__(self, run: Run, card: Card, images_per_epoch: int, on_epoch: OnEpoch | None = None) -> None:
+    def __init__(self, run: Run, card: Card, images_per_epoch: int, on_epoch: OnEpoch | None = None, catalogue: str = "") -> None:
+        self.catalogue = catalogue
         self.run, self.card, self.images_per_epoch, self.on_epoch = run, card, images_per_epoch, on_epoch
         self.rows: list[Epoch] = []
         self._started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "data_md5": self.card.data_md5}
+        return {"rows": self.rows, "data_md5": self.card.data_md5, "catalogue": self.catalogue}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = list(state["rows"])
@@ -68,9 +70,10 @@ class RunKeeper(Callback):
             self.write_card("training")
         trainer.should_stop |= self.out_of_patience(task.settings.training.patience)
         part = self.run.checkpoint.with_suffix(".part")
-        trainer.save_checkpoint(part)  # every process of a distributed training must call this; the first one writes
-        if trainer.is_global_zero:
-            os.replace(part, self.run.checkpoint)
+        with named(self.run.checkpoint):
+            trainer.save_checkpoint(part)  # every process of a distributed training must call this; the first one writes
+            if trainer.is_global_zero:
+                os.replace(part, self.run.checkpoint)
         if self.on_epoch:
             self.on_epoch(row)
 

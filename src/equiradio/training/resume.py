@@ -4,6 +4,8 @@ from pathlib import Path
 
 import torch
 
+from equiradio.artefacts.atomic import is_unused
+from equiradio.artefacts.job import catalogue_hash
 from equiradio.artefacts.run import Run, refuse_other_settings
 from equiradio.artefacts.weights import read_weights
 from equiradio.datasets.sources import Sources
@@ -23,7 +25,7 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     RunRefusal : the folder holds something else, a training not to be resumed, one of other settings or data, or a damaged one.
     """
     if not run.settings_file.is_file():
-        if run.folder.exists() and (not run.folder.is_dir() or any(run.folder.iterdir())):
+        if not is_unused(run.folder):
             found = "a folder with other files and no settings.toml" if run.folder.is_dir() else "a file"
             raise RunRefusal(run.folder, found, "an empty or new folder, or a run", "Choose another --out.")
         return None
@@ -34,7 +36,10 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
         raise RunRefusal(run.folder, found, "a new folder", "Add --resume to go on with it, or choose another --out.")
     if not run.checkpoint.is_file():
         return None
-    trained_on = _data_of_checkpoint(run.checkpoint)
+    trained_on, listed = _data_of_checkpoint(run.checkpoint)
+    if listed not in ("", catalogue_hash(sources)):
+        found = f"trained so far on other labels, splits or sizes of {sources.name} than it has now"
+        raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
     if trained_on != sources.md5:
         found = f"trained so far on data of md5 {trained_on}, but {sources.name} now has {sources.md5}"
         raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
@@ -45,14 +50,15 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     return run.checkpoint
 
 
-def _data_of_checkpoint(checkpoint: Path) -> str:
-    """Checksum of the data that a checkpoint was trained on; refuses one that cannot be read."""
+def _data_of_checkpoint(checkpoint: Path) -> tuple[str, str]:
+    """Checksum of the data that a checkpoint was trained on, and of what they list ("" in older ones); refuses one that cannot be read."""
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         lacking = [name for name in PARTS if name not in state]
         if lacking or not isinstance(state["state_dict"], dict):
             raise ValueError(f"lacks {', '.join(lacking) or 'weights'}")
-        return str(state["callbacks"][RunKeeper.__qualname__]["data_md5"])
+        about = state["callbacks"][RunKeeper.__qualname__]
+        return str(about["data_md5"]), str(about.get("catalogue", ""))
     except Exception as error:
         found = f"{checkpoint.stat().st_size:,} bytes that cannot be read as a checkpoint ({type(error).__name__})"
         do = "Delete it and --resume to train anew, or choose another --out."

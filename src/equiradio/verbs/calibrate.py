@@ -1,14 +1,14 @@
 """Make a team of runs: poses, temperature, threshold and reach chosen on validation, the test split looked at once."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.atomic import is_unused, write_json
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import claimed, is_claimed
+from equiradio.artefacts.job import JOB, catalogue_hash, read_job, refuse_other
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder, run_of, shared_settings
 from equiradio.artefacts.weights import halve_weights
@@ -57,7 +57,12 @@ def calibrate(
     settings = [Run(run).settings() for run in runs]
     sources = _data(data, settings[0].data, cards[0], data_dir)
     first = TeamCard(cards[0].model, cards, shared_settings(settings), MIRABEST.as_card())
-    job: Job = {"members": [Run(run).weights_digest() for run in runs], "data_md5": sources.md5, "poses": most_poses}
+    job: Job = {
+        "members": [Run(run).weights_digest() for run in runs],
+        "data_md5": sources.md5,
+        "catalogue": catalogue_hash(sources.of_split("validation"), sources.of_split("test")),
+        "poses": most_poses,
+    }
     with claimed(out):
         parts = _begin(folder, job)
         team = _measured(folder, first, runs, parts, sources, most_poses, device, progress)
@@ -121,24 +126,22 @@ def _data(named: str | None, trained_on: DataSettings, card: Card, data_dir: Pat
 
 
 class Job(TypedDict):
-    """What the stored answers are answers of: hashes of the members' weights, MD5 of the data, the most poses."""
+    """What the stored answers are answers of: hashes of the members' weights, MD5 of images, hash of their catalogue, the most poses."""
 
     members: list[str]
     data_md5: str
+    catalogue: str
     poses: int
 
 
 def _begin(folder: TeamFolder, job: Job) -> Path:
     """Where answers are kept until all are there; refuses a folder that is not this job's."""
-    parts = folder.path.with_name(folder.path.name + ".parts")
-    try:
-        before = json.loads((parts / "job.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = None
-    if before is not None and before != job:
-        odd = ", ".join(key for key, value in job.items() if not isinstance(before, dict) or before.get(key) != value)
-        raise RunRefusal(parts, f"answers of a calibration with other {odd}", "the same", "Repeat that command, or delete the folder.")
-    if before is None and folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+    whole = folder.path.resolve()
+    parts = whole.parent / f"{whole.name}.parts"
+    before = read_job(parts / JOB)
+    if before is not None:
+        refuse_other(parts, before, job, "answers of a calibration", "Repeat that command, or delete the folder.")
+    elif not is_unused(folder.path):
         raise RunRefusal(folder.path, "holds something already", "a new or an empty folder", "Choose another --out.")
-    write_json(parts / "job.json", job)
+    write_json(parts / JOB, job)
     return parts

@@ -2,23 +2,27 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from equiradio.artefacts.atomic import write_atomically, write_json
+from equiradio.artefacts.atomic import write_atomically
 from equiradio.artefacts.catalogue import Row, catalogue_schema, check_suffix, write_catalogue
-from equiradio.artefacts.tables import write_table
+from equiradio.artefacts.claim import Claim, claimed
 from equiradio.errors import ImageRefusal
-from equiradio.inference.reading import BATCH, answered, batches
+from equiradio.inference.answers import Answers
+from equiradio.inference.reading import BATCH, Batch, Read, answered, batches
 from equiradio.inference.team import Team
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
-from equiradio.verbs.classify_job import JOB, Options, check_finished, job_of, map_names, part_file, parts_done, spare_images
+from equiradio.verbs.classify_job import Options, Parts, begin_maps, drop_maps, is_finished, job_of, map_names, spare_images
 from equiradio.verbs.sky_maps import write_maps
+from equiradio.verbs.suspects import Reader
 
 Progress = Callable[[str, int, int], object]
 
@@ -42,6 +46,7 @@ def classify(
     out: Path | None = None,
     maps: Path | None = None,
     resume: bool = False,
+    contents: bool = False,
     progress: Progress = lambda what, done, total: None,
     **options: Any,
 ) -> pa.Table | None:
@@ -49,72 +54,118 @@ def classify(
 
     Parameters
     ----------
-    out : .parquet, .csv, .fits or .vot.
-    maps : folder for attention maps; not one that holds the images.
-    resume : go on with the parts of an interrupted run.
+    out : .parquet, .csv, .fits or .vot. No other process may write it at the same time.
+    maps : folder for attention maps; not one that holds the images. No other process may write into it at the same time.
+    resume : go on with the parts of an interrupted run; those of files that were changed since are made anew.
+    contents : know files by a hash of their content, not by their size and time.
     options : of `equiradio.sky.fits.read_cutout`.
 
     Raises
     ------
     ImageRefusal : the only file cannot be used. Among several it has a row with a flag.
-    RunRefusal : parts of an interrupted run are there and ``resume`` is off; or they, or the finished catalogue, are of another run.
+    RunRefusal : parts of an interrupted run are there and ``resume`` is off; or they, the maps, or the finished catalogue are of another
+        run; or another process is at work there.
     SettingRefusal : an image would be written over.
     """
     spare_images(files, out, maps)
-    if out is None:
-        return _as_table((row for part in _parts(team, files, 0, maps, progress, options) for row in part), team.labels)
-    check_suffix(out)
-    _write(team, files, out, maps, resume, progress, options)
-    return None
+    if out is not None:
+        check_suffix(out)
+    with ExitStack() as held:
+        claims = [held.enter_context(claimed(place)) for place in (out, maps) if place is not None]
+        work = _Work(team, files, maps, claims, progress, options)
+        if out is not None:
+            _write(work, out, resume, contents)
+            return None
+        if maps is not None:
+            begin_maps(maps, job_of(team, files, maps, options, contents=contents), going_on=False)
+        rows = [row for _, part in work.parts(range(-(-len(files) // BATCH))) for row in part]
+        return _as_table(rows, team.labels)
 
 
-def _write(team: Team, files: Sequence[Path], out: Path, maps: Path | None, resume: bool, progress: Progress, options: Options) -> None:
+def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
     """Write the catalogue part by part, going on with the parts that are there."""
-    folder = out.with_name(out.name + ".parts")
-    if resume and out.is_file() and not part_file(folder, 0).is_file():
-        check_finished(out, team, files, maps)
+    parts = Parts(out, job_of(work.team, work.files, work.maps, work.options, contents=contents))
+    if resume and is_finished(parts, work.files, work.maps):
+        shutil.rmtree(parts.folder, ignore_errors=True)
         return
-    job = job_of(team, files, maps, options)
-    done = parts_done(folder, job, resume)
-    for number, rows in enumerate(_parts(team, files, done * BATCH, maps, progress, options), done):
-        if number == 0:
-            write_json(folder / JOB, job)
-        write_table(_as_table(rows, team.labels), part_file(folder, number))
-    _join(folder, -(-len(files) // BATCH), out, team.labels)
-    shutil.rmtree(folder)
+    going_on = parts.any()
+    parts.begin(resume)
+    if work.maps is not None:
+        begin_maps(work.maps, parts.job, going_on)
+    reader = Reader(parts.folder)
+    try:
+        for number, rows in work.parts(parts.to_do(), reader.read):
+            parts.add(number, _as_table(rows, work.team.labels))
+    except ImageRefusal:
+        parts.drop_empty()
+        raise
+    finally:
+        reader.close()
+    parts.finish(_join(parts, out, work.team.labels))
 
 
 def _as_table(rows: Iterable[Row], labels: Labels) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=catalogue_schema(labels))
 
 
-def _parts(team: Team, files: Sequence[Path], start: int, maps: Path | None, progress: Progress, options: Options) -> Iterator[list[Row]]:
-    """Rows of one batch of files after the other."""
-    names = map_names(files)
-    done = start
-    progress("sources", done, len(files))
-    for batch in batches(files[start:], **options):
-        if len(files) == 1 and isinstance(batch[0][1], ImageRefusal):
-            raise batch[0][1]
-        rows, cutouts, answers = answered(team, batch, why=maps is not None)
-        if maps is not None and answers is not None:
-            places = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
-            for place, cutout, gates, why in zip(places, cutouts, answers.gates, answers.evidence, strict=True):
-                write_maps(maps, names[done + place], cutout, gates, rows[place], team.labels, why)
-        yield rows
-        done += len(batch)
-        progress("sources", done, len(files))
+@dataclass(frozen=True)
+class _Work:
+    """Files to be classified, where their maps go, and the claims on what is written."""
+
+    team: Team
+    files: Sequence[Path]
+    maps: Path | None
+    claims: Sequence[Claim]
+    progress: Progress
+    options: Options
+
+    def parts(self, numbers: Sequence[int], read: Read | None = None) -> Iterator[tuple[int, list[Row]]]:
+        """Number and rows of one batch of files after the other."""
+        places = [place for number in numbers for place in range(len(self.files))[number * BATCH : (number + 1) * BATCH]]
+        names, done = map_names(self.files), len(self.files) - len(places)
+        self.progress("sources", done, len(self.files))
+        begin = 0
+        for number, batch in zip(numbers, batches([self.files[place] for place in places], read=read, **self.options), strict=True):
+            if len(self.files) == 1 and isinstance(batch[0][1], ImageRefusal):
+                raise batch[0][1]
+            rows, cutouts, answers = answered(self.team, batch, why=self.maps is not None)
+            for claim in self.claims:
+                claim.check()
+            if self.maps is not None:
+                self._draw([names[place] for place in places[begin : begin + len(batch)]], batch, rows, cutouts, answers)
+            yield number, rows
+            begin += len(batch)
+            self.progress("sources", done + begin, len(self.files))
+
+    def _draw(self, names: Sequence[str], batch: Batch, rows: Sequence[Row], cutouts: Sequence[Cutout], answers: Answers | None) -> None:
+        """Maps of the sources that have an answer, and none of the others."""
+        assert self.maps is not None
+        drawn = zip(cutouts, answers.gates, answers.evidence, strict=True) if answers is not None else iter(())
+        for name, (_, what), row in zip(names, batch, rows, strict=True):
+            if isinstance(what, Cutout):
+                cutout, gates, why = next(drawn)
+                write_maps(self.maps, name, cutout, gates, row, self.team.labels, why)
+            else:
+                drop_maps(self.maps, name)
 
 
-def _join(folder: Path, parts: int, out: Path, labels: Labels) -> None:
-    """All parts in one file; Parquet part by part, so that memory does not grow with their number."""
-    if out.suffix.lower() != ".parquet":
-        write_catalogue(pa.concat_tables(pq.ParquetFile(part_file(folder, number)).read() for number in range(parts)), out)
-        return
+def _join(parts: Parts, out: Path, labels: Labels) -> int:
+    """All parts in one file; Parquet part by part, so that memory does not grow with their number. How many rows have an answer."""
+    answered_rows, schema = 0, catalogue_schema(labels)
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal answered_rows
+        for table in parts.tables(schema):
+            answered_rows += sum(bool(label) for label in table["label"].to_pylist())
+            yield table
 
     def write(path: Path) -> None:
-        with pq.ParquetWriter(path, catalogue_schema(labels), write_page_checksum=True) as writer:
-            for number in range(parts):
-                writer.write_table(pq.ParquetFile(part_file(folder, number)).read())
+        with pq.ParquetWriter(path, schema, write_page_checksum=True) as writer:
+            for table in counted():
+                writer.write_table(table)
 
-    write_atomically(out, write)
+    if out.suffix.lower() == ".parquet":
+        write_atomically(out, write)
+    else:
+        write_catalogue(pa.concat_tables(counted()), out)
+    return answered_rows

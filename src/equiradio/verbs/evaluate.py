@@ -1,6 +1,7 @@
 """Evaluate a run on one split: predictions, scores, attention maps and a picture to look at."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import pyarrow as pa
 import torch
 
 from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.claim import Claim, claimed
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import team_names
-from equiradio.artefacts.tables import predictions_schema, write_table
+from equiradio.artefacts.tables import BEARINGS, predictions_schema, write_table
 from equiradio.artefacts.team import run_of
 from equiradio.compute.forms import settle_forms
 from equiradio.compute.poses import TEST, Poses, draw_poses
@@ -20,7 +22,6 @@ from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.scores import Metrics, metrics
 from equiradio.inference.member import Member, chunks
 from equiradio.inference.team import load
-from equiradio.labels import Labels
 from equiradio.report.figures import attention_grid, loss_curves, save
 from equiradio.verbs.stored_maps import map_arrays, write_maps
 
@@ -43,6 +44,7 @@ def evaluate(
     device: str = "cpu",
     precision: str = "float32",
     progress: Progress = lambda what, done, total: None,
+    claim: Claim | None = None,
 ) -> Metrics:
     """Evaluate the trained network in a run folder and write predictions, scores, maps and figures into it.
 
@@ -51,26 +53,40 @@ def evaluate(
     folder, data : the run, and a data set, by default the one it was trained on.
     passes : augmented passes over every source, besides the plain one.
     batches : sorted, shuffled or single: company that each image keeps. Matters only for networks with the habit ``batch-range``.
+    claim : a claim on ``folder`` that is held already; else one is taken.
 
     Returns
     -------
     The metrics, as written to ``RUN/metrics/<data>-<split>.json``.
     """
     _check_options(batches, precision, passes)
-    run, member = _open(folder, device, precision)
-    weights, settings = run.weights_digest(), run.settings()
-    history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
-    sources = _sources(run, member, data, split, data_dir)
-    _settle(run, member, precision, progress)
-    columns = predict(member, sources, settings.training.seed, passes, batches, progress)
+    run = _run(folder)
+    with claimed(run.folder) if claim is None else nullcontext(claim) as held:
+        member = load(folder, device, precision).members[0]
+        history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
+        sources = _sources(run, member, data, split, data_dir)
+        _settle(run, member, precision, progress)
+        columns = predict(member, sources, run.settings().training.seed, passes, batches, progress)
+        held.check()
+        bearings = (run.weights_digest(), sources.md5, f"{passes}", batches, precision)
+        scored = _write(run, member, sources, columns, split, dict(zip(BEARINGS, bearings, strict=True)))
+        if history:
+            save(loss_curves({member.card.model: history}, classes=len(member.labels)), run.figure_file("loss"))
+        _draw(run, member, sources, columns, "raw-figure2" in run.settings().training.compat, progress)
+        write_json(run.metrics_file(sources.name, split), scored)  # the last: where they are, everything is
+    return scored
+
+
+def _write(run: Run, member: Member, sources: Sources, columns: dict[str, np.ndarray], split: str, bearings: dict[str, str]) -> Metrics:
+    """Write predictions with what they are of, and take away the scores of earlier ones; returns those of these."""
     if not all(np.isfinite(columns[name]).all() for name in member.labels.columns("logit")):
-        raise RunRefusal(folder, "the network's answers are not finite numbers", "finite logits", "The weights are damaged; train anew.")
-    write_table(pa.table(columns, schema=_schema(member.labels, weights)), run.predictions_file(sources.name, split))
-    scored = metrics(columns, data=sources.name, split=split, seed=settings.training.seed, labels=member.labels)
-    if history:
-        save(loss_curves({member.card.model: history}, classes=len(member.labels)), run.figure_file("loss"))
-    _draw(run, member, sources, columns, "raw-figure2" in settings.training.compat, progress)
-    write_json(run.metrics_file(sources.name, split), scored)  # the last: where they are, everything is
+        found = "the network's answers are not finite numbers"
+        raise RunRefusal(run.folder, found, "finite logits", "The weights are damaged; train anew.")
+    scored = metrics(columns, data=sources.name, split=split, seed=run.settings().training.seed, labels=member.labels)
+    run.metrics_file(sources.name, split).unlink(missing_ok=True)
+    schema = predictions_schema(member.labels)
+    bearing = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in bearings.items()}}
+    write_table(pa.table(columns, schema=schema.with_metadata(bearing)), run.predictions_file(sources.name, split))
     return scored
 
 
@@ -83,11 +99,10 @@ def _check_options(batches: str, precision: str, passes: int) -> None:
         raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
 
 
-def _open(folder: Path, device: str, precision: str) -> tuple[Run, Member]:
+def _run(folder: Path) -> Run:
     if str(folder) in team_names() and not folder.exists():
         raise RunRefusal(folder, "a team", "the folder of one training", "The team's scores stand in its card; see 'equiradio models'.")
-    run = run_of(folder)  # refused as a run that is missing; `load` would take it for the name of a team
-    return run, load(folder, device, precision).members[0]
+    return run_of(folder)  # refused as a run that is missing; `load` would take it for the name of a team
 
 
 def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: Path | None) -> Sources:
@@ -115,12 +130,6 @@ def _settle(run: Run, member: Member, precision: str, progress: Progress) -> Non
         form=member.settings.training.layer_form,
         progress=progress,
     )
-
-
-def _schema(labels: Labels, weights: str) -> pa.Schema:
-    """Of the table of predictions, with the digest of the weights that they are of."""
-    schema = predictions_schema(labels)
-    return schema.with_metadata((schema.metadata or {}) | {b"weights": weights.encode()})
 
 
 def predict(

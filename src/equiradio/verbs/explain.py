@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.claim import Claim, claimed
+from equiradio.artefacts.job import catalogue_hash
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import chosen_split, open_data
@@ -66,9 +68,18 @@ def explain(
         raise RunRefusal(against, "no finished symmetry part in it", "a folder that 'equiradio explain' wrote", "Explain that run first.")
     networks = open_networks(run, seed, members, device)
     case = case_of(networks, open_sources(run, networks.member, data, data_dir), split, effort or Effort(), progress)
+    with claimed(out) as claim:
+        return _explained(case, folder, other, claim)
+
+
+def _explained(case: Case, folder: Folder, other: Folder | None, claim: Claim) -> dict[str, Any]:
+    """Measure and write under a claim."""
     about = about_case(case)
     folder.check(about)
-    answer = {"about": about, **{name: measured(name, case, folder) for name in parts()}}
+    answer: dict[str, Any] = {"about": about}
+    for name in parts():
+        answer[name] = measured(name, case, folder)
+        claim.check()
     write_page(case, folder, answer, other)
     answer = plain(answer)
     write_json(folder.path / "explanation.json", answer)
@@ -189,6 +200,7 @@ def about_case(case: Case) -> dict[str, Any]:
         "data_md5": case.everyone.md5,
         "split": str(case.everyone.split[0]),
         "sources": len(case.sources),
+        "catalogue": catalogue_hash(case.everyone, case.validation),
         "members": {name: member.weights_hash[:DIGITS] for name, member in case.members.items()},
         "effort": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(case.effort).items()},
     }

@@ -1,7 +1,9 @@
 """One process at a time works in a run folder; what its holder left behind is taken over, and only once."""
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ import pytest
 
 from equiradio.artefacts import claim as module
 from equiradio.artefacts.claim import Claim, Claimed, claimed, is_claimed, lock_file
+from equiradio.errors import DiskRefusal
 
 
 @pytest.fixture
@@ -19,11 +22,11 @@ def folder(tmp_path):
     return tmp_path / "runs" / "lenet-seed0"
 
 
-def left_behind(folder, host="elsewhere", process=1, age=0.0):
+def left_behind(folder, host="elsewhere", process=1, age=0.0, **more):
     """The lock of another machine, last touched ``age`` seconds ago."""
     file = lock_file(folder)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"host": host, "process": process, "token": "theirs", "since": "then"}))
+    file.write_text(json.dumps({"host": host, "process": process, "token": "theirs", "since": "then"} | more))
     os.utime(file, (time.time() - age,) * 2)
     return file
 
@@ -38,7 +41,7 @@ def law_of_one_holder(folder):
     line = str(caught.value)
     assert f"{folder}: process {os.getpid()} on " in line
     assert line.endswith(
-        "expected a folder that nobody else trains in. Wait for it. If it is gone, its lock lenet-seed0.lock is taken over after 5 minutes."
+        "expected a place that nobody else works in. Wait for it. If it is gone, its lock lenet-seed0.lock is taken over after 5 minutes."
     )
 
 
@@ -105,11 +108,117 @@ def test_a_lock_of_another_machine_is_taken_over_when_it_is_old(folder, age, tak
 
 
 def test_a_lock_of_a_process_of_this_machine_that_is_gone_is_taken_over_at_once(folder):
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    left_behind(folder, host=module.socket.gethostname(), process=gone.pid)
+    left_behind(folder, **module.place(), process=a_process_that_is_gone())
     with claimed(folder):
         pass
+
+
+def a_process_that_is_gone():
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    return gone.pid
+
+
+@pytest.mark.parametrize("what", ["boot", "namespace"])
+def test_a_lock_of_a_container_of_the_same_name_or_of_another_boot_is_no_matter_of_our_processes(folder, what):
+    """Its process number is nobody here; whether it lives cannot be seen from here."""
+    left_behind(folder, **(module.place() | {what: "another"}), process=a_process_that_is_gone())
+    assert is_claimed(folder)
+    with pytest.raises(Claimed), claimed(folder):
+        pass
+
+
+def test_a_lock_whose_process_number_is_another_process_now_is_taken_over(folder):
+    if not module._started(os.getpid()):
+        pytest.skip("this system does not say when a process was started")
+    left_behind(folder, **module.place(), process=os.getpid(), started="1")
+    with claimed(folder):
+        pass
+    left_behind(folder, **module.place(), process=os.getpid(), started=module._started(os.getpid()))
+    with pytest.raises(Claimed), claimed(folder):
+        pass
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare")
+def test_a_live_process_of_another_process_namespace_keeps_its_claim(folder):
+    """As of two containers on one host that were given one name."""
+    code = "import sys, pathlib; from equiradio.artefacts.claim import claimed\n"
+    code += "with claimed(pathlib.Path(sys.argv[1])): print(flush=True); input()"
+    other = ["unshare", "-r", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable, "-c", code, str(folder)]
+    holder = subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        if not holder.stdout.readline():
+            pytest.skip("no namespace may be made here")
+        content = json.loads(lock_file(folder).read_text())
+        assert (content["host"], content["process"]) == (module.socket.gethostname(), 1)
+        with pytest.raises(Claimed), claimed(folder):
+            pass
+        lock_file(folder).write_text(
+            json.dumps(content | {"process": a_process_that_is_gone()})
+        )  # a number of theirs that is nobody's here
+        with pytest.raises(Claimed), claimed(folder):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+@pytest.mark.parametrize("process", [10**30, -1, 0, True, 1.5, "1", None, [1]])
+def test_a_lock_with_an_absurd_process_is_waited_for(folder, process):
+    left_behind(folder, **(module.place() | {"process": process, "since": "a\nb\x1b[0m" * 99}))
+    with pytest.raises(Claimed) as caught, claimed(folder):
+        pass
+    assert "\n" not in str(caught.value)
+    left_behind(folder, **module.place(), process=process, age=module.STALE + 30)
+    with claimed(folder):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 99_999, "[]", '{"process": ' + "9" * 5000 + "}", "\udcff"])
+def test_a_lock_that_cannot_be_read_is_waited_for(folder, text):
+    left_behind(folder).write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(Claimed, match=r"process \? on \? works in it since \?"), claimed(folder):
+        pass
+
+
+def test_a_lock_from_the_future_is_taken_over(folder):
+    left_behind(folder, age=-1e6)
+    with claimed(folder):
+        pass
+
+
+def test_another_holder_can_be_waited_for(folder):
+    first = Claim(folder)
+    first.take()
+    threading.Timer(0.3, first.release).start()
+    with claimed(folder, patience=60):
+        pass
+
+
+def test_a_folder_is_free_once_its_holder_gives_no_sign_of_life(folder, monkeypatch):
+    monkeypatch.setattr(module, "BEAT", 0.05)
+    with claimed(folder):
+        assert module.free_of([folder]) == []
+        assert module.free_of([folder, folder.with_name("other")]) == [folder.with_name("other")]
+    assert module.free_of([folder]) == [folder]
+    left_behind(folder, **module.place(), process=a_process_that_is_gone())
+    assert module.free_of([folder]) == [folder]
+    left_behind(folder)
+    monkeypatch.setattr(module, "STALE", 0.5)
+    assert module.free_of([folder]) == [folder]
+
+
+def test_a_place_that_cannot_be_written_is_called_as_the_user_called_it(monkeypatch, folder):
+    with pytest.raises(OSError, match="'/proc/x'"), claimed(Path("/proc/x")):
+        pass
+    monkeypatch.setattr(module.json, "dump", full)
+    with pytest.raises(DiskRefusal, match=f"{folder}: no space left on the disk"), claimed(folder):
+        pass
+    assert not lock_file(folder).exists()
+
+
+def full(*arguments):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_holder_keeps_its_lock_young(folder, monkeypatch):
@@ -126,7 +235,7 @@ def test_a_holder_that_was_overtaken_learns_of_it_and_leaves_the_new_lock_alone(
     with claimed(folder) as claim:
         claim.check()
         file = left_behind(folder)
-        with pytest.raises(Claimed, match="another process took this run over"):
+        with pytest.raises(Claimed, match="another process took it over"):
             claim.check()
     assert json.loads(file.read_text())["token"] == "theirs"
 

@@ -111,6 +111,14 @@ def test_an_absent_card_is_refused(tmp_path):
     assert "card.json: no such file; expected a model card" in refused(read_card, tmp_path / "card.json")
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_history_with_numbers_that_are_not_finite_is_refused(tmp_path, value):
+    run = Run(tmp_path)
+    row = dict.fromkeys(HISTORY, 1.0)
+    run.write_history([row, row | {"validation_loss": value}])
+    assert "history.csv: cannot be read (validation_loss is not finite); expected columns epoch," in refused(run.history)
+
+
 def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     write_text(tmp_path / "file.txt", "old")
 

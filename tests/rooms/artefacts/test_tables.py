@@ -19,7 +19,8 @@ row = st.fixed_dictionaries(
         "label": st.sampled_from([-1, 0, 1]),
         "confidence": st.sampled_from(["confident", "uncertain"]),
         "pass": st.integers(0, 100),
-        **{name: st.floats(-50, 50) for name in ("logit_fri", "logit_frii", "p_fri", "p_frii")},
+        **{name: st.floats(-50, 50) for name in ("logit_fri", "logit_frii")},
+        **{name: st.floats(0, 1) for name in ("p_fri", "p_frii")},
     }
 )
 
@@ -52,6 +53,27 @@ def test_what_is_written_comes_back(tmp_path_factory, rows):
     assert back.equals(table)
     assert back.schema.equals(predictions_schema(), check_metadata=True)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("p_frii", 1.5, "0 to 1"),
+        ("p_fri", -0.1, "0 to 1"),
+        ("p_fri", float("nan"), "0 to 1"),
+        ("logit_fri", float("inf"), "finite numbers"),
+        ("label", 2, "-1 to 1"),
+        ("label", -2, "-1 to 1"),
+        ("pass", -1, "0 or more"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(tmp_path, column, value, expected):
+    rows = a_table().to_pylist()
+    rows[7][column] = value
+    path = write_table(pa.Table.from_pylist(rows, schema=predictions_schema()), tmp_path / "p.parquet")
+    with pytest.raises(RunRefusal) as caught:
+        read_predictions(path)
+    assert f"{path}: {column} is {value:g} in row 7; expected {expected}. Run 'equiradio evaluate'" in str(caught.value)
 
 
 def test_a_folder_that_looks_like_a_partition_adds_no_column(tmp_path):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from equiradio.artefacts.claim import Claimed, claimed
 from equiradio.bench import run as module
 from equiradio.bench.record import measure
 from equiradio.bench.run import bench, cells, rows
@@ -125,6 +126,14 @@ def test_another_file_is_refused_and_left_alone(jobs, tmp_path, content):
     with pytest.raises(SettingRefusal, match="not a bench's file"):
         bench(["lenet"], out=out, **QUICK)
     assert out.read_text() == content
+
+
+def test_a_file_in_another_s_hands_is_left_to_it(jobs, tmp_path):
+    out = tmp_path / "speed.json"
+    with claimed(out), pytest.raises(Claimed, match=r"speed.json: process .* works in it since"):
+        bench(["lenet"], rounds=1, out=out)
+    bench(["lenet"], rounds=1, out=out)
+    assert [path.name for path in tmp_path.iterdir()] == ["speed.json"]
 
 
 def test_a_file_of_other_options_is_refused(jobs, tmp_path):

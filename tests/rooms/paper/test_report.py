@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from fake_results import NAMES, answers, fake_results, write_maps, write_run
 
+from equiradio.artefacts.claim import Claim, Claimed, claimed
 from equiradio.artefacts.run import Run
 from equiradio.errors import RunRefusal
 from equiradio.paper import report as study
@@ -184,6 +186,40 @@ def test_maps_of_other_sources_are_refused_and_other_reports_figures_left_out(tm
     np.savez(run.maps_file, **arrays | {"source_id": np.char.add("validation-", NAMES)})
     with pytest.raises(RunRefusal, match="maps of 40 sources that are not those of the test split"):
         report(tmp_path / "results", out, data_dir=tmp_path)
+
+
+def test_a_page_stands_only_beside_what_it_was_made_of(tmp_path, monkeypatch):
+    """Of results without maps no figures of other results are left, and an interrupted report has no page."""
+    gated, plain, out = tmp_path / "gated", tmp_path / "plain", tmp_path / "out"
+    for folder, model in ((gated, "c4-attention"), (plain, "lenet")):
+        write_run(folder, model, 0, answers([1]))
+    write_maps(Run(gated / "c4-attention-mirabest-fast-seed0").maps_file, odd=0.5)
+    report(gated, out, data_dir=tmp_path)
+    assert (out / "figure1.png").is_file()
+    report(plain, out, data_dir=tmp_path)
+    assert (out / "report.html").is_file()
+    assert not [*out.glob("figure*")]
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "write_page", stop)
+    with pytest.raises(KeyboardInterrupt):
+        report(gated, out, data_dir=tmp_path)
+    assert not (out / "report.html").exists()
+
+
+def test_another_s_report_is_waited_for(tmp_path, monkeypatch):
+    write_run(tmp_path / "runs", "lenet", 0, answers([1]))
+    with claimed(tmp_path / "out"):
+        monkeypatch.setattr(study, "PATIENCE", 0.0)
+        with pytest.raises(Claimed, match="out: process"):
+            report(tmp_path / "runs", tmp_path / "out", data_dir=tmp_path)
+    first = Claim(tmp_path / "out")
+    first.take()
+    threading.Timer(0.5, first.release).start()
+    monkeypatch.setattr(study, "PATIENCE", 60.0)
+    report(tmp_path / "runs", tmp_path / "out", data_dir=tmp_path)
 
 
 def test_figure_2_takes_the_first_seed_that_has_maps(tmp_path):

@@ -1,8 +1,11 @@
 """A plan is carried out once, goes on where it stopped, and leaves to others what they work on."""
 
 import json
+import os
+from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -86,11 +89,46 @@ def test_an_interrupted_plan_goes_on_and_ends_the_same(items, tiny, tmp_path, tr
     )
 
 
-def test_what_others_work_on_is_left_to_them(items, trainings):
+def test_what_others_work_on_is_left_to_them(items, trainings, monkeypatch):
+    monkeypatch.setattr("equiradio.artefacts.claim.BEAT", 0.1)
     with claimed(items[0].run.folder):
         outcome = carry_out(items, passes=1)
     assert (outcome.elsewhere, outcome.done) == ([items[0].name], [items[1].name])
     assert trainings == [items[1].name]
+
+
+def test_a_run_that_its_holder_abandoned_is_brought_to_its_end(items, trainings, monkeypatch):
+    """It dies while this process trains the other run, elsewhere, where it cannot be seen."""
+    monkeypatch.setattr("equiradio.artefacts.claim.STALE", 3.0)
+    lock = lock_file(items[0].run.folder)
+    lock.parent.mkdir(parents=True)
+    lock.write_text(json.dumps({"host": "elsewhere", "process": 1, "token": "theirs", "since": "then"}))
+    lines = []
+
+    def alive(line):
+        lines.append(line)
+        if lock.exists() and "looking" not in line:
+            os.utime(lock)
+
+    outcome = carry_out(items, passes=1, on_line=alive)
+    assert (sorted(outcome.done), outcome.elsewhere) == ([item.name for item in items], [])
+    assert trainings == [items[1].name, items[0].name]
+    assert "looking whether 1 runs are still worked on elsewhere" in lines
+
+
+def test_scores_of_other_passes_or_data_are_made_anew(items, trainings, tmp_path):
+    item = replace(items[0], passes=1)
+    carry_out([item], passes=1)
+    assert item.evaluated
+    more = replace(item, passes=2)
+    assert (more.evaluated, more.state()) == (False, "to evaluate")
+    carry_out([more], passes=2)
+    assert read_predictions(item.run.predictions_file("simulated", "test"))["pass"].to_pylist()[-1] == 2
+    file = item.run.predictions_file("simulated", "test")
+    table = pq.read_table(file)
+    write_table(table.replace_schema_metadata(table.schema.metadata | {b"data_md5": b"other"}), file)
+    assert not more.evaluated
+    assert trainings == [item.name]
 
 
 def test_a_run_that_was_finished_while_its_claim_was_waited_for_is_not_begun(items, trainings, monkeypatch):
@@ -179,10 +217,10 @@ def test_two_trainings_in_one_folder_are_locked_out(tiny, tmp_path, capsys, sky)
     with claimed(tmp_path / "run"):
         code = main(["train", "--model", "lenet", "--data", str(sky), "--preset", "quick", "--out", str(tmp_path / "run")])
     assert code == 2
-    assert "expected a folder that nobody else trains in" in capsys.readouterr().err
+    assert "expected a place that nobody else works in" in capsys.readouterr().err
 
 
-def test_untrained_networks_are_drawn_once_for_models_with_gates(items, tiny, tmp_path, monkeypatch):
+def test_untrained_networks_are_drawn_once_for_models_with_gates(items, tiny, tmp_path, monkeypatch, sky):
     from equiradio.explain import attention
 
     monkeypatch.setattr(attention, "ANGLES", 4)
@@ -198,6 +236,12 @@ def test_untrained_networks_are_drawn_once_for_models_with_gates(items, tiny, tm
     before = target.stat().st_mtime_ns
     untrained_maps([gated], tmp_path)
     assert target.stat().st_mtime_ns == before
+    card.with_changes(data_md5="of other data").write(target.with_name("card.json"))
+    untrained_maps([gated], tmp_path)  # no run there says of which data it is
+    assert target.stat().st_mtime_ns == before
+    read_card(target.with_name("card.json")).with_changes(data_md5=open_data(str(sky)).md5).write(gated.run.card_file)
+    untrained_maps([gated], tmp_path)
+    assert target.stat().st_mtime_ns > before
     with np.load(target) as maps:
         assert maps["rotation_maps"].shape == (6, 50, 50)
 

@@ -1,8 +1,13 @@
 """What a training leaves behind: its files, the best weights, and a reason where it went wrong."""
 
 import csv
+import errno
 import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +18,7 @@ from equiradio.artefacts.run import HISTORY, Run
 from equiradio.artefacts.weights import read_weights
 from equiradio.compute.poses import VALIDATION, draw_poses
 from equiradio.datasets.registry import open_data
-from equiradio.errors import ModelRefusal, RunRefusal, SettingRefusal, TrainingRefusal
+from equiradio.errors import DiskRefusal, ModelRefusal, RunRefusal, SettingRefusal, TrainingRefusal
 from equiradio.inference.team import load
 from equiradio.models.registry import build
 from equiradio.training import fit
@@ -193,6 +198,36 @@ def test_the_other_processes_of_a_distributed_training_follow_the_first(tiny, tm
             train(settings, tmp_path / "run", device="cpu")
     train(settings, tmp_path / "run", device="cpu")
     assert seen == [True, False]
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_one_device_is_one_process_in_a_slurm_job_of_many_tasks(sky, tmp_path, rank):
+    job = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "4", "SLURM_PROCID": rank, "SLURM_LOCALID": rank}
+    job |= {"SLURM_JOB_NAME": "train", "SLURM_NODEID": "0", "SLURM_JOB_NUM_NODES": "1", "SLURM_NODELIST": "node1"}
+    out = tmp_path / "run"
+    words = ["--model", "lenet", "--data", str(sky), "--preset", "quick", "--epochs", "1", "--out", str(out), "--device", "cpu"]
+    command = [sys.executable, "-m", "equiradio", "train", *words]
+    done = subprocess.run(command, env=os.environ | job, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert Run(out).card().state == "finished"
+    assert Run(out).checkpoint.is_file()
+
+
+@pytest.mark.parametrize("file", ["last.ckpt", "history.csv", "card.json", "weights.safetensors"])
+def test_a_full_disk_names_the_file_that_was_being_written(tiny, tmp_path, monkeypatch, file):
+    """The same name goes for the checkpoint, which Lightning writes."""
+    replace = os.replace
+
+    def full(source, target):
+        if Path(target).name == file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source))
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(DiskRefusal, match=f"{file}: no space left on the disk while it was written; expected free space"):
+        train(tiny(), tmp_path / "run", device="cpu")
+    monkeypatch.setattr("os.replace", replace)
+    assert train(tiny(), tmp_path / "run", device="cpu", resume=True).card().state == "finished"
 
 
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(tiny, tmp_path):

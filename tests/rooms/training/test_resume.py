@@ -16,6 +16,7 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import read_weights
 from equiradio.datasets.simulated import write_simulated
 from equiradio.errors import RunRefusal
+from equiradio.settings import change
 from equiradio.training.fit import train
 from equiradio.training.task import ClassificationTask
 
@@ -50,6 +51,28 @@ def assert_the_same(run, straight):
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     card = run.card()
     assert (card.state, card.epochs, card.best_epoch) == ("finished", EPOCHS, straight.card().best_epoch)
+
+
+def test_a_training_that_was_killed_in_its_first_writing_can_be_begun(tiny, straight, tmp_path):
+    """A real kill, within the writing of settings.toml."""
+    code = "import os, sys, pathlib, equiradio.artefacts.atomic as files\n"
+    code += "files.os.replace = lambda *names: os.kill(os.getpid(), 9)\n"
+    code += "from equiradio.cli.main import main; main(sys.argv[1:])"
+    settings = tiny(epochs=EPOCHS)
+    words = ["train", "--model", "lenet", "--preset", "quick", "--data", settings.data.name, "--out", str(tmp_path / "run")]
+    assert subprocess.run([sys.executable, "-c", code, *words], check=False).returncode == -signal.SIGKILL
+    assert [path.name.startswith(".settings.toml.part-") for path in (tmp_path / "run").iterdir()] == [True]
+    assert_the_same(train(settings, tmp_path / "run", device="cpu"), straight)
+
+
+def test_a_training_on_other_labels_is_not_gone_on_with(tiny, sky, tmp_path):
+    data = Path(shutil.copytree(sky, tmp_path / "sky"))
+    settings = change(tiny(epochs=EPOCHS), {"data.name": str(data)})
+    train(settings, tmp_path / "run", device="cpu", max_minutes=0)
+    catalogue = (data / "catalogue.csv").read_text()
+    (data / "catalogue.csv").write_text(catalogue.replace(",0,train,", ",1,train,", 1))
+    with pytest.raises(RunRefusal, match="trained so far on other labels, splits or sizes of simulated than it has now"):
+        train(settings, tmp_path / "run", device="cpu", resume=True)
 
 
 def law_of_stopping(settings, straight, out):

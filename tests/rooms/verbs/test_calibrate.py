@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         calibrate(runs, out, most_poses=2)
     assert len(list((tmp_path / "team.parts").glob("*.npz"))) == 2
-    with pytest.raises(RunRefusal, match="answers of a calibration with other poses; expected the same"):
+    with pytest.raises(RunRefusal, match=r"answers of a calibration with other poses \(2 there, 1 asked\); expected the same"):
         calibrate(runs, out, most_poses=1)
     calls.clear()
     monkeypatch.setattr(asking, "in_pose", lambda *given: calls.append(given[2]) or right(*given))
@@ -159,6 +160,43 @@ def test_a_folder_that_holds_something_is_left_alone(runs, tmp_path, capsys):
     assert (tmp_path / "team" / "precious").read_text() == "kept"
     assert main(["calibrate", str(runs[0]), "--out", str(tmp_path / "new"), "--poses", "3"]) == 2
     assert "--poses: 3; expected one of 1, 2, 4, 8." in capsys.readouterr().err
+
+
+def test_answers_about_other_sources_are_not_gone_on_with(runs, tmp_path, monkeypatch):
+    """The same images, of which others are for validation."""
+    out, calls, right = tmp_path / "team", [], asking.in_pose
+
+    def interrupted(member, images, pose):
+        calls.append(pose)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return right(member, images, pose)
+
+    monkeypatch.setattr(asking, "in_pose", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(runs, out, most_poses=1)
+    data = Path(shutil.copytree(Run(runs[0]).settings().data.name, tmp_path / "sky"))
+    catalogue = (data / "catalogue.csv").read_text()
+    (data / "catalogue.csv").write_text(catalogue.replace(",validation,", ",test,", 1))
+    with pytest.raises(RunRefusal, match="answers of a calibration with other catalogue; expected the same"):
+        calibrate(runs, out, most_poses=1, data=str(data))
+
+
+def test_a_kill_in_the_first_writing_leaves_a_folder_that_can_be_used(runs, tmp_path):
+    for folder in (tmp_path / "team", tmp_path / "team.parts"):
+        folder.mkdir()
+        (folder / ".card.json.part-abcdefgh.json").write_text("{")
+    assert calibrate(runs[:1], tmp_path / "team", most_poses=1).calibrated
+
+
+def test_a_folder_that_cannot_be_is_called_as_the_user_called_it(runs, tmp_path, monkeypatch, capsys):
+    assert main(["calibrate", str(runs[0]), "--out", "/proc/x"]) == 2
+    assert capsys.readouterr().err.startswith("/proc/x: No such file or directory; expected")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    calibrate(runs[:1], Path(), most_poses=1)
+    assert TeamFolder(tmp_path / "here").is_team
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 def test_the_command_says_what_it_chose(runs, tmp_path, capsys):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from equiradio.artefacts.claim import Claimed, claimed, lock_file
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import PACKAGED
-from equiradio.artefacts.tables import predictions_schema, read_predictions
+from equiradio.artefacts.tables import predicted_by, predictions_schema, read_predictions
 from equiradio.artefacts.weights import read_weights, write_weights
 from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import open_data
@@ -176,6 +177,39 @@ def test_the_passes_are_those_of_the_source_and_not_of_its_row(trained, sources)
         angles.append([seen[image.tobytes()] for image in sources.images])
     assert angles[0] == angles[1] == angles[2]
     assert angles[0] == draw_poses(0, TEST, np.arange(6), np.ones(6, int)).rotation_deg.tolist()
+
+
+def test_an_evaluation_keeps_others_out_of_its_run(copy_of):
+    folder = copy_of("lenet")
+    with claimed(folder) as claim:
+        with pytest.raises(Claimed, match="works in it since"):
+            evaluate(folder, passes=0)
+        evaluate(folder, passes=0, claim=claim)
+    assert not lock_file(folder).exists()
+
+
+def test_scores_never_stand_beside_predictions_that_they_are_not_of(copy_of, monkeypatch):
+    folder = copy_of("attention")
+    evaluate(folder, passes=1)
+    scores = Run(folder).metrics_file("simulated", "test")
+    assert scores.is_file()
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "map_arrays", stop)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(folder, passes=0)
+    assert not scores.exists()
+
+
+def test_predictions_say_what_they_are_of(copy_of, sky):
+    folder = copy_of("lenet")
+    evaluate(folder, passes=2, batches="single")
+    expected = {"weights": Run(folder).weights_digest(), "data_md5": open_data(str(sky)).md5}
+    expected |= {"passes": "2", "batches": "single", "precision": "float32"}
+    assert predicted_by(Run(folder).predictions_file("simulated", "test")) == expected
+    assert predicted_by(folder / "none") == {}
 
 
 def test_hybrids_get_predictions_and_no_scores(copy_of, sky, monkeypatch):

@@ -4,10 +4,12 @@ import csv
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from equiradio.artefacts.claim import Claimed, claimed
 from equiradio.cli.main import main
 from equiradio.datasets import simulated
 from equiradio.errors import RunRefusal, SettingRefusal
@@ -94,13 +96,38 @@ def test_what_is_done_is_not_done_again(explained, trained, tmp_path, monkeypatc
 
 
 def test_another_plan_or_folder_is_refused(explained, trained, tmp_path):
-    with pytest.raises(RunRefusal, match=r"holds an explanation with another sources; expected the same run, data and sample"):
+    with pytest.raises(RunRefusal, match=r"holds an explanation with other sources \(\d there, 2 asked\), effort; expected the same"):
         explain(trained("attention"), explained[0], effort=Effort(sample=2), members=[])
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(RunRefusal, match="a folder with other files"):
         explain(trained("attention"), tmp_path, effort=SMALL, members=[])
     with pytest.raises(RunRefusal, match="no finished symmetry part in it"):
         explain(trained("attention"), tmp_path / "new", effort=SMALL, members=[], against=tmp_path)
+
+
+def test_an_explanation_of_other_labels_or_in_another_s_hands_is_refused(explained, trained, sky, tmp_path):
+    """The images are the same; one source changed its class."""
+    data = Path(shutil.copytree(sky, tmp_path / "sky"))
+    out = shutil.copytree(explained[0], tmp_path / "again")
+    rows = (data / "catalogue.csv").read_text().splitlines()
+    place = next(number for number, row in enumerate(rows) if ",test," in row)
+    name, label, rest = rows[place].split(",", 2)
+    rows[place] = f"{name},{1 - int(label)},{rest}"
+    (data / "catalogue.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(RunRefusal, match="holds an explanation with other catalogue; expected the same"):
+        explain(trained("attention"), out, effort=SMALL, members=[], data=str(data))
+    with claimed(tmp_path / "new"), pytest.raises(Claimed, match="new: process"):
+        explain(trained("attention"), tmp_path / "new", effort=SMALL, members=[])
+
+
+def test_a_kill_in_the_first_writing_leaves_a_folder_that_can_be_explained_in(tmp_path):
+    folder = Folder(tmp_path / "new")
+    folder.path.mkdir()
+    (folder.path / ".about.json.part-abcdefgh.json").write_text("{")
+    folder.check({"run": "a"})
+    (folder.path / "about.json").write_text("[" * 99_999)
+    with pytest.raises(RunRefusal, match=r"about.json: cannot be read"):
+        folder.check({"run": "a"})
 
 
 def test_a_c4_network_is_exact_and_is_compared(explained, trained, tmp_path):

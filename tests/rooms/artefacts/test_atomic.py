@@ -1,0 +1,85 @@
+"""Whole files or none, and words that name the file where it cannot be written."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from equiradio.artefacts.atomic import is_unused, write_atomically, write_text
+from equiradio.cli.main import main
+from equiradio.errors import DiskRefusal, Refusal, RunRefusal
+
+FULL = [
+    OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+    OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "/tmp/.a.part-123"),
+    OSError("Not enough space on disk: requested 9, available 1. "),  # of astropy
+    RuntimeError("I/O error: No space left on device (os error 28)"),  # as safetensors says it
+]
+
+
+@pytest.mark.parametrize("error", FULL)
+def test_a_full_disk_is_said_of_the_file_and_what_was_there_stays(tmp_path, error):
+    file = tmp_path / "weights.safetensors"
+    write_text(file, "before")
+
+    def fails(part):
+        part.write_text("half")
+        raise error
+
+    with pytest.raises(DiskRefusal) as caught:
+        write_atomically(file, fails)
+    assert str(caught.value) == (
+        f"{file}: no space left on the disk while it was written; expected free space. "
+        "Free some and run the command again (train and classify with --resume); what was written before is kept."
+    )
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(file.name, "before")]
+
+
+def test_other_errors_of_writing_name_the_file_too(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError) as caught:
+        write_text(tmp_path / "file" / "a.json", "")
+    assert str(caught.value.filename) == str(tmp_path / "file")
+    with pytest.raises(FileNotFoundError) as caught:
+        write_text(Path("/proc/b.json"), "")
+    assert caught.value.filename == "/proc/b.json"
+
+
+def test_a_refusal_within_writing_is_left_as_it_is(tmp_path):
+    def refuses(part):
+        raise RunRefusal("a", "No space left on device", "b", "C.")
+
+    with pytest.raises(Refusal, match="a: No space"):
+        write_atomically(tmp_path / "x", refuses)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from equiradio.artefacts.atomic import write_atomically
+write_atomically(Path(sys.argv[1]), lambda part: os.kill(os.getpid(), 9))
+"""
+
+
+def test_what_a_kill_in_the_first_writing_leaves_is_no_other_s_file(tmp_path):
+    folder = tmp_path / "run"
+    assert is_unused(folder)
+    assert subprocess.run([sys.executable, "-c", KILLED, str(folder / "settings.toml")], check=False).returncode == -9
+    assert len(list(folder.iterdir())) == 1
+    assert is_unused(folder)
+    (folder / ".git").mkdir()
+    assert not is_unused(folder)
+    (tmp_path / "file").touch()
+    assert not is_unused(tmp_path / "file")
+
+
+def test_the_command_line_says_of_a_full_disk_what_it_is(capsys, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("equiradio.cli.main.app", full)
+    assert main(["models"]) == 2
+    assert capsys.readouterr().err.startswith("output: no space left on the disk while it was written; expected free space. Free some")
