@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
+from equiradio.printable import as_ascii
 
 Row = dict[str, Any]  # of a catalogue: a value for each column of `catalogue_schema`, which depend on the classes
 
@@ -103,17 +104,18 @@ def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
         else:
             from astropy.table import Table
 
-            read = Table.read(path, format="fits" if suffix == ".fits" else "votable")[wanted]
+            with path.open("rb") as content:
+                read = Table.read(content, format="fits" if suffix == ".fits" else "votable")[wanted]
             read.convert_bytestring_to_unicode()
             table = pa.table({name: [str(value) for value in read[name]] for name in wanted})
         return {name: table.column(name).to_pylist() for name in wanted}
-    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # pyarrow and astropy meet damage in dozens of ways
         raise RunRefusal(path, "a file that is no catalogue of ours", f"columns {', '.join(wanted)}", "Name another --out.") from error
 
 
 def as_written(text: str, path: Path) -> str:
     """A text as `read_texts` gives it back from this catalogue."""
-    return _ascii(text).rstrip(" ") if path.suffix.lower() == ".fits" else text
+    return as_ascii(text).rstrip(" ") if path.suffix.lower() == ".fits" else text
 
 
 def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:
@@ -131,7 +133,7 @@ def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:
             kind: Any = str if pa.types.is_string(field.type) else field.type.to_pandas_dtype()
             filled = _filled(values, field.type)
             if kind is str and ascii_only:
-                filled = [_ascii(value) for value in filled]
+                filled = [as_ascii(value) for value in filled]
             columns.append(
                 Column(
                     filled,
@@ -143,10 +145,6 @@ def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:
                 )
             )
         return Table(columns, meta={"name": "equiradio"})
-
-
-def _ascii(text: str) -> str:
-    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _filled(values: Sequence[Any], kind: pa.DataType) -> list[Any]:

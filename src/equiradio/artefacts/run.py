@@ -88,12 +88,11 @@ class Run:
 
     def weights_hash(self) -> str:
         """SHA-256 of all weights in the order of their names."""
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         try:
             numbers = load_file(self.weights_file)
-        except (SafetensorError, OSError) as error:
+        except Exception as error:
             raise RunRefusal(self.weights_file, f"cannot be read ({error})", "whole weights", "Train anew.") from None
         return numbers_hash([numbers])
 
@@ -118,7 +117,7 @@ class Run:
         try:
             with self.history_file.open(encoding="utf-8", newline="") as file:
                 return [cast(Epoch, {key: float(row[key]) for key in HISTORY}) for row in csv.DictReader(file)]
-        except (ValueError, KeyError, TypeError, csv.Error) as error:
+        except Exception as error:
             do = "Take it away to go without, or train anew."
             raise RunRefusal(self.history_file, f"cannot be read ({error})", f"columns {', '.join(HISTORY)}", do) from None
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.errors import Refusal, RunRefusal
+from equiradio.errors import Refusal, RunRefusal, refused_as
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
 
 
@@ -72,7 +72,11 @@ def read_predictions(path: str | Path) -> pa.Table:
     ------
     RunRefusal : the file is missing, damaged (checksums are verified), lacks a column, or a column does not fit its type.
     """
-    path = Path(path)
+    with refused_as(RunRefusal, path, "a table of predictions", AGAIN):
+        return _predictions(Path(path))
+
+
+def _predictions(path: Path) -> pa.Table:
     if not path.is_file():
         raise RunRefusal(path, "no such file", "predictions of a run", "Run 'equiradio evaluate' on the run first.")
     try:
@@ -97,9 +101,9 @@ def predicted_by(path: Path) -> str | None:
     """The digest of the weights (`Run.weights_digest`) that predictions are of; None where there are none, or they do not say."""
     try:
         digest = (pq.read_schema(path).metadata or {}).get(b"weights")
-    except (pa.ArrowException, OSError):
+        return digest.decode() if digest else None
+    except (pa.ArrowException, OSError, ValueError):
         return None
-    return digest.decode() if digest else None
 
 
 def _typed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:

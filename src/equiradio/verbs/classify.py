@@ -12,12 +12,13 @@ from equiradio.artefacts.atomic import write_atomically, write_json
 from equiradio.artefacts.catalogue import Row, catalogue_schema, check_suffix, write_catalogue
 from equiradio.artefacts.tables import write_table
 from equiradio.errors import ImageRefusal
+from equiradio.inference.answers import no_answer
 from equiradio.inference.reading import BATCH, answered, batches
 from equiradio.inference.team import Team
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
-from equiradio.verbs.classify_job import JOB, Options, check_finished, job_of, map_names, part_file, parts_done, spare_images
+from equiradio.verbs.classify_job import JOB, Options, check_finished, job_of, map_names, part_file, parts_done, read_part, spare_images
 from equiradio.verbs.sky_maps import write_maps
 
 Progress = Callable[[str, int, int], object]
@@ -97,10 +98,13 @@ def _parts(team: Team, files: Sequence[Path], start: int, maps: Path | None, pro
         if len(files) == 1 and isinstance(batch[0][1], ImageRefusal):
             raise batch[0][1]
         rows, cutouts, answers = answered(team, batch, why=maps is not None)
+        if len(files) == 1 and answers is not None and not answers.answered[0]:
+            raise no_answer(str(files[0]))
         if maps is not None and answers is not None:
             places = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
             for place, cutout, gates, why in zip(places, cutouts, answers.gates, answers.evidence, strict=True):
-                write_maps(maps, names[done + place], cutout, gates, rows[place], team.labels, why)
+                if rows[place]["label"]:
+                    write_maps(maps, names[done + place], cutout, gates, rows[place], team.labels, why)
         yield rows
         done += len(batch)
         progress("sources", done, len(files))
@@ -109,12 +113,12 @@ def _parts(team: Team, files: Sequence[Path], start: int, maps: Path | None, pro
 def _join(folder: Path, parts: int, out: Path, labels: Labels) -> None:
     """All parts in one file; Parquet part by part, so that memory does not grow with their number."""
     if out.suffix.lower() != ".parquet":
-        write_catalogue(pa.concat_tables(pq.ParquetFile(part_file(folder, number)).read() for number in range(parts)), out)
+        write_catalogue(pa.concat_tables(read_part(part_file(folder, number)) for number in range(parts)), out)
         return
 
     def write(path: Path) -> None:
         with pq.ParquetWriter(path, catalogue_schema(labels), write_page_checksum=True) as writer:
             for number in range(parts):
-                writer.write_table(pq.ParquetFile(part_file(folder, number)).read())
+                writer.write_table(read_part(part_file(folder, number)))
 
     write_atomically(out, write)

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from equiradio.artefacts.atomic import printable
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from equiradio.artefacts.catalogue import as_written, read_texts
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.errors import RunRefusal, SettingRefusal, refused_as
 from equiradio.inference.rows import source_name
 from equiradio.inference.team import Team
+from equiradio.printable import printable
 
 Options = dict[str, Any]  # of `equiradio.sky.fits.read_cutout`
 
@@ -78,6 +81,19 @@ def part_file(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.parquet"
 
 
+def read_part(file: Path) -> pa.Table:
+    """The rows of a part.
+
+    Raises
+    ------
+    RunRefusal : it was damaged since it was written.
+    """
+    with refused_as(RunRefusal, file, "rows of a catalogue", "Delete the folder, and run the command again."), pq.ParquetFile(file) as part:
+        table = part.read()
+        table.validate(full=True)
+        return table
+
+
 def job_of(team: Team, files: Sequence[Path], maps: Path | None, options: Options) -> Job:
     """What parts are parts of."""
     listed = hashlib.sha256("\0".join(map(str, files)).encode("utf-8", "surrogateescape")).hexdigest()
@@ -101,7 +117,7 @@ def parts_done(folder: Path, job: Job, resume: bool) -> int:
         raise RunRefusal(folder, "parts of an interrupted run", "none", do)
     try:
         before = json.loads((folder / JOB).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         before = None
     if before != job:
         what = ", ".join(key for key, value in job.items() if not isinstance(before, dict) or before.get(key) != value)
