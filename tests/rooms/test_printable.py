@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.io.votable import parse_single_table
-from astropy.table import Table as SkyTable
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.cli.main import main
@@ -93,9 +92,9 @@ def test_the_viewers_fits_holds_a_strange_name():
 def test_the_viewers_votable_holds_strange_cells(tmp_path):
     fields = [pa.field(name, pa.string(), metadata={"description": "a\x02b"}) for name in ("na\x01me", "na\x02me")]
     pq.write_table(pa.table([["one\x00", "two"], ["x", "y"]], schema=pa.schema(fields)), tmp_path / "t.parquet")
-    read = SkyTable.read(io.BytesIO(Table("t", tmp_path / "t.parquet").votable([], None, False)), format="votable")
-    assert read.colnames == ["na?me", "na?me (2)"]
-    assert list(read["na?me"]) == ["one?", "two"]
+    read = parse_single_table(io.BytesIO(Table("t", tmp_path / "t.parquet").votable([], None, False)))
+    assert [(field.name, field.description) for field in read.fields] == [("na?me", "a?b"), ("na?me (2)", "a?b")]
+    assert list(read.array[read.array.dtype.names[0]]) == ["one?", "two"]
 
 
 def test_classes_that_cannot_be_printed_are_refused():
