@@ -44,8 +44,8 @@ def on_islands(planes: dict[str, np.ndarray], islands: np.ndarray) -> dict[str, 
 
 def of_run(run: Run, sources: Sources, islands: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
     """Everything that the maps of a run say; and the maps."""
-    with maps_in(run.maps_file) as file:
-        maps, names = file["maps"].astype(np.float32) / 255, file["source_id"]
+    stored = maps_in(run.maps_file, "maps", "source_id")
+    maps, names = stored["maps"].astype(np.float32) / 255, stored["source_id"]
     if not np.array_equal(names, sources.source_ids.astype(str)):
         raise SystemExit(f"{run.folder}: maps of other sources than {sources.name}, {SPLIT}")
     table = read_predictions(run.predictions_file(sources.name, SPLIT)).to_pydict()

@@ -30,8 +30,7 @@ COLUMNS = ("run", "map", "residue_over_structure", "order_4_share", *(f"m{m}" fo
 
 def rows_of(run: Run) -> list[list[str]]:
     """One row for each class and for their difference: residue over the map's own radial structure, and shares of harmonics."""
-    with maps_in(run.maps_file) as file:
-        fri, frii = file["mean_maps"].astype(np.float64)
+    fri, frii = maps_in(run.maps_file, "mean_maps")["mean_maps"].astype(np.float64)
     rows = []
     for name, plane in (*zip(FANAROFF_RILEY, (fri, frii), strict=True), ("FRI - FRII", fri - frii)):
         power = angular_power(plane - plane.mean())
@@ -51,8 +50,7 @@ def draw(runs: list[Run], path: Path) -> None:
         models.setdefault(run.card().model, []).append(run)
     for place, (model, own) in enumerate(models.items()):
         for number, run in enumerate(own):
-            with maps_in(run.maps_file) as file:
-                fri, frii = file["mean_maps"].astype(np.float64)
+            fri, frii = maps_in(run.maps_file, "mean_maps")["mean_maps"].astype(np.float64)
             power = angular_power(fri - frii - (fri - frii).mean())
             shown = np.flatnonzero(power[1:] > FLOOR * power[0]) + 1
             style = {"color": COLOURS[place], "label": None if number else model}

@@ -1,6 +1,11 @@
 """Every refusal: one line that says what was found, what was expected and what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from textwrap import shorten
+
+from equiradio.printable import in_one_line, printable
 
 __all__ = ["DataRefusal", "DiskRefusal", "ImageRefusal", "ModelRefusal", "Refusal", "RunRefusal", "SettingRefusal", "TrainingRefusal"]
 
@@ -10,7 +15,7 @@ class Refusal(Exception):
 
     Parameters
     ----------
-    where : the user's own name for the thing refused (a file, a setting, an option).
+    where : the user's own name for the thing refused (a file, a setting, an option). What cannot be printed becomes question marks.
     found : what was there, with numbers.
     expected : what would have been accepted.
     do : what the user can do now.
@@ -19,8 +24,9 @@ class Refusal(Exception):
     kind = "refused"
 
     def __init__(self, where: object, found: str, expected: str, do: str) -> None:
-        self.where, self.found, self.expected, self.do = str(where), found, expected, do
-        super().__init__(f"{self.where}: {found}; expected {expected}. {do}")
+        self.where = printable(str(where))
+        self.found, self.expected, self.do = map(in_one_line, (found, expected, do))
+        super().__init__(f"{self.where}: {self.found}; expected {self.expected}. {self.do}")
 
     def __reduce__(self) -> tuple[type["Refusal"], tuple[str, ...]]:
         return type(self), (self.where, self.found, self.expected, self.do)
@@ -73,6 +79,30 @@ class ImageRefusal(DataRefusal):
 
     def __reduce__(self) -> tuple[type["Refusal"], tuple[str, ...]]:
         return type(self), (self.flag, self.where, self.found, self.expected, self.do)
+
+
+ANYTHING: tuple[type[Exception], ...] = (Exception,)  # that libraries raise over damaged files
+
+
+@contextmanager
+def refused_as(kind: type[Refusal], where: object, expected: str, do: str) -> Iterator[None]:
+    """Read a file of ours: whatever is raised meanwhile is a refusal of that file.
+
+    Libraries meet damage in dozens of ways, and one bad file must not end what is done with others.
+    """
+    try:
+        yield
+    except Refusal:
+        raise
+    except ANYTHING as error:
+        raise kind(where, f"cannot be read ({reason(error)})", expected, do) from None
+
+
+def reason(error: Exception) -> str:
+    """What an exception says, in a few words."""
+    text = getattr(error, "strerror", None) or in_one_line(str(error))
+    name = type(error).__name__
+    return shorten(name if not text else text if isinstance(error, OSError) else f"{name}: {text}", 160, placeholder=" ...")
 
 
 def nearest(word: str, words: list[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from equiradio.errors import SettingRefusal
+from equiradio.printable import printable
 
 __all__ = ["FANAROFF_RILEY", "UNKNOWN", "Labels"]
 
@@ -22,7 +23,7 @@ class Labels:
 
     Raises
     ------
-    SettingRefusal : fewer than two names, an empty one, or two that would share a column.
+    SettingRefusal : fewer than two names, an empty one, one that cannot be printed, or two that would share a column.
     """
 
     names: tuple[str, ...]
@@ -31,6 +32,9 @@ class Labels:
     def __post_init__(self) -> None:
         if len(self.names) < 2:
             raise SettingRefusal("classes", f"{len(self.names)} of them ({', '.join(self.names)})", "at least 2", "Add another class.")
+        for name in (*self.names, self.unknown):
+            if printable(name) != name:
+                raise SettingRefusal("classes", f"{name!r} has characters that cannot be printed", "names such as FRI", "Rename the class.")
         columns = self.columns()
         for name, column in zip(self.names, columns, strict=True):
             if column == "p_":

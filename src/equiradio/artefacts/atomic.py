@@ -77,18 +77,13 @@ def is_unused(folder: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    """Write a text file atomically; bytes of names that are no text become question marks."""
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8", errors="replace"))
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically; numbers that are not finite are refused by the encoder."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
-
-
-def printable(text: str) -> str:
-    """Text that any file can hold: lone surrogates, which stand for bytes of file names that are no UTF-8, become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def numbers_hash(networks: Iterable[Mapping[str, np.ndarray]]) -> str:

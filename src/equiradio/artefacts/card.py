@@ -1,14 +1,15 @@
 """Model card: what a run is, where it comes from and how far it got."""
 
-import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from equiradio.artefacts.atomic import write_json
-from equiradio.errors import Refusal, RunRefusal
+from equiradio.artefacts.json_files import check, read_json
+from equiradio.errors import Refusal, RunRefusal, refused_as
 from equiradio.labels import Labels, labels_of
 
+EXPECTED, DAMAGED = "a model card in JSON", "The run is damaged; train anew into another folder."
 STATES = ("training", "interrupted", "failed", "finished")
 
 
@@ -29,7 +30,8 @@ class Card:
     images_seen, seconds : augmented training images, wall-clock seconds of training and validation.
     versions, licence, citation : of software, weights and paper.
     commit : of equiradio, with "-dirty" where its files were changed; "" where it was not known.
-    weights_hash : SHA-256 of all weights in the order of their names, as the training wrote them; "" in cards of older versions.
+    weights_hash : SHA-256 of all weights in the order of their names, in the digits that they are used in (float32); of a team's member
+        those of the team's own file. "" in cards of older versions.
     """
 
     model: str
@@ -76,25 +78,21 @@ def read_card(path: Path) -> Card:
 
     Raises
     ------
-    RunRefusal : missing, not JSON, or fields missing.
+    RunRefusal : missing, not JSON, fields missing or of another type.
     """
-    try:
-        return card_of(json.loads(path.read_text(encoding="utf-8")), path)
-    except FileNotFoundError:
-        raise RunRefusal(path, "no such file", "a model card", "Give the folder of a training, such as runs/NAME.") from None
-    except (ValueError, RecursionError) as error:  # ValueError: not JSON, not text, or a number without end
-        raise RunRefusal(
-            path, f"cannot be read ({error})", "a model card in JSON", "The run is damaged; train anew into another folder."
-        ) from None
+    if not path.exists():
+        raise RunRefusal(path, "no such file", "a model card", "Give the folder of a training, such as runs/NAME.")
+    return card_of(read_json(path, Any, RunRefusal, EXPECTED, DAMAGED), path)
 
 
 def card_of(content: Any, path: Path) -> Card:
     """The card that parsed JSON holds; ``path`` names it in a refusal."""
-    try:
+    with refused_as(RunRefusal, path, EXPECTED, DAMAGED):
+        check(content, Card, "the card")
         names = {spec.name for spec in fields(Card)}
         card = Card(**{key: value for key, value in content.items() if key in names})
-        assert len(card.labels) >= 2  # refused here, and not where a table is written
+        try:
+            labels_of(card.classes, card.unknown)  # refused here, and not where a table is written
+        except Refusal as refusal:
+            raise ValueError(refusal) from None
         return card
-    except (TypeError, AttributeError, Refusal) as error:
-        do = "The run is damaged; train anew into another folder."
-        raise RunRefusal(path, f"cannot be read ({error})", "a model card in JSON", do) from None

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import SettingRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
+from equiradio.printable import as_ascii
 
 Row = dict[str, Any]  # of a catalogue: a value for each column of `catalogue_schema`, which depend on the classes
 
@@ -100,7 +101,7 @@ def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:
             kind: Any = str if pa.types.is_string(field.type) else field.type.to_pandas_dtype()
             filled = _filled(values, field.type)
             if kind is str and ascii_only:
-                filled = [_ascii(value) for value in filled]
+                filled = [as_ascii(value) for value in filled]
             columns.append(
                 Column(
                     filled,
@@ -112,10 +113,6 @@ def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:
                 )
             )
         return Table(columns, meta={"name": "equiradio"})
-
-
-def _ascii(text: str) -> str:
-    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _filled(values: Sequence[Any], kind: pa.DataType) -> list[Any]:

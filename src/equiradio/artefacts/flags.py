@@ -48,6 +48,7 @@ FLAGS = tuple(
             ("unusable_cards", False, "cards of beam, unit or planes are there and cannot be understood"),
             ("raised_sky", False, "more than half of the field lies above 3 sigma: the network sees the background too"),
             ("distorted", True, "positions are bent by header terms that are not followed"),
+            ("not_finite_answer", True, "the network answers with numbers that are not finite"),
         )
     )
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from equiradio.artefacts.atomic import write_json
-from equiradio.errors import RunRefusal
+from equiradio.errors import RunRefusal, refused_as
 from equiradio.folders import user_cache
 
 FILE, FOLDER = "forms.json", "forms"  # in a run, and in the user's cache
@@ -48,11 +48,8 @@ def _older(path: Path) -> list[Path]:
 
 
 def _read(path: Path) -> dict[str, Choice]:
-    try:
+    with refused_as(RunRefusal, path, "form and milliseconds for each case", "Delete it to measure again."):
         return {case: _choice(case, values) for case, values in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        found, expected = f"cannot be read ({type(error).__name__}: {error})", "form and milliseconds for each case"
-        raise RunRefusal(path, found, expected, "Delete it to measure again.") from None
 
 
 def _choice(case: str, values: Mapping[str, Any]) -> Choice:

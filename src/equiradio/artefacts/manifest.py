@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict, cast
 
+from equiradio.artefacts.json_files import check
 from equiradio.artefacts.team import Measured, SplitScores, TeamFolder
-from equiradio.errors import ModelRefusal
+from equiradio.errors import ModelRefusal, refused_as
 
 FILE = "manifest.json"
 
@@ -83,10 +84,15 @@ def read_manifest(path: Path) -> dict[str, Listing]:
     """The teams that a manifest lists, by name; none where there is no such file."""
     if not path.is_file():
         return {}
-    try:
-        return {name: Listing(**listing) for name, listing in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ModelRefusal(path, f"cannot be read ({error})", "a manifest of teams in JSON", "Install the package again.") from None
+    with refused_as(ModelRefusal, path, "a manifest of teams in JSON", "Install the package again."):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        check(content, dict[str, Listing], "the manifest")
+        listings = {name: Listing(**listing) for name, listing in content.items()}
+        for name, listing in listings.items():
+            if odd := [file for file in (name, *listing.files) if Path(file).name != file]:
+                raise ValueError(f"{odd[0]!r} is no name of a file")
+            (listing.url or "").format(file=name)
+        return listings
 
 
 def listing_of(folder: TeamFolder, url: str | None = None) -> Listing:

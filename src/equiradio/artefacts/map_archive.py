@@ -2,22 +2,23 @@
 
 import hashlib
 import io
-import json
 import tarfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from equiradio.artefacts.atomic import write_atomically, write_json
+from equiradio.artefacts.json_files import read_json
 from equiradio.artefacts.manifest import sha256_of
-from equiradio.errors import RunRefusal
+from equiradio.errors import RunRefusal, refused_as
 
 INDEX = "maps.json"
 ABOVE = 3  # folders above a maps.npz that may hold the index: results/runs/NAME/maps.npz
 LARGEST = 9 << 20  # bytes of an archive, so that repositories and mails take it
+KINDS = {"source_id": "U", "label": "iu", "maps": "u", "rotation_maps": "u", "mean_maps": "f", "mean_images": "f"}  # of dtypes
+BY_SOURCE = ("source_id", "label", "maps", "rotation_maps")  # arrays with a row for each source
 AGAIN = "Fetch the results anew, or make the maps again with scripts/make_maps.py."
 
 
@@ -28,19 +29,38 @@ class Archive(TypedDict):
     members: dict[str, int]
 
 
-def maps_in(path: Path) -> "NpzFile[Any]":
-    """The open arrays of a ``maps.npz``: of the file where it is there, else straight from the archive that holds it.
+def maps_in(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Arrays of a ``maps.npz``, all or those named: of the file where it is there, else straight from the archive that holds it.
 
     Raises
     ------
-    RunRefusal : an archive of another content than its index says. FileNotFoundError : neither file nor archive.
+    RunRefusal : a file that cannot be read, or an archive of another content than its index says.
+    FileNotFoundError : neither file nor archive.
     """
     holder = holder_of(path)
     if holder is None:
         raise FileNotFoundError(path)
-    if holder == path:
-        return cast("NpzFile[Any]", np.load(path, allow_pickle=False))
-    return cast("NpzFile[Any]", np.load(io.BytesIO(_member(holder.parent, path)), allow_pickle=False))
+    with refused_as(RunRefusal, path, "maps of an evaluation", "Run 'equiradio evaluate' on the run again."):
+        content = io.BytesIO(
+            path.read_bytes() if holder == path else _member(holder.parent, path)
+        )  # a path may stay open where it is damaged
+        with np.load(content, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in names or file.files}
+        _check_arrays(arrays)
+        return arrays
+
+
+def _check_arrays(arrays: dict[str, np.ndarray]) -> None:
+    """Raise ValueError for arrays that do not go together."""
+    for name, kinds in KINDS.items():
+        if name in arrays and arrays[name].dtype.kind not in kinds:
+            raise ValueError(f"{name} holds {arrays[name].dtype}")
+    counts = {len(arrays[name]) for name in BY_SOURCE if name in arrays}
+    if len(counts) > 1:
+        raise ValueError(f"arrays of {' and '.join(map(str, sorted(counts)))} sources")
+    for name in ("maps", "rotation_maps"):
+        if "source_id" in arrays and name in arrays and arrays[name].ndim != 3:
+            raise ValueError(f"{name} has {arrays[name].ndim} axes")
 
 
 def holder_of(path: Path) -> Path | None:
@@ -130,11 +150,8 @@ def _index(path: Path) -> dict[str, Archive]:
 
 @lru_cache(maxsize=64)
 def _read_index(path: Path, changed: int) -> dict[str, Archive]:
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): {"sha256": str(listed["sha256"]), "members": dict(listed["members"])} for name, listed in index.items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RunRefusal(path, f"cannot be read ({type(error).__name__}: {error})", "archives of maps and their members", AGAIN) from None
+    index: dict[str, Archive] = read_json(path, dict[str, Archive], RunRefusal, "archives of maps and their members", AGAIN)
+    return index
 
 
 def _verify(archive: Path, expected: str) -> None:

@@ -89,12 +89,11 @@ class Run:
 
     def weights_hash(self) -> str:
         """SHA-256 of all weights in the order of their names."""
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         try:
             numbers = load_file(self.weights_file)
-        except (SafetensorError, OSError) as error:
+        except Exception as error:
             raise RunRefusal(self.weights_file, f"cannot be read ({error})", "whole weights", "Train anew.") from None
         return numbers_hash([numbers])
 
@@ -122,7 +121,7 @@ class Run:
             if odd := next((key for row in rows for key, value in row.items() if not math.isfinite(value)), None):
                 raise ValueError(f"{odd} is not finite")
             return [cast(Epoch, row) for row in rows]
-        except (ValueError, KeyError, TypeError, csv.Error) as error:
+        except Exception as error:
             do = "Take it away to go without, or train anew."
             raise RunRefusal(self.history_file, f"cannot be read ({error})", f"columns {', '.join(HISTORY)}", do) from None
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.errors import Refusal, RunRefusal
+from equiradio.errors import Refusal, RunRefusal, refused_as
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
 
 
@@ -73,7 +73,11 @@ def read_predictions(path: str | Path) -> pa.Table:
     ------
     RunRefusal : the file is missing, damaged (checksums are verified), lacks a column, or a column does not fit its type.
     """
-    path = Path(path)
+    with refused_as(RunRefusal, path, "a table of predictions", AGAIN):
+        return _predictions(Path(path))
+
+
+def _predictions(path: Path) -> pa.Table:
     if not path.is_file():
         raise RunRefusal(path, "no such file", "predictions of a run", "Run 'equiradio evaluate' on the run first.")
     try:
@@ -103,7 +107,7 @@ def predicted_by(path: Path) -> dict[str, str]:
     """What predictions are of, as far as they say (`BEARINGS`); empty where there are none."""
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         return {}
     return {name: metadata[name.encode()].decode("utf-8", "replace") for name in BEARINGS if name.encode() in metadata}
 

@@ -7,12 +7,14 @@ from typing import Any, Literal, TypedDict
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card, card_of
+from equiradio.artefacts.json_files import check, read_json
 from equiradio.artefacts.run import Run
-from equiradio.errors import RunRefusal
+from equiradio.errors import RunRefusal, refused_as
 from equiradio.labels import Labels
 from equiradio.settings import Settings, change, keys, preset
 
 AGAIN = "Calibrate the runs again, or fetch the team anew."
+MOST_POSES = 64  # in which members are asked
 
 
 PartName = Literal["all", "answered", "confident", "uncertain"]
@@ -81,7 +83,7 @@ class TeamCard:
 
     Attributes
     ----------
-    model, members : the architecture's name, and the card of each member's training.
+    model, members : the architecture's name, and the card of each member's training, with the hash of the weights that lie here.
     settings : by full name, what differs from the preset of the members' training (but for the seed).
     recipe : of the images that everything below was chosen on.
     poses, nll_by_poses : how many poses each member is asked in, and the validation likelihood of each number that was tried.
@@ -162,12 +164,9 @@ class TeamFolder:
         ------
         RunRefusal : missing, not JSON, without members, or with parts of another type.
         """
-        try:
-            return team_card(json.loads(self.card_file.read_text(encoding="utf-8")), self.card_file)
-        except FileNotFoundError:
-            raise RunRefusal(self.card_file, "no such file", "a team's card", "Make one with 'equiradio calibrate'.") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunRefusal(self.card_file, f"cannot be read ({error})", "a card in JSON", AGAIN) from None
+        if not self.card_file.exists():
+            raise RunRefusal(self.card_file, "no such file", "a team's card", "Make one with 'equiradio calibrate'.")
+        return team_card(read_json(self.card_file, Any, RunRefusal, "a card in JSON", AGAIN), self.card_file)
 
     def write_card(self, card: TeamCard) -> None:
         write_json(self.card_file, card.as_json())
@@ -176,15 +175,27 @@ class TeamFolder:
 def team_card(content: Any, where: Path) -> TeamCard:
     """The card that parsed JSON holds; ``where`` names it in a refusal."""
     names = {spec.name for spec in fields(TeamCard)}
-    try:
+    with refused_as(RunRefusal, where, "members and what was chosen for them", AGAIN):
         members = [card_of(member, where) for member in content["members"]]
         if not members:
             raise ValueError("no members")
-        return TeamCard(**{key: value for key, value in content.items() if key in names} | {"members": members})
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise RunRefusal(
-            where, f"no team's card ({type(error).__name__}: {error})", "members and what was chosen for them", AGAIN
-        ) from None
+        check(content, TeamCard, "the card")
+        card = TeamCard(**{key: value for key, value in content.items() if key in names} | {"members": members})
+        _check_choices(card)
+        return card
+
+
+def _check_choices(card: TeamCard) -> None:
+    """Raise ValueError for choices that no calibration makes."""
+    ranges = {"poses": (card.poses, 1, MOST_POSES), "temperature": (card.temperature, 1e-6, 1e6), "threshold": (card.threshold, 0, 1)}
+    for name, (value, low, high) in ranges.items():
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"{name} is {value}, not {low:g} to {high:g}")
+    apart = card.out_of_distribution
+    if card.temperature is not None and (card.threshold is None or not {"file", "reach"} <= apart.keys()):
+        raise ValueError("a temperature without threshold and out_of_distribution")
+    if Path(apart.get("file", "file")).name != apart.get("file", "file"):
+        raise ValueError(f"{apart['file']} is no file of this folder")
 
 
 def shared_settings(settings: list[Settings]) -> dict[str, Any]:

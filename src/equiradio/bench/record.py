@@ -6,11 +6,25 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.json_files import read_json
 from equiradio.bench.measurements import ChosenForms, Job, Measurement, Peaks
 from equiradio.errors import Refusal, SettingRefusal
+
+
+class Failed(TypedDict):
+    """Why a program that a bench compares with cannot be measured."""
+
+    why: str
+
+
+class Measured(TypedDict):
+    """What is gone on with of a bench's file."""
+
+    once: dict[str, Peaks | ChosenForms | Failed]
+    measurements: dict[str, list[Measurement]]
 
 
 class Record:
@@ -86,17 +100,7 @@ def _value(part: Any, key: str) -> Any:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-        rounds = before["measurements"].values()
-        good = isinstance(before["once"], dict) and all(isinstance(turn, dict) for turns in rounds for turn in turns)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        good, why = False, f" ({type(error).__name__})"
-    else:
-        why = ""
-    if not good:
-        raise SettingRefusal(path, f"not a bench's file{why}", "a file that a bench has written, or none", "Name another --out.")
-    return before
+    return read_json(path, Measured, SettingRefusal, "a file that a bench has written, or none", "Name another --out.")
 
 
 def run_job(job: Job | dict[str, str], threads: int) -> Any:

@@ -7,6 +7,7 @@ import typer
 
 from equiradio.artefacts.team import SplitScores, ValidationScores, measured
 from equiradio.cli.interruption import Interrupted
+from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON
 
 
@@ -38,7 +39,7 @@ def calibrate(
         return
     print_table(("", "validation", "test"), _rows(card.validation, card.test), f"{card.model}, {count_of(len(card.members), 'member')}")
     typer.echo(f"{count_of(card.poses or 0, 'pose')}, temperature {card.temperature:.3f}, abstains below {card.threshold:.3f}")
-    typer.echo(f"{out}: open it by --model {out}, or equiradio.load('{out}')")
+    say(f"{out}: open it by --model {out}, or equiradio.load('{out}')")
 
 
 def _rows(validation: ValidationScores, test: SplitScores) -> list[list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from equiradio.cli.interruption import Interrupted
+from equiradio.cli.lines import say
 from equiradio.cli.options import DEVICE, JSON
 from equiradio.errors import SettingRefusal
 from equiradio.labels import Labels
@@ -68,7 +69,7 @@ def classify(
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None
     if table is None:
-        typer.echo(f"{out}: {len(listed):,} sources")
+        say(f"{out}: {len(listed):,} sources")
     elif as_json:
         blank = lambda value: None if isinstance(value, float) and math.isnan(value) else value
         rows = [{key: blank(value) for key, value in row.items()} for row in table.to_pylist()]
@@ -76,7 +77,7 @@ def classify(
     else:
         _print(table.to_pylist(), team.name, team.labels)
     if maps is not None:
-        typer.echo(f"{maps}: attention maps", err=as_json)
+        say(f"{maps}: attention maps", err=as_json)
 
 
 def _print(rows: list[dict], model: str, labels: Labels) -> None:

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import typer
 
+from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, JSON
 from equiradio.errors import DataRefusal
 
@@ -34,7 +35,7 @@ def fetch(name: str = typer.Argument(help="A data set that is published, such as
 
     Example: equiradio data fetch mirabest
     """
-    typer.echo(_able(name, "fetch").fetch(data_dir))
+    say(_able(name, "fetch").fetch(data_dir))
 
 
 @app.command()
@@ -77,7 +78,7 @@ def simulate(
     """
     from equiradio.datasets.simulated import write_simulated
 
-    typer.echo(write_simulated(count, seed, out))
+    say(write_simulated(count, seed, out))
 
 
 def _where(each: ModuleType, data_dir: Path | None) -> str:

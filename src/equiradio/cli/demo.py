@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from equiradio.cli.interruption import Interrupted
+from equiradio.cli.lines import say
 from equiradio.cli.options import DEVICE
 
 
@@ -29,4 +30,4 @@ def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the 
         print_table(*table, "simulated, test, 95 % intervals over sources")
     scored = metrics["per_source"]
     assert scored is not None  # simulated sources all have a class
-    typer.echo(f"Test accuracy per source {100 * scored['accuracy']:.1f} %. Look at {page}")
+    say(f"Test accuracy per source {100 * scored['accuracy']:.1f} %. Look at {page}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from equiradio.artefacts.run import Run
+from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON
 from equiradio.labels import UNKNOWN
 
@@ -73,4 +74,4 @@ def _print_calibration(metrics: "Metrics", run: Path) -> None:
         word = labels.name_of(UNKNOWN).capitalize()
         typer.echo(f"{word} sources have no {' or '.join(labels)} label: predictions only, no scores.")
     maps = "maps, " if Run(run).maps_file.is_file() else ""
-    typer.echo(f"written to {run}: predictions, metrics, {maps}figures")
+    say(f"written to {run}: predictions, metrics, {maps}figures")

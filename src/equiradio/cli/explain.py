@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from equiradio.cli.interruption import Interrupted
+from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON
 from equiradio.errors import SettingRefusal
 
@@ -63,4 +64,4 @@ def explain(
         return
     about = answer["about"]
     print_table(HEADLINES, headline_rows(answer), f"{about['run']}: {about['data']}, {about['split']}, {about['sources']} sources")
-    typer.echo(f"Look at {out / 'index.html'}")
+    say(f"Look at {out / 'index.html'}")

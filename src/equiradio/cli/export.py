@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from equiradio.cli.lines import say
 from equiradio.errors import SettingRefusal
 
 
@@ -28,7 +29,7 @@ def export(
     if path.is_dir():
         raise SettingRefusal("--out", f"{path} is a folder", "a file", "Name a file in it.")
     difference = write_export(team, path, to)
-    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; opened again, probabilities within {difference:.0e} of the network's")
+    say(f"{path}: {path.stat().st_size / 1e6:.1f} MB; opened again, probabilities within {difference:.0e} of the network's")
     if len(team.members) > 1:
         seeds = ", ".join(map(str, team.card.seeds))
-        typer.echo(f"{path}: all {len(team.members)} members (seeds {seeds}) as one, of the image as it is; --seed writes one", err=True)
+        say(f"{path}: all {len(team.members)} members (seeds {seeds}) as one, of the image as it is; --seed writes one", err=True)

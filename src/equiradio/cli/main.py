@@ -10,6 +10,7 @@ from equiradio.artefacts.atomic import disk_refusal, is_disk_full
 from equiradio.cli import bench, calibrate, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal
+from equiradio.printable import in_one_line
 
 INTERRUPTED = 130
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # of CUDA, of PyTorch's allocator on Windows and elsewhere
@@ -63,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_disk_full(error):
             print(disk_refusal(error.filename or "output"), file=sys.stderr)
             return 2
-        where = error.filename or "files"
-        print(f"{where}: {error.strerror or error}; expected a path that can be read and written. Check the path.", file=sys.stderr)
+        found, expected = error.strerror or str(error), "a path that can be read and written"
+        print(Refusal(error.filename or "files", found, expected, "Check the path."), file=sys.stderr)
         return 2
     except MemoryError as error:
         print(f"memory: {error}; expected numbers that fit into it. Ask for less.", file=sys.stderr)
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except USAGE_PROBLEM as problem:
         message = problem.format_message()  # type: ignore[attr-defined]
         if message:  # else it was the help, which is printed already
-            print(f"command line: {message.rstrip('.')}. See --help.", file=sys.stderr)
+            print(in_one_line(f"command line: {message.rstrip('.')}. See --help."), file=sys.stderr)
         return 2
     if code == INTERRUPTED:
         print("Interrupted; run the same command again.", file=sys.stderr)

@@ -10,6 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from equiradio.printable import printable
+
 
 @contextmanager
 def bars() -> Iterator[Any]:
@@ -33,5 +35,5 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*map(Text, row))  # as it is: [v2] in a file's name is no markup
+        table.add_row(*(Text(printable(cell)) for cell in row))  # as it is: [v2] in a file's name is no markup
     Console(width=None if sys.stdout.isatty() else 200).print(table)

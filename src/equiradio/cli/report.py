@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, JSON
 
 if TYPE_CHECKING:
@@ -41,4 +42,4 @@ def show(table: "Table1", out: Path, as_json: bool) -> None:
         return
     print_table(COLUMNS[:4], [cells[:4] for cells in text_rows(table, "pooled")], "Pooled passes, as in the paper")
     print_table(COLUMNS[:4], [cells[:4] for cells in text_rows(table, "per_source")], "Per source")
-    typer.echo(f"Look at {out / 'report.html'}")
+    say(f"Look at {out / 'report.html'}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR
 from equiradio.errors import SettingRefusal
 
@@ -44,6 +45,8 @@ def serve(
     from equiradio.serve.server import listen, run
 
     offers = gather(model or [], runs or [], data or [], images, table or [], data_dir)
+    for problem in offers.problems:
+        say(f"not offered: {problem}", err=True)
     with listen(host, port) as socket:
         everywhere = host in ("0.0.0.0", "::")
         name = "localhost" if everywhere else f"[{host}]" if ":" in host else host

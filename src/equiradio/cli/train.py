@@ -7,6 +7,7 @@ import typer
 
 from equiradio.artefacts.run import Epoch
 from equiradio.cli.interruption import Interrupted
+from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, DEVICE
 from equiradio.errors import SettingRefusal
 
@@ -51,7 +52,7 @@ def train(
             run = fit(settings, out, data_dir=data_dir, resume=resume, device=device, on_epoch=on_epoch, step=step, max_minutes=max_minutes)
         except KeyboardInterrupt:
             raise Interrupted(f"Interrupted. Finished epochs are kept in {out}; add --resume to go on.") from None
-    typer.echo(run.folder)
+    say(run.folder)
 
 
 def epoch_line(row: Epoch, epochs: int) -> str:

@@ -115,7 +115,7 @@ def _about(path: Path) -> _About:
         if hasattr(owner, "fetch"):
             raise ValueError(f"name is {name!r}, which is a published data set's; another would do")
         return _About(name, count, md5, masks_md5, _classes(about), bool(about.get("unknown")))
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except Exception as error:
         raise DataRefusal(path, f"cannot be understood ({error})", "name, count and md5", AGAIN) from error
 
 
@@ -137,7 +137,7 @@ def _pixels(path: Path, count: int, md5: str) -> np.ndarray:
     try:
         with open(path, "rb") as file:
             pixels = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # NumPy meets a damaged header in dozens of ways
         raise DataRefusal(path, "cannot be read as an array", "a whole .npy file", AGAIN) from error
     if pixels.shape != (count, SIDE, SIDE) or pixels.dtype != np.uint8:
         shape, expected = (" x ".join(map(str, lengths)) for lengths in (pixels.shape, (count, SIDE, SIDE)))
@@ -157,7 +157,7 @@ def _catalogue(path: Path, about: _About) -> dict[str, np.ndarray]:
         columns = {attribute: np.array([row[column] for row in rows]) for column, attribute in COLUMNS.items()}
         columns |= {"labels": columns["labels"].astype(np.int64), "size_arcsec": columns["size_arcsec"].astype(np.float64)}
         columns |= {name: np.array([float(row[name] or "nan") for row in rows]) for name in POSITION if rows and name in rows[0]}
-    except (ValueError, KeyError, csv.Error) as error:
+    except Exception as error:
         raise DataRefusal(path, f"cannot be understood ({error})", f"columns {', '.join(COLUMNS)}", AGAIN) from error
     twice = len(rows) - len(set(columns["source_ids"].tolist()))
     if twice:

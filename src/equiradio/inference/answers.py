@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from equiradio.errors import ImageRefusal
 from equiradio.evaluation.calibration import most_probable
 from equiradio.evaluation.choosing import probabilities, squared_distance
 from equiradio.inference.calibration import Calibration
@@ -14,6 +15,7 @@ from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.member import Member
 from equiradio.inference.posed import Posed, in_pose
 
+NO_CLASS = -1  # in the place of a class, where there is no answer
 SPREAD = (5.0, 95.0)  # percent, of member x pose: a 90 % interval called model spread
 
 
@@ -23,9 +25,9 @@ class Answers:
 
     Attributes
     ----------
-    p : (count, classes), mean over members and poses.
+    p : (count, classes), mean over members and poses; nan where a member's logits are not finite, which is no answer.
     low, high : (count, classes), the model spread around it.
-    top : (count,), place of the class answered.
+    top : (count,), place of the class answered; `NO_CLASS` where there is no answer.
     uncertain : bool (count,), abstain.
     distance, unusual : (count,), from the known sources (nan where that was never measured), and whether it is too large.
     gates : float32 (count, gates, 150, 150), maps at the image's scale, mean over members of the image as it is; no gates for a LeNet.
@@ -41,6 +43,11 @@ class Answers:
     unusual: np.ndarray
     gates: np.ndarray
     evidence: list[PixelEvidence | None]
+
+    @property
+    def answered(self) -> np.ndarray:
+        """Is there an answer? bool (count,)."""
+        return self.top != NO_CLASS
 
     @property
     def attention(self) -> np.ndarray:
@@ -73,19 +80,28 @@ def answer_in_pieces(
                 if why:
                     sums.append(joined([taken_apart(member.network, output) for output in posed.outputs]))
             yield None
-    p = probabilities(np.array(logits), calibration.temperature)
+    asked = np.array(logits)
+    fine = np.isfinite(asked).all((0, 2))
+    p = probabilities(np.where(fine[:, None], asked, np.nan), calibration.temperature)
     mean = p.mean(0)
     low, high = np.percentile(p, SPREAD, axis=0)
-    top = most_probable(mean)
+    top = np.where(fine, most_probable(mean), NO_CLASS)
     distance = np.sqrt(np.mean(distances, axis=0)) if distances else np.full(len(images), np.nan)
-    reached = distance > calibration.reach if calibration.reach is not None else np.zeros(len(images), bool)
+    unusual = ~(distance <= calibration.reach) if calibration.reach is not None else np.zeros(len(images), bool)
     evidence: list[PixelEvidence | None] = [None] * len(images)
     if why:
-        toward = np.ones(len(images), int) if mean.shape[1] == 2 else top
-        evidence = [*pixel_evidence([member.network for member in members], sums, toward)]
+        toward = np.ones(len(images), int) if mean.shape[1] == 2 else np.maximum(top, 0)
+        each = pixel_evidence([member.network for member in members], sums, toward)
+        evidence = [one if there else None for one, there in zip(each, fine, strict=True)]
     low, high = np.minimum(low, mean), np.maximum(high, mean)
-    uncertain = doubtful(mean, low, high, top, calibration.threshold)
-    yield Answers(mean, low, high, top, uncertain, distance, reached, np.mean(maps, axis=0), evidence)
+    uncertain = doubtful(mean, low, high, top, calibration.threshold) | ~fine
+    yield Answers(mean, low, high, top, uncertain, distance, unusual, np.mean(maps, axis=0), evidence)
+
+
+def no_answer(name: str) -> ImageRefusal:
+    """What to say of a source about which a network answers with numbers that are not finite."""
+    words = "the network answers with numbers that are not finite"
+    return ImageRefusal("not_finite_answer", name, words, "probabilities", "Take another model, or float32 where it was bf16.")
 
 
 def doubtful(p: np.ndarray, low: np.ndarray, high: np.ndarray, top: np.ndarray, threshold: float | None) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.errors import RunRefusal
+from equiradio.errors import RunRefusal, refused_as
 from equiradio.inference.member import Member
 from equiradio.inference.posed import in_pose
 
@@ -51,5 +51,9 @@ class Asking:
         if not file.is_file():
             posed = in_pose(member, images, pose)
             write_atomically(file, lambda part: np.savez(part, logits=posed.logits, features=posed.features))
-        with np.load(file, allow_pickle=False) as stored:
-            return stored["logits"], stored["features"]
+        refused = refused_as(RunRefusal, file, "answers of a member", "Delete it to ask again.")
+        with refused, file.open("rb") as content, np.load(content, allow_pickle=False) as stored:
+            logits, features = stored["logits"], stored["features"]
+            if {len(logits), len(features)} != {len(images)} or logits.dtype.kind + features.dtype.kind != "ff":
+                raise ValueError(f"{len(logits)} x {logits.dtype} and {len(features)} x {features.dtype} about {len(images)} sources")
+            return logits, features

@@ -6,7 +6,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from equiradio.artefacts.team import TeamCard, TeamFolder
-from equiradio.errors import RunRefusal
+from equiradio.errors import RunRefusal, refused_as
 
 RUN_POSES = 4  # of a run, which has no card that says how many
 
@@ -45,9 +45,14 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
         raise RunRefusal(
             file, "no such file", "centre and precision of the features, as the card says", "Fetch or calibrate the team anew."
         )
-    stored = load_file(file)
-    reach = card.out_of_distribution["reach"]
-    return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, stored["centre"], stored["precision"], reach)
+    with refused_as(RunRefusal, file, "centre and precision of the members' features", "Fetch or calibrate the team anew."):
+        stored = load_file(file)
+        centre, precision = stored["centre"], stored["precision"]
+        members, features = len(card.members), centre.shape[-1]
+        for name, array, shape in (("centre", centre, (members, features)), ("precision", precision, (members, features, features))):
+            if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
+                raise ValueError(f"{name} is {array.dtype} {array.shape}, or not all finite")
+    return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, centre, precision, card.out_of_distribution["reach"])
 
 
 def count_of(count: int, noun: str) -> str:

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from equiradio.artefacts.atomic import numbers_hash
 from equiradio.artefacts.card import Card
-from equiradio.artefacts.weights import load_into, read_weights
+from equiradio.artefacts.weights import load_into, read_weights, refuse_other_weights, restored
 from equiradio.compute.device import full_float32
 from equiradio.compute.forms import take_likely_forms
 from equiradio.compute.memory import keep_large_blocks
@@ -113,7 +112,7 @@ def open_member(settings: Settings, card: Card, weights: Path, card_file: Path, 
 
     Raises
     ------
-    RunRefusal : weights that are missing, damaged or of another network, or a card that does not go with them.
+    RunRefusal : weights that are missing, damaged, not finite or of another network, or a card that does not go with them.
     """
     made_of = architecture(settings.model.name)
     state = read_weights(weights, model=made_of.name, group=made_of.group_name)
@@ -125,11 +124,8 @@ def open_member(settings: Settings, card: Card, weights: Path, card_file: Path, 
         raise RunRefusal(
             card_file, f"preprocessing cannot be read ({error})", "pixel_mean, pixel_std, mask_radius", "Train anew."
         ) from None
+    refuse_other_weights(weights, state, card.weights_hash)
     network = build(settings.model, classes=len(card.labels), blank=preprocess.blank)
-    load_into(network, {name: _restored(value) for name, value in state.items()}, weights)
+    load_into(network, restored(state), weights)
     take_likely_forms(network, settings.training.layer_form, precision, device)
     return Member(network, card, preprocess, settings, device, precision)
-
-
-def _restored(value: Tensor) -> Tensor:
-    return value.float() if value.dtype == torch.float16 else value  # float16 on disk, float32 in use

@@ -123,7 +123,8 @@ def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
     plain = replace(team.calibration, poses=1)
 
     def planes(images: np.ndarray) -> np.ndarray:
-        return np.stack([each.plane for each in answer(team.members, plain, images, why=True).evidence if each is not None])
+        nothing = np.full(images.shape[1:], np.nan, np.float32)
+        return np.stack([nothing if each is None else each.plane for each in answer(team.members, plain, images, why=True).evidence])
 
     return _each(sources, (MIRABEST.side,) * 2, np.float32, planes, **options)
 

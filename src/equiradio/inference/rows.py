@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from equiradio.artefacts import flags as quality
-from equiradio.artefacts.atomic import printable
 from equiradio.artefacts.catalogue import Row, spread_columns
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers
 from equiradio.labels import Labels
+from equiradio.printable import printable
 from equiradio.sky.cutout import Cutout, position
 
 ENDINGS = (".gz", ".fz", ".fits", ".fit", ".fts", ".png", ".npy")
@@ -31,10 +31,15 @@ def refused_row(refusal: ImageRefusal, file: str, model: str, labels: Labels) ->
 
 
 def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, labels: Labels, *, calibrated: bool) -> list[Row]:
-    """A row for each cutout that was answered."""
+    """A row for each cutout that was asked about; one whose answer is not finite has none."""
     rows, maps = [], answers.attention
     for number, cutout in enumerate(cutouts):
-        flags = set(cutout.flags) | ({"unusual"} if answers.unusual[number] else set()) | (set() if calibrated else {"uncalibrated"})
+        flags = set(cutout.flags) | (set() if calibrated else {"uncalibrated"})
+        if not answers.answered[number]:
+            centre = {"ra_deg": cutout.ra_deg, "dec_deg": cutout.dec_deg}
+            rows.append(_row(cutout.name, cutout.hdu, model, flags | {"not_finite_answer"}, _nothing(labels) | centre))
+            continue
+        flags |= {"unusual"} if answers.unusual[number] else set()
         column, row = peak(maps[number])
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
         cells = {

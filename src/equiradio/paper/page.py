@@ -1,13 +1,14 @@
 """The page report.html: every number with the file it came from."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from equiradio.artefacts.atomic import write_text
+from equiradio.artefacts.json_files import read_json
 from equiradio.artefacts.map_archive import lies_in
+from equiradio.errors import RunRefusal
 from equiradio.paper.claims import claims
-from equiradio.paper.contents import Findings, Table1
+from equiradio.paper.contents import Audit, Findings, Table1
 from equiradio.paper.results import Results
 from equiradio.paper.table1_text import (
     AUDIT,
@@ -135,7 +136,7 @@ def _audit(page: Page, results: Results, here: Callable[[str], str]) -> None:
     path = results.folder / "audit.json"
     if not path.is_file():
         return
-    audit = json.loads(path.read_text(encoding="utf-8"))
+    audit = read_json(path, Audit, RunRefusal, "measured habits", "Take it away to go without, or measure them again with --audit.")
     page.heading("Habits of the published code, measured")
     page.text(audit["what"])
     rows: list[list[Cell]] = [[cells[0], *(Link(cell, here("audit.json")) for cell in cells[1:])] for cells in audit_rows(audit)]

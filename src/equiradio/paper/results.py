@@ -12,7 +12,7 @@ from equiradio.artefacts.card import Card
 from equiradio.artefacts.map_archive import archived, holder_of, maps_in
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
-from equiradio.errors import RunRefusal
+from equiradio.errors import RunRefusal, refused_as
 from equiradio.evaluation.scores import Arranged, arranged
 from equiradio.settings import Settings, preset
 
@@ -125,12 +125,11 @@ def read_results(folder: Path, wanted: str | None = None, wanted_data: str | Non
 
 def read_maps(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a maps.npz, which may lie in an archive of the results."""
-    try:
-        with maps_in(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        return arrays | {name: arrays[name] for name in ("source_id", "label", "maps", "mean_maps", "mean_images")}
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise RunRefusal(path, f"cannot be read ({error})", "maps of an evaluation", "Run 'equiradio evaluate' on the run again.") from None
+    with refused_as(RunRefusal, path, "maps of an evaluation", "Run 'equiradio evaluate' on the run again."):
+        arrays = maps_in(path)
+        if lacking := [name for name in ("source_id", "label", "maps", "mean_maps", "mean_images") if name not in arrays]:
+            raise ValueError(f"no {', '.join(lacking)}")
+        return arrays
 
 
 def _untrained(folder: Path, data: str) -> dict[str, Path]:

@@ -1,12 +1,13 @@
 """Table 1 from finished runs: rows, paired comparisons, and what so many sources could show at all."""
 
-import json
 from itertools import combinations
 from pathlib import Path
 from typing import TypedDict, cast
 
 import numpy as np
 
+from equiradio.artefacts.json_files import read_json
+from equiradio.errors import RunRefusal
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.baseline import SizeOnly
 from equiradio.evaluation.compare import holm, mcnemar_exact, paired_bootstrap, right, smallest_difference, smallest_unpaired
@@ -16,6 +17,7 @@ from equiradio.paper.published import BASES, HOURS, MODELS, paper_row
 from equiradio.paper.results import Result, Results
 
 PRINTED = ("accuracy", "auc", "f1", "precision", "recall")
+AGAIN = "Take it away to go without, or fetch it anew."
 CONVERGED = 1.05  # a loss within this factor of the lowest counts as the lowest
 
 
@@ -32,6 +34,12 @@ class Exploration(TypedDict):
     """A file of results/exploration, as far as it is read here."""
 
     runs: list[Explored]
+
+
+class StoredSizeOnly(TypedDict):
+    """What size_only.json holds."""
+
+    size_only: SizeOnly
 
 
 def table1(results: Results, size_only: SizeOnly | None) -> Table1:
@@ -137,7 +145,7 @@ def undertrained(results: Results, runs: list[Result]) -> str:
     if short:
         return f"{len(short)} of {len(runs)} runs stopped before their last epoch"
     for path in sorted((results.folder / "exploration").glob("*.json")):
-        longer = _longer(json.loads(path.read_text(encoding="utf-8")), runs)
+        longer = _longer(read_json(path, Exploration, RunRefusal, "trainings of an exploration", AGAIN), runs)
         if longer:
             return f"{longer} ({path.relative_to(results.folder).as_posix()})"
     return ""
@@ -165,4 +173,6 @@ def _common(values: list[int]) -> int | list[int] | None:
 def stored_size_only(folder: Path) -> SizeOnly | None:
     """The size-only baseline stored with results, for places without the catalogue."""
     path = folder / "size_only.json"
-    return cast(SizeOnly, json.loads(path.read_text(encoding="utf-8"))["size_only"]) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return cast(SizeOnly, read_json(path, StoredSizeOnly, RunRefusal, "the cut on size and its scores", AGAIN)["size_only"])

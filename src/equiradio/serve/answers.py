@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from equiradio.artefacts.flags import FLAGS
-from equiradio.inference.answers import answer_in_pieces
+from equiradio.inference.answers import answer_in_pieces, no_answer
 from equiradio.inference.rows import answered_rows
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
@@ -25,6 +25,8 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
     asking = answer_in_pieces(team.members, calibration, source.pixels[None])
     while (answers := networks.turn.ask(partial(next, asking))) is None:
         yield None
+    if not answers.answered[0]:
+        raise no_answer(source.name)
     cutout = Cutout(source.name, 0, source.pixels, wcs=source.wcs, flags=frozenset(source.flags))
     row = answered_rows([cutout], answers, team.name, labels, calibrated=calibration.calibrated)[0]
     spread = zip(labels, answers.p[0], answers.low[0], answers.high[0], strict=True)

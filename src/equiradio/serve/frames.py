@@ -12,6 +12,7 @@ from equiradio.compute.poses import turned
 from equiradio.compute.preprocess import circle
 from equiradio.evaluation.choosing import probabilities
 from equiradio.explain.attention import exact_quarter_turns
+from equiradio.inference.answers import no_answer
 from equiradio.inference.evidence import PixelEvidence, pixel_evidence, sums_over_pixels, taken_apart
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.member import Member
@@ -89,7 +90,10 @@ def ask(member: Member, temperature: float, source: Held, rotation_deg: float) -
     if output.attention:
         gates = gate_maps(output.attention)[0].float().cpu()
         maps = torch.cat([gates.mean(0, keepdim=True), gates])
-    p = probabilities(output.logits.double().cpu().numpy(), temperature)[0]
+    logits = output.logits.double().cpu().numpy()
+    if not np.isfinite(logits).all():
+        raise no_answer(source.name)
+    p = probabilities(logits, temperature)[0]
     evidence: list[PixelEvidence] = []
     if sums_over_pixels(member.network):
         seen = [taken_apart(member.network, output)]

@@ -99,15 +99,36 @@ class Runs:
         return self.by_name[name]
 
     def listing(self) -> list[dict[str, Any]]:
-        """Every run: model, seed, state, the evaluations and the figures in it."""
-        rows = []
-        for name, run in self.by_name.items():
+        """Every run: model, seed, state, the evaluations and the figures in it; ``problem`` says in a line why a run cannot be read."""
+        return [self._about(name, run) for name, run in self.by_name.items()]
+
+    def _about(self, name: str, run: Run) -> dict[str, Any]:
+        """A row of the listing; of a run whose card cannot be read, why."""
+        try:
             card = run.card()
-            about = {"name": name, "model": card.model, "seed": card.seed, "state": card.state, "data": card.data}
-            evaluations = self.evaluations(name)
-            choices = {each: self._choices(name, each) for each in evaluations}
-            rows.append(about | {"evaluations": evaluations, "choices": choices, "figures": sorted(self.figures(name))})
-        return rows
+        except Refusal as refusal:
+            nothing: dict[str, Any] = {
+                "model": None,
+                "seed": None,
+                "state": "unreadable",
+                "data": None,
+                "evaluations": [],
+                "choices": {},
+                "figures": [],
+            }
+            return {"name": name, "problem": str(refusal)} | nothing
+        evaluations = self.evaluations(name)
+        return {
+            "name": name,
+            "problem": None,
+            "model": card.model,
+            "seed": card.seed,
+            "state": card.state,
+            "data": card.data,
+            "evaluations": evaluations,
+            "choices": {each: self._choices(name, each) for each in evaluations},
+            "figures": sorted(self.figures(name)),
+        }
 
     def _choices(self, name: str, evaluation: str) -> dict[str, Any]:
         """What a gallery can be filtered and sorted by: names of classes, and columns of probabilities with theirs."""
@@ -118,7 +139,7 @@ class Runs:
         """The classes of predictions; of a file that cannot be read, those of the run."""
         try:
             return labels_in(pq.read_schema(self._file(name, evaluation)))
-        except (pa.ArrowException, OSError, ValueError, TypeError, Refusal):
+        except Exception:  # whatever a damaged file makes pyarrow say
             return self.get(name).card().labels
 
     def _file(self, name: str, evaluation: str) -> Path:
@@ -171,8 +192,7 @@ class Runs:
             if name not in self._maps:
                 if holder_of(run.maps_file) is None:
                     return None
-                with maps_in(run.maps_file) as arrays:
-                    self._maps[name] = {"maps": arrays["maps"], "source_id": arrays["source_id"]}
+                self._maps[name] = maps_in(run.maps_file, "maps", "source_id")
             stored = self._maps[name]
         rows = np.flatnonzero(stored["source_id"] == source_id)
         return stored["maps"][rows[0]] if len(rows) else None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from equiradio.printable import printable
 from equiradio.serve.refusals import RequestRefusal
 
 KINDS = {"table": "table.load.votable", "image": "image.load.fits"}
@@ -54,7 +55,7 @@ def send(kind: str, url: str, name: str) -> int:
     except (SAMPHubError, SAMPClientError, SAMPProxyError, OSError):
         raise RequestRefusal("SAMP", "no hub runs", "TOPCAT, Aladin or another program with a hub", "Start one, then send again.") from None
     try:
-        message: dict[str, Any] = {"samp.mtype": KINDS[kind], "samp.params": {"url": url, "name": name}}
+        message: dict[str, Any] = {"samp.mtype": KINDS[kind], "samp.params": {"url": url, "name": printable(name)}}
         takers = client.notify_all(message)
     finally:
         leaving = threading.Timer(STAY, _leave, [client])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from equiradio.artefacts.shelf import default_name, names_here
-from equiradio.errors import DataRefusal
+from equiradio.errors import DataRefusal, Refusal
 from equiradio.serve.gallery import Runs
 from equiradio.serve.names import apart
 from equiradio.serve.networks import Networks, offered
@@ -25,6 +25,7 @@ class Offers:
 
     Attributes
     ----------
+    problems : what is wrong with runs that cannot be offered as networks.
     reading : held while an upload is decoded.
     answered : classes already asked for, by source, digest of its pixels, and model.
     """
@@ -33,6 +34,7 @@ class Offers:
     sets: Sets
     runs: Runs
     tables: dict[str, Table]
+    problems: list[Refusal] = field(default_factory=list)
     reading: threading.Lock = field(default_factory=threading.Lock)
     answered: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     _turner: "Turner | None" = None
@@ -69,11 +71,17 @@ def gather(
     """
     galleries = Runs(runs)
     packaged = sorted(names_here(), key=lambda name: name != default_name())  # that which classify takes comes first
-    names = models or [*packaged, *(str(run.folder) for run in galleries.by_name.values() if run.weights_file.is_file())]
+    networks = [offered(name) for name in models or packaged]
+    problems: list[Refusal] = []
+    for run in [] if models else galleries.by_name.values():
+        try:
+            networks += [offered(str(run.folder))] if run.weights_file.is_file() else []
+        except Refusal as refusal:  # one damaged run keeps nobody from the others
+            problems.append(refusal)
     sets: list[Any] = [*data_sets(data, data_dir)]
     if images is not None:
         sets.append(ImageFolder(images))
-    return Offers(Networks([offered(name) for name in names]), Sets(sets), galleries, _tables(tables, galleries))
+    return Offers(Networks(networks), Sets(sets), galleries, _tables(tables, galleries), problems)
 
 
 def _tables(paths: list[Path], galleries: Runs) -> dict[str, Table]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equiradio.labels import Labels
+from equiradio.printable import as_ascii
 from equiradio.serve.held import Held
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def maps_as_fits(
 
     wcs = source.any_wcs()
     header = wcs.to_header() if wcs is not None else fits.Header()
-    header["OBJECT"] = source.name.encode("ascii", "replace").decode()[:60]
-    header["HISTORY"] = f"equiradio {version}, model {model}".encode("ascii", "replace").decode()
+    header["OBJECT"] = as_ascii(source.name)[:60]
+    header["HISTORY"] = as_ascii(f"equiradio {version}, model {model}")
     header["HISTORY"] = f"maps of the source turned by {rotation_deg:g} deg, turned back"
     hdus = [fits.PrimaryHDU(source.pixels, header)]
     for number, plane in enumerate(maps.astype(np.float32)):

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from equiradio.artefacts.atomic import printable
 from equiradio.errors import Refusal
 
 CLIPPED = 200  # characters of a name from a request that are repeated in an answer
@@ -49,7 +48,7 @@ def clipped(text: str) -> str:
 def as_json(refusal: Refusal) -> dict[str, Any]:
     """The one shape of errors: kind, where, found, expected, do."""
     parts = ("kind", "where", "found", "expected", "do")
-    return {"error": {part: printable(str(getattr(refusal, part))) for part in parts}}
+    return {"error": {part: getattr(refusal, part) for part in parts}}
 
 
 def status_of(refusal: Refusal) -> int:

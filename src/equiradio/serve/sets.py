@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from equiradio.artefacts.atomic import printable
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
+from equiradio.printable import printable
 from equiradio.serve.held import Held, Shelf
 from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 
 import equiradio
-from equiradio.artefacts.atomic import printable
+from equiradio.printable import printable
 from equiradio.serve import shapes
 from equiradio.serve.held import Held
 from equiradio.serve.offers import Offers

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from equiradio.errors import DataRefusal, nearest
+from equiradio.errors import DataRefusal, nearest, refused_as
+from equiradio.printable import printable
+from equiradio.serve.names import apart
 from equiradio.serve.refusals import RequestRefusal, clipped
 
 SELECTIONS = 6  # orders of rows kept
@@ -143,8 +145,9 @@ class Table:
         out = SkyTable(masked=True)
         for field in piece.schema:
             values = [value if plain(value) is not None else None for value in piece.column(field.name).to_pylist()]
-            out[field.name] = _votable_column(values, kind_of(field.type), pa.types.is_integer(field.type))
-            out[field.name].description = _metadata(field, "description")
+            name = apart(printable(field.name), out.colnames)
+            out[name] = _votable_column(values, kind_of(field.type), pa.types.is_integer(field.type))
+            out[name].description = printable(_metadata(field, "description"))
         file = io.BytesIO()
         out.write(file, format="votable")
         return file.getvalue()
@@ -159,7 +162,7 @@ def _votable_column(values: list[Any], kind: str, whole: bool) -> Any:
         return MaskedColumn(np.array(filled, np.int64 if whole else np.float64), mask=absent)
     if kind == "yes-no":
         return MaskedColumn(np.array([bool(value) for value in values]), mask=absent)
-    return MaskedColumn(np.array(["" if value is None else str(value) for value in values], dtype=str))
+    return MaskedColumn(np.array(["" if value is None else printable(str(value)) for value in values], dtype=str))
 
 
 def read_table(path: Path) -> pa.Table:
@@ -169,7 +172,7 @@ def read_table(path: Path) -> pa.Table:
     ------
     DataRefusal : missing, or neither of the two.
     """
-    try:
+    with refused_as(DataRefusal, path, "a table that 'equiradio evaluate' or another verb wrote", "Check the path."):
         if path.suffix.lower() == ".csv":
             from pyarrow import csv
 
@@ -177,10 +180,8 @@ def read_table(path: Path) -> pa.Table:
         else:
             with pq.ParquetFile(path) as file:
                 table = file.read()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        found = f"cannot be read ({str(error).splitlines()[0][:120]})"
-        raise DataRefusal(path, found, "a table that 'equiradio evaluate' or another verb wrote", "Check the path.") from None
-    table = _simple(table)
+        table.validate(full=True)  # text may be no UTF-8
+        table = _simple(table)
     if len(set(table.column_names)) != len(table.column_names):
         raise DataRefusal(path, "two columns of one name", "names that differ", "Rename one.")
     return table

@@ -1,10 +1,12 @@
 """Bytes of image files: read within limits, unpacked where gzipped, and named where they are something else."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from equiradio.errors import ImageRefusal
+from equiradio.errors import ANYTHING, ImageRefusal, Refusal
 
 GZIP = b"\x1f\x8b"
 CHUNK = 1 << 14  # bytes given to gzip at once: what it has not used it copies, once for every member
@@ -31,6 +33,24 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
+
+
+@contextmanager
+def in_words(name: str, what: str) -> Iterator[None]:
+    """Whatever is raised, as a refusal: readers meet damage in dozens of ways, and one bad file must not stop a run over thousands.
+
+    ``what`` says what cannot be read, such as "a PNG that cannot be read".
+    """
+    try:
+        yield
+    except Refusal:
+        raise
+    except MemoryError:
+        words = "an image that does not fit into memory"
+        raise ImageRefusal("too_large", name, words, "a smaller one", "Cut the source out first.") from None
+    except ANYTHING as error:
+        first = str(error).strip().partition("\n")[0][:120] or type(error).__name__
+        raise ImageRefusal("damaged", name, f"{what} ({first})", "a whole file", CHANGED) from None
 
 
 def not_fits(content: bytes, name: str) -> ImageRefusal:

@@ -6,18 +6,16 @@
 import io
 import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from equiradio.errors import ImageRefusal, Refusal
+from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Axes, Plane, axes_of, image_of, planes_of
 from equiradio.sky.beams import beam_of, history
 from equiradio.sky.cards import Cards
-from equiradio.sky.contents import CHANGED, LIMITS, Limits, content_of, not_fits
+from equiradio.sky.contents import CHANGED, LIMITS, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE, cut
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG, picture
@@ -69,7 +67,7 @@ def read_cutout(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied
         image = _from_fits(content, name, hdu, plane, limits)
-        with _in_words(name, "an image that cannot be cut"):
+        with in_words(name, "an image that cannot be cut"):
             return cut(image, ra_deg, dec_deg, max_nonfinite)
 
 
@@ -86,24 +84,9 @@ def _from_fits(content: bytes, name: str, number: int | None, plane: Plane, limi
 
     if not content.startswith(b"SIMPLE  ="):
         raise not_fits(content, name)
-    with _in_words(name, "FITS that cannot be understood"), fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=True) as hdus:
+    with in_words(name, "FITS that cannot be understood"), fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=True) as hdus:
         number, hdu = _chosen(hdus, content, name, number, limits)
         return _sky_image(hdus, number, hdu, content, name, plane, limits)
-
-
-@contextmanager
-def _in_words(name: str, what: str) -> Iterator[None]:
-    """Whatever is raised, as a refusal: astropy meets damage in dozens of ways, and one bad file must not stop a run over thousands."""
-    try:
-        yield
-    except Refusal:
-        raise
-    except MemoryError:
-        words = "an image that does not fit into memory"
-        raise ImageRefusal("too_large", name, words, "a smaller one", "Cut the source out first.") from None
-    except Exception as error:
-        first = (str(error).split("\n") or [""])[0].strip()[:120] or type(error).__name__
-        raise ImageRefusal("damaged", name, f"{what} ({first})", "a whole file", CHANGED) from None
 
 
 def _sky_image(hdus: Any, number: int, hdu: Any, content: bytes, name: str, plane: Plane, limits: Limits) -> SkyImage:

@@ -5,6 +5,7 @@ import io
 import numpy as np
 
 from equiradio.errors import ImageRefusal
+from equiradio.sky.contents import in_words
 from equiradio.sky.recipe import MIRABEST
 
 PNG, NPY = b"\x89PNG\r\n\x1a\n", b"\x93NUMPY"
@@ -21,23 +22,16 @@ def picture(content: bytes, name: str) -> np.ndarray:
 def _png(content: bytes, name: str) -> np.ndarray:
     from PIL import Image
 
-    try:
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as file:
-            _check(file.size[::-1], name)
-            if file.mode.startswith(("I", "F")):  # Pillow would clip what is above 255
-                raise ImageRefusal(
-                    "wrong_shape", name, "a PNG of more than 8 bits", "8 bits, pixels 0 to 255", "Give the FITS file instead."
-                )
-            return np.array(file.convert("L"))
-    except ImageRefusal:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageRefusal("damaged", name, f"a PNG that cannot be read ({error})", "a whole PNG", "Write it anew.") from None
+    with in_words(name, "a PNG that cannot be read"), Image.open(io.BytesIO(content), formats=("PNG",)) as file:
+        _check(file.size[::-1], name)
+        if file.mode.startswith(("I", "F")):  # Pillow would clip what is above 255
+            raise ImageRefusal("wrong_shape", name, "a PNG of more than 8 bits", "8 bits, pixels 0 to 255", "Give the FITS file instead.")
+        return np.array(file.convert("L"))
 
 
 def _npy(content: bytes, name: str) -> np.ndarray:
     file = io.BytesIO(content)
-    try:
+    with in_words(name, "an NPY file that cannot be read"):
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, kind = read(file)
@@ -46,11 +40,6 @@ def _npy(content: bytes, name: str) -> np.ndarray:
             raise ImageRefusal("wrong_shape", name, f"an array of {kind}", "uint8, pixels 0 to 255", "Store it as uint8.")
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
-    except ImageRefusal:
-        raise
-    except (ValueError, EOFError, OSError, SyntaxError, MemoryError, RecursionError) as error:
-        found = f"an NPY file that cannot be read ({str(error)[:120] or type(error).__name__})"
-        raise ImageRefusal("damaged", name, found, "a whole file", "Write it anew.") from None
 
 
 def _check(shape: tuple[int, ...], name: str) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from equiradio.artefacts.atomic import is_unused
 from equiradio.artefacts.job import catalogue_hash
@@ -36,7 +37,7 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
         raise RunRefusal(run.folder, found, "a new folder", "Add --resume to go on with it, or choose another --out.")
     if not run.checkpoint.is_file():
         return None
-    trained_on, listed = _data_of_checkpoint(run.checkpoint)
+    state, trained_on, listed = _read_checkpoint(run.checkpoint)
     if listed not in ("", catalogue_hash(sources)):
         found = f"trained so far on other labels, splits or sizes of {sources.name} than it has now"
         raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
@@ -46,19 +47,29 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     if not run.weights_file.is_file():
         do = "Put them back, or delete last.ckpt and --resume to train anew."
         raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", do)
-    read_weights(run.weights_file, model=settings.model.name, group=architecture(settings.model.name).group_name)
+    best = read_weights(run.weights_file, model=settings.model.name, group=architecture(settings.model.name).group_name)
+    _refuse_other_network(run.checkpoint, state, best)
     return run.checkpoint
 
 
-def _data_of_checkpoint(checkpoint: Path) -> tuple[str, str]:
-    """Checksum of the data that a checkpoint was trained on, and of what they list ("" in older ones); refuses one that cannot be read."""
+def _refuse_other_network(checkpoint: Path, state: dict[str, Tensor], best: dict[str, Tensor]) -> None:
+    """Refuse a checkpoint whose network is not that of the run's best weights."""
+    ours = {f"network.{name}": weight.shape for name, weight in best.items()}
+    theirs = {name: weight.shape for name, weight in state.items()}
+    if odd := sorted(ours.items() ^ theirs.items()):
+        found = f"the checkpoint of another network ({odd[0][0]} differs)"
+        raise RunRefusal(checkpoint, found, "that of this run", "Put it back, or delete it and --resume to train anew.")
+
+
+def _read_checkpoint(checkpoint: Path) -> tuple[dict[str, Tensor], str, str]:
+    """A checkpoint's weights, and the checksums of their data and of its lists ("" in older ones); refuses one that cannot be read."""
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         lacking = [name for name in PARTS if name not in state]
-        if lacking or not isinstance(state["state_dict"], dict):
+        if lacking or not all(isinstance(weight, Tensor) for weight in state["state_dict"].values()):
             raise ValueError(f"lacks {', '.join(lacking) or 'weights'}")
         about = state["callbacks"][RunKeeper.__qualname__]
-        return str(about["data_md5"]), str(about.get("catalogue", ""))
+        return state["state_dict"], str(about["data_md5"]), str(about.get("catalogue", ""))
     except Exception as error:
         found = f"{checkpoint.stat().st_size:,} bytes that cannot be read as a checkpoint ({type(error).__name__})"
         do = "Delete it and --resume to train anew, or choose another --out."

@@ -81,8 +81,11 @@ def _measured(
     progress: Progress,
 ) -> TeamCard:
     """Write the members' weights and the card into the folder, first without and then with what is chosen and measured."""
+    members = []
     for run, card in zip(runs, first.members, strict=True):
-        halve_weights(Run(run).weights_file, folder.weights_file(card.seed), model=card.model, group=card.group)
+        halved = halve_weights(Run(run).weights_file, folder.weights_file(card.seed), model=card.model, group=card.group)
+        members.append(card.with_changes(weights_hash=halved))
+    first = first.with_changes(members=members)
     folder.write_card(first)
     asking = Asking(load(folder.path, device).members, parts, progress)
     chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)

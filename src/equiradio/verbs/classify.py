@@ -14,7 +14,7 @@ from equiradio.artefacts.atomic import write_atomically
 from equiradio.artefacts.catalogue import Row, catalogue_schema, check_suffix, write_catalogue
 from equiradio.artefacts.claim import Claim, claimed
 from equiradio.errors import ImageRefusal
-from equiradio.inference.answers import Answers
+from equiradio.inference.answers import Answers, no_answer
 from equiradio.inference.reading import BATCH, Batch, Read, answered, batches
 from equiradio.inference.team import Team
 from equiradio.labels import Labels
@@ -129,6 +129,8 @@ class _Work:
             if len(self.files) == 1 and isinstance(batch[0][1], ImageRefusal):
                 raise batch[0][1]
             rows, cutouts, answers = answered(self.team, batch, why=self.maps is not None)
+            if len(self.files) == 1 and answers is not None and not answers.answered[0]:
+                raise no_answer(str(self.files[0]))
             for claim in self.claims:
                 claim.check()
             if self.maps is not None:
@@ -142,8 +144,9 @@ class _Work:
         assert self.maps is not None
         drawn = zip(cutouts, answers.gates, answers.evidence, strict=True) if answers is not None else iter(())
         for name, (_, what), row in zip(names, batch, rows, strict=True):
-            if isinstance(what, Cutout):
-                cutout, gates, why = next(drawn)
+            drawing = next(drawn) if isinstance(what, Cutout) else None
+            if drawing is not None and row["label"]:
+                cutout, gates, why = drawing
                 write_maps(self.maps, name, cutout, gates, row, self.team.labels, why)
             else:
                 drop_maps(self.maps, name)

@@ -13,13 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from equiradio.artefacts.atomic import named, printable, write_json
+from equiradio.artefacts.atomic import named, write_json
 from equiradio.artefacts.job import JOB, content_hash, file_stamps, fingerprint, plain_job, read_job, refuse_other
 from equiradio.artefacts.tables import write_table
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference.reading import BATCH
 from equiradio.inference.rows import source_name
 from equiradio.inference.team import Team
+from equiradio.printable import printable
 from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.verbs.suspects import DEATHS
 from equiradio.version import version
@@ -138,7 +139,7 @@ class Parts:
     def _is_done(self, number: int) -> bool:
         try:
             table = self._read(number)
-        except (pa.ArrowException, OSError, ValueError):
+        except Exception:  # pyarrow meets damage in dozens of ways; such a part is made anew
             return False
         return (table.schema.metadata or {}).get(BORN, b"").decode() == self.job.of_part(number)
 

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from equiradio.artefacts.atomic import printable, write_json
+from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.job import read_job
 from equiradio.errors import ImageRefusal
 from equiradio.inference import reading
+from equiradio.printable import printable
 from equiradio.sky.images import Cutout
 
 NOTE, DEATHS = "reading.txt", "deaths.json"  # in the folder of parts: the file being read; file -> runs that died in it

@@ -17,6 +17,7 @@ from equiradio.artefacts.team import TeamFolder
 from equiradio.errors import ModelRefusal
 
 ROOT = Path(__file__).parents[3]
+SCORES = {key: {"value": None, "interval95": None} for key in ("accuracy", "auc")}
 MEMBER = {"model": "lenet", "group": "none", "order": 1, "weights": 1, "preprocessing": {}, "data": "sky", "data_md5": "", "sources": {}}
 MEMBER |= {"seed": 0, "preset": "quick", "precision": "float32", "device": "CPU", "versions": {}}
 
@@ -24,7 +25,7 @@ MEMBER |= {"seed": 0, "preset": "quick", "precision": "float32", "device": "CPU"
 def write_team(folder: Path, content: bytes = b"weights", nll: float = 0.3) -> Path:
     """A team of one member whose weights are these bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    card = {"model": "lenet", "members": [MEMBER], "validation": {"nll_after": nll}, "test": {"all": {"sources": 6}, "ece": 0.1}}
+    card = {"model": "lenet", "members": [MEMBER], "validation": {"nll_after": nll}, "test": {"all": {"sources": 6} | SCORES, "ece": 0.1}}
     (folder / "card.json").write_text(json.dumps(card))
     (folder / "seed0.safetensors").write_bytes(content)
     return folder

@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equiradio.artefacts import tables
-from equiradio.artefacts.tables import labels_in, predictions_schema, read_predictions, write_table
-from equiradio.errors import RunRefusal
+from equiradio.artefacts.tables import labels_in, predicted_by, predictions_schema, read_predictions, write_table
+from equiradio.errors import DataRefusal, RunRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
+from equiradio.serve.tables import read_table
 
 row = st.fixed_dictionaries(
     {
@@ -207,3 +209,19 @@ def test_classes_that_cannot_be_understood_are_refused(tmp_path):
         table = pa.Table.from_pylist([], schema=predictions_schema().with_metadata({"classes": classes}))
         with pytest.raises(RunRefusal, match="classes that cannot be understood"):
             read_predictions(write_table(table, tmp_path / "t.parquet"))
+
+
+def text_that_is_no_utf8():
+    offsets = pa.py_buffer(np.array([0, 2, 4], np.int32).tobytes())
+    return pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"a\xffb\xfe")])
+
+
+def test_text_that_is_no_utf8_is_refused(tmp_path):
+    file = tmp_path / "p.parquet"
+    pq.write_table(pa.table({"source_id": text_that_is_no_utf8()}), file)
+    with pytest.raises(RunRefusal):
+        read_predictions(file)
+    with pytest.raises(DataRefusal, match=r"p\.parquet: cannot be read"):
+        read_table(file)
+    pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({b"weights": b"\xff\xfe"}), file)
+    assert predicted_by(file) is None

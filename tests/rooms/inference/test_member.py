@@ -1,5 +1,7 @@
 """Opened again, a network answers as it did; damaged or foreign runs are refused in one line."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch.testing import assert_close
 
 import equiradio
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.weights import read_weights, write_weights
+from equiradio.artefacts.weights import halve_weights
 from equiradio.compute.device import choose_device, choose_precision
 from equiradio.compute.poses import draw_poses, show
 from equiradio.datasets.registry import open_data
@@ -99,8 +101,8 @@ def test_a_trained_c4_network_turns_with_the_sky(trained, images):
 def test_half_precision_weights_open_as_single(copy_of, images):
     run = Run(copy_of("lenet"))
     before = one(run.folder).look(images).logits
-    state = {name: value.half() for name, value in read_weights(run.weights_file, model="lenet", group="none").items()}
-    write_weights(run.weights_file, state, model="lenet", group="none")
+    halved = halve_weights(run.weights_file, run.weights_file, model="lenet", group="none")
+    run.card().with_changes(weights_hash=halved).write(run.card_file)
     after = one(run.folder)
     assert {weight.dtype for weight in after.network.parameters()} == {torch.float32}
     assert_close(after.look(images).logits, before, rtol=0, atol=1e-2)
@@ -135,7 +137,7 @@ def test_a_card_with_another_preprocessing_is_refused(copy_of, preprocessing):
     text = (run / "card.json").read_text()
     start, end = text.index('"preprocessing": ') + len('"preprocessing": '), text.index(',\n  "data":')
     (run / "card.json").write_text(text[:start] + preprocessing + text[end:])
-    assert "card.json: preprocessing cannot be read (" in refused(run)
+    assert re.search(r"card\.json: .*preprocessing.*; expected .*", refused(run))
 
 
 def test_weights_of_another_group_or_model_are_refused(copy_of):

@@ -116,7 +116,7 @@ def test_what_is_neither_run_nor_team_is_refused(tmp_path, trained):
     folder = TeamFolder(tmp_path / "team")
     folder.path.mkdir()
     folder.card_file.write_text('{"members": []}')
-    with pytest.raises(RunRefusal, match=r"no team's card \(ValueError: no members\)"):
+    with pytest.raises(RunRefusal, match=r"cannot be read \(ValueError: no members\)"):
         load(folder.path)
     folder.card_file.write_text('{"members": [{"model": 1}]}')
     with pytest.raises(RunRefusal, match="expected a model card in JSON"):

@@ -11,6 +11,7 @@ from equiradio.artefacts.tables import predictions_schema, write_table
 from equiradio.errors import RunRefusal
 from equiradio.labels import Labels
 from equiradio.serve.gallery import Runs, arranged
+from equiradio.serve.offers import gather
 from equiradio.serve.refusals import NotOffered, RequestRefusal
 
 SAID = {"one": {"a": (0.9, 0.7), "b": (0.2, 0.4), "h": (0.5, 0.5)}, "two": {"a": (0.2, 0.2), "b": (0.3, 0.3), "h": (0.5, 0.5)}}
@@ -166,3 +167,26 @@ def test_only_what_was_offered_is_read(runs, tmp_path):
     assert runs.attention("two", "a") is None
     with pytest.raises(RunRefusal, match="no run in it"):
         Runs([tmp_path / "runs" / "one" / "predictions"])
+
+
+def test_a_run_that_cannot_be_read_is_named_beside_the_others(runs):
+    (bad,) = [run for name, run in runs.by_name.items() if name == "two"]
+    bad.card_file.write_text(bad.card_file.read_text().replace('"seed": 0', '"seed": "none"'))
+    one, two = runs.listing()
+    assert (one["name"], one["problem"], one["model"]) == ("one", None, "lenet")
+    assert (two["name"], two["state"], two["model"], two["evaluations"]) == ("two", "unreadable", None, [])
+    assert "the card.seed is 'none', not int" in two["problem"]
+    assert len(runs.tiles("one", "sky-test")) == 3
+
+
+def test_one_damaged_run_keeps_no_other_from_the_list_of_models(untrained, tmp_path):
+    for name in ("good", "bad"):
+        shutil.copytree(untrained("lenet"), tmp_path / name)
+    card = tmp_path / "bad" / "card.json"
+    card.write_text(card.read_text().replace('"classes": [', '"classes": [1, '))
+    offers = gather([], [tmp_path], ["simulated"], None, [])
+    assert "good" in offers.networks.by_name
+    assert "bad" not in offers.networks.by_name
+    assert [str(card) in str(problem) for problem in offers.problems] == [True]
+    with pytest.raises(RunRefusal):
+        gather([str(card.parent)], [], ["simulated"], None, [])

@@ -75,6 +75,8 @@ async function start() {
     views.source.start(models, health.sets);
     views.run.start(runs);
     views.table.start(tables);
+    const problems = runs.flatMap(({ problem }) => problem || []);
+    if (problems.length) tell(problems.join(" "));
     if (!models.length) tell("No model is offered. Start the viewer with --model RUN.");
     window.addEventListener("hashchange", show);
     show();
