@@ -14,7 +14,7 @@ from equiradio.artefacts.tables import predictions_schema, write_table
 from equiradio.artefacts.team import run_of
 from equiradio.compute.forms import settle_forms
 from equiradio.compute.poses import TEST, Poses, draw_poses
-from equiradio.datasets.registry import chosen_split, open_data
+from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.scores import Metrics, metrics
@@ -23,6 +23,7 @@ from equiradio.inference.team import load
 from equiradio.labels import Labels
 from equiradio.report.figures import attention_grid, loss_curves, save
 from equiradio.verbs.stored_maps import map_arrays, write_maps
+from equiradio.verbs.trained_data import trained_data
 
 BATCH = 64
 ORDERS = ("sorted", "shuffled", "single")
@@ -60,7 +61,7 @@ def evaluate(
     run, member = _open(folder, device, precision)
     weights, settings = run.weights_digest(), run.settings()
     history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
-    sources = _sources(run, member, data, split, data_dir)
+    sources = chosen_split(trained_data(folder, member.card, member.settings.data, data, data_dir), split)
     _settle(run, member, precision, progress)
     columns = predict(member, sources, settings.training.seed, passes, batches, progress)
     if not all(np.isfinite(columns[name]).all() for name in member.labels.columns("logit")):
@@ -88,19 +89,6 @@ def _open(folder: Path, device: str, precision: str) -> tuple[Run, Member]:
         raise RunRefusal(folder, "a team", "the folder of one training", "The team's scores stand in its card; see 'equiradio models'.")
     run = run_of(folder)  # refused as a run that is missing; `load` would take it for the name of a team
     return run, load(folder, device, precision).members[0]
-
-
-def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: Path | None) -> Sources:
-    """The split that is asked for, of the data named or of those that the run was trained on."""
-    trained_on = member.settings.data
-    sources = chosen_split(open_data(data or trained_on.name, data_dir, trained_on.classes), split)
-    if data is None and sources.md5 != member.card.data_md5:
-        found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {member.card.data_md5}"
-        raise RunRefusal(run.folder, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
-    if sources.classes != member.labels:
-        found = f"{sources.name} has the classes {sources.classes}, but the run was trained on {member.labels}"
-        raise RunRefusal(run.folder, found, "the same classes in the same order", "Evaluate it on data of its own classes.")
-    return sources
 
 
 def _settle(run: Run, member: Member, precision: str, progress: Progress) -> None:
