@@ -30,6 +30,13 @@ def test_what_does_not_fit_stands_beneath_its_row():
     ]
 
 
+def test_what_stands_beneath_shares_a_line_only_where_it_fits():
+    columns, rows = ("name", "what", "where"), [("a", "something long enough", "here"), ("b", "short", "there")]
+    lines = ["a", "    what something long", "    enough", "    where here", "b", "    what short", "    where there"]
+    assert list(table_lines(columns, rows, width=26))[2:] == lines
+    assert list(table_lines(columns, [("a" * 20, "x", "y")], width=20))[2:] == ["a" * 20, "    what x; where y"]
+
+
 @pytest.mark.parametrize("width", [34, 40, 45, 60, 72, 80, 200])
 def test_no_line_is_longer_than_the_terminal_and_no_cell_is_lost(width):
     lines = list(table_lines(COLUMNS, ROWS, "title", width))

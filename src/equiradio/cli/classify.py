@@ -80,8 +80,10 @@ def classify(
     except KeyboardInterrupt:
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None
-    columns = () if table is None else (table.column(name).to_pylist() for name in ("label", "uncertain", "flag_names"))
-    outcome = outcome_of(out) if table is None else Outcome(*columns)
+    if table is None:
+        outcome = outcome_of(out, team.labels)
+    else:
+        outcome = Outcome(team.labels, *(table.column(name).to_pylist() for name in ("label", "uncertain", "flag_names")))
     print_refused([listed[place] for place in outcome.refused], options)
     if table is None:
         typer.echo(f"{out}: {len(listed):,} sources")
@@ -94,7 +96,7 @@ def classify(
     about = sys.stderr if as_json else sys.stdout
     if maps is not None:
         print(f"{maps}: attention maps", file=about)
-    print(outcome.line(team.labels), file=about)
+    print(outcome, file=about)
     outcome.refuse_emptiness()
 
 

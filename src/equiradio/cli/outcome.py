@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from equiradio.artefacts.flags import BITS
 from equiradio.errors import DataRefusal
 from equiradio.labels import Labels
 
@@ -17,21 +18,23 @@ class Outcome:
 
     Parameters
     ----------
-    labels : the class of each image, nothing where there is no answer.
+    classes : that can be answered.
+    labels : the class of each image; where there is no answer whatever the form of the catalogue has for nothing.
     uncertain : whether the team abstains.
     flag_names : separated by spaces.
     """
 
-    def __init__(self, labels: Sequence[Any], uncertain: Sequence[Any], flag_names: Sequence[Any]) -> None:
-        self.refused = [place for place, label in enumerate(labels) if not label]
-        self.classes = Counter(label for label in labels if label)
-        self.abstained = sum(bool(label) and str(unsure).lower() == "true" for label, unsure in zip(labels, uncertain, strict=True))
-        self.flags = Counter(name for names in flag_names for name in (names or "").split())
+    def __init__(self, classes: Labels, labels: Sequence[Any], uncertain: Sequence[Any], flag_names: Sequence[Any]) -> None:
+        self.refused = [place for place, label in enumerate(labels) if label not in classes.names]
+        self.classes = {name: labels.count(name) for name in classes}
+        answered = zip(labels, uncertain, strict=True)
+        self.abstained = sum(label in classes.names and str(unsure).lower() == "true" for label, unsure in answered)
+        self.flags = Counter(name for names in flag_names for name in str(names).split() if name in BITS)
         self.count = len(labels)
 
-    def line(self, classes: Labels) -> str:
+    def __str__(self) -> str:
         """Such as ``16 FRI, 16 FRII, 9 abstain, 0 without an answer (flags: 3 nonfinite)``."""
-        parts = [f"{self.classes[name]:,} {name}" for name in classes]
+        parts = [f"{count:,} {name}" for name, count in self.classes.items()]
         parts += [f"{self.abstained:,} abstain", f"{len(self.refused):,} without an answer"]
         flags = ", ".join(f"{count:,} {name}" for name, count in self.flags.most_common())
         return ", ".join(parts) + (f" (flags: {flags})" if flags else "")
@@ -43,12 +46,12 @@ class Outcome:
             raise DataRefusal("images", found, "at least one that can be used", "The lines above say why.")
 
 
-def outcome_of(out: Path) -> Outcome:
+def outcome_of(out: Path, classes: Labels) -> Outcome:
     """That of a catalogue on disk."""
     from equiradio.artefacts.catalogue import read_texts
 
     columns = ("label", "uncertain", "flag_names")
-    return Outcome(*read_texts(out, columns).values())
+    return Outcome(classes, *read_texts(out, columns).values())
 
 
 def print_refused(files: Sequence[Path], options: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ def table_lines(
     yield GAP.join("-" * widths[place] for place in aligned)
     for row in rows:
         yield line(row)
-        yield from _wrapped("; ".join(f"{columns[place]} {row[place]}" for place in beneath if row[place]), width, INDENT)
+        yield from _beneath([f"{columns[place]} {row[place]}" for place in beneath if row[place]], width)
     if left_out:
         yield from _wrapped(f"Left out in {width} characters: {', '.join(left_out)}. A wider terminal or --json shows them.", width)
 
@@ -63,6 +63,12 @@ def _fitting(places: Sequence[int], widths: Sequence[int], width: int | None) ->
         return len(places)
     ends = [sum(widths[place] for place in places[:count]) + len(GAP) * (count - 1) for count in range(1, len(places) + 1)]
     return max(1, sum(end <= width for end in ends))
+
+
+def _beneath(pieces: Sequence[str], width: int | None) -> list[str]:
+    """Pieces in one line where they fit, else each in its own."""
+    together = _wrapped("; ".join(pieces), width, INDENT)
+    return together if len(together) < 2 else [line for piece in pieces for line in _wrapped(piece, width, INDENT)]
 
 
 def _justified(text: str, width: int, right: bool) -> str:

@@ -19,6 +19,7 @@ from equiradio.explain import attention
 from equiradio.explain.attention import RotationMeans, maps
 from equiradio.inference.team import load
 from equiradio.labels import UNKNOWN
+from equiradio.report.table import metrics_tables
 from equiradio.settings import change
 from equiradio.verbs import evaluate as study
 from equiradio.verbs import stored_maps as map_study
@@ -204,6 +205,7 @@ def test_without_passes_the_plain_image_stands_in(trained):
     metrics = evaluate(trained("lenet"), passes=0, split="validation")
     assert metrics["passes"] == 0
     assert metrics["per_source"] == metrics["plain"]
+    assert [row[0] for row in metrics_tables(metrics)[0].rows] == ["plain image", "Confident"], "nothing was pooled"
     assert Run(trained("lenet")).metrics_file("simulated", "validation").is_file()
 
 
