@@ -183,7 +183,7 @@ def test_hybrids_get_predictions_and_no_scores(copy_of, sky, monkeypatch):
     run = Run(copy_of("attention"))
     whole = open_data(str(sky))
     hybrids = replace(whole, name="mirabest-hybrid", labels=np.full(len(whole), UNKNOWN))
-    monkeypatch.setattr(study, "open_data", lambda name, folder, classes: hybrids)
+    monkeypatch.setattr("equiradio.verbs.trained_data.open_data", lambda name, folder, classes: hybrids)
     metrics = evaluate(run.folder, data="mirabest-hybrid", passes=1)
     assert (metrics["sources"], metrics["passes"]) == (0, 1)
     assert all(metrics[block] is None for block in ("pooled", "per_source", "plain", "confident", "uncertain", "calibration"))
@@ -241,7 +241,7 @@ def test_data_that_changed_since_the_training_are_refused(copy_of):
     run = Run(copy_of("lenet"))
     run.card().with_changes(data_md5="0" * 32).write(run.card_file)
     line = refused(RunRefusal, run.folder, passes=0)
-    assert f"but the run was trained on {'0' * 32}; expected the same data" in line
+    assert f"but it was trained on {'0' * 32}; expected the same data" in line
 
 
 @pytest.mark.parametrize("class_number", [0, 1])
