@@ -28,6 +28,7 @@ TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for
 DOCS = "\n".join(text for name, text in TEXTS.items() if name.startswith("docs/"))
 KINDS = ("tutorials", "how-to", "reference", "notebook")
 REFERENCE = "docs/reference"
+ALONE = ("--help", "--version", "--install-completion", "--show-completion")
 CODE = re.compile(r"```.*?\n(.*?)```|``?([^`\n]+)``?", re.DOTALL)
 
 
@@ -56,7 +57,7 @@ def mentioned(text):
 def problem(words):
     """What is wrong with a command line, or nothing."""
     if not words or words[0].startswith("-"):
-        return "" if all(word in ("--help", "--version") for word in words) else f"no option {words[0]}"
+        return "" if all(word in ALONE for word in words) else f"no option {words[0]}"
     for spoken in words[0].split("|"):
         names = (spoken,)
         if names in GROUPS:

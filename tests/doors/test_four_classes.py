@@ -179,12 +179,14 @@ def test_two_of_the_four_make_a_network_of_two(shapes, tmp_path, capsys):
     assert len(truth) == 4
     wrong = ["--set", 'data.classes=["Cross", "Rong"]']
     assert main(["train", "--model", "lenet", "--data", str(shapes), "--out", str(tmp_path / "no"), *wrong, *QUICK]) == 2
-    assert "data.classes: 'Rong' is no class of shapes; expected Ring, Bar, Cross, Two dots. Did you mean Ring?" in capsys.readouterr().err
+    assert (
+        f"data.classes: 'Rong' is no class of {shapes}; expected Ring, Bar, Cross, Two dots. Did you mean Ring?" in capsys.readouterr().err
+    )
 
 
 def test_other_classes_than_it_was_trained_on_are_refused(run, sky, capsys):
     assert main(["evaluate", str(run.folder), "--data", str(sky), "--device", "cpu"]) == 2
-    line = "simulated has the classes FRI, FRII, but the run was trained on Ring, Bar, Cross, Two dots; expected the same classes"
+    line = f"{sky} has the classes FRI, FRII, but it was trained on Ring, Bar, Cross, Two dots; expected the same classes"
     assert line in capsys.readouterr().err
 
 

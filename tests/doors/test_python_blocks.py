@@ -7,7 +7,6 @@ import shutil
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sky_files import header, write
 from sky_files import sky as a_sky
@@ -69,17 +68,16 @@ def test_the_check_of_names_can_fail():
 def place(tmp_path, monkeypatch, untrained, trained, sky):
     """A folder with what the documents' examples name: cutouts, data sets, a run with predictions, a team, exported files."""
     from equiradio.datasets.simulated import write_simulated
+    from equiradio.datasets.simulated_cutouts import write_cutouts
     from equiradio.verbs.evaluate import evaluate
 
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "cutout.fits", a_sky(at=(5, -5)))
-    (tmp_path / "cutouts").mkdir()
+    write_cutouts(2, 7, tmp_path / "cutouts")
     for number in range(3):
         write(tmp_path / "cutouts" / f"J{number}.fits", a_sky(at=(number, 0), seed=number), header())
     write_simulated(12, 7, tmp_path / "few")
     shutil.copytree(sky, tmp_path / "sky")
-    for number, image in enumerate(np.load(tmp_path / "few" / "images.npy")[:2]):
-        np.save(tmp_path / "cutouts" / f"source{number:02d}.npy", image)
     run = tmp_path / "runs" / "lenet-simulated-quick-seed0"
     shutil.copytree(trained("lenet"), run)
     evaluate(run, passes=1)

@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.errors import SettingRefusal
+from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.printable import as_ascii
 
@@ -84,6 +84,33 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
     else:
         kind = "fits" if suffix == ".fits" else "votable"
         write_atomically(path, lambda part: as_astropy(table, ascii_only=kind == "fits").write(part, format=kind, overwrite=True))
+
+
+def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
+    """Columns of text of a catalogue, as `write_catalogue` wrote them.
+
+    Raises
+    ------
+    RunRefusal : the file is no catalogue with these columns.
+    """
+    suffix, wanted = path.suffix.lower(), list(names)
+    try:
+        if suffix == ".parquet":
+            with pq.ParquetFile(path) as file:
+                table = file.read(columns=wanted)
+        elif suffix == ".csv":
+            texts = pyarrow.csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()))
+            table = pyarrow.csv.read_csv(path, convert_options=texts)
+        else:
+            from astropy.table import Table
+
+            with path.open("rb") as content:
+                read = Table.read(content, format="fits" if suffix == ".fits" else "votable")[wanted]
+            read.convert_bytestring_to_unicode()
+            table = pa.table({name: [str(value) for value in read[name]] for name in wanted})
+        return {name: table.column(name).to_pylist() for name in wanted}
+    except Exception as error:  # pyarrow and astropy meet damage in dozens of ways
+        raise RunRefusal(path, "a file that is no catalogue of ours", f"columns {', '.join(wanted)}", "Name another --out.") from error
 
 
 def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:

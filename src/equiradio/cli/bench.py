@@ -6,16 +6,24 @@ from typing import cast
 
 import typer
 
+from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.options import JSON
 
 
 def bench(
-    models: str = typer.Option(None, "--models", help="Names, comma-separated; default the eight of Table 1.", show_default=False),
+    models: str = typer.Option(
+        None,
+        "--models",
+        help="Names, comma-separated; default the eight of Table 1.",
+        show_default=False,
+        autocompletion=completion.listed(completion.models),
+    ),
     variants: str = typer.Option(
         "default,float32-dense",
         "--variants",
         help="What is compared: default (preset fast on this machine), float32-dense, default-dense, default-plain-malloc.",
+        autocompletion=completion.listed(completion.variants),
     ),
     rounds: int = typer.Option(3, "--rounds", help="How often each measurement is made, in turn."),
     steps: int = typer.Option(3, "--steps", help="Steps counted in each measurement."),
@@ -31,19 +39,21 @@ def bench(
     from equiradio.bench.run import COLUMNS, rows
     from equiradio.bench.run import bench as measure
     from equiradio.bench.summary import peaks_text
-    from equiradio.cli.progress import print_table
+    from equiradio.cli.progress import bars
+    from equiradio.cli.tables import print_table
 
     names = [_names(given) for given in (models, variants)]
     try:
-        result = measure(
-            names[0] or None,
-            names[1] or (),
-            rounds=rounds,
-            steps=steps,
-            threads=threads,
-            out=out,
-            on_line=lambda line: typer.echo(line, err=True),
-        )
+        with bars():
+            result = measure(
+                names[0] or None,
+                names[1] or (),
+                rounds=rounds,
+                steps=steps,
+                threads=threads,
+                out=out,
+                on_line=lambda line: typer.echo(line, err=True),
+            )
     except KeyboardInterrupt:
         where = f"Finished measurements are kept in {out}; run the same command to go on." if out else "With --out they are kept."
         raise Interrupted(f"Interrupted. {where}") from None

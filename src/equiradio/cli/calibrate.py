@@ -6,17 +6,24 @@ from pathlib import Path
 import typer
 
 from equiradio.artefacts.team import SplitScores, ValidationScores, measured
+from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device
 
 
 def calibrate(
     runs: list[Path] = typer.Argument(help="Finished runs that differ in nothing but their seed.", metavar="RUN...", show_default=False),
     out: Path = typer.Option(..., "--out", help="The team's folder, new.", show_default=False),
-    data: str = typer.Option(None, "--data", help="A data set; default the one that the runs were trained on.", show_default=False),
+    data: str = typer.Option(
+        None,
+        "--data",
+        help="A data set or a folder; default the one that the runs were trained on.",
+        show_default=False,
+        autocompletion=completion.data_sets,
+    ),
     poses: int = typer.Option(8, "--poses", help="At most so many poses are tried: 1, 2, 4 or 8."),
-    device: str = DEVICE,
+    device: Device = DEVICE,
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
@@ -24,7 +31,8 @@ def calibrate(
 
     Example: equiradio calibrate runs/c4-attention-mirabest-fast-seed* --out teams/c4
     """
-    from equiradio.cli.progress import bars, print_table
+    from equiradio.cli.progress import bars
+    from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device
     from equiradio.inference.calibration import count_of
     from equiradio.verbs.calibrate import calibrate as run_calibration

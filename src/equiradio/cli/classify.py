@@ -6,16 +6,27 @@ from pathlib import Path
 
 import typer
 
+from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DEVICE, JSON
+from equiradio.cli.options import DEVICE, JSON, Device, Precision
+from equiradio.cli.outcome import Outcome, outcome_of, print_refused
 from equiradio.errors import SettingRefusal
 from equiradio.labels import Labels
 
 
 def classify(
-    files: list[Path] = typer.Argument(help="FITS images, or PNG and NPY as MiraBest has them; folders of them.", metavar="FILE|DIR..."),
-    model: str = typer.Option(None, "--model", help="A packaged model or a run folder; default: see equiradio models.", show_default=False),
+    files: list[Path] = typer.Argument(
+        None, help="FITS images, or PNG and NPY as MiraBest has them; folders of them.", metavar="FILE|DIR...", show_default=False
+    ),
+    example: bool = typer.Option(False, "--example", help="A few simulated cutouts, put into ./example-cutouts, instead of FILE."),
+    model: str = typer.Option(
+        None,
+        "--model",
+        help="A team by name, or the folder of a team or run; default: see equiradio models.",
+        show_default=False,
+        autocompletion=completion.teams,
+    ),
     out: Path = typer.Option(None, "--out", help="Catalogue: .parquet, .csv, .fits or .vot.", show_default=False),
     maps: Path = typer.Option(None, "--maps", help="Folder for attention maps: FITS, PNG and DS9 regions.", show_default=False),
     ra: float = typer.Option(None, "--ra", help="Cut around this ICRS right ascension, degrees.", show_default=False),
@@ -23,16 +34,20 @@ def classify(
     hdu: int = typer.Option(None, "--hdu", help="HDU of the image, where there are several.", show_default=False),
     plane: str = typer.Option(None, "--plane", help="Plane of a cube: a number from 0, or a value as 1.42GHz.", show_default=False),
     max_nonfinite: float = typer.Option(0.05, "--max-nonfinite", help="Share of the crop that may be not finite, 0 to 1."),
-    precision: str = typer.Option("float32", "--precision", help="float32, or bf16 for speed where the processor has it."),
+    precision: Precision = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it."),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
     contents: bool = typer.Option(False, "--hash", help="For --resume: know files by their contents, not by size and time."),
-    device: str = DEVICE,
+    device: Device = DEVICE,
     as_json: bool = JSON,
 ) -> None:
     """Classify radio galaxies in FITS images with trained weights: probabilities, flags and attention on the sky.
 
     Example: equiradio classify cutouts/*.fits --out result.vot --maps maps
     """
+    if bool(files) == example:
+        found = "given beside --example" if files else "nothing to classify"
+        do = "Drop one of them." if files else "To begin with: equiradio classify --example."
+        raise SettingRefusal("FILE", found, "images, folders of them, or --example alone", do)
     if (ra is None) != (dec is None):
         raise SettingRefusal("--ra --dec", "one of the two", "both or none", "Give both.")
     if ra is not None and not (0 <= ra <= 360 and -90 <= dec <= 90):
@@ -43,8 +58,6 @@ def classify(
         from equiradio.sky.axes import check_plane
 
         check_plane(plane)
-    if precision not in ("float32", "bf16"):
-        raise SettingRefusal("--precision", f"'{precision}'", "float32 or bf16", "Choose one of these.")
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
@@ -59,7 +72,7 @@ def classify(
     from equiradio.verbs.classify import classify as run
     from equiradio.verbs.classify import image_files
 
-    listed = image_files(files)
+    listed = image_files([_examples()] if example else files)
     options = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
     team = load(model or default_name(), device, precision)
     try:
@@ -68,6 +81,11 @@ def classify(
     except KeyboardInterrupt:
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None
+    if table is None:
+        outcome = outcome_of(out, team.labels)
+    else:
+        outcome = Outcome(team.labels, *(table.column(name).to_pylist() for name in ("label", "uncertain", "flag_names")))
+    print_refused([listed[place] for place in outcome.refused], options)
     if table is None:
         say(f"{out}: {len(listed):,} sources")
     elif as_json:
@@ -78,10 +96,20 @@ def classify(
         _print(table.to_pylist(), team.name, team.labels)
     if maps is not None:
         say(f"{maps}: attention maps", err=as_json)
+    say(outcome, err=as_json)
+    outcome.refuse_emptiness()
+
+
+def _examples() -> Path:
+    from equiradio.datasets.simulated_cutouts import TRUTH, example_cutouts
+
+    folder = example_cutouts()
+    say(f"{folder}: simulated cutouts, FRI and FRII in turn; their truth is in {folder / TRUTH}", err=True)
+    return folder
 
 
 def _print(rows: list[dict], model: str, labels: Labels) -> None:
-    from equiradio.cli.progress import print_table
+    from equiradio.cli.tables import print_table
     from equiradio.verbs.sky_maps import shown_class
 
     name = f"p({labels.names[1]})" if labels.binary else "p(class)"
@@ -92,5 +120,5 @@ def _print(rows: list[dict], model: str, labels: Labels) -> None:
         if row["label"]:
             _, column, low, high = shown_class(row, labels)
             cells = [f"{row[column]:.3f}", f"{row[low]:.3f}-{row[high]:.3f}"]
-        shown.append((row["source_id"], row["label"] or "-", *cells, "yes" if row["uncertain"] else "", row["flag_names"]))
+        shown.append((row["source_id"], row["label"] or "-", *cells, "yes" if row["uncertain"] else "", row["flag_names"] or ""))
     print_table(columns, shown, model)

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import typer
 
+from equiradio.cli import completion
 from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, JSON
 from equiradio.errors import DataRefusal
@@ -19,34 +20,39 @@ def list_datasets(data_dir: Path = DATA_DIR, as_json: bool = JSON) -> None:
 
     Example: equiradio data list
     """
-    from equiradio.cli.progress import print_table
+    from equiradio.cli.tables import print_table
     from equiradio.datasets.registry import data_sets
 
     rows = [(name, each.DATASETS[name], _where(each, data_dir)) for name, each in data_sets().items()]
     if as_json:
         typer.echo(json.dumps([dict(zip(("name", "what", "where"), row, strict=True)) for row in rows], indent=2))
     else:
-        print_table(("name", "what", "where"), rows)
+        print_table(("name", "what", "where"), [(name, what, place or "its module does not say") for name, what, place in rows])
 
 
 @app.command()
-def fetch(name: str = typer.Argument(help="A data set that is published, such as mirabest."), data_dir: Path = DATA_DIR) -> None:
+def fetch(
+    name: str = typer.Argument(help="A data set that is published, such as mirabest.", autocompletion=completion.data_sets),
+    data_dir: Path = DATA_DIR,
+) -> None:
     """Download a data set from its published record and check it.
 
     Example: equiradio data fetch mirabest
     """
-    say(_able(name, "fetch").fetch(data_dir))
+    say(_able(name, "fetch", "is not published").fetch(data_dir))
 
 
 @app.command()
 def verify(
-    name: str = typer.Argument(help="A data set that is published, or a folder."), data_dir: Path = DATA_DIR, as_json: bool = JSON
+    name: str = typer.Argument(help="A data set that is published, or a folder.", autocompletion=completion.data_sets),
+    data_dir: Path = DATA_DIR,
+    as_json: bool = JSON,
 ) -> None:
     """Compare the checksums of a data set with the published ones.
 
     Example: equiradio data verify mirabest
     """
-    from equiradio.cli.progress import print_table
+    from equiradio.cli.tables import print_table
     from equiradio.datasets.folder import read_folder
     from equiradio.datasets.registry import module_of
 
@@ -55,7 +61,7 @@ def verify(
         about = {"folder": name, "sources": len(sources), "md5": sources.md5}
         typer.echo(json.dumps(about, indent=2) if as_json else f"{name}: {len(sources):,} sources, checksums agree")
         return
-    checks = _able(name, "verify").verify(data_dir)
+    checks = _able(name, "verify", "has no published checksums to compare with").verify(data_dir)
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
@@ -68,29 +74,37 @@ def verify(
 
 @app.command()
 def simulate(
-    count: int = typer.Option(1200, "--count", help="Number of sources."),
+    count: int = typer.Option(None, "--count", help="Number of sources; default 1200, of FITS cutouts 12.", show_default=False),
     seed: int = typer.Option(0, "--seed", help="Another seed, other sources."),
+    cutouts: bool = typer.Option(False, "--fits", help="FITS cutouts with noise, WCS and beam, for equiradio classify."),
     out: Path = typer.Option(..., "--out", help="A new folder.", show_default=False),
 ) -> None:
-    """Simulate FRI and FRII sources with truth masks, for training and for tests of explanations.
+    """Simulate FRI and FRII sources: a data set with truth masks for training and explanations, or FITS cutouts to classify.
 
     Example: equiradio data simulate --count 1000 --seed 1 --out sky
     """
-    from equiradio.datasets.simulated import write_simulated
+    from equiradio.cli.progress import bars
+    from equiradio.datasets.simulated import COUNT, write_simulated
+    from equiradio.datasets.simulated_cutouts import CUTOUTS, write_cutouts
 
-    say(write_simulated(count, seed, out))
+    write, usual = (write_cutouts, CUTOUTS) if cutouts else (write_simulated, COUNT)
+    with bars() as step:
+        path = write(usual if count is None else count, seed, out, step)
+    say(path)
 
 
-def _where(each: ModuleType, data_dir: Path | None) -> str:
-    return str(each.where(data_dir)) if hasattr(each, "where") else "here"
+def _where(each: ModuleType, data_dir: Path | None) -> str | None:
+    return str(each.where(data_dir)) if hasattr(each, "where") else None
 
 
-def _able(name: str, task: str) -> ModuleType:
-    """The module of a data set that can be fetched or verified, or a refusal that names those that can."""
-    from equiradio.datasets.registry import data_sets, module_of
+def _able(name: str, task: str, lack: str) -> ModuleType:
+    """The module of a data set that has a task (`fetch`, `verify`), or a refusal that says what it lacks and names those that have it."""
+    from equiradio.datasets.registry import check_name, data_sets, module_of
 
+    check_name(name)
     each = module_of(name)
     if each is None or not hasattr(each, task):
         able = dict.fromkeys(next(iter(its.DATASETS)) for its in data_sets().values() if hasattr(its, task))
-        raise DataRefusal("data", f"'{name}' cannot be fetched or verified", ", ".join(able), "See equiradio data list.")
+        found = f"'{name}' {lack}" if each else f"'{name}' is a folder"
+        raise DataRefusal("data", found, f"a published data set ({', '.join(able)})", "See equiradio data list.")
     return each

@@ -6,15 +6,16 @@ import typer
 
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DEVICE
+from equiradio.cli.options import DEVICE, Device
 
 
-def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the run and the page."), device: str = DEVICE) -> None:
+def demo(out: Path = typer.Option(Path("demo"), "--out", help="Where to put the run and the page."), device: Device = DEVICE) -> None:
     """The main job on simulated sources, small: train, evaluate, figures, page.
 
     Example: equiradio demo --out demo
     """
-    from equiradio.cli.progress import bars, print_table
+    from equiradio.cli.progress import bars
+    from equiradio.cli.tables import print_table
     from equiradio.cli.train import epoch_line
     from equiradio.report.table import metrics_tables
     from equiradio.verbs.demo import demo as run_demo

@@ -2,28 +2,37 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from equiradio.artefacts.run import Run
+from equiradio.cli import completion
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Precision, Split
 from equiradio.labels import UNKNOWN
 
 if TYPE_CHECKING:
     from equiradio.evaluation.scores import Metrics
 
+Order = Literal["sorted", "shuffled", "single"]
+
 
 def evaluate(
     runs: list[Path] = typer.Argument(help="Run folders.", metavar="RUN...", show_default=False),
-    data: str = typer.Option(None, "--data", help="A data set; default the one that the run was trained on.", show_default=False),
-    split: str = typer.Option("test", "--split", help="train, validation or test."),
+    data: str = typer.Option(
+        None,
+        "--data",
+        help="A data set or a folder; default the one that the run was trained on.",
+        show_default=False,
+        autocompletion=completion.data_sets,
+    ),
+    split: Split = typer.Option("test", "--split", help="Which sources of the data set."),
     passes: int = typer.Option(100, "--passes", help="Augmented passes over every source, besides the plain one."),
-    batches: str = typer.Option("sorted", "--batches", help="sorted, shuffled or single; matters only with the habit batch-range."),
-    device: str = DEVICE,
-    precision: str = typer.Option(
-        "float32", "--precision", help="float32, or bf16 for speed (docs/notebook/performance.md says what it costs)."
+    batches: Order = typer.Option("sorted", "--batches", help="Company of each image; matters only with the habit batch-range."),
+    device: Device = DEVICE,
+    precision: Precision = typer.Option(
+        "float32", "--precision", help="bf16 is for speed (docs/notebook/performance.md says what it costs)."
     ),
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
@@ -32,7 +41,8 @@ def evaluate(
 
     Example: equiradio evaluate runs/c4-attention-mirabest-fast-seed0
     """
-    from equiradio.cli.progress import bars, print_table
+    from equiradio.cli.progress import bars
+    from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device
     from equiradio.report.table import metrics_tables
     from equiradio.verbs.evaluate import evaluate as run_evaluation

@@ -5,18 +5,27 @@ from pathlib import Path
 
 import typer
 
+from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Split
 from equiradio.errors import SettingRefusal
 
 
 def explain(
-    run: str = typer.Argument(help="A run folder, or a team's folder or name.", metavar="RUN|TEAM|NAME", show_default=False),
+    run: str = typer.Argument(
+        help="A run folder, or a team's folder or name.", metavar="RUN|TEAM|NAME", show_default=False, autocompletion=completion.teams
+    ),
     out: Path = typer.Option(..., "--out", help="Where to put numbers, figures and the page.", show_default=False),
     seed: int = typer.Option(None, "--seed", help="Which member of a team; default its first.", show_default=False),
-    data: str = typer.Option(None, "--data", help="A data set; default the one that the network was trained on.", show_default=False),
-    split: str = typer.Option("test", "--split", help="train, validation or test."),
+    data: str = typer.Option(
+        None,
+        "--data",
+        help="A data set or a folder; default the one that the network was trained on.",
+        show_default=False,
+        autocompletion=completion.data_sets,
+    ),
+    split: Split = typer.Option("test", "--split", help="Which sources of the data set."),
     everything: bool = typer.Option(False, "--all", help="All sources of the split instead of 40."),
     quick: bool = typer.Option(False, "--quick", help="About half the work: angles in steps of 15 degrees, fewer pixels deleted."),
     member: list[str] = typer.Option(
@@ -24,9 +33,10 @@ def explain(
         "--member",
         help="Another run or team, for ensemble and agreement; repeatable. Default the team's other members, or the seeds beside RUN.",
         show_default=False,
+        autocompletion=completion.teams,
     ),
     against: Path = typer.Option(None, "--against", help="An explanation of another network, to compare with.", show_default=False),
-    device: str = DEVICE,
+    device: Device = DEVICE,
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
@@ -34,7 +44,8 @@ def explain(
 
     Example: equiradio explain runs/c4-attention-mirabest-fast-seed0 --out explained/c4
     """
-    from equiradio.cli.progress import bars, print_table
+    from equiradio.cli.progress import bars
+    from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device
     from equiradio.explain.case import QUICK, WHOLE, Effort
     from equiradio.explain.page import HEADLINES, headline_rows

@@ -1,7 +1,9 @@
 """The command ``equiradio``: its verbs, and how refusals and interruptions end."""
 
+import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -9,19 +11,19 @@ import equiradio
 from equiradio.artefacts.atomic import disk_refusal, is_disk_full
 from equiradio.cli import bench, calibrate, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
 from equiradio.cli.interruption import Interrupted
-from equiradio.errors import Refusal
+from equiradio.errors import Refusal, SettingRefusal, nearest
 from equiradio.printable import in_one_line
 
 INTERRUPTED = 130
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # of CUDA, of PyTorch's allocator on Windows and elsewhere
 USAGE_PROBLEM: type[Exception] = typer.BadParameter.__mro__[2]  # click's ClickException, of which newer typers carry a copy of their own
+CHOICE = re.compile(r"Invalid value for '(?P<option>--[\w-]+)'.*: .*?['\"](?P<given>.*)['\"] is not one of (?P<words>'.+')", re.DOTALL)
 
 app = typer.Typer(
     name="equiradio",
     help="Classify radio galaxies (FRI, FRII) with group-equivariant self-attention, and see why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 
@@ -56,7 +58,7 @@ app.command("bench")(bench.bench)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code: 0 done, 2 refused (one line on stderr), 130 interrupted (what was done is kept)."""
     try:
-        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        code = app(args=list(arguments) if arguments is not None else None, prog_name="equiradio", standalone_mode=False)
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 2
@@ -81,13 +83,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except USAGE_PROBLEM as problem:
-        message = problem.format_message()  # type: ignore[attr-defined]
-        if message:  # else it was the help, which is printed already
-            print(in_one_line(f"command line: {message.rstrip('.')}. See --help."), file=sys.stderr)
+        if line := _in_words(problem):  # else it was the help, which is printed already
+            print(in_one_line(line), file=sys.stderr)
         return 2
     if code == INTERRUPTED:
         print("Interrupted; run the same command again.", file=sys.stderr)
     return int(code or 0)
+
+
+def _in_words(problem: Any) -> str:
+    """What is wrong with a command line; a value that is none of an option's choices is refused as a setting is."""
+    message = problem.format_message()
+    if choice := CHOICE.search(message):
+        words = re.findall(r"'([^']*)'", choice["words"])
+        close = nearest(choice["given"], words)
+        do = close if close.startswith("Did") else "Choose one of these."
+        return str(SettingRefusal(choice["option"], f"'{choice['given']}'", f"{', '.join(words[:-1])} or {words[-1]}", do))
+    return f"command line: {message.rstrip('.')}. See --help." if message else ""
 
 
 def run() -> None:

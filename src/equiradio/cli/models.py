@@ -8,7 +8,9 @@ from equiradio.artefacts.team import Measured, TeamCard, measured
 from equiradio.cli.options import JSON
 from equiradio.folders import WEIGHTS
 
-COLUMNS = ("model", "members", "poses", "test accuracy", "AUC", "Confident", "ECE", "NLL", "answered", "of these right", "weights' licence")
+SCORES = ("test accuracy", "AUC", "Confident", "ECE", "NLL", "answered", "of these right")
+COLUMNS = ("model", "here", "members", "poses", *SCORES, "weights' licence")
+SPARE = ("weights' licence", "NLL", "ECE", "poses", "members", "Confident", "AUC")  # left out in this order where the terminal is narrow
 
 
 def models(as_json: bool = JSON) -> None:
@@ -17,24 +19,25 @@ def models(as_json: bool = JSON) -> None:
     Example: equiradio models --json
     """
     from equiradio.artefacts.shelf import default_name, list_models, names_here
-    from equiradio.cli.progress import print_table
+    from equiradio.cli.tables import print_table, print_text
 
     cards, default, here = list_models(), default_name(), names_here()
     if as_json:
         about = [{"name": name, "default": name == default, "here": name in here} | card.as_json() for name, card in cards.items()]
         typer.echo(json.dumps(about, indent=2))
         return
-    print_table(COLUMNS, [_row(name, card, default) for name, card in cards.items()], "packaged weights, 95 % intervals over sources")
-    typer.echo(f"default of 'equiradio classify': {default}, the lowest negative log-likelihood on validation")
+    rows = [_row(name, card, default, name in here) for name, card in cards.items()]
+    print_table(COLUMNS, rows, "teams that open by name; scores with 95 % intervals over sources", SPARE)
+    print_text(f"* default of 'equiradio classify': {default}, the lowest negative log-likelihood on validation")
     if elsewhere := [name for name in cards if name not in here]:
-        typer.echo(f"weights not on this machine: {', '.join(elsewhere)}; set {WEIGHTS} to the folder that holds them")
+        print_text(f"weights not here: {', '.join(elsewhere)}; set {WEIGHTS} to the folder that holds them")
 
 
-def _row(name: str, card: TeamCard, default: str) -> list[str]:
+def _row(name: str, card: TeamCard, default: str, here: bool) -> list[str]:
     test = card.test
     number = lambda value: "-" if value is None else f"{value:.3f}"
     score = lambda part, key: _interval(measured(test, part, key))
-    shown = [name + (" *" if name == default else ""), str(len(card.members)), str(card.poses or "-")]
+    shown = [name + (" *" if name == default else ""), "yes" if here else "no", str(len(card.members)), str(card.poses or "-")]
     shown += [
         score("all", "accuracy"),
         score("all", "auc"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, JSON
+from equiradio.cli.options import DATA_DIR, JSON, Preset
 
 if TYPE_CHECKING:
     from equiradio.paper.contents import Table1
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def report(
     results: Path = typer.Argument(help="A folder of finished runs: results/ of the repository, or what reproduce --out named."),
     out: Path = typer.Option(Path("report"), "--out", help="Where to write table1.*, figure1-3.* and report.html."),
-    preset: str = typer.Option(None, "--preset", help="Of the runs in the table; default that with most runs.", show_default=False),
+    preset: Preset = typer.Option(None, "--preset", help="Of the runs in the table; default that with most runs.", show_default=False),
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
@@ -34,7 +34,7 @@ def report(
 
 def show(table: "Table1", out: Path, as_json: bool) -> None:
     """Print the table's accuracies, or all of it."""
-    from equiradio.cli.progress import print_table
+    from equiradio.cli.tables import print_table
     from equiradio.paper.table1_text import COLUMNS, text_rows
 
     if as_json:

@@ -6,16 +6,22 @@ from typing import Any
 
 import typer
 
+from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Preset
 from equiradio.errors import RunRefusal, SettingRefusal
 
 
 def reproduce(
-    models: str = typer.Option("all", "--models", help="Names, comma-separated, or all: the eight of Table 1."),
+    models: str = typer.Option(
+        "all",
+        "--models",
+        help="Names, comma-separated, or all: the eight of Table 1.",
+        autocompletion=completion.listed(completion.models),
+    ),
     seeds: str = typer.Option("0,1,2,3,4", "--seeds", help="Numbers, comma-separated."),
-    preset: str = typer.Option("fast", "--preset", help="paper, fast or quick."),
-    data: str = typer.Option("mirabest", "--data", help="A data set or a folder."),
+    preset: Preset = typer.Option("fast", "--preset", help="Settings of the trainings."),
+    data: str = typer.Option("mirabest", "--data", help="A data set or a folder.", autocompletion=completion.data_sets),
     passes: int = typer.Option(100, "--passes", help="Augmented passes over every test source."),
     audit: bool = typer.Option(False, "--audit", help="Also measure what the published code's habits do."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan, with hours from a short measurement on this machine, and stop."),
@@ -23,7 +29,7 @@ def reproduce(
         None, "--part", help="Only run K of the plan, counted from 0, and no page: for arrays of jobs.", show_default=False
     ),
     out: Path = typer.Option(..., "--out", help="Folder of runs and page; may be shared by several machines.", show_default=False),
-    device: str = DEVICE,
+    device: Device = DEVICE,
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
@@ -79,7 +85,8 @@ def _carry_out(items: list, out: Path, passes: int, where: str, data_dir: Path |
 
 
 def _audit(items: list, out: Path, where: str, data_dir: Path | None, as_json: bool) -> None:
-    from equiradio.cli.progress import bars, print_table
+    from equiradio.cli.progress import bars
+    from equiradio.cli.tables import print_table
     from equiradio.paper.audit import audit_runs
     from equiradio.paper.table1_text import AUDIT, audit_rows
 
@@ -104,12 +111,14 @@ def _report(out: Path, outcome: Any, preset: str, data: str, data_dir: Path | No
 
 
 def _print_plan(items: list, data_dir: Path | None, as_json: bool) -> None:
-    from equiradio.cli.progress import print_table
+    from equiradio.cli.progress import bars
+    from equiradio.cli.tables import print_table
     from equiradio.datasets.registry import open_data
     from equiradio.paper import plan
 
     sources = open_data(items[0].settings.data.name, data_dir)
-    times = plan.measure([item.model for item in items], lambda line: typer.echo(line, err=True))
+    with bars():
+        times = plan.measure([item.model for item in items], lambda line: typer.echo(line, err=True))
     seconds = plan.estimate(items, sources, times)
     if as_json:
         typer.echo(json.dumps(plan.as_json(items, seconds, times), indent=2))

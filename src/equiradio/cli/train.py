@@ -1,32 +1,49 @@
 """The verb ``train``."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
 from equiradio.artefacts.run import Epoch
+from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, DEVICE
+from equiradio.cli.options import DATA_DIR, DEVICE, Device, Preset
 from equiradio.errors import SettingRefusal
 
 
 def train(
     model: str = typer.Option(
-        None, "--model", help="lenet, attention, c4-attention ... d16-attention; default c4-attention.", show_default=False
+        None,
+        "--model",
+        help="lenet, attention, c4-attention ... d16-attention; default c4-attention.",
+        show_default=False,
+        autocompletion=completion.models,
     ),
-    data: str = typer.Option(None, "--data", help="A data set or a folder; default mirabest.", show_default=False),
-    preset: str = typer.Option(None, "--preset", help="paper, fast or quick; default fast, or what --config says.", show_default=False),
+    data: str = typer.Option(
+        None, "--data", help="A data set or a folder; default mirabest.", show_default=False, autocompletion=completion.data_sets
+    ),
+    preset: Preset = typer.Option(None, "--preset", help="Of settings; default fast, or what --config says.", show_default=False),
     config: Path = typer.Option(None, "--config", help="Settings in TOML, on top of the preset.", show_default=False),
-    assign: list[str] = typer.Option([], "--set", help="One setting, as key=value; may be repeated.", show_default=False),
+    assign: list[str] = typer.Option(
+        [], "--set", help="One setting, as key=value; may be repeated.", show_default=False, autocompletion=completion.settings
+    ),
     seed: int = typer.Option(None, "--seed", help="Of weights, order and augmentation; default 0.", show_default=False),
     epochs: int = typer.Option(None, "--epochs", help="Instead of the preset's.", show_default=False),
     out: Path = typer.Option(None, "--out", help="Run folder; default runs/MODEL-DATA-PRESET-seedS.", show_default=False),
     resume: bool = typer.Option(False, "--resume", help="Go on with the training in the run folder."),
-    device: str = DEVICE,
-    precision: str = typer.Option(None, "--precision", help="auto, float32 or bf16, instead of the preset's.", show_default=False),
-    compat: str = typer.Option("", "--compat", help="Habits of the published code, comma-separated.", show_default=False),
+    device: Device = DEVICE,
+    precision: Literal["auto", "float32", "bf16"] = typer.Option(
+        None, "--precision", help="Instead of the preset's; auto takes bf16 where the hardware has it.", show_default=False
+    ),
+    compat: str = typer.Option(
+        "",
+        "--compat",
+        help="Habits of the published code, comma-separated.",
+        show_default=False,
+        autocompletion=completion.listed(completion.habits),
+    ),
     max_minutes: float = typer.Option(
         None, "--max-minutes", min=0, help="Stop cleanly after the epoch in which this time runs out.", show_default=False
     ),

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
@@ -50,18 +52,10 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
     ------
     DataRefusal : the folder holds something already.
     """
-    folder = Path(folder)
-    refuse_in_use(folder)
     columns = COLUMNS | {name: name for name in POSITION if getattr(sources, name) is not None}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-        unfinished = Path(temporary) / "data"
-        unfinished.mkdir()
+    with whole(folder) as unfinished:
         np.save(unfinished / "images.npy", sources.images)
-        with open(unfinished / "catalogue.csv", "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(columns)
-            table.writerows(zip(*(getattr(sources, attribute).tolist() for attribute in columns.values()), strict=True))
+        write_csv(unfinished / "catalogue.csv", {name: getattr(sources, attribute).tolist() for name, attribute in columns.items()})
         content = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
         if sources.masks is not None:
             np.save(unfinished / "masks.npy", sources.masks)
@@ -69,8 +63,28 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
         if sources.classes != FANAROFF_RILEY or (sources.labels == UNKNOWN).any():
             content |= {"classes": list(sources.classes), "unknown": sources.classes.unknown}
         (unfinished / "dataset.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return Path(folder)
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """A folder to be filled, which takes its name when it is full; a DataRefusal where that name holds something already."""
+    folder = Path(folder)
+    refuse_in_use(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        unfinished = Path(temporary) / "data"
+        unfinished.mkdir()
+        yield unfinished
         os.replace(unfinished, folder)
-    return folder
+
+
+def write_csv(path: Path, columns: dict[str, list[Any]]) -> None:
+    """Columns of one length as a CSV table."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(columns)
+        table.writerows(zip(*columns.values(), strict=True))
 
 
 def read_folder(folder: Path) -> Sources:
@@ -91,7 +105,7 @@ def read_folder(folder: Path) -> Sources:
     images = _pixels(folder / "images.npy", about.number, about.md5)
     masks = _pixels(folder / "masks.npy", about.number, about.masks_md5) if about.masks_md5 else None
     columns = _catalogue(folder / "catalogue.csv", about)
-    return Sources(name=about.name, images=images, md5=about.md5, classes=about.classes, masks=masks, **columns)
+    return Sources(name=about.name, images=images, md5=about.md5, classes=about.classes, masks=masks, folder=str(folder), **columns)
 
 
 class _About(NamedTuple):

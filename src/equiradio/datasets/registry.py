@@ -55,9 +55,14 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
     return read_folder(Path(name)).only(classes)
 
 
+def is_data(name: str) -> bool:
+    """Is there a data set or a folder of that name?"""
+    return module_of(name) is not None or Path(name).is_dir()
+
+
 def check_name(name: str) -> None:
     """Raises a DataRefusal where there is neither a data set nor a folder of that name; reads none."""
-    if module_of(name) is None and not Path(name).is_dir():
+    if not is_data(name):
         names = list(data_sets())
         raise DataRefusal("data", f"'{name}' is not a data set nor a folder", ", ".join(names), nearest(name, names))
 
@@ -66,5 +71,5 @@ def chosen_split(sources: Sources, split: str) -> Sources:
     """The sources of one split; refused where the data set has none."""
     if not (sources.split == split).any():
         present = ", ".join(f"{name} ({count:,})" for name, count in zip(*np.unique(sources.split, return_counts=True), strict=True))
-        raise DataRefusal(sources.name, f"no source is of split '{split}'", present, "Choose one of these splits.")
+        raise DataRefusal(sources.where, f"no source is of split '{split}'", present, "Choose one of these splits.")
     return sources.of_split(split)

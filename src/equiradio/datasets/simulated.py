@@ -5,11 +5,11 @@ gives a class away. Images go through the recipe of MiraBest: 3-sigma threshold,
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from equiradio.datasets.folder import checksum, refuse_in_use, write_folder
 from equiradio.datasets.simulated_shapes import BEAM_SIGMA, Blobs, Part, fri, frii, join, rendered, spot, turned
@@ -20,6 +20,7 @@ from equiradio.sky.recipe import MIRABEST
 CORE, JET, HOT_SPOT, LOBE = Part
 SIDE, ARCSEC_PER_PIXEL = MIRABEST.side, MIRABEST.scale_arcsec
 NOISE_SIDE = 200  # side of the sky the noise level is measured on; MiraBest takes 300, this is faster
+Step = Callable[[str, int, int], object]  # what is being done, how much of it is done, how much there is
 SHARE = 0.25  # a component owns a pixel where it gives this share of the source's noise-free brightness, at least as bright as the noise
 # fingerprint of simulate(24, seed=0): the generator is frozen, since a change of any pixel is a new data set
 VERSION_HASH = "de5f82b7e3c7ccfd05f9116ad9c11983b467e6d5aa44b04b44626ba720684ce4"
@@ -85,8 +86,26 @@ def residual_sidelobes(rng: np.random.Generator, peak_over_noise: float) -> np.n
     return 1 + strength * np.exp(-(away[:, None] + away) / (2 * 25**2))
 
 
-def simulate_source(label: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float, float, float]:
-    """Image, mask, size in arcsec, peak and noise in Jy per beam of one source."""
+@dataclass(frozen=True)
+class Source:
+    """A source before a telescope looks: brightness (4 parts, 150, 150) behind the beam, and noise and peak of its image, Jy per beam."""
+
+    parts: np.ndarray
+    noise: float
+    peak: float
+
+    @property
+    def clean(self) -> np.ndarray:
+        """All parts together (150, 150), without noise."""
+        return np.asarray(self.parts.sum(0))
+
+    def size_arcsec(self, sigma: float) -> float:
+        """Widest extent where it is brighter than 3 sigma."""
+        return extent(self.clean > 3 * sigma) * ARCSEC_PER_PIXEL
+
+
+def draw_source(label: int, rng: np.random.Generator) -> Source:
+    """A source of class FRI (0) or FRII (1)."""
     # noise, length and peak: log-normals with the medians and spreads of the MiraBest sources, the same for both classes
     noise = 1.5e-4 * np.exp(rng.normal(0, 0.09))
     length = np.clip(np.exp(rng.normal(3.75, 0.7)), 13, 220) / ARCSEC_PER_PIXEL
@@ -95,38 +114,65 @@ def simulate_source(label: int, rng: np.random.Generator) -> tuple[np.ndarray, n
     shape = turned(shape, rng.uniform(0, 2 * np.pi), rng.random() < 0.5, *(SIDE / 2 - 0.5 + rng.normal(0, 1, 2)))
     parts = rendered(shape, SIDE)
     parts *= peak / parts.sum(0).max()
-    clean = parts.sum(0)
+    return Source(parts, noise, peak)
 
-    white = rng.normal(size=(NOISE_SIDE, NOISE_SIDE))
-    sky = gaussian_filter(white, BEAM_SIGMA, mode="wrap", truncate=4) * (noise * 2 * np.sqrt(np.pi) * BEAM_SIGMA)
-    start = (NOISE_SIDE - SIDE) // 2
-    crop = sky[start : start + SIDE, start : start + SIDE]
-    crop *= residual_sidelobes(rng, peak / noise)
-    crop += clean + rendered(strangers(rng, noise), SIDE).sum(0)
-    sigma = clipped_sigma(sky)
+
+def observe(source: Source, rng: np.random.Generator, side: int) -> np.ndarray:
+    """A field (side, side) of noise and strangers with the source in its middle, Jy per beam."""
+    from scipy.ndimage import gaussian_filter  # a second that lists of data sets should not pay
+
+    white = rng.normal(size=(side, side))
+    sky = gaussian_filter(white, BEAM_SIGMA, mode="wrap", truncate=4) * (source.noise * 2 * np.sqrt(np.pi) * BEAM_SIGMA)
+    crop = middle(sky)
+    crop *= residual_sidelobes(rng, source.peak / source.noise)
+    crop += source.clean + rendered(strangers(rng, source.noise), SIDE).sum(0)
+    return np.asarray(sky)
+
+
+def middle(field: np.ndarray) -> np.ndarray:
+    """The central (150, 150) of a field."""
+    start = (len(field) - SIDE) // 2
+    return field[start : start + SIDE, start : start + SIDE]
+
+
+def simulate_source(label: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float, float, float]:
+    """Image, mask, size in arcsec, peak and noise in Jy per beam of one source."""
+    source = draw_source(label, rng)
+    sky = observe(source, rng, NOISE_SIDE)
+    crop, sigma, clean = middle(sky), clipped_sigma(sky), source.clean
     lit = np.where(crop > 3 * sigma, crop, 0)
     image = (lit / lit.max() * 255).astype(np.uint8)
-
-    owned = (parts >= SHARE * clean) & (clean >= sigma) & (image > 0)
+    owned = (source.parts >= SHARE * clean) & (clean >= sigma) & (image > 0)
     mask = (owned * np.array(list(Part), np.uint8)[:, None, None]).sum(0, dtype=np.uint8)
-    return image, mask, extent(clean > 3 * sigma) * ARCSEC_PER_PIXEL, float(crop.max()), sigma
+    return image, mask, source.size_arcsec(sigma), float(crop.max()), sigma
 
 
-def simulate(count: int, seed: int) -> Simulation:
+def check_numbers(count: int, seed: int) -> None:
+    """Raises a SettingRefusal where no sources are asked for, or the seed is negative."""
+    for name, value, least in (("count", count, 1), ("seed", seed, 0)):
+        if value < least:
+            raise SettingRefusal(name, f"is {value:,}", f"at least {least}", f"Choose a larger {name}.")
+
+
+def source_id(seed: int, number: int) -> str:
+    """The name of a simulated source."""
+    return f"simulated-{seed}-{number:05d}"
+
+
+def simulate(count: int, seed: int, step: Step = lambda what, done, total: None) -> Simulation:
     """`count` sources, FRI at even and FRII at odd positions; source k depends on (seed, k) alone.
 
     Raises
     ------
     SettingRefusal : no sources asked for, or a negative seed.
     """
-    for name, value, least in (("count", count, 1), ("seed", seed, 0)):
-        if value < least:
-            raise SettingRefusal(name, f"is {value:,}", f"at least {least}", f"Choose a larger {name}.")
+    check_numbers(count, seed)
     labels = np.arange(count, dtype=np.int64) % 2
     images, masks = (np.zeros((count, SIDE, SIDE), np.uint8) for _ in range(2))
     numbers = np.zeros((3, count))
     for k, label in enumerate(labels):
         images[k], masks[k], *numbers[:, k] = simulate_source(int(label), np.random.default_rng([seed, k]))
+        step("sources", k + 1, count)
     return Simulation(images, labels, masks, *numbers)
 
 
@@ -146,7 +192,7 @@ def as_sources(simulation: Simulation, seed: int) -> Sources:
         name="simulated",
         images=simulation.images,
         labels=simulation.labels,
-        source_ids=np.array([f"simulated-{seed}-{k:05d}" for k in range(count)]),
+        source_ids=np.array([source_id(seed, k) for k in range(count)]),
         confidence=np.full(count, "confident"),
         split=np.array(SPLITS)[np.searchsorted(ends, np.arange(count), side="right")],
         size_arcsec=simulation.size_arcsec,
@@ -155,10 +201,11 @@ def as_sources(simulation: Simulation, seed: int) -> Sources:
     )
 
 
+COUNT = 1200
 DATASETS = {"simulated": "simulated FRI and FRII, made on the spot: 800, 200, 200"}
 
 
-def load(name: str = "simulated", data_dir: Path | None = None, *, count: int = 1200, seed: int = 0) -> Sources:
+def load(name: str = "simulated", data_dir: Path | None = None, *, count: int = COUNT, seed: int = 0) -> Sources:
     """The embedded data set, made on the spot: 1,200 sources in 800 train, 200 validation and 200 test."""
     return as_sources(simulate(count, seed), seed)
 
@@ -168,7 +215,7 @@ def where(data_dir: Path | None = None) -> str:
     return "made on the spot"
 
 
-def write_simulated(count: int, seed: int, folder: Path) -> Path:
+def write_simulated(count: int, seed: int, folder: Path, step: Step = lambda what, done, total: None) -> Path:
     """Simulate into a new folder: images.npy, masks.npy, catalogue.csv and dataset.json; whole or not at all.
 
     Raises
@@ -176,4 +223,4 @@ def write_simulated(count: int, seed: int, folder: Path) -> Path:
     DataRefusal : the folder holds something already.
     """
     refuse_in_use(folder)  # before the work is done
-    return write_folder(as_sources(simulate(count, seed), seed), folder, seed=seed, generator=VERSION_HASH)
+    return write_folder(as_sources(simulate(count, seed, step), seed), folder, seed=seed, generator=VERSION_HASH)

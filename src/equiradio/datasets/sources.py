@@ -41,6 +41,7 @@ class Sources:
     classes : what the labels stand for.
     ra_deg, dec_deg : float64 (count,), position of the centre (ICRS); not a number where unknown, None where it is of no source.
     masks : uint8 (count, height, width), bits of the part that a pixel belongs to; None where unknown.
+    folder : that they were read from, as it was named; empty where there is none.
     """
 
     name: str
@@ -55,6 +56,12 @@ class Sources:
     ra_deg: np.ndarray | None = None
     dec_deg: np.ndarray | None = None
     masks: np.ndarray | None = None
+    folder: str = ""
+
+    @property
+    def where(self) -> str:
+        """What the user calls it: the folder, or the data set."""
+        return self.folder or self.name
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -79,12 +86,12 @@ class Sources:
             return self
         for name in names:
             if name not in self.classes.names:
-                found = f"'{name}' is no class of {self.name}"
+                found = f"'{name}' is no class of {self.where}"
                 raise SettingRefusal("data.classes", found, str(self.classes), nearest(name, list(self.classes)))
         classes = labels_of(names, self.classes.unknown)
         place = np.full(len(self.classes) + 1, UNKNOWN)  # its last one is that of sources of no class
         place[[self.classes.names.index(name) for name in names]] = np.arange(len(names))
         labels = place[self.labels]
         if not (labels != UNKNOWN).any():
-            raise DataRefusal(self.name, f"none of {len(self):,} sources is {' or '.join(names)}", "at least one", "Choose other classes.")
+            raise DataRefusal(self.where, f"none of {len(self):,} sources is {' or '.join(names)}", "at least one", "Choose other classes.")
         return replace(self, labels=labels, classes=classes).choose(labels != UNKNOWN)

@@ -21,6 +21,7 @@ from equiradio.inference.rows import answered_rows, refused_row
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
+from equiradio.sky.pictures import refuse_choices
 from equiradio.sky.recipe import MIRABEST
 
 BATCH = 16  # sources answered at once, and read ahead
@@ -39,6 +40,7 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
             raise ImageRefusal("wrong_shape", name, found, f"uint8 {side} x {side}", "Write a FITS file, or use read_cutout.")
         if source.max() == source.min():
             raise ImageRefusal("blank", name, f"all pixels are {source.max()}", "a source", "Choose another image.")
+        refuse_choices(name, **options)
         return Cutout(name, 0, source, flags=frozenset({"no_wcs"}))
     except ImageRefusal as refusal:
         return refusal

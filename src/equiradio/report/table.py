@@ -5,6 +5,7 @@ from typing import NamedTuple
 from equiradio.evaluation.scores import Block, Metrics
 
 BLOCKS = {"pooled": "pooled passes", "per_source": "per source", "plain": "plain image", "confident": "Confident", "uncertain": "Uncertain"}
+OF_PASSES = ("pooled", "per_source")
 BY_CLASS = {"f1": "F1", "precision": "precision", "recall": "recall"}
 
 
@@ -19,9 +20,10 @@ def metrics_tables(metrics: Metrics) -> list[Table]:
     """What to print of an evaluation: one row per protocol that has scores, accuracy and AUC with their 95 % intervals.
 
     Of two classes F1, precision and recall stand beside them. Of more, balanced accuracy and macro F1 do, and a second table has a row
-    per class, so that both stay narrow enough to read.
+    per class, so that both stay narrow enough to read. Without augmented passes there is nothing to pool or to average.
     """
-    blocks = {key: block for key in BLOCKS if (block := _block(metrics, key)) is not None}
+    keys = [key for key in BLOCKS if metrics["passes"] or key not in OF_PASSES]
+    blocks = {key: block for key in keys if (block := _block(metrics, key)) is not None}
     classes = next((list(block["f1"]) for block in blocks.values()), [])
     many = len(classes) > 2
     of_classes = () if many else tuple(f"{word} {name}" for word in BY_CLASS.values() for name in classes)

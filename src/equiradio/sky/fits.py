@@ -18,7 +18,7 @@ from equiradio.sky.cards import Cards
 from equiradio.sky.contents import CHANGED, LIMITS, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE, cut
 from equiradio.sky.images import Cutout, SkyImage
-from equiradio.sky.pictures import NPY, PNG, picture
+from equiradio.sky.pictures import NPY, PNG, picture, refuse_choices
 from equiradio.sky.positions import celestial, nominal_scale
 from equiradio.sky.target import of_use
 from equiradio.sky.tiles import decoded
@@ -63,6 +63,7 @@ def read_cutout(
     """
     content, name = content_of(file, name, limits)
     if content.startswith((PNG, NPY)):
+        refuse_choices(name, hdu=hdu, plane=plane, ra_deg=ra_deg, dec_deg=dec_deg)
         return Cutout(name, 0, picture(content, name), flags=frozenset({"no_wcs"}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied

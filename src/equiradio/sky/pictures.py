@@ -1,6 +1,7 @@
 """PNG and NPY files that hold an image in MiraBest form already."""
 
 import io
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,16 @@ def picture(content: bytes, name: str) -> np.ndarray:
     if image.max() == image.min():
         raise ImageRefusal("blank", name, f"all pixels are {image.max()}", "a source", "Choose another image.")
     return image
+
+
+def refuse_choices(name: str, *, hdu: Any = None, plane: Any = None, ra_deg: Any = None, dec_deg: Any = None, **others: Any) -> None:
+    """Refuse what can be chosen of a FITS file alone: another HDU than its first, a plane, a position on the sky."""
+    if hdu:
+        raise ImageRefusal("no_image", name, f"--hdu {hdu} of an image without HDUs", "no --hdu", "Drop --hdu.")
+    if plane is not None and str(plane).strip() != "0":
+        raise ImageRefusal("wrong_shape", name, f"--plane {plane} of an image that has no planes", "no --plane", "Drop --plane.")
+    if ra_deg is not None or dec_deg is not None:
+        raise ImageRefusal("outside", name, "no sky position in it", "a FITS file with a WCS", "Drop --ra --dec.")
 
 
 def _png(content: bytes, name: str) -> np.ndarray:

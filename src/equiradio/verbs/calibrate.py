@@ -12,7 +12,6 @@ from equiradio.artefacts.job import JOB, catalogue_hash, read_job, refuse_other
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder, run_of, shared_settings
 from equiradio.artefacts.weights import halve_weights
-from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
 from equiradio.evaluation.choosing import POSES
@@ -21,6 +20,7 @@ from equiradio.inference.team import load
 from equiradio.settings import DataSettings
 from equiradio.sky.recipe import MIRABEST
 from equiradio.verbs.team_choices import choose, score
+from equiradio.verbs.trained_data import trained_data
 
 
 def calibrate(
@@ -55,8 +55,10 @@ def calibrate(
         raise SettingRefusal("--poses", f"{most_poses}", f"one of {', '.join(map(str, POSES))}", "8 is the most.")
     folder, cards = TeamFolder(out), _checked(runs)
     settings = [Run(run).settings() for run in runs]
-    sources = _data(data, settings[0].data, cards[0], data_dir)
-    first = TeamCard(cards[0].model, cards, shared_settings(settings), MIRABEST.as_card())
+    shared = shared_settings(settings)
+    _refuse_twins(runs, cards)
+    sources = _data(runs[0], cards[0], settings[0].data, data, data_dir)
+    first = TeamCard(cards[0].model, cards, shared, MIRABEST.as_card())
     job: Job = {
         "members": [Run(run).weights_digest() for run in runs],
         "data_md5": sources.md5,
@@ -108,23 +110,24 @@ def _checked(runs: Sequence[Path]) -> list[Card]:
         if (card.model, card.labels, card.data_md5) != (cards[0].model, cards[0].labels, cards[0].data_md5):
             found = f"{card.model} of {card.labels} on {card.data} beside {cards[0].model} of {cards[0].labels} on {cards[0].data}"
             raise RunRefusal(folder, found, "runs of one model, its classes and data", "Choose runs alike.")
-        if [other.seed for other in cards].count(card.seed) > 1:
-            raise RunRefusal(folder, f"a second run of seed {card.seed}", "runs of different seeds", "Leave one of them out.")
     return cards
 
 
-def _data(named: str | None, trained_on: DataSettings, card: Card, data_dir: Path | None) -> Sources:
-    sources = open_data(named or trained_on.name, data_dir, trained_on.classes)
-    if named is None and sources.md5 != card.data_md5:
-        found = f"md5 is {sources.md5}, but the runs were trained on {card.data_md5}"
-        raise DataRefusal(sources.name, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
-    if sources.classes != card.labels:
-        raise DataRefusal(sources.name, f"classes {sources.classes}", f"those of the runs, {card.labels}", "Choose other data.")
+def _refuse_twins(runs: Sequence[Path], cards: Sequence[Card]) -> None:
+    """Two runs of one seed answer alike. Asked last, since of unlike runs their seeds say nothing."""
+    for number, (card, folder) in enumerate(zip(cards, runs, strict=True)):
+        if card.seed in [other.seed for other in cards[:number]]:
+            raise RunRefusal(folder, f"a second run of seed {card.seed}", "runs of different seeds", "Leave one of them out.")
+
+
+def _data(run: Path, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None) -> Sources:
+    """The data named, or those of the first run, which must have validation sources of every class."""
+    sources = trained_data(run, card, trained_on, named, data_dir)
     validation = sources.of_split("validation")
     for place, name in enumerate(sources.classes):
         if not (validation.labels == place).any():
             found = f"no {name} among {len(validation):,} validation sources"
-            raise DataRefusal(sources.name, found, "some of every class", "Choose data with a validation split.")
+            raise DataRefusal(sources.where, found, "some of every class", "Choose data with a validation split.")
     return sources
 
 

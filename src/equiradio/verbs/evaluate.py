@@ -16,7 +16,7 @@ from equiradio.artefacts.tables import BEARINGS, predictions_schema, write_table
 from equiradio.artefacts.team import run_of
 from equiradio.compute.forms import settle_forms
 from equiradio.compute.poses import TEST, Poses, draw_poses
-from equiradio.datasets.registry import chosen_split, open_data
+from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.scores import Metrics, metrics
@@ -24,6 +24,7 @@ from equiradio.inference.member import Member, chunks
 from equiradio.inference.team import load
 from equiradio.report.figures import attention_grid, loss_curves, save
 from equiradio.verbs.stored_maps import map_arrays, write_maps
+from equiradio.verbs.trained_data import trained_data
 
 BATCH = 64
 ORDERS = ("sorted", "shuffled", "single")
@@ -64,11 +65,11 @@ def evaluate(
     with claimed(run.folder) if claim is None else nullcontext(claim) as held:
         member = load(folder, device, precision).members[0]
         history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
-        sources = _sources(run, member, data, split, data_dir)
+        sources = chosen_split(trained_data(folder, member.card, member.settings.data, data, data_dir), split)
         _settle(run, member, precision, progress)
         columns = predict(member, sources, run.settings().training.seed, passes, batches, progress)
         held.check()
-        bearings = (run.weights_digest(), sources.md5, f"{passes}", batches, precision)
+        bearings = (member.weights_hash[:12], sources.md5, f"{passes}", batches, precision)
         scored = _write(run, member, sources, columns, split, dict(zip(BEARINGS, bearings, strict=True)))
         if history:
             save(loss_curves({member.card.model: history}, classes=len(member.labels)), run.figure_file("loss"))
@@ -103,19 +104,6 @@ def _run(folder: Path) -> Run:
     if str(folder) in team_names() and not folder.exists():
         raise RunRefusal(folder, "a team", "the folder of one training", "The team's scores stand in its card; see 'equiradio models'.")
     return run_of(folder)  # refused as a run that is missing; `load` would take it for the name of a team
-
-
-def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: Path | None) -> Sources:
-    """The split that is asked for, of the data named or of those that the run was trained on."""
-    trained_on = member.settings.data
-    sources = chosen_split(open_data(data or trained_on.name, data_dir, trained_on.classes), split)
-    if data is None and sources.md5 != member.card.data_md5:
-        found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {member.card.data_md5}"
-        raise RunRefusal(run.folder, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
-    if sources.classes != member.labels:
-        found = f"{sources.name} has the classes {sources.classes}, but the run was trained on {member.labels}"
-        raise RunRefusal(run.folder, found, "the same classes in the same order", "Evaluate it on data of its own classes.")
-    return sources
 
 
 def _settle(run: Run, member: Member, precision: str, progress: Progress) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from equiradio.artefacts.claim import Claim, claimed
 from equiradio.artefacts.job import catalogue_hash
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamFolder
-from equiradio.datasets.registry import chosen_split, open_data
+from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import Refusal, RunRefusal
 from equiradio.explain.case import Case, Effort, Progress, evenly
@@ -22,6 +22,7 @@ from equiradio.explain.part import parts
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team, load, member_of
 from equiradio.settings import Settings, change
+from equiradio.verbs.trained_data import trained_data
 
 VERSION = 3  # of the measures and arrays: a folder made by another version is not gone on with
 DIGITS = 16  # of the hash of a network's weights
@@ -166,15 +167,8 @@ def _check_gates(run: str | Path, members: Sequence[Member]) -> None:
 
 def open_sources(run: str | Path, member: Member, data: str | None, data_dir: Path | None) -> Sources:
     """The data set asked for, or the one that the network was trained on."""
-    trained_on = member.settings.data.name if _is_run(run) else member.card.data
-    sources = open_data(data or trained_on, data_dir, member.settings.data.classes)
-    if data is None and sources.md5 != member.card.data_md5:
-        what = f"{sources.name} has md5 {sources.md5}, but the network was trained on {member.card.data_md5}"
-        raise RunRefusal(run, what, "the same data", f"Say --data {trained_on} if that is meant.")
-    if sources.classes.names != member.labels.names:
-        what = f"{sources.name} has the classes {sources.classes}, but the network was trained on {member.labels}"
-        raise RunRefusal(run, what, "the same classes in the same order", "Explain it on data of its own classes.")
-    return sources
+    trained_on = member.settings.data if _is_run(run) else replace(member.settings.data, name=member.card.data)
+    return trained_data(run, member.card, trained_on, data, data_dir)
 
 
 def case_of(networks: Networks, data: Sources, split: str, effort: Effort, progress: Progress) -> Case:

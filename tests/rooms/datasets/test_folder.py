@@ -133,11 +133,11 @@ def test_the_law_catches_classes_in_their_old_order(folder, monkeypatch):
 
 def test_a_class_that_is_not_there_is_refused_with_the_nearest(folder):
     line = refused(open_data, str(folder), None, ("Ring", "Cros"), kind=SettingRefusal)
-    assert line == "data.classes: 'Cros' is no class of shapes; expected Ring, Bar, Cross, Two dots. Did you mean Cross?"
+    assert line == f"data.classes: 'Cros' is no class of {folder}; expected Ring, Bar, Cross, Two dots. Did you mean Cross?"
     assert "1 of them (Ring); expected at least 2" in refused(open_data, str(folder), None, ("Ring",), kind=SettingRefusal)
     none = read_folder(folder).choose(np.arange(0, 40, 4))  # rings alone
     line = refused(none.only, ["Bar", "Cross"])
-    assert line == "shapes: none of 10 sources is Bar or Cross; expected at least one. Choose other classes."
+    assert line == f"{folder}: none of 10 sources is Bar or Cross; expected at least one. Choose other classes."
 
 
 def test_sources_of_no_class_are_left_out_by_a_choice(sky):

@@ -54,7 +54,7 @@ def test_a_split_is_chosen_or_refused_with_those_there_are(sky):
     sources = open_data(str(sky))
     assert (chosen_split(sources, "test").split == "test").all()
     assert refused(chosen_split, sources, "tset") == (
-        "simulated: no source is of split 'tset'; expected test (6), train (24), validation (6). Choose one of these splits."
+        f"{sky}: no source is of split 'tset'; expected test (6), train (24), validation (6). Choose one of these splits."
     )
     alone = sources.choose(np.flatnonzero(sources.split == "train"))
     assert "expected train (24)" in refused(chosen_split, alone, "test")
@@ -106,18 +106,23 @@ def test_a_new_data_set_is_one_new_file(toy, tmp_path, tiny, capsys):
 
     assert main(["data", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert rows["toy-small"] == {"name": "toy-small", "what": "a few of them", "where": "here"}
+    assert rows["toy-small"] == {"name": "toy-small", "what": "a few of them", "where": None}
     assert open_data("toy-small").classes.names == ("cross", "ring")
     assert "Did you mean toy?" in refused(open_data, "tooy")
     assert main(["data", "fetch", "toy"]) == 2
-    line = "data: 'toy' cannot be fetched or verified; expected mirabest. See equiradio data list."
-    assert line in capsys.readouterr().err
+    assert "data: 'toy' is not published; expected a published data set (mirabest). See" in capsys.readouterr().err
+    assert main(["data", "verify", "toy"]) == 2
+    assert "data: 'toy' has no published checksums to compare with; expected a published" in capsys.readouterr().err
+    assert main(["data", "list"]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("toy-small")] == [
+        ["toy-small", "a", "few", "of", "them", "its", "module", "does", "not", "say"]
+    ]
     card = train(tiny(**{"data.name": "toy", "epochs": 1}), tmp_path / "run", device="cpu").card()
     assert (card.data, card.classes, card.sources) == ("toy", ["cross", "ring"], {"train": 8, "validation": 8})
 
 
 def test_modules_that_are_no_data_sets_are_none():
-    for name in ("registry", "sources", "folder", "simulated_shapes"):
+    for name in ("registry", "sources", "folder", "simulated_shapes", "simulated_cutouts"):
         assert "is not a data set nor a folder" in refused(open_data, name)
 
 

@@ -127,7 +127,12 @@ def test_a_team_of_another_recipe_is_refused(team, tmp_path):
             "expected runs of one model, its classes and data. Choose runs alike.",
         ),
         (lambda runs: [runs[0], _set(runs[1], "dropout = 0.5", "dropout = 0.25")], "model.dropout 0.5 and 0.25"),
-        (lambda runs: [_changed(runs[0], data_md5="other")], "but the runs were trained on other; expected the same data. Say --data"),
+        (
+            lambda runs: [runs[0], _changed(runs[1], seed=0, model="attention")],
+            "beside lenet of FRI, FRII on simulated; expected runs of one",
+        ),
+        (lambda runs: [runs[0], _set(_changed(runs[1], seed=0), "dropout = 0.5", "dropout = 0.25")], "model.dropout 0.5 and 0.25"),
+        (lambda runs: [_changed(runs[0], data_md5="other")], "but it was trained on other; expected the same data. Say --data"),
     ],
 )
 def test_runs_that_do_not_go_together_are_refused(runs, tmp_path, spoil, line):

@@ -22,7 +22,7 @@ from sky_files import damaged, header, sky, write
 from equiradio.artefacts.catalogue import catalogue_schema
 from equiradio.artefacts.flags import BITS
 from equiradio.cli.main import main
-from equiradio.cli.progress import print_table
+from equiradio.cli.tables import print_table
 from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal
 from equiradio.inference import reading
 from equiradio.inference.evidence import evidence, margins, on_sky

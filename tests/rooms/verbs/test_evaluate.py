@@ -20,6 +20,7 @@ from equiradio.explain import attention
 from equiradio.explain.attention import RotationMeans, maps
 from equiradio.inference.team import load
 from equiradio.labels import UNKNOWN
+from equiradio.report.table import metrics_tables
 from equiradio.settings import change
 from equiradio.verbs import evaluate as study
 from equiradio.verbs import stored_maps as map_study
@@ -216,7 +217,7 @@ def test_hybrids_get_predictions_and_no_scores(copy_of, sky, monkeypatch):
     run = Run(copy_of("attention"))
     whole = open_data(str(sky))
     hybrids = replace(whole, name="mirabest-hybrid", labels=np.full(len(whole), UNKNOWN))
-    monkeypatch.setattr(study, "open_data", lambda name, folder, classes: hybrids)
+    monkeypatch.setattr("equiradio.verbs.trained_data.open_data", lambda name, folder, classes: hybrids)
     metrics = evaluate(run.folder, data="mirabest-hybrid", passes=1)
     assert (metrics["sources"], metrics["passes"]) == (0, 1)
     assert all(metrics[block] is None for block in ("pooled", "per_source", "plain", "confident", "uncertain", "calibration"))
@@ -238,6 +239,7 @@ def test_without_passes_the_plain_image_stands_in(trained):
     metrics = evaluate(trained("lenet"), passes=0, split="validation")
     assert metrics["passes"] == 0
     assert metrics["per_source"] == metrics["plain"]
+    assert [row[0] for row in metrics_tables(metrics)[0].rows] == ["plain image", "Confident"], "nothing was pooled"
     assert Run(trained("lenet")).metrics_file("simulated", "validation").is_file()
 
 
@@ -273,7 +275,7 @@ def test_data_that_changed_since_the_training_are_refused(copy_of):
     run = Run(copy_of("lenet"))
     run.card().with_changes(data_md5="0" * 32).write(run.card_file)
     line = refused(RunRefusal, run.folder, passes=0)
-    assert f"but the run was trained on {'0' * 32}; expected the same data" in line
+    assert f"but it was trained on {'0' * 32}; expected the same data" in line
 
 
 @pytest.mark.parametrize("class_number", [0, 1])

@@ -91,7 +91,7 @@ def test_a_team_is_explained_through_one_of_its_members(team, monkeypatch, tmp_p
     with pytest.raises(SettingRefusal, match="--seed: 4; expected one of 3, 5"):
         open_networks(team, seed=4)
     assert list(open_networks(team, members=[team]).members) == ["pair, seed 3", "pair, seed 5"]
-    monkeypatch.setattr(verb, "open_data", lambda name, data_dir, classes=(): simulated.load(count=36))
+    monkeypatch.setattr("equiradio.verbs.trained_data.open_data", lambda name, data_dir, classes=(): simulated.load(count=36))
     monkeypatch.setattr(verb, "parts", lambda: {name: part for name, part in parts().items() if name in ("maps", "layers")})
     monkeypatch.setattr("equiradio.explain.page.parts", verb.parts)
     answer = explain(team, tmp_path / "out", seed=5, data="simulated", effort=replace(SMALL, sample=2, deep=1))
@@ -132,7 +132,7 @@ def four(untrained, tmp_path_factory):
 
 def test_a_run_of_four_classes_is_explained(four, tmp_path, monkeypatch):
     run, sources = four
-    monkeypatch.setattr(verb, "open_data", lambda name, data_dir, classes=(): sources)
+    monkeypatch.setattr("equiradio.verbs.trained_data.open_data", lambda name, data_dir, classes=(): sources)
     effort = replace(SMALL, fractions=(1e-6, 0.05))  # a millionth of the pixels is none: the image as it is
     answer, folder = explain(run, tmp_path / "out", data="four", effort=effort), Folder(tmp_path / "out")
     p, given = folder.arrays("maps")["p"], folder.arrays("uncertainty")["p one network"].argmax(1)
@@ -155,7 +155,7 @@ def test_a_run_of_four_classes_is_explained(four, tmp_path, monkeypatch):
 
 def test_data_of_other_classes_are_refused(four, monkeypatch):
     run, _ = four
-    monkeypatch.setattr(verb, "open_data", lambda name, data_dir, classes=(): simulated.load(count=36))
-    line = r"simulated has the classes FRI, FRII, but the network was trained on round, double, bent tail, ring; expected the same classes"
+    monkeypatch.setattr("equiradio.verbs.trained_data.open_data", lambda name, data_dir, classes=(): simulated.load(count=36))
+    line = r"simulated has the classes FRI, FRII, but it was trained on round, double, bent tail, ring; expected the same classes"
     with pytest.raises(RunRefusal, match=line):
         explain(run, Path("never"), data="simulated", members=[])

@@ -1,0 +1,37 @@
+"""The data of a finished training: those that the user names, or those that it was trained on, looked for where they were."""
+
+from pathlib import Path
+
+from equiradio.artefacts.card import Card
+from equiradio.datasets.registry import is_data, open_data
+from equiradio.datasets.sources import Sources
+from equiradio.errors import RunRefusal
+from equiradio.settings import DataSettings
+
+
+def trained_data(run: object, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None) -> Sources:
+    """The data named, or else those that a run was trained on.
+
+    Parameters
+    ----------
+    run : as the user named it.
+    card : of the run or of a team's member.
+    trained_on : its settings.
+
+    Raises
+    ------
+    RunRefusal : the data that it was trained on are not there any more, or are others now; or the data have other classes.
+    """
+    if named is None and not is_data(trained_on.name):
+        found = (
+            f"was trained on '{trained_on.name}', which is no data set and no folder here (looked for {Path(trained_on.name).absolute()})"
+        )
+        raise RunRefusal(run, found, "the data that it was trained on", "Name the folder by --data, wherever it is now.")
+    sources = open_data(named or trained_on.name, data_dir, trained_on.classes)
+    if named is None and sources.md5 != card.data_md5:
+        found = f"{sources.where} has md5 {sources.md5}, but it was trained on {card.data_md5}"
+        raise RunRefusal(run, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
+    if sources.classes != card.labels:
+        found = f"{sources.where} has the classes {sources.classes}, but it was trained on {card.labels}"
+        raise RunRefusal(run, found, "the same classes in the same order", "Choose data of its own classes.")
+    return sources

@@ -1,0 +1,59 @@
+"""Data that are not where a run was trained on them, and data that the user names, are refused in the user's own words."""
+
+import shutil
+
+import pytest
+
+from equiradio.datasets.registry import open_data
+from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
+from equiradio.verbs.calibrate import calibrate
+from equiradio.verbs.evaluate import evaluate
+from equiradio.verbs.explain import explain
+
+
+@pytest.fixture
+def moved(untrained, tmp_path, monkeypatch):
+    """A run whose data were in ./sky."""
+    run = shutil.copytree(untrained("attention", kernel_size=3), tmp_path / "run")
+    settings = run / "settings.toml"
+    settings.write_text(settings.read_text().replace('name = "mirabest"', 'name = "gone/sky"'))
+    assert "gone/sky" in settings.read_text()
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+@pytest.mark.parametrize(
+    "verb", [evaluate, lambda run: calibrate([run], run.with_name("team")), lambda run: explain(run, run.with_name("out"), members=[])]
+)
+def test_moved_data_name_the_run_and_where_they_were_looked_for(moved, verb, tmp_path):
+    with pytest.raises(RunRefusal) as refusal:
+        verb(moved)
+    assert str(refusal.value) == (
+        f"{moved}: was trained on 'gone/sky', which is no data set and no folder here (looked for {tmp_path / 'gone' / 'sky'}); "
+        "expected the data that it was trained on. Name the folder by --data, wherever it is now."
+    )
+
+
+@pytest.fixture
+def few(sky, tmp_path, monkeypatch):
+    """A folder of simulated sources without a test split, named by the user as few."""
+    shutil.copytree(sky, tmp_path / "few")
+    table = tmp_path / "few" / "catalogue.csv"
+    table.write_text(table.read_text().replace(",test,", ",train,"))
+    monkeypatch.chdir(tmp_path)
+    return "few"
+
+
+def test_a_folder_is_called_as_it_was_named(few, untrained):
+    run = untrained("attention", kernel_size=3)
+    with pytest.raises(DataRefusal, match=r"^few: no source is of split 'test'; expected train \(30\), validation \(6\)\."):
+        evaluate(run, data=few)
+    with pytest.raises(SettingRefusal, match=r"^data\.classes: 'Ring' is no class of few; expected FRI, FRII\."):
+        open_data(few, classes=("Ring",))
+    three = untrained("attention", classes=("A", "B", "C"), kernel_size=3)
+    with pytest.raises(RunRefusal, match="few has the classes FRI, FRII, but it was trained on A, B, C; expected the same classes"):
+        evaluate(three, data=few)
+
+
+def test_what_is_written_of_it_has_the_data_set_s_name(few):
+    assert open_data(few).name == "simulated"
