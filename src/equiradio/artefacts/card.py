@@ -10,6 +10,7 @@ from equiradio.errors import Refusal, RunRefusal
 from equiradio.labels import Labels, labels_of
 
 STATES = ("training", "interrupted", "failed", "finished")
+IMAGES_LICENCE = "; training images: MiraBest, CC BY 4.0, where data is mirabest"
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,12 @@ class Card:
     unknown: str = ""
     commit: str = ""
     weights_hash: str = ""
-    licence: str = "BSD-3-Clause (weights); training images: MiraBest, CC BY 4.0, where data is mirabest"
+    licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
+
+    def __post_init__(self) -> None:
+        if self.data != "mirabest":  # nor do cards of earlier versions speak of images that were not trained on
+            object.__setattr__(self, "licence", self.licence.replace(IMAGES_LICENCE, ""))
 
     @property
     def labels(self) -> Labels:

@@ -30,6 +30,12 @@ class TooLarge(RequestRefusal):
     status = 413
 
 
+class TooSlow(RequestRefusal):
+    """A body that does not come."""
+
+    status = 408
+
+
 class Forbidden(RequestRefusal):
     """Asked by a page of another origin, or under a name that is not this server's."""
 
