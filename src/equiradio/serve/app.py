@@ -19,7 +19,7 @@ from equiradio.serve.bodies import MOST_UPLOADED, Pace
 from equiradio.serve.guards import LOOPBACK, MOST_AT_A_TIME, Guard
 from equiradio.serve.offers import Offers
 from equiradio.serve.prefix import Prefix
-from equiradio.serve.refusals import RequestRefusal, as_json, clipped, status_of
+from equiradio.serve.refusals import AS_FORM, RequestRefusal, as_json, clipped, status_of
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -92,20 +92,27 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    given = first.get("input")
+    where, given = ".".join(str(part) for part in first["loc"]), first.get("input")
     found = "missing" if first["type"] == "missing" else clipped(repr(given)) if isinstance(given, str | int | float) else first["type"]
+    expected = "a value" if first["type"] == "missing" else first["msg"].lower()
     do = f"See {_address(request, 'api')} for what this endpoint takes."
-    return JSONResponse(as_json(RequestRefusal(where, found, first["msg"].lower(), do)), 422)
+    if first["loc"] == ("body", "file"):
+        found, expected, do = f"{found} in a body of {_kind_of(request)}", "a file in a form", AS_FORM
+    return JSONResponse(as_json(RequestRefusal(where, found, expected, do)), 422)
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    where = f"{request.method} {clipped(request.url.path)}"
-    api = _address(request, "api")
-    expected = "a whole, well-formed body" if error.status_code == 400 else f"an endpoint that {api} lists"
-    refusal = RequestRefusal(where, f"{error.status_code} {error.detail}", expected, f"See {api}.")
+    where, api = f"{request.method} {clipped(request.url.path)}", _address(request, "api")
+    refusal = RequestRefusal(where, f"{error.status_code} {error.detail}", f"an endpoint that {api} lists", f"See {api}.")
+    if error.status_code == 400:  # the parser of forms
+        found = f"{error.detail.rstrip('.')}, in a body of {_kind_of(request)}"
+        refusal = RequestRefusal(where, found, "a whole, well-formed form as body", AS_FORM)
     return JSONResponse(as_json(refusal), error.status_code, error.headers)
+
+
+def _kind_of(request: Request) -> str:
+    return clipped(request.headers.get("content-type", "")).partition(";")[0] or "no kind"
 
 
 def _arrow(request: Request, error: Exception) -> JSONResponse:

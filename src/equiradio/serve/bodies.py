@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -15,8 +16,8 @@ MOST_UPLOADED = 64 * 1024 * 1024  # bytes of a body
 MOST_ARRIVING = 16 * MOST_UPLOADED  # bytes of all bodies that arrive or wait
 IN_MEMORY = 64 * 1024  # bytes of a body; more of it goes to disk
 PIECE = 256 * 1024  # bytes handed on at a time
-MOST_DRAINED = 16 * MOST_UPLOADED  # bytes of a refused body that are read and forgotten
-DRAINING = 60.0  # seconds that this may take
+TAIL = 1024  # bytes at the end of a body among which the end of a form stands
+DRAINING = 60.0  # seconds for which a refused body is read and forgotten
 LINGER = 2.0  # seconds without a byte after which nobody is thought to send
 
 
@@ -99,15 +100,18 @@ class Body:
         except OSError as error:
             raise Busy("upload", f"cannot be held ({error.strerror})", "room for temporary files", "Make room, or set TMPDIR.") from None
 
+    def ends_with(self, mark: bytes) -> bool:
+        """Does this stand at the end, or closely before it?"""
+        self._file.seek(max(self.size - len(mark) - TAIL, 0))
+        return mark in self._file.read()
+
     async def drain(self, seconds: float = DRAINING) -> None:
         """Read the rest and forget it: whoever sends it to its end reads the answer only then, and of a closed door never."""
         now = asyncio.get_running_loop().time
-        end, drained = now() + seconds, 0
-        while not self.whole and drained < MOST_DRAINED:
-            try:
-                drained += len(await self._next(min(LINGER, end - now())))
-            except TimeoutError:
-                return
+        end = now() + seconds
+        with suppress(TimeoutError):
+            while not self.whole:
+                await self._next(min(LINGER, end - now()))
 
     async def again(self) -> Message:
         """What the application receives: the body from the beginning, piece by piece, and then whatever comes."""

@@ -51,10 +51,17 @@ class Connection(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # an answer is under way
             self.transport.close()
             return
+        if self.cycle and not self.cycle.response_complete:  # whoever waits for the rest of the body waits in vain
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         refusal = RequestRefusal("request", "no HTTP", "a well-formed request", "Send it again, with a client of HTTP/1.1.")
         content = json.dumps(as_json(refusal)).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(content))), ("connection", "close")]
-        events: tuple[Any, ...] = (h11.Response(status_code=400, headers=headers), h11.Data(data=content), h11.EndOfMessage())
+        events: tuple[Any, ...] = (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=content),
+            h11.EndOfMessage(),
+        )
         for event in events:
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
@@ -64,7 +71,7 @@ class Connection(H11Protocol):
 
     def _owes(self) -> bool:
         """Has the client sent less than a whole request?"""
-        return self._waits_for_head() or self.conn.their_state is h11.SEND_BODY
+        return not self.transport.is_closing() and (self._waits_for_head() or self.conn.their_state is h11.SEND_BODY)
 
     def _look(self) -> None:
         now, unread = self.loop.time(), self.transport.get_write_buffer_size()

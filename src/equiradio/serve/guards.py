@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from python_multipart.multipart import parse_options_header
+
 from equiradio.serve.bodies import LINGER, MOST_UPLOADED, Arrivals, Body, Message, Pace, Receive
-from equiradio.serve.refusals import Busy, Forbidden, RequestRefusal, TooSlow, as_json
+from equiradio.serve.refusals import AS_FORM, Busy, Forbidden, Malformed, RequestRefusal, TooSlow, as_json
 
 MOST_AT_A_TIME = 100  # requests that are worked on
 MOST_UPLOADS = 4  # of these with a body that is large
@@ -65,6 +67,7 @@ class Guard:
                 self._check(scope, headers)
                 await body.arrive()
                 if not body.gone:
+                    check_form(headers, body)
                     await self._work(scope, body, send)
             except RequestRefusal as refusal:
                 await refuse(send, refusal, body)
@@ -119,6 +122,14 @@ class Guard:
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > self._arrivals.most:
             raise self._arrivals.too_large(f"{int(length[:20]):,} bytes")
+
+
+def check_form(headers: dict[str, str], body: Body) -> None:
+    """Refuse a form that was cut off: what stands before the cut would be taken for all of it."""
+    kind, options = parse_options_header(headers.get("content-type", ""))
+    boundary = options.get(b"boundary")
+    if kind == b"multipart/form-data" and boundary and not body.ends_with(b"--" + boundary + b"--"):
+        raise Malformed("form", f"{body.size:,} bytes without the boundary that ends it", "a whole form", AS_FORM)
 
 
 def hostname(address: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from equiradio.artefacts.atomic import printable
 from equiradio.errors import Refusal
 
+AS_FORM = "Send a form, as 'curl -F file=@CUTOUT.fits' does."
 CLIPPED = 200  # characters of a name from a request that are repeated in an answer
 
 
@@ -13,6 +14,12 @@ class RequestRefusal(Refusal):
 
     kind = "request"
     status = 422
+
+
+class Malformed(RequestRefusal):
+    """A body that is not what its head says."""
+
+    status = 400
 
 
 class NotOffered(RequestRefusal):
