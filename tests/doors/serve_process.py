@@ -10,7 +10,6 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import uvicorn
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import predictions_schema, write_table
@@ -18,7 +17,7 @@ from equiradio.datasets.registry import open_data
 from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.serve.app import create_app
 from equiradio.serve.offers import gather
-from equiradio.serve.server import listen
+from equiradio.serve.server import listen, server_of
 
 MILLION = 1_000_000
 FOUR = Labels(("FRI", "FRII", "Compact", "Bent"))
@@ -79,7 +78,7 @@ def ask_once(address):
 def serving(offers, **limits):
     """The address of a running viewer."""
     opened = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(offers, **limits), log_level="warning", access_log=False))
+    server = server_of(create_app(offers, **limits))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
     thread.start()
     while not server.started:

@@ -154,7 +154,7 @@ def test_the_viewer_shows_them(team, run, shapes, files):
     )
     (model,) = client.get("/api/models").json()[:1]
     assert model["classes"] == list(CLASSES)
-    (listed, *_) = client.get("/api/sources", params={"set": "images"}).json()["sources"]
+    (listed, *_) = client.get("/api/sources", params={"set": files.name}).json()["sources"]
     answer = client.post("/api/classify", data={"source": listed["key"]}).json()
     assert set(answer["probabilities"]) == set(CLASSES)
     assert sum(each["p"] for each in answer["probabilities"].values()) == pytest.approx(1)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import socket
 import time
 
 import httpx
@@ -272,15 +273,31 @@ def test_a_hub_s_clients_are_told_where_to_fetch_a_selection(client, monkeypatch
         (("--model", "c4-atention"), "neither a packaged team nor a folder of a run"),
         (("--runs", "."), "no run in it"),
         (("--table", "none.parquet"), "no such file"),
-        (("--images", "."), "no image in it"),
+        (("--images", "."), ".: no image in it"),
+        (("--images", "nope"), "nope: no such folder; expected a folder with files"),
+        (("--images", "a.txt"), "a.txt: a file; expected a folder with files"),
+        (("--runs", "nope"), "nope: no such folder; expected a run folder"),
+        (("--runs", "a.txt"), "a.txt: a file; expected a run folder"),
+        (("--table", "."), ".: a folder; expected a table"),
         (("--port", "70000"), "expected 0 to 65535"),
-        (("--host", "203.0.113.1"), "cannot be listened at"),
+        (("--host", "203.0.113.1"), "--host: '203.0.113.1' cannot be listened at"),
+        (("--host", "no such name"), "--host: 'no such name' cannot be listened at"),
+        (("--host", ""), "--host: '' cannot be listened at"),
+        (("--root-path", "viewer"), "--root-path: 'viewer'; expected a path"),
     ],
 )
 def test_the_command_refuses_in_one_line(capsys, monkeypatch, tmp_path, arguments, words):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").touch()
     assert main(["serve", *arguments]) == 2
     out, err = capsys.readouterr()
     assert not out
     assert err.count("\n") == 1
     assert words in err
+
+
+def test_a_port_that_is_taken_is_no_fault_of_the_host(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--data", "simulated", "--port", str(port)]) == 2
+    assert capsys.readouterr().err.startswith(f"--port: 127.0.0.1:{port} cannot be listened at")

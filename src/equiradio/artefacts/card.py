@@ -11,6 +11,7 @@ from equiradio.labels import Labels, labels_of
 
 EXPECTED, DAMAGED = "a model card in JSON", "The run is damaged; train anew into another folder."
 STATES = ("training", "interrupted", "failed", "finished")
+IMAGES_LICENCE = "; training images: MiraBest, CC BY 4.0, where data is mirabest"
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,12 @@ class Card:
     unknown: str = ""
     commit: str = ""
     weights_hash: str = ""
-    licence: str = "BSD-3-Clause (weights); training images: MiraBest, CC BY 4.0, where data is mirabest"
+    licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
+
+    def __post_init__(self) -> None:
+        if self.data != "mirabest":  # nor do cards of earlier versions speak of images that were not trained on
+            object.__setattr__(self, "licence", self.licence.replace(IMAGES_LICENCE, ""))
 
     @property
     def labels(self) -> Labels:

@@ -1,6 +1,7 @@
 """The verb ``serve``."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import typer
 
@@ -31,6 +32,9 @@ def serve(
     allow_host: list[str] = typer.Option(
         None, "--allow-host", help="A further name under which browsers may ask for the viewer.", show_default=False
     ),
+    root_path: str = typer.Option(
+        "", "--root-path", help="The path under which a proxy (JupyterHub, nginx) shows the viewer.", show_default=False
+    ),
 ) -> None:
     """Look at sources, attention, runs and tables in the browser.
 
@@ -42,15 +46,17 @@ def serve(
     if missing:
         raise SettingRefusal("serve", f"{', '.join(missing)} not installed", "the extra serve", "Run pip install 'equiradio[serve]'.")
     from equiradio.serve.offers import gather
+    from equiradio.serve.prefix import root_path_of
     from equiradio.serve.server import listen, run
 
+    root = root_path_of(root_path)
     offers = gather(model or [], runs or [], data or [], images, table or [], data_dir)
     for problem in offers.problems:
         say(f"not offered: {problem}", err=True)
     with listen(host, port) as socket:
         everywhere = host in ("0.0.0.0", "::")
         name = "localhost" if everywhere else f"[{host}]" if ":" in host else host
-        typer.echo(f"http://{name}:{socket.getsockname()[1]}/ shows the viewer; Ctrl-C stops it.")
+        typer.echo(f"http://{name}:{socket.getsockname()[1]}{quote(root)}/ shows the viewer; Ctrl-C stops it.")
         if everywhere and not allow_host:
             typer.echo("From other machines it is refused until --allow-host says the name that they call this one by.", err=True)
-        run(offers, socket, (host, *(allow_host or [])))
+        run(offers, socket, (host, *(allow_host or [])), root)

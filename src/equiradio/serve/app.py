@@ -15,9 +15,11 @@ from starlette.exceptions import HTTPException
 import equiradio
 from equiradio.errors import Refusal
 from equiradio.serve import answers_routes, lists_routes, shapes, sources_routes
-from equiradio.serve.guards import LOOPBACK, MOST_AT_A_TIME, MOST_UPLOADED, Guard
+from equiradio.serve.bodies import MOST_UPLOADED, Pace
+from equiradio.serve.guards import LOOPBACK, MOST_AT_A_TIME, Guard
 from equiradio.serve.offers import Offers
-from equiradio.serve.refusals import RequestRefusal, as_json, clipped, status_of
+from equiradio.serve.prefix import Prefix
+from equiradio.serve.refusals import AS_FORM, RequestRefusal, as_json, clipped, status_of
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -30,6 +32,8 @@ def create_app(
     *,
     most_uploaded: int = MOST_UPLOADED,
     most_at_a_time: int = MOST_AT_A_TIME,
+    pace: Pace | None = None,
+    root_path: str = "",
 ) -> FastAPI:
     """The application over what is offered.
 
@@ -37,13 +41,17 @@ def create_app(
     ----------
     hosts : names under which it may be asked; any other Host header is refused.
     most_uploaded, most_at_a_time : bytes of a body, requests.
+    pace : how slowly bodies may arrive.
+    root_path : the path under which a proxy shows it, as `equiradio.serve.prefix.root_path_of` gives it.
     """
     app = FastAPI(title="equiradio", version=equiradio.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.offers = offers
     faults: dict[int | str, dict[str, Any]] = {code: {"model": shapes.Error} for code in FAULTS}
     for routes in (sources_routes, answers_routes, lists_routes):
         app.include_router(routes.router, responses=faults)
-    app.add_middleware(Guard, hosts=hosts, most_uploaded=most_uploaded, most_at_a_time=most_at_a_time)
+    if root_path:
+        app.add_middleware(Prefix, root=root_path)
+    app.add_middleware(Guard, hosts=hosts, most_uploaded=most_uploaded, most_at_a_time=most_at_a_time, pace=pace)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -52,16 +60,23 @@ def create_app(
     pages = _static_files()
 
     @app.get("/{name:path}", include_in_schema=False)
-    def page(name: str) -> Response:
+    def page(request: Request, name: str) -> Response:
         """The viewer's own files, read when it started: no name opens any other."""
         file = {"": "index.html", "api": "api.html"}.get(name, name)
         if file not in pages:
-            refusal = RequestRefusal("address", f"/{clipped(name)}", "/, /api, or an endpoint that /api lists", "Open /.")
+            home, api = _address(request, ""), _address(request, "api")
+            expected = f"{home}, {api}, or an endpoint that it lists"
+            refusal = RequestRefusal("address", _address(request, clipped(name)), expected, f"Open {home}.")
             return JSONResponse(as_json(refusal), 404)
         kind, content = pages[file]
         return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
     return app
+
+
+def _address(request: Request, name: str) -> str:
+    """The path of a page here, below the root path."""
+    return f"{request.scope.get('root_path', '')}/{name}"
 
 
 def _static_files() -> Mapping[str, tuple[str, bytes]]:
@@ -77,18 +92,27 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    given = first.get("input")
+    where, given = ".".join(str(part) for part in first["loc"]), first.get("input")
     found = "missing" if first["type"] == "missing" else clipped(repr(given)) if isinstance(given, str | int | float) else first["type"]
-    return JSONResponse(as_json(RequestRefusal(where, found, first["msg"].lower(), "See /api for what this endpoint takes.")), 422)
+    expected = "a value" if first["type"] == "missing" else first["msg"].lower()
+    do = f"See {_address(request, 'api')} for what this endpoint takes."
+    if first["loc"] == ("body", "file"):
+        found, expected, do = f"{found} in a body of {_kind_of(request)}", "a file in a form", AS_FORM
+    return JSONResponse(as_json(RequestRefusal(where, found, expected, do)), 422)
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    where = f"{request.method} {clipped(request.url.path)}"
-    expected = "a whole, well-formed body" if error.status_code == 400 else "an endpoint that /api lists"
-    refusal = RequestRefusal(where, f"{error.status_code} {error.detail}", expected, "See /api.")
+    where, api = f"{request.method} {clipped(request.url.path)}", _address(request, "api")
+    refusal = RequestRefusal(where, f"{error.status_code} {error.detail}", f"an endpoint that {api} lists", f"See {api}.")
+    if error.status_code == 400:  # the parser of forms
+        found = f"{error.detail.rstrip('.')}, in a body of {_kind_of(request)}"
+        refusal = RequestRefusal(where, found, "a whole, well-formed form as body", AS_FORM)
     return JSONResponse(as_json(refusal), error.status_code, error.headers)
+
+
+def _kind_of(request: Request) -> str:
+    return clipped(request.headers.get("content-type", "")).partition(";")[0] or "no kind"
 
 
 def _arrow(request: Request, error: Exception) -> JSONResponse:

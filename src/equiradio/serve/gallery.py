@@ -84,7 +84,8 @@ class Runs:
         for folder in folders:
             inside = [folder] if (folder / "card.json").is_file() else sorted(path.parent for path in folder.glob("*/card.json"))
             if not inside:
-                raise RunRefusal(folder, "no run in it", "a run folder, or a folder of run folders", "Correct --runs.")
+                found = "no run in it" if folder.is_dir() else "a file" if folder.exists() else "no such folder"
+                raise RunRefusal(folder, found, "a run folder, or a folder of run folders", "Correct --runs.")
             for path in map(Path.resolve, inside):
                 if path not in (run.folder for run in self.by_name.values()):
                     self.by_name[apart(path.name, self.by_name)] = Run(path)

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from equiradio.errors import nearest
 from equiradio.serve.gallery import arranged
+from equiradio.serve.guards import LOOPBACK
 from equiradio.serve.offers import Offers
 from equiradio.serve.refusals import NotOffered
+from equiradio.serve.sets import DataSet
 from equiradio.serve.sources_routes import Offered, attachment, binary
 from equiradio.serve.tables import Table
 
@@ -55,7 +57,7 @@ def gallery(
     labels = offers.runs.labels(run, evaluation)
     rows = arranged(tiles, labels, classes=label, answer=answer, sureness=sureness, sort=sort, descending=descending)
     data = evaluation.rpartition("-")[0]
-    offered = data if data in offers.sets.by_name else None
+    offered = data if isinstance(offers.sets.by_name.get(data), DataSet) else None  # and no folder that is called the same
     return {"run": run, "evaluation": evaluation, "set": offered, "total": len(tiles), "tiles": rows}
 
 
@@ -121,4 +123,10 @@ def send(
 
     path = "api/selection.vot" if kind == "table" else "api/map.fits"
     asked = urllib.parse.urlencode(urllib.parse.parse_qsl(query.lstrip("?"), max_num_fields=60), quote_via=urllib.parse.quote)
-    return {"clients": tell(kind, f"{request.base_url}{path}?{asked}", name)}
+    return {"clients": tell(kind, f"{own_address(request)}{path}?{asked}", name)}
+
+
+def own_address(request: Request) -> str:
+    """Where programs of this machine, as those of a SAMP hub are, reach the viewer: past any proxy."""
+    host, port = request.scope.get("server") or ("", None)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/" if host in LOOPBACK else str(request.base_url)

@@ -56,8 +56,8 @@ class Offers:
 
     def key_of(self, file: str) -> str | None:
         """The source of a file that a table names; None where no image offered is it, or two may be."""
-        folder = self.sets.by_name.get(ImageFolder.name)
-        return folder.key_of(file) if isinstance(folder, ImageFolder) else None
+        folder = next((each for each in self.sets.by_name.values() if isinstance(each, ImageFolder)), None)
+        return folder.key_of(file) if folder else None
 
 
 def gather(
@@ -89,7 +89,8 @@ def _tables(paths: list[Path], galleries: Runs) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     for path in paths:
         if not path.is_file():
-            raise DataRefusal(path, "no such file", "a table that a verb wrote", "Correct --table.")
+            found = "a folder" if path.is_dir() else "no such file"
+            raise DataRefusal(path, found, "a table that a verb wrote", "Correct --table.")
         name = path.name if path.name not in tables else f"{path.resolve().parent.name}/{path.name}"
         name = apart(name, tables)
         tables[name] = Table(name, path)

@@ -4,6 +4,7 @@ from typing import Any
 
 from equiradio.errors import Refusal
 
+AS_FORM = "Send a form, as 'curl -F file=@CUTOUT.fits' does."
 CLIPPED = 200  # characters of a name from a request that are repeated in an answer
 
 
@@ -12,6 +13,12 @@ class RequestRefusal(Refusal):
 
     kind = "request"
     status = 422
+
+
+class Malformed(RequestRefusal):
+    """A body that is not what its head says."""
+
+    status = 400
 
 
 class NotOffered(RequestRefusal):
@@ -27,6 +34,12 @@ class TooLarge(RequestRefusal):
     """More bytes than are taken."""
 
     status = 413
+
+
+class TooSlow(RequestRefusal):
+    """A body that does not come."""
+
+    status = 408
 
 
 class Forbidden(RequestRefusal):

@@ -77,19 +77,26 @@ def position_of(sources: Sources, row: int) -> tuple[float, float] | None:
 
 
 class ImageFolder:
-    """Image files under a folder, as they were when the viewer started: a request can name nothing else."""
+    """Image files under a folder, as they were when the viewer started, by the folder's name: a request can name nothing else.
 
-    name = "images"
+    Raises
+    ------
+    DataRefusal : there is no such folder, or no image in it.
+    """
 
     def __init__(self, folder: Path) -> None:
+        expected = f"a folder with files ending in {', '.join(SUFFIXES)}"
+        if not folder.is_dir():
+            raise DataRefusal(folder, "a file" if folder.exists() else "no such folder", expected, "Correct --images.")
         self._files: dict[str, Path] = {}
         root = folder.resolve()
+        self.name = printable(root.name) or "images"
         for path in sorted(root.rglob("*")):
             inside = path.is_file() and path.resolve().is_relative_to(root)  # a link may lead out
             if inside and path.name.lower().endswith(SUFFIXES) and len(self._files) < MOST_FILES:
                 self._files[apart(printable(path.relative_to(root).as_posix()), self._files)] = path
         if not self._files:
-            raise DataRefusal(folder, "no image in it", f"files ending in {', '.join(SUFFIXES)}", "Name another folder.")
+            raise DataRefusal(folder, "no image in it", expected, "Correct --images.")
         self._named: dict[str, list[str]] = {}
         for name, path in self._files.items():
             self._named.setdefault(printable(path.name), []).append(name)
@@ -106,7 +113,7 @@ class ImageFolder:
 
     def get(self, name: str) -> Held:
         if name not in self._files:
-            raise NotOffered("source", name, "one of the images offered with --images", "Choose one of the list.")
+            raise NotOffered("source", name, f"an image of {self.name}, offered with --images", "Choose one of the list.")
         path = self._files[name]
         return read_source(path, printable(path.name), f"{self.name}/{name}")
 
@@ -123,8 +130,7 @@ class Sets:
     def __init__(self, sets: list[Any]) -> None:
         self.by_name: dict[str, Any] = {}
         for each in sets:
-            if not isinstance(each, ImageFolder):
-                each.name = apart(each.name, {*self.by_name, ImageFolder.name, "upload"})
+            each.name = apart(each.name, {*self.by_name, "upload"})
             self.by_name[each.name] = each
         self.shelf = Shelf()
 

@@ -13,13 +13,15 @@ from equiradio.compute.preprocess import Preprocessing
 from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
+from equiradio.labels import UNKNOWN
 from equiradio.settings import TrainingSettings
 
 
 class SourcesModule(lightning.LightningDataModule):
     """Training and validation batches of labelled sources.
 
-    A batch is (images (batch, 1, 150, 150) normalised, labels (batch,)). Training poses are drawn anew every epoch; validation poses are
+    A batch is (images (batch, 1, 150, 150) normalised, labels (batch,)), with the label `UNKNOWN` for what only fills the last validation
+    batches of several processes, so that all have as many. Training poses are drawn anew every epoch; validation poses are
     the same every epoch.
     """
 
@@ -38,9 +40,16 @@ class SourcesModule(lightning.LightningDataModule):
     def _passes(self, split: str) -> int:
         return self.settings.passes if split == "train" else self.settings.validation_passes
 
+    def _views(self, split: str) -> int:
+        return len(self.splits[split]) * self._passes(split)
+
     def _loader(self, split: str, shuffle: bool) -> DataLoader:
-        count = len(self.splits[split]) * self._passes(split)
+        count = self._views(split)
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        if (
+            split == "validation"
+        ):  # every process takes as many; an index beyond the views is padding, which has no class and counts for nothing
+            count += -count % world
         sampler = DistributedSampler(range(count), world, rank, shuffle=shuffle, seed=self.settings.seed)  # type: ignore[arg-type, var-annotated]
         # a generator of its own: starting a loader draws a number, which would shift dropout in the first epoch after a resume
         return DataLoader(range(count), self.settings.batch_size, sampler=sampler, generator=torch.Generator())  # type: ignore[arg-type]
@@ -65,8 +74,10 @@ class SourcesModule(lightning.LightningDataModule):
         key = (split, self.trainer.current_epoch if split == "train" else 0)
         if self._poses is None or self._poses[0] != key:
             self._poses = key, self.poses(*key).to(batch.device)
-        sources = batch % len(labels)
-        return self.preprocess(show(images[sources], self._poses[1][batch])), labels[sources]
+        views = self._views(split)
+        shown = batch % views
+        sources = shown % len(labels)
+        return self.preprocess(show(images[sources], self._poses[1][shown])), labels[sources].where(batch < views, UNKNOWN)
 
     def _on_device(self, split: str, device: torch.device) -> tuple[Tensor, Tensor]:
         if split not in self._device or self._device[split][0].device != device:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equiradio.labels import UNKNOWN
 from equiradio.models.network import Network, Output
 from equiradio.settings import Settings
 
@@ -30,15 +31,17 @@ class ClassificationTask(lightning.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
         loss, output = self._loss(batch)
-        self._add("train", loss, len(batch[1]))
+        count = torch.full_like(loss, len(batch[1]))
+        self._add("train", loss * count, count)
         self._watch(output.heads)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
         output = self(batch[0])
         logits, labels = output.logits.float(), batch[1]
-        self._add("validation", F.cross_entropy(logits, labels), len(labels))
-        self._add("correct", (logits.argmax(1) == labels).float().mean(), len(labels))
+        count = (labels != UNKNOWN).sum()  # the others are padding
+        self._add("validation", F.cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="sum"), count)
+        self._add("correct", (logits.argmax(1) == labels).sum(), count)
 
     def on_train_epoch_start(self) -> None:
         # dropout depends on (seed, epoch) alone, so that a resumed run draws what an uninterrupted one would
@@ -80,8 +83,8 @@ class ClassificationTask(lightning.LightningModule):
             loss = torch.stack([loss, *(F.cross_entropy(head.float(), labels) for head in output.heads)]).mean()
         return loss, output
 
-    def _add(self, name: str, mean: Tensor, count: int) -> None:
-        entry = torch.stack([mean.detach() * count, torch.full_like(mean, count)]).detach()
+    def _add(self, name: str, total: Tensor, count: Tensor) -> None:
+        entry = torch.stack([total.detach().float(), count.float()])
         self._sums[name] = self._sums[name] + entry if name in self._sums else entry
 
     def _watch(self, heads: list[Tensor]) -> None:

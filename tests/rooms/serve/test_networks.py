@@ -1,5 +1,6 @@
 """Which networks there are, and how they are asked: one question at a time, the urgent first."""
 
+import json
 import threading
 from contextlib import suppress
 
@@ -25,6 +26,15 @@ def test_a_team_s_folder_and_a_run_are_offered_alike(untrained, shapes_team):
     assert (team["name"], team["model"], team["group"], team["seeds"]) == ("c4-attention-team", "c4-attention", "C4", [0, 1, 2])
     assert (team["classes"], run["classes"]) == (["FRI", "FRII", "Compact", "Bent"], ["FRI", "FRII"])
     assert (run["seeds"], team["packaged"], run["packaged"]) == ([0], False, False)
+
+
+def test_a_run_on_other_data_speaks_of_no_licence_of_mirabest(untrained, tmp_path):
+    own, everything = untrained("lenet"), offered("attention").summary()["licence"]
+    old = json.loads((own / "card.json").read_text()) | {"licence": everything}  # as versions before wrote it
+    (tmp_path / "card.json").write_text(json.dumps(old))
+    for folder in (own, tmp_path):
+        assert offered(str(folder)).summary()["licence"] == "BSD-3-Clause (weights)"
+    assert "MiraBest, CC BY 4.0" in everything
 
 
 def test_members_are_named_by_their_seed(shapes_team):

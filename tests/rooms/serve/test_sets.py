@@ -3,6 +3,7 @@
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from equiradio.datasets import simulated
 from equiradio.datasets.simulated import simulate
 from equiradio.errors import DataRefusal
 from equiradio.labels import Labels
+from equiradio.serve.gallery import Runs
+from equiradio.serve.networks import Networks
+from equiradio.serve.offers import Offers
 from equiradio.serve.sets import DataSet, ImageFolder, Sets, data_sets, position_of
 
 
@@ -26,9 +30,9 @@ def folder(tmp_path):
 
 def test_a_file_of_a_table_is_known_by_as_much_of_its_path_as_it_takes(folder):
     images = ImageFolder(folder)
-    assert images.key_of("cutouts/a/src.png") == images.key_of(str(folder / "a" / "src.png")) == "images/a/src.png"
-    assert images.key_of("b/src.png") == "images/b/src.png"
-    assert images.key_of("elsewhere/alone.png") == images.key_of("alone.png") == "images/a/alone.png"
+    assert images.key_of("cutouts/a/src.png") == images.key_of(str(folder / "a" / "src.png")) == "cutouts/a/src.png"
+    assert images.key_of("b/src.png") == "cutouts/b/src.png"
+    assert images.key_of("elsewhere/alone.png") == images.key_of("alone.png") == "cutouts/a/alone.png"
     assert images.key_of("src.png") is None
     assert images.key_of("other.png") is images.key_of("") is None
 
@@ -45,11 +49,20 @@ def test_names_that_are_no_text_are_shown_and_opened(folder):
     assert all(images.get(name).pixels.any() for name in names)
 
 
-def test_sets_of_one_name_are_told_apart_and_none_takes_the_name_of_another_kind(folder):
-    sets = Sets([DataSet(name, name, None) for name in ("sky", "sky", "images", "upload")] + [ImageFolder(folder)])
-    assert sets.names() == ["sky", "sky (2)", "images (2)", "upload (2)", "images", "upload"]
-    assert sets.get("images/a/src.png").name == "src.png"
-    assert isinstance(sets.by_name["images"], ImageFolder)
+def test_sets_of_one_name_are_told_apart_and_none_takes_the_name_of_uploads(folder):
+    sets = Sets([DataSet(name, name, None) for name in ("sky", "sky", "cutouts", "upload")] + [ImageFolder(folder)])
+    assert sets.names() == ["sky", "sky (2)", "cutouts", "upload (2)", "cutouts (2)", "upload"]
+    assert sets.get("cutouts (2)/a/src.png").name == "src.png"
+    assert [row["key"] for row in sets.listing("cutouts (2)")] == [
+        f"cutouts (2)/{name}" for name in ("a/alone.png", "a/src.png", "b/src.png")
+    ]
+
+
+def test_images_are_called_by_the_name_of_their_folder(folder, monkeypatch):
+    assert Sets([ImageFolder(folder)]).names() == ["cutouts", "upload"]
+    monkeypatch.chdir(folder / "a")
+    assert ImageFolder(Path()).name == "a"
+    assert Offers(Networks([]), Sets([ImageFolder(folder)]), Runs([]), {}).key_of("b/src.png") == "cutouts/b/src.png"
 
 
 def test_data_that_are_not_there_are_refused_when_the_viewer_starts(sky):

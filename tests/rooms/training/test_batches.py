@@ -83,6 +83,23 @@ def test_a_batch_is_made_of_its_split_posed_and_labelled(module, training, split
     assert_close(images[:, 0], torch.from_numpy(part.images[rows]).float(), rtol=0, atol=255 * 1e-5)
 
 
+@pytest.mark.parametrize("world", [2, 4, 5, 8])
+def test_processes_share_the_validation_views_and_what_fills_up_has_no_class(module, world):
+    """Every view once with its own label; all processes take as many batches, for they wait for each other in each."""
+    seen, batches = [], set()
+    for rank in range(world):
+        module.trainer = Stage(training=False)
+        module.trainer.world_size, module.trainer.global_rank = world, rank
+        loader = list(module.val_dataloader())
+        batches.add(tuple(map(len, loader)))
+        for batch in loader:
+            labels = module.on_after_batch_transfer(batch, 0)[1]
+            seen += [(int(index), int(label)) for index, label in zip(batch, labels, strict=True) if label != UNKNOWN]
+    part = module.splits["validation"]
+    assert sorted(seen) == [(view, part.labels[view % len(part)]) for view in range(len(part) * AGAIN)]
+    assert len(batches) == 1
+
+
 def test_validation_between_two_epochs_leaves_training_poses_alone(module):
     batch = torch.arange(4)
     module.trainer = Stage(True, epoch=1)

@@ -41,14 +41,17 @@ export function query(parameters) {
   return search.toString();
 }
 
-export const get = (path, parameters = {}, signal) => ask(`/api/${path}?${query(parameters)}`, { signal });
+/** The address of an endpoint, relative to the page: a proxy may show the viewer below any path. */
+export const endpoint = (path, asked = "") => `api/${path}${asked && `?${asked}`}`;
+
+export const get = (path, parameters = {}, signal) => ask(endpoint(path, query(parameters)), { signal });
 
 export function post(path, fields, signal) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
     for (const one of Array.isArray(value) ? value : [value]) if (one !== null && one !== undefined) form.append(name, one);
   }
-  return ask(`/api/${path}`, { method: "POST", body: form, signal });
+  return ask(endpoint(path), { method: "POST", body: form, signal });
 }
 
 /** Base64 to numbers. */

@@ -1,6 +1,6 @@
 // The REST interface, from its OpenAPI description.
 
-import { element } from "./api.js";
+import { element, endpoint } from "./api.js";
 
 const typeOf = (schema, all) => {
   if (!schema) return "";
@@ -19,7 +19,7 @@ function fieldsOf(operation, schemas) {
   return asked;
 }
 
-const description = await (await fetch("/api/openapi.json")).json();
+const description = await (await fetch(endpoint("openapi.json"))).json();
 const schemas = description.components?.schemas || {};
 const parts = Object.entries(description.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => {
   const rows = fieldsOf(operation, schemas).map(([name, place, type, required, words]) => element("tr", {}, element("td", {}, element("code", {}, name)), element("td", {}, place), element("td", {}, type), element("td", {}, `${required ? "required. " : ""}${words || ""}`)));
@@ -27,3 +27,4 @@ const parts = Object.entries(description.paths).flatMap(([path, methods]) => Obj
   return element("section", {}, element("h2", {}, element("code", {}, `${method.toUpperCase()} ${path}`)), element("p", {}, operation.description || operation.summary || ""), rows.length ? table : "");
 }));
 document.getElementById("endpoints").replaceChildren(...parts);
+for (const place of document.querySelectorAll(".here")) place.textContent = new URL(".", location.href).href;

@@ -1,6 +1,6 @@
 // The run view: a gallery of a split, and the run's figures.
 
-import { choice, element, get, labelled, offer, percent, query, thousands } from "./api.js";
+import { choice, element, endpoint, get, labelled, offer, percent, query, thousands } from "./api.js";
 import { state, write } from "./state.js";
 
 const wish = state.run;
@@ -88,14 +88,14 @@ export class RunView {
     const run = this.runs.find(({ name }) => name === wish.run);
     if (!this.figures.open || !run || this.figuresOf === run.name) return;
     this.figuresOf = run.name;
-    const figure = (name) => element("figure", {}, element("img", { src: `/api/figure.png?${query({ run: run.name, figure: name })}`, alt: `Figure ${name} of ${run.name}`, loading: "lazy" }), element("figcaption", {}, name));
+    const figure = (name) => element("figure", {}, element("img", { src: endpoint("figure.png", query({ run: run.name, figure: name })), alt: `Figure ${name} of ${run.name}`, loading: "lazy" }), element("figcaption", {}, name));
     this.figures.replaceChildren(this.figures.firstChild, ...run.figures.map(figure));
   }
 
   draw({ run, set, total, tiles }) {
     const wrong = tiles.filter(({ correct }) => correct === false).length;
     this.count.textContent = tiles.length ? `${thousands(tiles.length)} of ${thousands(total)} sources, ${wrong} of them wrong` : `None of ${thousands(total)} sources passes the filters.`;
-    const picture = (parameters, alt) => element("img", { src: `/api/picture.png?${query(parameters)}`, alt, width: 100, height: 100, loading: "lazy", onerror: (event) => event.target.classList.add("absent") });
+    const picture = (parameters, alt) => element("img", { src: endpoint("picture.png", query(parameters)), alt, width: 100, height: 100, loading: "lazy", onerror: (event) => event.target.classList.add("absent") });
     const tile = (each) => {
       const answer = `${each.says} ${percent(each.p)}`;
       const truth = `catalogue ${each.label}${each.confidence === "uncertain" ? ", unsure" : ""}`;

@@ -1,6 +1,6 @@
 // What is seen, taken away: a PNG of the panels, a FITS file of the maps, a message to the SAMP hub.
 
-import { get, post, query } from "./api.js";
+import { endpoint, get, post, query } from "./api.js";
 
 const GAP = 12;
 const LINE = 22;
@@ -51,7 +51,7 @@ export function savePicture(view) {
 const question = ({ source, rows, shown }) => query({ source: source.key, model: rows[0].name, member: rows[0].explanation.member, rotation_deg: shown.rotation });
 
 export function saveFits(view) {
-  if (ready(view)) save(`/api/map.fits?${question(view)}`, "");
+  if (ready(view)) save(endpoint("map.fits", question(view)), "");
 }
 
 async function send(kind, asked, name, tell) {

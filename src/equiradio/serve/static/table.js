@@ -1,6 +1,6 @@
 // The table view: a page of rows at a time, filters, a histogram.
 
-import { choice, element, get, labelled, offer, query, thousands } from "./api.js";
+import { choice, element, endpoint, get, labelled, offer, query, thousands } from "./api.js";
 import { histogram } from "./plot.js";
 import { save, sendTable } from "./saving.js";
 import { aladin } from "./sky.js";
@@ -150,7 +150,7 @@ export class TableView {
 
   saveSelection() {
     if (this.selected > 200000) this.tell(`${thousands(this.selected)} rows are selected; a VOTable takes at most 200,000. Filter the table first.`);
-    else save(`/api/selection.vot?${query(this.question())}`, "");
+    else save(endpoint("selection.vot", query(this.question())), "");
   }
 
   key(event) {
