@@ -61,7 +61,10 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
         with open(unfinished / "catalogue.csv", "w", newline="", encoding="utf-8") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(columns)
-            table.writerows(zip(*(getattr(sources, attribute).tolist() for attribute in columns.values()), strict=True))
+            rows = zip(*(getattr(sources, attribute).tolist() for attribute in columns.values()), strict=True)
+            table.writerows(
+                ["" if value != value else value for value in row] for row in rows
+            )  # nan, which is unknown, differs from itself
         content = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
         if sources.masks is not None:
             np.save(unfinished / "masks.npy", sources.masks)
@@ -155,8 +158,9 @@ def _catalogue(path: Path, about: _About) -> dict[str, np.ndarray]:
         if any(None in row.values() for row in rows):
             raise ValueError("a row is cut short")
         columns = {attribute: np.array([row[column] for row in rows]) for column, attribute in COLUMNS.items()}
-        columns |= {"labels": columns["labels"].astype(np.int64), "size_arcsec": columns["size_arcsec"].astype(np.float64)}
-        columns |= {name: np.array([float(row[name] or "nan") for row in rows]) for name in POSITION if rows and name in rows[0]}
+        columns["labels"] = columns["labels"].astype(np.int64)
+        numbers = ["size_arcsec", *(name for name in POSITION if rows and name in rows[0])]
+        columns |= {name: np.array([float(row[name] or "nan") for row in rows]) for name in numbers}
     except (ValueError, KeyError, csv.Error) as error:
         raise DataRefusal(path, f"cannot be understood ({error})", f"columns {', '.join(COLUMNS)}", AGAIN) from error
     twice = len(rows) - len(set(columns["source_ids"].tolist()))
