@@ -1,6 +1,5 @@
 """The catalogue that `equiradio classify` writes: columns, units and UCDs; Parquet, CSV, FITS and VOTable by suffix."""
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +10,23 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically
+from equiradio.artefacts.catalogue_forms import as_csv, as_fits, as_votable
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
-from equiradio.printable import as_ascii
 
-Row = dict[str, Any]  # of a catalogue: a value for each column of `catalogue_schema`, which depend on the classes
+Row = dict[str, Any]  # of a catalogue: a value for each column of `catalogue_schema`, which depend on the classes; None for no answer
 
 
-def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str) -> pa.Field:
-    return pa.field(name, kind, metadata={"unit": unit, "ucd": ucd, "description": description})
+def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str, **more: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"unit": unit, "ucd": ucd, "description": description, **more})
+
+
+def _place(name: str, ucd: str, description: str) -> pa.Field:
+    return _column(name, pa.float64(), "deg", ucd, f"{description}, ICRS", decimals="7", frame="ICRS")
+
+
+def _share(name: str, ucd: str, description: str) -> pa.Field:
+    return _column(name, pa.float64(), "", ucd, description, decimals="6")
 
 
 def spread_columns(labels: Labels) -> list[tuple[int, str, str]]:
@@ -31,34 +38,35 @@ def spread_columns(labels: Labels) -> list[tuple[int, str, str]]:
 
 @lru_cache
 def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
-    """Columns of the table of ``classify`` and ``survey``; numbers without an answer are nan. Columns of the input may follow."""
+    """Columns of the table of ``classify``; what has no answer is null.
+
+    Metadata of a column: ``unit``, ``ucd``, ``description``; ``decimals`` that mean something; ``frame`` of positions; ``null``, a whole
+    number that stands for no answer where a form has no other way (FITS).
+    """
     probabilities = [
-        _column(column, pa.float64(), "", "stat.probability", f"probability of {name}")
-        for column, name in zip(labels.columns(), labels, strict=True)
+        _share(column, "stat.probability", f"probability of {name}") for column, name in zip(labels.columns(), labels, strict=True)
     ]
-    spread = []
     for place, low, high in spread_columns(labels):
         of = labels.columns()[place]
-        spread.append(_column(low, pa.float64(), "", "stat.probability;stat.min", f"5 % of the model spread of {of}"))
-        spread.append(_column(high, pa.float64(), "", "stat.probability;stat.max", f"95 % of the model spread of {of}"))
+        probabilities.append(_share(low, "stat.probability;stat.min", f"5 % of the model spread of {of}"))
+        probabilities.append(_share(high, "stat.probability;stat.max", f"95 % of the model spread of {of}"))
     which = " or ".join(labels) if labels.binary else f"one of {labels}"
+    doubt = "abstain: probability below the threshold, source unusual, or no answer"
     return pa.schema(
         [
             _column("source_id", pa.string(), "", "meta.id;meta.main", "file's name without its suffix, or the array's number"),
             _column("file", pa.string(), "", "meta.id;meta.file", "file as it was given"),
-            _column("hdu", pa.int32(), "", "meta.number", "HDU that holds the image, counted from 0; -1 where none was found"),
-            _column("ra_deg", pa.float64(), "deg", "pos.eq.ra;meta.main", "right ascension of the crop's centre, ICRS"),
-            _column("dec_deg", pa.float64(), "deg", "pos.eq.dec;meta.main", "declination of the crop's centre, ICRS"),
-            _column("label", pa.string(), "", "src.class", f"{which}, whichever is more probable; empty without an answer"),
+            _column("hdu", pa.int32(), "", "meta.number", "HDU that holds the image, counted from 0", null="-1"),
+            _place("ra_deg", "pos.eq.ra;meta.main", "right ascension of the crop's centre"),
+            _place("dec_deg", "pos.eq.dec;meta.main", "declination of the crop's centre"),
+            _column("answered", pa.bool_(), "", "meta.code", "whether there is an answer: a class and its probabilities"),
+            _column("label", pa.string(), "", "src.class", f"{which}, whichever is more probable"),
             *probabilities,
-            *spread,
-            _column(
-                "uncertain", pa.bool_(), "", "meta.code.qual", "abstain: probability below the threshold, source unusual, or no answer"
-            ),
+            _column("uncertain", pa.bool_(), "", "meta.code.qual", doubt),
             _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
-            _column("attention_peak_ra_deg", pa.float64(), "deg", "pos.eq.ra", "right ascension of the brightest attention pixel, ICRS"),
-            _column("attention_peak_dec_deg", pa.float64(), "deg", "pos.eq.dec", "declination of the brightest attention pixel, ICRS"),
+            _place("attention_peak_ra_deg", "pos.eq.ra", "right ascension of the brightest attention pixel"),
+            _place("attention_peak_dec_deg", "pos.eq.dec", "declination of the brightest attention pixel"),
             _column("model", pa.string(), "", "meta.id;meta.modelled", "network that answered, and the hash of its weights"),
         ]
     )
@@ -79,15 +87,13 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         write_atomically(path, lambda part: pq.write_table(table, part, write_page_checksum=True))
-    elif suffix == ".csv":
-        write_atomically(path, lambda part: pyarrow.csv.write_csv(table, part))
     else:
-        kind = "fits" if suffix == ".fits" else "votable"
-        write_atomically(path, lambda part: as_astropy(table, ascii_only=kind == "fits").write(part, format=kind, overwrite=True))
+        form = {".csv": as_csv, ".fits": as_fits, ".vot": as_votable}[suffix]
+        write_atomically(path, lambda part: part.write_bytes(form(table)))
 
 
 def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
-    """Columns of text of a catalogue, as `write_catalogue` wrote them.
+    """Columns of text of a catalogue, as `write_catalogue` wrote them; what has no answer is empty, in every form.
 
     Raises
     ------
@@ -104,45 +110,10 @@ def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
         else:
             from astropy.table import Table
 
-            with path.open("rb") as content:
-                read = Table.read(content, format="fits" if suffix == ".fits" else "votable")[wanted]
+            with path.open("rb") as content:  # empty texts come masked
+                read = Table.read(content, format="fits" if suffix == ".fits" else "votable")[wanted].filled("")
             read.convert_bytestring_to_unicode()
             table = pa.table({name: [str(value) for value in read[name]] for name in wanted})
-        return {name: table.column(name).to_pylist() for name in wanted}
+        return {name: [value or "" for value in table.column(name).to_pylist()] for name in wanted}
     except Exception as error:  # pyarrow and astropy meet damage in dozens of ways
         raise RunRefusal(path, "a file that is no catalogue of ours", f"columns {', '.join(wanted)}", "Name another --out.") from error
-
-
-def as_astropy(table: pa.Table, *, ascii_only: bool = False) -> Any:
-    """As an astropy table, with units, descriptions and UCDs; FITS has no letters but ASCII, others are written as \\xfc or \\u0142."""
-    import warnings
-
-    from astropy.table import Column, Table
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        columns = []
-        for field in table.schema:
-            about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-            values = table.column(field.name).to_pylist()
-            kind: Any = str if pa.types.is_string(field.type) else field.type.to_pandas_dtype()
-            filled = _filled(values, field.type)
-            if kind is str and ascii_only:
-                filled = [as_ascii(value) for value in filled]
-            columns.append(
-                Column(
-                    filled,
-                    field.name,
-                    kind,
-                    unit=about.get("unit") or None,
-                    description=about.get("description"),
-                    meta={"ucd": about["ucd"]} if about.get("ucd") else None,
-                )
-            )
-        return Table(columns, meta={"name": "equiradio"})
-
-
-def _filled(values: Sequence[Any], kind: pa.DataType) -> list[Any]:
-    """Values, with what stands for no value in the place of None."""
-    nothing: Any = "" if pa.types.is_string(kind) else math.nan if pa.types.is_floating(kind) else 0
-    return [nothing if value is None else value for value in values]

@@ -1,7 +1,6 @@
 """The verb ``classify``."""
 
 import json
-import math
 from pathlib import Path
 
 import typer
@@ -89,9 +88,7 @@ def classify(
     if table is None:
         say(f"{out}: {len(listed):,} sources")
     elif as_json:
-        blank = lambda value: None if isinstance(value, float) and math.isnan(value) else value
-        rows = [{key: blank(value) for key, value in row.items()} for row in table.to_pylist()]
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps(table.to_pylist(), indent=2, allow_nan=False))
     else:
         _print(table.to_pylist(), team.name, team.labels)
     if maps is not None:

@@ -84,7 +84,8 @@ def write_csv(path: Path, columns: dict[str, list[Any]]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(columns)
-        table.writerows(zip(*columns.values(), strict=True))
+        for row in zip(*columns.values(), strict=True):
+            table.writerow(["" if value != value else value for value in row])  # nan, which is unknown, differs from itself
 
 
 def read_folder(folder: Path) -> Sources:
@@ -169,8 +170,9 @@ def _catalogue(path: Path, about: _About) -> dict[str, np.ndarray]:
         if any(None in row.values() for row in rows):
             raise ValueError("a row is cut short")
         columns = {attribute: np.array([row[column] for row in rows]) for column, attribute in COLUMNS.items()}
-        columns |= {"labels": columns["labels"].astype(np.int64), "size_arcsec": columns["size_arcsec"].astype(np.float64)}
-        columns |= {name: np.array([float(row[name] or "nan") for row in rows]) for name in POSITION if rows and name in rows[0]}
+        columns["labels"] = columns["labels"].astype(np.int64)
+        numbers = ["size_arcsec", *(name for name in POSITION if rows and name in rows[0])]
+        columns |= {name: np.array([float(row[name] or "nan") for row in rows]) for name in numbers}
     except Exception as error:
         raise DataRefusal(path, f"cannot be understood ({error})", f"columns {', '.join(COLUMNS)}", AGAIN) from error
     twice = len(rows) - len(set(columns["source_ids"].tolist()))

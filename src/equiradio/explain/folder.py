@@ -80,11 +80,12 @@ class Folder:
         write_json(self.part(name), content | {DIGEST: self._digest(name, content)})
 
     def write_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Write the CSV of a figure; floats with six digits."""
+        """Write the CSV of a figure; floats with six digits, and nothing for those that are not finite."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([[f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows])
+        number = lambda cell: f"{cell:.6g}" if np.isfinite(cell) else ""
+        writer.writerows([[number(cell) if isinstance(cell, float) else cell for cell in row] for row in rows])
         write_text(self.table(name), text.getvalue())
 
 

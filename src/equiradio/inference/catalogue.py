@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from equiradio.artefacts.catalogue import Row, as_astropy
+from equiradio.artefacts.catalogue import Row
+from equiradio.artefacts.catalogue_forms import as_astropy
 from equiradio.errors import SettingRefusal
 
 SHOWN = 20  # rows in a notebook
@@ -14,7 +15,7 @@ SHOWN = 20  # rows in a notebook
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Rows of `Team.classify`, one for each source; ``table`` is the Arrow table."""
+    """Rows of `Team.classify`, one for each source; ``table`` is the Arrow table, None or null stands for no answer."""
 
     table: pa.Table
 
@@ -34,20 +35,21 @@ class Catalogue:
         return self.table.column_names
 
     def __repr__(self) -> str:
-        labels = self["label"]
+        labels = [label or "" for label in self["label"]]
         counts = ", ".join(f"{labels.count(label)} {label or 'without an answer'}" for label in sorted(set(labels), reverse=True))
         return f"Catalogue({len(self)} sources: {counts})"
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame. Raises `equiradio.errors.SettingRefusal` without pandas."""
+        """A pandas DataFrame; what has no answer is missing. Raises `equiradio.errors.SettingRefusal` without pandas."""
         try:
-            import pandas  # noqa: F401
+            import pandas
         except ImportError:
             raise SettingRefusal("to_pandas", "no package pandas", "the extra pandas", "pip install 'equiradio[pandas]'") from None
-        return self.table.to_pandas()
+        whole = {pa.int32(): pandas.Int32Dtype()}  # which else become floats where one is missing
+        return self.table.to_pandas(types_mapper=whole.get)
 
     def to_astropy(self) -> Any:
-        """An astropy Table with units and descriptions."""
+        """An astropy Table with units and descriptions; what has no answer is masked."""
         return as_astropy(self.table)
 
     def _repr_html_(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from equiradio.artefacts import flags as quality
-from equiradio.artefacts.catalogue import Row, spread_columns
+from equiradio.artefacts.catalogue import Row, catalogue_schema, spread_columns
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers
 from equiradio.labels import Labels
@@ -27,7 +27,7 @@ def source_name(file: str) -> str:
 
 def refused_row(refusal: ImageRefusal, file: str, model: str, labels: Labels) -> Row:
     """A source without an answer."""
-    return _row(file, -1, model, {refusal.flag}, _nothing(labels))
+    return _row(file, model, {refusal.flag}, labels, {"answered": False, "uncertain": True})
 
 
 def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, labels: Labels, *, calibrated: bool) -> list[Row]:
@@ -35,25 +35,25 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
     rows, maps = [], answers.attention
     for number, cutout in enumerate(cutouts):
         flags = set(cutout.flags) | (set() if calibrated else {"uncalibrated"})
+        place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg)}
         if not answers.answered[number]:
-            centre = {"ra_deg": cutout.ra_deg, "dec_deg": cutout.dec_deg}
-            rows.append(_row(cutout.name, cutout.hdu, model, flags | {"not_finite_answer"}, _nothing(labels) | centre))
+            nothing = place | {"answered": False, "uncertain": True}
+            rows.append(_row(cutout.name, model, flags | {"not_finite_answer"}, labels, nothing))
             continue
         flags |= {"unusual"} if answers.unusual[number] else set()
         column, row = peak(maps[number])
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
-        cells = {
-            "ra_deg": cutout.ra_deg,
-            "dec_deg": cutout.dec_deg,
+        cells = place | {
+            "answered": True,
             "label": labels.names[answers.top[number]],
             **dict(zip(labels.columns(), map(float, answers.p[number]), strict=True)),
             "uncertain": bool(answers.uncertain[number]) or "unusual" in flags,
-            "attention_peak_ra_deg": ra,
-            "attention_peak_dec_deg": dec,
+            "attention_peak_ra_deg": _finite(ra),
+            "attention_peak_dec_deg": _finite(dec),
         }
-        for place, low, high in spread_columns(labels):
-            cells |= {low: float(answers.low[number, place]), high: float(answers.high[number, place])}
-        rows.append(_row(cutout.name, cutout.hdu, model, flags, cells))
+        for of, low, high in spread_columns(labels):
+            cells |= {low: float(answers.low[number, of]), high: float(answers.high[number, of])}
+        rows.append(_row(cutout.name, model, flags, labels, cells))
     return rows
 
 
@@ -65,13 +65,14 @@ def peak(attention: np.ndarray) -> tuple[int, int]:
     return int(column), int(row)
 
 
-def _nothing(labels: Labels) -> Row:
-    numbers = ["ra_deg", "dec_deg", *labels.columns(), "attention_peak_ra_deg", "attention_peak_dec_deg"]
-    numbers += [column for _, *columns in spread_columns(labels) for column in columns]
-    return dict.fromkeys(numbers, math.nan) | {"label": "", "uncertain": True}
+def _finite(number: float) -> float | None:
+    """None for a position that is unknown."""
+    return number if math.isfinite(number) else None
 
 
-def _row(file: str, hdu: int, model: str, flags: set[str], cells: Row) -> Row:
+def _row(file: str, model: str, flags: set[str], labels: Labels, cells: Row) -> Row:
+    """A cell for every column; None where ``cells`` has no answer."""
     number = quality.bits(flags)
     flagged = {"flags": number, "flag_names": " ".join(quality.names(number))}
-    return {"source_id": source_name(file), "file": printable(file), "hdu": hdu, "model": model} | cells | flagged
+    named = {"source_id": source_name(file), "file": printable(file), "model": model}
+    return dict.fromkeys(catalogue_schema(labels).names) | named | cells | flagged

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from equiradio.artefacts.catalogue_forms import as_votable
 from equiradio.errors import DataRefusal, nearest, refused_as
 from equiradio.printable import printable
 from equiradio.serve.names import apart
@@ -94,7 +95,7 @@ class Table:
             if kind_of(column.type) != "number":
                 raise RequestRefusal("where", f"{name} holds {column.type}", "a column of numbers", "Use is, not or has.")
             return COMPARE[test](pc.cast(column, pa.float64(), safe=False), number)
-        same = pc.equal(pc.cast(column, pa.string()), value)
+        same = pc.fill_null(pc.equal(pc.cast(column, pa.string()), value), value == "")
         return same if test == "is" else pc.invert(same)
 
     def page(self, where: list[str], sort: str | None, descending: bool, offset: int, limit: int) -> dict[str, Any]:
@@ -132,41 +133,20 @@ class Table:
 
     def votable(self, where: list[str], sort: str | None, descending: bool) -> bytes:
         """The selection as a VOTable."""
-        import io
-
-        from astropy.table import Table as SkyTable
-
         rows = self.selection(where, sort, descending)
         table = self.table()
         count = table.num_rows if rows is None else len(rows)
         if count > MOST_EXPORTED:
             raise RequestRefusal("selection", f"{count:,} rows", f"at most {MOST_EXPORTED:,}", "Filter the table first.")
         piece = table if rows is None else table.take(rows)
-        out = SkyTable(masked=True)
-        for field in piece.schema:
-            values = [value if plain(value) is not None else None for value in piece.column(field.name).to_pylist()]
-            name = apart(printable(field.name), out.colnames)
-            out[name] = _votable_column(values, kind_of(field.type), pa.types.is_integer(field.type))
-            out[name].description = printable(_metadata(field, "description"))
-        file = io.BytesIO()
-        out.write(file, format="votable")
-        return file.getvalue()
-
-
-def _votable_column(values: list[Any], kind: str, whole: bool) -> Any:
-    from astropy.table import MaskedColumn
-
-    absent = [value is None for value in values]
-    if kind == "number":
-        filled = [0 if value is None else value for value in values]
-        return MaskedColumn(np.array(filled, np.int64 if whole else np.float64), mask=absent)
-    if kind == "yes-no":
-        return MaskedColumn(np.array([bool(value) for value in values]), mask=absent)
-    return MaskedColumn(np.array(["" if value is None else printable(str(value)) for value in values], dtype=str))
+        names: list[str] = []
+        for name in piece.column_names:
+            names.append(apart(printable(name), names))
+        return as_votable(piece.rename_columns(names))
 
 
 def read_table(path: Path) -> pa.Table:
-    """A Parquet or CSV file.
+    """A Parquet or CSV file. What has no answer is null, also where the file says nan or an empty text.
 
     Raises
     ------
@@ -199,9 +179,20 @@ def _simple(table: pa.Table) -> pa.Table:
             column = pc.cast(column, pa.string())  # which sorts as time does, and holds nanoseconds
         elif pa.types.is_nested(field.type) or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
             column = pa.chunked_array([pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())])
-        columns.append(column)
+        columns.append(_without_blanks(column))
     schema = [pa.field(field.name, column.type, metadata=field.metadata) for field, column in zip(table.schema, columns, strict=True)]
     return pa.table(columns, schema=pa.schema(schema))
+
+
+def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Null in the place of nan and of empty text, as older tables have them."""
+    if pa.types.is_floating(column.type):
+        blank = pc.is_nan(column)
+    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        blank = pc.equal(column, "")
+    else:
+        return column
+    return pc.if_else(blank, pa.scalar(None, column.type), column)
 
 
 def kind_of(kind: pa.DataType) -> str:

@@ -103,6 +103,16 @@ def test_a_position_may_be_unknown(folder):
     assert np.isfinite(np.delete(sources.ra_deg, 3)).all()
 
 
+def test_what_is_unknown_is_written_as_nothing_and_read_back(folder, tmp_path):
+    change(folder, "150.3,-0.3", ",")
+    sources = read_folder(folder)
+    again = write_folder(sources, tmp_path / "again")
+    assert "nan" not in (again / "catalogue.csv").read_text()
+    read = read_folder(again)
+    for name in ("size_arcsec", "ra_deg", "dec_deg"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(sources, name))
+
+
 @pytest.mark.parametrize("name", ["mirabest", "mirabest-mine"])
 def test_a_folder_cannot_call_itself_a_published_data_set(folder, name):
     change(folder, '"shapes"', f'"{name}"', "dataset.json")

@@ -103,6 +103,19 @@ def test_a_frame_holds_the_same_rows(trained, images):
     assert table.to_pandas()["p_frii"].tolist() == table["p_frii"]
 
 
+def test_what_has_no_answer_is_missing_in_a_frame_and_masked_in_astropy(trained, images):
+    pytest.importorskip("pandas", reason="the extra pandas is not installed")
+    table = load(trained("lenet")).classify([images[0], np.zeros((150, 150), np.uint8)])
+    frame, sky = table.to_pandas(), table.to_astropy()
+    for name in ("hdu", "label", "p_frii", "ra_deg"):
+        assert frame[name].isna()[1]
+        assert sky[name].mask[1]
+        assert table[name][1] is None
+    assert frame["hdu"][0] == 0
+    assert str(frame["hdu"].dtype) == "Int32", "not a float because one is missing"
+    assert repr(table).endswith("1 without an answer)")
+
+
 def test_members_are_named_by_their_seeds(pair):
     assert member_of(pair, 1) is pair.members[1]
     with pytest.raises(SettingRefusal, match=r"^--seed: 7; expected one of 0, 1\. Choose a member of this team\.$"):

@@ -10,6 +10,7 @@ import pytest
 from astropy.table import Table as SkyTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import csv
 
 from equiradio.errors import DataRefusal, Refusal
 from equiradio.serve import tables as module
@@ -121,6 +122,29 @@ def test_odd_numbers_are_nothing_in_json(tmp_path):
     json.dumps(page, allow_nan=False)
     assert sum(Table("odd", path).histogram("x", [])["counts"]) == 1
     assert len(SkyTable.read(io.BytesIO(Table("odd", path).votable([], None, False)), format="votable")) == 4
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize("nothing", ["old", "new"])
+def test_rows_without_an_answer_are_the_same_in_tables_of_old_and_new(tmp_path, suffix, nothing):
+    """Of old they hold nan and an empty text."""
+    absent = (float("nan"), "") if nothing == "old" else (None, None)
+    columns = {"source_id": ["a", "b", "c", "d"], "p_frii": [0.1, 0.95, absent[0], 0.2], "label": ["FRI", "FRII", absent[1], "FRI"]}
+    path = tmp_path / f"a.{suffix}"
+    (pq.write_table if suffix == "parquet" else csv.write_csv)(pa.table(columns), path)
+    table = Table("a", path)
+    names = lambda *where, **order: [row[0] for row in table.page(list(where), order.get("sort"), order.get("down", False), 0, 9)["rows"]]
+    assert table.page([], None, False, 2, 1)["rows"] == [["c", None, None]]
+    assert names("p_frii:min:0.9") == ["b"]
+    assert names("p_frii:max:0.5") == ["a", "d"]
+    assert names("label:is:") == ["c"]
+    assert names("label:not:") == ["a", "b", "d"]
+    assert names("label:not:FRI") == ["b", "c"]
+    assert names(sort="p_frii") == ["a", "d", "b", "c"]
+    assert names(sort="p_frii", down=True) == ["b", "d", "a", "c"]
+    assert table.histogram("label", []) == {"column": "label", "words": ["FRI", "FRII"], "counts": [2, 1]}
+    read = SkyTable.read(io.BytesIO(table.votable([], None, False)), format="votable")
+    assert read["p_frii"].mask.tolist() == [False, False, True, False]
 
 
 def test_a_selection_becomes_a_votable(table, columns, monkeypatch):

@@ -1,0 +1,99 @@
+"""What has no answer is no number and no text, in every form and for every reader; tables of old are read like new ones."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from equiradio.artefacts.catalogue import SUFFIXES, catalogue_schema, read_texts, write_catalogue
+from equiradio.artefacts.catalogue_forms import as_astropy, as_csv, as_fits, as_votable
+
+ANSWER = {
+    "source_id": "a", "file": "a.fits", "hdu": 1, "ra_deg": 150.123456789012, "dec_deg": -0.1, "answered": True, "label": "FRII",
+    "p_fri": 0.123456789012, "p_frii": 0.876543210988, "p_frii_low": 0.5, "p_frii_high": 1.0, "uncertain": False, "flags": 0,
+    "flag_names": "", "attention_peak_ra_deg": 150.12, "attention_peak_dec_deg": -0.1, "model": "c4-attention 0",
+}  # fmt: skip
+NONE = {"source_id": "b", "file": "b.fits", "answered": False, "uncertain": True, "flags": 512, "flag_names": "empty_file", "model": "m"}
+EMPTY = sorted(set(ANSWER) - set(NONE))  # columns that the second row has nothing in
+
+
+@pytest.fixture
+def table():
+    return pa.Table.from_pylist([ANSWER, NONE], schema=catalogue_schema())
+
+
+@pytest.fixture(params=SUFFIXES)
+def file(request, table, tmp_path):
+    path = tmp_path / f"c{request.param}"
+    write_catalogue(table, path)
+    return path
+
+
+def test_parquet_and_csv_hold_nulls(table, tmp_path):
+    for suffix, read in ((".parquet", pq.read_table), (".csv", pyarrow.csv.read_csv)):
+        write_catalogue(table, tmp_path / f"c{suffix}")
+        numbers = read(tmp_path / f"c{suffix}").to_pylist()[1]
+        assert {name for name in EMPTY if numbers[name] not in (None, "")} == set()
+    (line,) = (tmp_path / "c.csv").read_text().splitlines()[2:]
+    assert line == '"b","b.fits",,,,false,,,,,,true,512,"empty_file",,,"m"'
+    kept = pq.read_table(tmp_path / "c.parquet")
+    assert kept.to_pylist() == table.to_pylist(), "bit for bit"
+    group = pq.ParquetFile(tmp_path / "c.parquet").metadata.row_group(0)
+    counts = {group.column(k).path_in_schema: group.column(k).statistics.null_count for k in range(group.num_columns)}
+    assert {name for name, count in counts.items() if count == 1} == set(EMPTY)
+
+
+@pytest.mark.parametrize("form", ["fits", "votable"])
+def test_fits_and_votable_hold_masked_cells(table, form):
+    read = Table.read(io.BytesIO(as_fits(table) if form == "fits" else as_votable(table)), format=form)
+    numbers = [name for name in EMPTY if name != "label"]
+    assert all(read[name].mask.tolist() == [False, True] for name in numbers)
+    assert read["answered"].tolist() == [True, False]
+    assert [str(text) for text in read["label"].filled("")] == ["FRII", ""]
+    assert read["hdu"][0] == 1
+
+
+def test_fits_has_a_number_for_no_hdu_and_nan_for_no_position(table):
+    with fits.open(io.BytesIO(as_fits(table)), checksum=True) as hdus:
+        header, rows = hdus[1].header, hdus[1].data
+        assert header["TNULL3"] == -1
+        assert rows["hdu"].tolist() == [1, -1]
+        assert np.isnan(rows["ra_deg"][1])
+
+
+def test_python_s_tables_are_masked_and_missing(table):
+    sky = as_astropy(table)
+    assert all(sky[name].mask.tolist() == [False, True] for name in EMPTY)
+    assert sky["p_frii"][0] == ANSWER["p_frii"]
+    assert (str(sky["ra_deg"].unit), sky["ra_deg"].meta["ucd"]) == ("deg", "pos.eq.ra;meta.main")
+
+
+def test_texts_are_read_back_from_every_form(file):
+    names = ("source_id", "label", "flag_names", "model")
+    expected = {"source_id": ["a", "b"], "label": ["FRII", ""], "flag_names": ["", "empty_file"], "model": ["c4-attention 0", "m"]}
+    assert read_texts(file, names) == expected
+
+
+def test_tables_of_old_are_read_alike(tmp_path):
+    """They have empty texts, which astropy masks in FITS, and nan."""
+    old = {"file": ["a", "b"], "label": ["FRII", ""], "p_frii": [0.9, float("nan")]}
+    pq.write_table(pa.table(old), tmp_path / "c.parquet")
+    pyarrow.csv.write_csv(pa.table(old), tmp_path / "c.csv")
+    Table(old).write(tmp_path / "c.fits")
+    Table(old).write(tmp_path / "c.vot", format="votable")
+    for suffix in SUFFIXES:
+        assert read_texts(tmp_path / f"c{suffix}", ("file", "label")) == {"file": ["a", "b"], "label": ["FRII", ""]}
+
+
+def test_digits_are_those_that_mean_something(table):
+    line = as_csv(table).decode().splitlines()[1]
+    assert line == '"a","a.fits",1,150.1234568,-0.1,true,"FRII",0.123457,0.876543,0.5,1,false,0,"",150.12,-0.1,"c4-attention 0"'
+    assert b"<TD>150.1234568</TD>" in as_votable(table)
+    with fits.open(io.BytesIO(as_fits(table))) as hdus:
+        assert (hdus[1].header["TDISP4"], hdus[1].header["TDISP8"]) == ("F12.7", "F11.6")
+        assert hdus[1].data["ra_deg"][0] == ANSWER["ra_deg"], "bit for bit"
