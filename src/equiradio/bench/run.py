@@ -213,6 +213,7 @@ def machine() -> dict[str, str]:
     import torch
 
     from equiradio.compute.forms import machine as named
+    from equiradio.layers.forms.native.library import best
 
     processor = named("cpu").rpartition(", torch ")[0].rpartition(", ")[0]  # without threads, which the options tell
     return {
@@ -220,5 +221,6 @@ def machine() -> dict[str, str]:
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "kernels": best() or "none",
         "equiradio": version(),
     }

@@ -114,6 +114,12 @@ def _settled(cases: Iterable[Case], cached: Mapping[str, Choice]) -> dict[str, C
     return choices
 
 
+def _possible(cases: Iterable[Case], before: Mapping[str, Choice]) -> dict[str, Choice]:
+    """The choices of a run that can be taken here; it may come from a machine with a compiler, or with other hardware."""
+    possible = {str(case): {form.name for form in possible_forms(case.shape, case.device, case.precision)} for case in cases}
+    return {words: choice for words, choice in before.items() if choice.form in possible.get(words, ())}
+
+
 def _measured(cases: Iterable[Case], progress: Progress) -> dict[str, Choice]:
     """The choices of cases, each measured once however many layers have it."""
     missing, choices = {str(case): case for case in cases}, {}
@@ -145,7 +151,7 @@ def choose_forms(
     training : are gradients wanted?
     device : cpu or cuda, where the layers are timed.
     form : the name of one, to time nothing and take that form.
-    before : choices of this run, by case: taken as they are.
+    before : choices of this run, by case: taken as they are, but where a form is not possible here.
     cached : choices of this machine, by case: taken where every form that may win was timed, and the one that won is still here.
     progress : called with ("layer shapes", measured, to measure).
 
@@ -157,7 +163,7 @@ def choose_forms(
         choices = {name: Choice("pinned", form) for name in steerable_layers(network)}
     else:
         of_layers = _cases(network, batch, precision, training, device)
-        by_case = _settled(of_layers.values(), cached or {}) | dict(before or {})
+        by_case = _settled(of_layers.values(), cached or {}) | _possible(of_layers.values(), before or {})
         by_case |= _measured([case for case in of_layers.values() if str(case) not in by_case], progress)
         choices = {name: by_case[str(case)] for name, case in of_layers.items()}
     take(network, {name: choice.form for name, choice in choices.items()}, precision, device)

@@ -91,9 +91,12 @@ def refuse_form(network: Layered, name: str, precision: str, device: str) -> Non
 
 
 def take_likely_forms(network: Layered, form: str = AUTO, precision: str = "float32", device: str = "cpu") -> None:
-    """Forms without measuring: the one given, or for ``auto`` by a rule that holds on every machine seen."""
+    """Forms without measuring: the one given, or by a rule that holds on every machine; by that too where the one is not possible."""
+    pinned, layers = find_form_or_auto(form), steerable_layers(network)
     likely = by_rule(network, precision, device)
-    take(network, likely if form == AUTO else dict.fromkeys(likely, form), precision, device)
+    if pinned is not None:
+        likely |= {name: form for name, layer in layers.items() if pinned.possible(layer.shape, device, precision)}
+    take(network, likely, precision, device)
 
 
 def machine(device: str) -> str:

@@ -12,6 +12,7 @@ from equiradio.artefacts.atomic import numbers_hash
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.weights import load_into, read_weights, refuse_other_weights, restored
 from equiradio.compute.device import full_float32
+from equiradio.compute.empty_sky import show_empty_sky, would_help
 from equiradio.compute.forms import take_likely_forms
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.compute.poses import Poses, show
@@ -49,6 +50,7 @@ class Member:
         self.network: Network = network.to(device).eval()
         self.card, self.preprocess, self.settings, self.precision = card, preprocess, settings, precision
         self.device = torch.device(device)
+        self._images = 0  # that it was asked about
 
     def __repr__(self) -> str:
         return f"Member({self.card.model}, seed {self.card.seed}, classes {self.labels}, {self.device.type}, {self.precision})"
@@ -79,10 +81,16 @@ class Member:
 
         ``raw`` feeds pixels 0..255 without normalising, the published script's habit where it draws maps.
         """
+        self._images += len(images)
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-        shown = pixels[:, None] if poses is None else show(pixels, poses.matrices().to(self.device))
         with full_float32(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self.network(shown.float() if raw else self.preprocess(shown))
+            if self._images > 1 and not raw and would_help(self.network):  # costs an image, spares half of every later one
+                show_empty_sky(self.network, self.preprocess(torch.zeros_like(pixels[:1, None])))
+            return self._answer(pixels, poses, raw)
+
+    def _answer(self, pixels: Tensor, poses: Poses | None, raw: bool) -> Output:
+        shown = pixels[:, None] if poses is None else show(pixels, poses.matrices().to(self.device))
+        return self.network(shown.float() if raw else self.preprocess(shown))
 
     def with_network(self, network: Network) -> "Member":
         """Another network in this member's place."""

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equiradio.layers.fields import to_channels, to_fields
-from equiradio.layers.forms import Form, Shape, form_of
+from equiradio.layers.forms import EmptySky, Form, Shape, form_of
 from equiradio.layers.forms.dense import FORM as DENSE
 from equiradio.layers.initialisation import weight_scale
 from equiradio.symmetry.groups import Group
@@ -139,6 +139,7 @@ class SteerableConvolution(SteeredConvolution):
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
         super().__init__(fields_in, fields_out, group, size, (fields_out, fields_in, group.order))
         self._form: Form = DENSE
+        self.empty_sky: EmptySky | None = None
 
     @property
     def shape(self) -> Shape:

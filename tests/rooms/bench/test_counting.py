@@ -6,6 +6,8 @@ import torch
 from equiradio.bench.counting import Count, count_layers, total
 from equiradio.models import build
 
+pytestmark = pytest.mark.usefixtures("no_kernels")
+
 PIXELS = [152 * 152, 76 * 76, 38 * 38, 19 * 19]
 
 

@@ -51,6 +51,7 @@ class Toy(Dense):
 FORM = Toy()
 '''
 USUAL = ["dense", "fourier", "winograd"]
+pytestmark = pytest.mark.usefixtures("no_kernels")
 ASKED = {"batch": 2, "precision": "float32", "training": True}
 
 
@@ -86,9 +87,9 @@ def names(network: torch.nn.Module) -> list[str]:
 
 
 def test_it_is_among_the_forms_while_its_file_is_there(toy, monkeypatch):
-    assert list(all_forms()) == ["dense", "fourier", "toy", "winograd"]
+    assert list(all_forms()) == ["dense", "fourier", "native", "toy", "winograd"]
     monkeypatch.undo()
-    assert list(all_forms()) == USUAL
+    assert list(all_forms()) == ["dense", "fourier", "native", "winograd"]
 
 
 def test_it_is_timed_chosen_and_kept(toy, clock, tmp_path):
@@ -125,7 +126,9 @@ def test_a_form_that_has_gone_is_timed_without_and_refused_in_a_run(clock, tmp_p
     settle_forms(net, tmp_path / "forms.json", **ASKED)
     assert names(net) == ["dense"]
     write_choices(tmp_path / "forms.json", gone)
-    with pytest.raises(RunRefusal, match=f"form 'toy' for {case}; expected one of dense, fourier, winograd. Delete it to measure again."):
+    with pytest.raises(
+        RunRefusal, match=f"form 'toy' for {case}; expected one of dense, fourier, native, winograd. Delete it to measure again."
+    ):
         settle_forms(net, tmp_path / "forms.json", **ASKED)
 
 
@@ -178,7 +181,7 @@ def test_an_unknown_one_is_refused_before_anything_is_written(tiny, tmp_path):
     with pytest.raises(SettingRefusal) as caught:
         train(settings, out, device="cpu")
     assert str(caught.value) == (
-        "training.layer_form: 'fourrier' is not a form; expected auto, dense, fourier, winograd. Did you mean fourier?"
+        "training.layer_form: 'fourrier' is not a form; expected auto, dense, fourier, native, winograd. Did you mean fourier?"
     )
     assert list(tmp_path.iterdir()) == []
 

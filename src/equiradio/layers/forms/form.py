@@ -1,6 +1,7 @@
 """What every form of a convolution between regular fields answers: where it is possible, where it may be quick, what it computes."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
@@ -20,8 +21,31 @@ class Shape(NamedTuple):
         return f"{self.group.name} {self.fields_in}->{self.fields_out} {self.size}x{self.size}"
 
 
+class EmptySky:
+    """What a layer is given for an image without a source: what it answers there need not be computed again for every image.
+
+    Attributes
+    ----------
+    fields : (1, height, width, |G|, fields_in), as they lie in memory.
+    """
+
+    def __init__(self, fields: Tensor) -> None:
+        self.fields = fields
+        self._answer: tuple[Tensor, Tensor] | None = None
+
+    def answer(self, prepared: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        """What ``compute`` makes of these fields, kept for as long as the weights that were prepared are the same."""
+        if self._answer is None or self._answer[0] is not prepared:
+            self._answer = prepared, compute(self.fields)
+        return self._answer[1]
+
+
 class Layer(Protocol):
     """What a form sees of a `SteerableConvolution`."""
+
+    @property
+    def empty_sky(self) -> EmptySky | None:
+        """Where the layer was shown one (`equiradio.compute.empty_sky`), else None. A form may use it in evaluation."""
 
     @property
     def shape(self) -> Shape: ...
@@ -44,10 +68,12 @@ class Form(ABC):
     ----------
     name : as it is set and recorded.
     limits : the layers that it takes, in words for refusals.
+    leaves_out_empty_sky : does it make use of `Layer.empty_sky`?
     """
 
     name: str
     limits: str = "any layer"
+    leaves_out_empty_sky: bool = False
 
     def possible(self, shape: Shape, device: str, precision: str) -> bool:
         """Can it compute such a layer there? ``device`` is cpu or cuda, ``precision`` float32 or bf16."""

@@ -1,0 +1,35 @@
+"""Show a network an image without a source, so that its layers need not compute again, for every image, what they make of empty sky.
+
+98 % of the pixels of a MiraBest image are exactly empty. A layer compares what it is given with what it was given for an empty sky; where a
+pixel sees no difference its answer is the same, bit for bit, whatever the weights of the layers before.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from equiradio.compute.form_timing import Layered, steerable_layers
+from equiradio.layers.convolution import SteerableConvolution
+from equiradio.layers.forms import EmptySky
+
+
+def would_help(network: Layered) -> bool:
+    """Does any layer take a form that leaves out empty sky, and has not been shown one?"""
+    return any(layer.form.leaves_out_empty_sky and layer.empty_sky is None for layer in steerable_layers(network).values())
+
+
+@torch.no_grad()
+def show_empty_sky(network: Layered, image: Tensor) -> None:
+    """Let every steerable layer remember what it is given for an empty image (1, 1, height, width), as the network takes images."""
+    hooks = [layer.register_forward_pre_hook(_remember) for layer in steerable_layers(network).values()]
+    try:
+        network(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _remember(layer: nn.Module, given: tuple[Any, ...]) -> None:
+    assert isinstance(layer, SteerableConvolution)
+    layer.empty_sky = EmptySky(given[0].detach().permute(0, 3, 4, 2, 1).contiguous())

@@ -1,0 +1,153 @@
+"""The steerable convolution in compiled form: by frequencies of the group, with all that lies in between in the cache.
+
+The arithmetic is that of `equiradio.layers.forms.fourier`. There, what lies between bank and product goes through memory, 11 times as
+large as the fields; here a few pixels at a time go from fields to fields. Every pixel's sums are made in one order, so that an answer is
+the same bit for bit alone and in company, and on any number of threads. Pixels that see nothing but an empty sky are not computed at all:
+see `apply`.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equiradio.layers.forms.form import Form, Layer, Shape
+from equiradio.layers.forms.native.library import best, opened
+from equiradio.layers.forms.native.plan import SIZE, Layout, adjoint, plan_of
+from equiradio.layers.forms.spectral import slots
+from equiradio.symmetry.spectrum import Spectrum
+
+MOST_ELEMENTS = 32  # of a group, that a kernel has room for
+ROWS = 19  # of an image that a thread takes at a time where there are fewer images than threads
+
+Empty = tuple[Tensor, Tensor]  # what a layer is given for an empty sky and what it answers, (height, width, |G|, fields)
+
+
+@lru_cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="equiradio")
+
+
+def _each(work: Callable[[Any], int], tasks: Iterable[Any]) -> None:
+    """Work through tasks on as many threads as torch has; a forked process makes threads of its own."""
+    threads, tasks = torch.get_num_threads(), list(tasks)
+    results = map(work, tasks) if threads == 1 or len(tasks) == 1 else _pool(os.getpid(), threads).map(work, tasks)
+    if any(results):
+        raise MemoryError("no room for the rows of an image")
+
+
+class _Kernels:
+    """The compiled functions for one layer, images and numbers."""
+
+    def __init__(self, shape: Shape, images: Tensor) -> None:
+        variant = best()
+        assert variant is not None
+        self.library, self.kind = opened(variant), "float64" if images.dtype == torch.float64 else "float32"
+        self.layout = Layout(shape, self.library.vector_bytes() // images.element_size())
+        self.height, self.width = images.shape[1:3]
+        self.plan = ctypes.byref(plan_of(self.layout, self.height, self.width, images.dtype))
+
+    def convolve(self, images: Tensor, packed: Tensor, empty: Empty | None = None) -> Tensor:
+        """Images (batch, height, width, |G|, fields_in) -> (batch, height, width, |G|, fields_out)."""
+        answer = images.new_empty(*images.shape[:4], self.layout.shape.fields_out)
+        run, step = getattr(self.library, f"convolve_{self.kind}"), self.height if len(images) >= torch.get_num_threads() else ROWS
+        weights, nothing = _at(packed), [_at(each) for each in empty] if empty else [None, None]
+
+        def work(task: tuple[int, int]) -> int:
+            image, low = task
+            high = min(low + step, self.height)
+            return int(run(self.plan, _at(images[image]), weights, *nothing, _at(answer[image]), low, high))
+
+        _each(work, ((image, low) for image in range(len(images)) for low in range(0, self.height, step)))
+        return answer
+
+    def gradient(self, images: Tensor, grad: Tensor, packed: Tensor) -> Tensor:
+        """The gradient of the packed weights; each image's is added in turn, so that the sum does not depend on the threads."""
+        run, threads = getattr(self.library, f"gradient_{self.kind}"), torch.get_num_threads()
+        total = torch.zeros_like(packed)
+        for first in range(0, len(images), threads):
+            some = range(first, min(first + threads, len(images)))
+            parts = packed.new_zeros(len(some), len(packed))
+            _each(lambda image: int(run(self.plan, _at(images[image]), _at(grad[image]), _at(parts[image - first]))), some)  # noqa: B023
+            for part in parts:
+                total += part
+        return total
+
+
+def _at(numbers: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(numbers.data_ptr())
+
+
+class _Convolution(torch.autograd.Function):
+    """Images (batch, height, width, |G|, fields_in), packed weights and the weights that they are made of -> the layer's answer."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, packed: Tensor, weight: Tensor, shape: Shape) -> Tensor:
+        ctx.save_for_backward(images, packed, weight)
+        ctx.shape = shape
+        return _Kernels(shape, images).convolve(images, packed)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        images, packed, weight = ctx.saved_tensors
+        grad, shape = grad.contiguous(), ctx.shape
+        d_images = d_packed = None
+        if ctx.needs_input_grad[0]:
+            back = _Kernels(shape._replace(fields_in=shape.fields_out, fields_out=shape.fields_in), grad)
+            d_images = back.convolve(grad, back.layout.packed(adjoint(weight, shape.group, shape.size)))
+        if ctx.needs_input_grad[1]:
+            d_packed = _Kernels(shape, images).gradient(images, grad, packed)
+        return d_images, d_packed, None, None
+
+
+def _answer(layer: Layer, images: Tensor, prepared: Tensor) -> Tensor:
+    """The layer's answer without a gradient; pixels that see nothing but an empty sky are copied from its answer to one."""
+    kernels, sky = _Kernels(layer.shape, images), layer.empty_sky
+    if sky is None or sky.fields.shape[1:] != images.shape[1:] or sky.fields.dtype != images.dtype:
+        return kernels.convolve(images, prepared)
+    return kernels.convolve(images, prepared, (sky.fields, sky.answer(prepared, lambda empty: kernels.convolve(empty, prepared))))
+
+
+class Native(Form):
+    """Compiled for this processor, on a CPU in float32 or float64: the quickest form there of every layer, and exact in any company."""
+
+    name = "native"
+    leaves_out_empty_sky = True
+    limits = f"{SIZE} x {SIZE} filters, up to {MOST_ELEMENTS} group elements, float32, CPU, and kernels that were compiled at installation"
+
+    def possible(self, shape: Shape, device: str, precision: str) -> bool:
+        fits = shape.size == SIZE and shape.group.order <= MOST_ELEMENTS
+        return fits and device == "cpu" and precision == "float32" and best() is not None
+
+    def likely(self, shape: Shape, device: str, precision: str) -> int:
+        return 9
+
+    def multiply_adds(self, shape: Shape, pixels: int) -> int:
+        """Two or four per pair of fields in each block of the product, and 78 in the bank for every component."""
+        layout = Layout(shape, 1)
+        halves = sum(len(layout.halves(block)) for block in range(layout.blocks))
+        product = halves * len(slots(shape.group, shape.size)) * 2 * shape.fields_in * shape.fields_out
+        return pixels * (product + 78 * Spectrum(shape.group).components * shape.fields_in)
+
+    def prepare(self, layer: Layer) -> Tensor:
+        variant = best()
+        assert variant is not None
+        weight = layer.weight
+        return Layout(layer.shape, opened(variant).vector_bytes() // weight.element_size()).packed(weight)
+
+    def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
+        images = fields.permute(0, 3, 4, 2, 1).to(prepared.dtype).contiguous()
+        with torch.autocast("cpu", enabled=False):
+            if torch.is_grad_enabled() and (images.requires_grad or prepared.requires_grad):
+                answer = _Convolution.apply(images, prepared, layer.weight.detach(), layer.shape)  # type: ignore[no-untyped-call]
+            else:
+                answer = _answer(layer, images, prepared)
+        return answer.permute(0, 4, 3, 1, 2)  # type: ignore[no-any-return]
+
+
+FORM = Native()

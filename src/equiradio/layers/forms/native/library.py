@@ -1,0 +1,53 @@
+"""The compiled kernels, where this machine has them: one file for each kind of processor, the best that it can run is taken."""
+
+import ctypes
+import platform
+from functools import cache
+from pathlib import Path
+
+VARIANTS = {"avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl"}, "avx2": {"avx2", "fma"}, "plain": set[str]()}
+"""By name, best first: what a processor must have. On others than x86-64 there is only ``plain``, compiled for what they have."""
+
+
+def file_of(variant: str) -> Path:
+    """Where the kernels of one kind of processor lie once they are compiled."""
+    return Path(__file__).with_name(f"steerable-{variant}.so")
+
+
+@cache
+def processor_flags() -> frozenset[str]:
+    """What the processor has, as Linux names it; empty where that cannot be read."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(word for line in lines if line.startswith("flags") for word in line.split(":", 1)[1].split())
+
+
+def variants_here() -> list[str]:
+    """The compiled variants that this processor can run, best first."""
+    flags = processor_flags() if platform.machine() in ("x86_64", "AMD64") else frozenset[str]()
+    return [name for name, needed in VARIANTS.items() if needed <= flags and file_of(name).is_file()]
+
+
+@cache
+def opened(variant: str) -> ctypes.CDLL:
+    """The kernels of a variant.
+
+    Raises
+    ------
+    OSError : not there, or not for this system.
+    """
+    return ctypes.CDLL(str(file_of(variant)))
+
+
+@cache
+def best() -> str | None:
+    """The best variant that can be opened here; None where there is none, and layers take their other forms."""
+    for name in variants_here():
+        try:
+            opened(name)
+        except OSError:
+            continue
+        return name
+    return None

@@ -1,0 +1,170 @@
+"""What the kernels are given: a layer's plan, and its weights in the order in which they are multiplied by."""
+
+import ctypes
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from equiradio.layers.forms.form import Shape
+from equiradio.layers.forms.spectral import slots, spectral_weight
+from equiradio.symmetry.groups import Group
+from equiradio.symmetry.harmonics import harmonic_basis, moved_filters
+from equiradio.symmetry.spectrum import Spectrum
+
+SIZE = 5  # of filters, whose planes are even or odd in each direction; the kernels make use of that
+MATRIX = 1 << 20  # bytes between bank and product that stay in the cache
+CHUNKS = (24, 96)  # pixels at a time, at least and at most
+
+PLAIN = {0: 0, 1: 2, 4: 4}  # harmonic of frequency 0 -> first of its two values in the bank (real, imaginary part)
+PAIRED = {2: 6, 3: 10, 5: 14, 6: 18}  # any other -> first of its four: at +f, at -f
+
+
+class _Move(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int) for name in ("value", "place")]
+
+
+class Plan(ctypes.Structure):
+    """``Plan`` of steerable.c."""
+
+    _fields_ = [
+        *(
+            (name, ctypes.c_int)
+            for name in ("height", "width", "order", "fields_in", "fields_out", "bins", "copies", "blocks", "depth", "chunk")
+        ),
+        *((name, ctypes.c_void_p) for name in ("columns", "moves", "move", "block", "column", "analysis", "synthesis", "filters")),
+    ]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a layer's numbers lie in vectors of ``lanes``."""
+
+    shape: Shape
+    lanes: int
+
+    @property
+    def spectrum(self) -> Spectrum:
+        return Spectrum(self.shape.group)
+
+    @property
+    def vectors_out(self) -> int:
+        """Of the fields of one half."""
+        return -(-self.shape.fields_out // self.lanes)
+
+    @property
+    def depth(self) -> int:
+        """Numbers in a row of the product: a slot has two halves, parts where there are rotations only, else copies."""
+        return len(slots(self.shape.group, self.shape.size)) * 2 * self.shape.fields_in
+
+    def halves(self, block: int) -> list[int]:
+        """Which halves of a block's output are not 0: the coefficients of the lowest and highest frequency are real (see `Spectrum`)."""
+        group = self.shape.group
+        bin_ = block // 2 if group.mirrored else block
+        if bin_ and 2 * bin_ != group.rotations:
+            return [0, 1]
+        return [block % 2] if group.mirrored else [0]
+
+    @property
+    def blocks(self) -> int:
+        return self.spectrum.bins * (2 if self.shape.group.mirrored else 1)
+
+    def pack(self, matrices: Tensor) -> Tensor:
+        """Matrices of `spectral_weight` -> all panels of all blocks, one behind the other; gradients go back the same way."""
+        rows = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.lanes - self.shape.fields_out))
+        panels = []
+        for block in range(self.blocks):
+            columns = rows[block][:, self.halves(block)].flatten(1)
+            panels += [panel.flatten() for panel in columns.split(2 * self.lanes, 1)]
+        return torch.cat(panels)
+
+    def packed(self, weight: Tensor) -> Tensor:
+        """The weights (fields_out, fields_in, |G|, B) as the kernels take them."""
+        return self.pack(spectral_weight(weight, self.shape.group, self.shape.size))
+
+    def moves(self) -> list[list[tuple[int, int, int]]]:
+        """Of each bin, where the bank's values go: (value, block, place in the block's row)."""
+        mirrored, moves = self.shape.group.mirrored, [[] for _ in range(self.spectrum.bins)]  # type: ignore[var-annotated]
+        for number, slot in enumerate(slots(self.shape.group, self.shape.size)):
+            for run in slot.runs:
+                for shift in range(run.outputs.stop - run.outputs.start):
+                    for part in range(2):
+                        kind = part ^ (slot.frequency % 2 if mirrored else 0)
+                        value = PAIRED[slot.harmonic] + 2 * (run.sign <= 0) if slot.frequency else PLAIN[slot.harmonic]
+                        out = run.outputs.start + shift
+                        block, half = (2 * out + part, 0) if mirrored else (out, part)
+                        moves[run.inputs.start + shift].append((value + kind, block, (2 * number + half) * self.shape.fields_in))
+        return moves
+
+    def components(self) -> tuple[list[int], list[int]]:
+        """Block and first vector of each component of the output, (bin, part, copy); block -1 where it is always 0."""
+        starts = np.cumsum([0, *(len(self.halves(block)) * self.vectors_out for block in range(self.blocks))])
+        blocks, columns = [], []
+        for bin_ in range(self.spectrum.bins):
+            for part in range(2):
+                for copy in range(self.spectrum.copies):
+                    block, half = (2 * bin_ + part, copy) if self.shape.group.mirrored else (bin_, part)
+                    there = half in self.halves(block)
+                    blocks.append(block if there else -1)
+                    columns.append(int(starts[block]) + self.halves(block).index(half) * self.vectors_out if there else 0)
+        return blocks, columns
+
+
+def _bank() -> np.ndarray:
+    """The 36 different numbers of the filter bank, in the order of steerable.h."""
+    planes = harmonic_basis(SIZE).planes
+    even = [(2, 2), (2, 3), (1, 3), (2, 4), (1, 4), (0, 4)]
+    odd = [(2, 3), (1, 3), (0, 3), (2, 4), (1, 4), (0, 4)]
+    numbers = [planes[harmonic].real[place] for harmonic in (1, 4) for place in even]
+    numbers += [planes[harmonic].real[place] for harmonic in (2, 5) for place in odd]
+    numbers += [planes[harmonic].real[place] for harmonic in (3, 6) for place in ((2, 3), (2, 4), (1, 4))]
+    numbers += [planes[harmonic].imag[place] for harmonic in (3, 6) for place in ((1, 3), (1, 4), (0, 4))]
+    return np.array(numbers)
+
+
+@lru_cache(maxsize=256)
+def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan:
+    """The plan of a layer for images of one size; holds the arrays that it points to."""
+    spectrum, group = layout.spectrum, layout.shape.group
+    real = {torch.float32: np.float32, torch.float64: np.float64}[dtype]
+    moves, (block, column) = layout.moves(), layout.components()
+    deep = layout.blocks * layout.depth * np.dtype(real).itemsize
+    plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out, spectrum.bins, spectrum.copies, layout.blocks)
+    plan.depth, plan.chunk = layout.depth, int(np.clip(MATRIX // deep, *CHUNKS))
+    arrays = {
+        "columns": np.array([len(layout.halves(each)) * layout.vectors_out for each in range(layout.blocks)], np.intc),
+        "moves": np.cumsum([0, *map(len, moves)], dtype=np.intc),
+        "move": np.array([(value, block * plan.chunk * plan.depth + place) for each in moves for value, block, place in each], np.intc),
+        "block": np.array(block, np.intc),
+        "column": np.array(column, np.intc),
+        "analysis": np.ascontiguousarray(spectrum.analysis, real),
+        "synthesis": np.ascontiguousarray(spectrum.synthesis, real),
+        "filters": _bank().astype(real),
+    }
+    for name, array in arrays.items():
+        setattr(plan, name, array.ctypes.data)
+    plan.arrays = arrays
+    return plan
+
+
+@lru_cache
+def _turned(group: Group, size: int, dtype: torch.dtype) -> Tensor:
+    """(-1)^f R(d): psi_b(-d p) = sum_b' of these times psi_b'(p), for every element d; (|G|, B, B)."""
+    filters = moved_filters(group, size)
+    flat = filters.reshape(*filters.shape[:2], -1)
+    back = np.linalg.pinv(flat[0])
+    signs = [sign for f in harmonic_basis(size).frequencies for sign in [(-1.0) ** f] * (2 if f else 1)]
+    with torch.inference_mode(False):
+        return torch.from_numpy(np.array(signs)[:, None] * (flat[group.inverse] @ back)).to(dtype)
+
+
+def adjoint(weight: Tensor, group: Group, size: int) -> Tensor:
+    """Weights (fields_in, fields_out, |G|, B) of the layer that takes gradients of the answer to gradients of the input.
+
+    The filter from (i, h) to (o, g) at p goes from (o, g) to (i, h) at -p: W'[i, o, d^-1] = W[o, i, d] (-1)^f R(d).
+    """
+    turned = torch.einsum("oidb,dbc->iodc", weight, _turned(group, size, weight.dtype))
+    return turned[:, :, torch.from_numpy(group.inverse)]

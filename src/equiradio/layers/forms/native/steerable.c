@@ -1,0 +1,95 @@
+/* The steerable convolution by frequencies of the group, a few pixels at a time, so that all that lies between its input and its output
+   stays in the cache. Float32 and float64 from the same lines; vectors are those of the processor that this file is compiled for. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#define TILE 12 /* pixels whose sums are held in registers, two vectors each */
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#define TILE 6
+#elif defined(__aarch64__)
+#define VECTOR_BYTES 16
+#define TILE 12
+#else
+#define VECTOR_BYTES 16
+#define TILE 6
+#endif
+
+#define HALF 2   /* of a 5 x 5 filter */
+#define PLANES 11 /* real filters of a 5 x 5 window */
+#define VALUES 22 /* what they make of a real and an imaginary part */
+#define KINDS 5  /* ways in which the rows of a window are folded */
+#define MOST 36  /* elements of a group, or components of a field */
+
+/* One of the values that a pixel's bin brings, and where in the chunk's matrix the first pixel's goes. */
+typedef struct {
+    int value, place;
+} Move;
+
+/* A layer without its weights; made by native/plan.py. */
+typedef struct {
+    int height, width, order, fields_in, fields_out, bins, copies, blocks;
+    int depth;             /* of the product: numbers in a row of one block */
+    int chunk;             /* pixels between bank and product at a time */
+    const int *columns;    /* vectors of each block's output */
+    const int *moves;      /* where the moves of each bin begin, and where the last one's end */
+    const Move *move;
+    const int *block, *column; /* of each component of the output: its block, -1 where it is always 0, and its first vector there */
+    const void *analysis;  /* (components, order) */
+    const void *synthesis; /* (order, components) */
+    const void *filters;   /* 36 numbers: see the bank */
+} Plan;
+
+static void *room(int which, size_t bytes) { /* of this thread; grows and stays */
+    static _Thread_local struct {
+        void *memory;
+        size_t bytes;
+    } rooms[8];
+    if (rooms[which].bytes < bytes) {
+        free(rooms[which].memory);
+        bytes = (bytes + 4095) / 4096 * 4096;
+        rooms[which].memory = aligned_alloc(4096, bytes);
+        rooms[which].bytes = rooms[which].memory ? bytes : 0;
+    }
+    return rooms[which].memory;
+}
+
+/* Pixels (rows, width) within HALF pixels of one that is set; `out` may be `in`. */
+static int widen(const unsigned char *in, int rows, int width, unsigned char *out) {
+    size_t stride = (size_t)width + 2 * HALF;
+    unsigned char *tall = room(7, rows * stride);
+    if (!tall) return 0;
+    memset(tall, 0, rows * stride);
+    for (int y = 0; y < rows; y++)
+        for (int j = -HALF; j <= HALF; j++)
+            if (y + j >= 0 && y + j < rows)
+                for (int x = 0; x < width; x++) tall[y * stride + x + HALF] |= in[(size_t)(y + j) * width + x];
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < width; x++) {
+            const unsigned char *near = tall + y * stride + x;
+            out[(size_t)y * width + x] = near[0] | near[1] | near[2] | near[3] | near[4];
+        }
+    return 1;
+}
+
+#define PASTE_(name, suffix) name##_##suffix
+#define PASTE(name, suffix) PASTE_(name, suffix)
+#define NAMED(name) PASTE(name, SUFFIX)
+
+#define REAL float
+#define SUFFIX float32
+#include "steerable.h"
+#undef REAL
+#undef SUFFIX
+
+#define REAL double
+#define SUFFIX float64
+#include "steerable.h"
+
+int vector_bytes(void) { return VECTOR_BYTES; }
