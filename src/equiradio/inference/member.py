@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from equiradio.artefacts.atomic import numbers_hash
 from equiradio.artefacts.card import Card
