@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -110,10 +111,11 @@ def read_texts(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
         else:
             from astropy.table import Table
 
-            with path.open("rb") as content:  # empty texts come masked
-                read = Table.read(content, format="fits" if suffix == ".fits" else "votable")[wanted].filled("")
+            with path.open("rb") as content:
+                read = Table.read(content, format="fits" if suffix == ".fits" else "votable")[wanted]
             read.convert_bytestring_to_unicode()
-            table = pa.table({name: [str(value) for value in read[name]] for name in wanted})
+            texts = lambda column: ["" if value is np.ma.masked else str(value) for value in column]  # empty texts come masked
+            table = pa.table({name: texts(read[name]) for name in wanted})
         return {name: [value or "" for value in table.column(name).to_pylist()] for name in wanted}
     except Exception as error:  # pyarrow and astropy meet damage in dozens of ways
         raise RunRefusal(path, "a file that is no catalogue of ours", f"columns {', '.join(wanted)}", "Name another --out.") from error
