@@ -56,9 +56,10 @@ class Claim:
                     self._create()
                     threading.Thread(target=self._beat, daemon=True).start()
                     return
+                judged = _read(self.file)
                 if not _abandoned(self.file):
                     break
-                _clear(self.file)
+                _clear(self.file, judged)
         holder = {key: " ".join(str(value).split())[:80] for key, value in _read(self.file).items()}
         busy = f"process {holder.get('process', '?')} on {holder.get('host', '?')} works in it since {holder.get('since', '?')}"
         do = f"Wait for it. If it is gone, its lock {self.file.name} is taken over after {STALE / 60:.0f} minutes."
@@ -199,13 +200,12 @@ def _disk_time(folder: Path) -> float:
             probe.unlink(missing_ok=True)
 
 
-def _clear(file: Path) -> None:
-    """Take an abandoned lock away; if another process replaced it meanwhile, put that one back."""
+def _clear(file: Path, judged: dict[str, Any]) -> None:
+    """Take a lock away whose content was judged abandoned; if another process replaced it meanwhile, put that one back."""
     aside = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    before = _read(file)
     with suppress(OSError):
         os.rename(file, aside)
-        if _read(aside) != before:
+        if _read(aside) != judged:
             with suppress(FileExistsError):
                 os.link(aside, file)
         aside.unlink()

@@ -268,3 +268,21 @@ def test_a_lock_of_a_process_that_cannot_be_is_taken_over(tmp_path, process):
 def test_a_lock_without_end_is_no_error(tmp_path):
     lock_file(tmp_path / "run").write_text("[" * 100_000)
     assert is_claimed(tmp_path / "run")
+
+
+def test_a_lock_that_was_renewed_while_it_was_judged_stays(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    lock_file(folder).write_text(json.dumps({"host": "elsewhere", "process": 1, "token": "old"}))
+    fresh = {"host": "elsewhere", "process": 2, "token": "fresh"}
+    judge = module._abandoned
+
+    def judged_slowly(file):
+        if json.loads(file.read_text())["token"] == "old":
+            file.write_text(json.dumps(fresh))  # another process took the old one over in between
+            return True
+        return judge(file)
+
+    monkeypatch.setattr(module, "_abandoned", judged_slowly)
+    with pytest.raises(Claimed), claimed(folder):
+        pass
+    assert json.loads(lock_file(folder).read_text()) == fresh
