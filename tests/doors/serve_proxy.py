@@ -34,10 +34,10 @@ def proxied(address, prefix, *, strips):
         await asyncio.gather(pipe(reader, back_writer), pipe(back_reader, writer), return_exceptions=True)
 
     async def run():
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        asked.append(server.sockets[0].getsockname()[1])
-        ready.set()
-        await asyncio.get_running_loop().create_future()
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            asked.append(server.sockets[0].getsockname()[1])
+            ready.set()
+            await asyncio.get_running_loop().create_future()
 
     task = loop.create_task(run())
     thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.gather(task, return_exceptions=True)), daemon=True)
@@ -46,6 +46,6 @@ def proxied(address, prefix, *, strips):
     try:
         yield f"http://127.0.0.1:{asked.pop()}", asked
     finally:
-        loop.call_soon_threadsafe(lambda: [each.cancel() for each in asyncio.all_tasks(loop)])
+        loop.call_soon_threadsafe(task.cancel)
         thread.join(10)
         loop.close()

@@ -57,11 +57,16 @@ def create_app(
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(pa.ArrowException, _arrow)
     app.add_exception_handler(Exception, _broken)
+    _add_pages(app)
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    """Add the viewer's own files, read when it starts: no name opens any other."""
     pages = _static_files()
 
     @app.get("/{name:path}", include_in_schema=False)
     def page(request: Request, name: str) -> Response:
-        """The viewer's own files, read when it started: no name opens any other."""
         file = {"": "index.html", "api": "api.html"}.get(name, name)
         if file not in pages:
             home, api = _address(request, ""), _address(request, "api")
@@ -70,8 +75,6 @@ def create_app(
             return JSONResponse(as_json(refusal), 404)
         kind, content = pages[file]
         return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
-
-    return app
 
 
 def _address(request: Request, name: str) -> str:

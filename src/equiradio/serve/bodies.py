@@ -45,6 +45,10 @@ class Arrivals:
     def too_large(self, size: str) -> TooLarge:
         return TooLarge("upload", size, f"at most {self.most:,} bytes", "Cut the source out first.")
 
+    def too_slow(self, size: int, seconds: float) -> TooSlow:
+        expected = f"a piece every {self.pace.seconds:g} s, {self.pace.rate:g} bytes a second"
+        return TooSlow("body", f"{size:,} bytes in {seconds:.0f} s, and not all of it", expected, "Send it again.")
+
 
 class Body:
     """One body; use as a context, so that its bytes are let go.
@@ -84,8 +88,7 @@ class Body:
             try:
                 piece = await self._next(min(left, pace.seconds))
             except TimeoutError:
-                found = f"{self.size:,} bytes in {now() - start:.0f} s, and not all of it"
-                raise TooSlow("body", found, f"a piece every {pace.seconds:g} s, {pace.rate:g} bytes a second", "Send it again.") from None
+                raise arrivals.too_slow(self.size, now() - start) from None
             if self.size + len(piece) > arrivals.most:  # a body without a length
                 raise arrivals.too_large(f"more than {arrivals.most:,} bytes")
             if arrivals.held + len(piece) > arrivals.most_together:

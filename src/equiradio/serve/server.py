@@ -33,12 +33,13 @@ def listen(host: str, port: int) -> socket.socket:
         opened.listen(QUEUE)
     except (OSError, UnicodeError, ValueError) as error:
         opened.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        found = f"cannot be listened at ({reason})"
+        reason = f"cannot be listened at ({getattr(error, 'strerror', None) or error})"
         if getattr(error, "errno", None) in OF_PORTS:
-            raise SettingRefusal("--port", f"{host}:{port} {found}", "a free port", "Choose another --port; 0 takes a free one.") from None
+            raise SettingRefusal("--port", f"{host}:{port} {reason}", "a free port", "Choose another --port; 0 takes a free one.") from None
         expected = "an address or a name of this machine"
-        raise SettingRefusal("--host", f"{host!r} {found}", expected, "127.0.0.1 is the default, 0.0.0.0 stands for all of them.") from None
+        raise SettingRefusal(
+            "--host", f"{host!r} {reason}", expected, "127.0.0.1 is the default, 0.0.0.0 stands for all of them."
+        ) from None
     return opened
 
 

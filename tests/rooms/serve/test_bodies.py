@@ -1,11 +1,17 @@
 """Bodies that arrive are handed on as they came, hold a bounded room together, and give it back."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from equiradio.serve.bodies import IN_MEMORY, PIECE, Arrivals, Body
 from equiradio.serve.refusals import Busy, TooLarge
+
+
+def in_a_thread(exercise):
+    with ThreadPoolExecutor(1) as thread:  # this one may hold the event loop of the tests of the page
+        thread.submit(asyncio.run, exercise).result()
 
 
 def receiving(*pieces):
@@ -34,7 +40,7 @@ def test_a_body_is_handed_on_as_it_came_and_once(pieces):
         assert got == b"".join(pieces)
         assert arrivals.held == 0
 
-    asyncio.run(exercise())
+    in_a_thread(exercise())
 
 
 def test_bodies_hold_a_bounded_room_together():
@@ -49,7 +55,7 @@ def test_bodies_hold_a_bounded_room_together():
             await third.arrive()
         assert arrivals.held == 0
 
-    asyncio.run(exercise())
+    in_a_thread(exercise())
 
 
 def test_a_client_that_goes_leaves_nothing():
@@ -60,4 +66,4 @@ def test_a_client_that_goes_leaves_nothing():
             assert body.gone
         assert arrivals.held == 0
 
-    asyncio.run(exercise())
+    in_a_thread(exercise())
