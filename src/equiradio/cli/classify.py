@@ -12,6 +12,7 @@ from equiradio.labels import Labels
 
 
 def classify(
+    context: typer.Context,
     files: list[Path] = typer.Argument(help="FITS images, or PNG and NPY as MiraBest has them; folders of them.", metavar="FILE|DIR..."),
     model: str = typer.Option(None, "--model", help="A packaged model or a run folder; default: see equiradio models.", show_default=False),
     out: Path = typer.Option(None, "--out", help="Catalogue: .parquet, .csv, .fits or .vot.", show_default=False),
@@ -61,7 +62,7 @@ def classify(
     team = load(model or default_name(), device, precision)
     try:
         with bars() as step:
-            table = run(team, listed, out=out, maps=maps, resume=resume, progress=step, **options)
+            table = run(team, listed, out=out, maps=maps, resume=resume, command=context.obj or "", progress=step, **options)
     except KeyboardInterrupt:
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None

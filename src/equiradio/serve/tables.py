@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from equiradio.artefacts.catalogue import described
 from equiradio.artefacts.catalogue_forms import as_votable
+from equiradio.artefacts.provenance import with_provenance
 from equiradio.errors import DataRefusal, nearest
 from equiradio.serve.refusals import RequestRefusal, clipped
 
@@ -137,7 +139,9 @@ class Table:
         if count > MOST_EXPORTED:
             raise RequestRefusal("selection", f"{count:,} rows", f"at most {MOST_EXPORTED:,}", "Filter the table first.")
         piece = table if rows is None else table.take(rows)
-        return as_votable(piece)
+        words = [*where, *([f"sorted by {sort}{', descending' if descending else ''}"] if sort else [])]
+        about = {"selection": f"{count} of {table.num_rows} rows of {self.name}" + "".join(f"; {word}" for word in words)}
+        return as_votable(piece.cast(with_provenance(piece.schema, about)))
 
 
 def read_table(path: Path) -> pa.Table:
@@ -158,7 +162,7 @@ def read_table(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         found = f"cannot be read ({str(error).splitlines()[0][:120]})"
         raise DataRefusal(path, found, "a table that 'equiradio evaluate' or another verb wrote", "Check the path.") from None
-    table = _simple(table)
+    table = described(_simple(table))
     if len(set(table.column_names)) != len(table.column_names):
         raise DataRefusal(path, "two columns of one name", "names that differ", "Rename one.")
     return table
@@ -178,7 +182,7 @@ def _simple(table: pa.Table) -> pa.Table:
             column = pa.chunked_array([pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())])
         columns.append(_without_blanks(column))
     schema = [pa.field(field.name, column.type, metadata=field.metadata) for field, column in zip(table.schema, columns, strict=True)]
-    return pa.table(columns, schema=pa.schema(schema))
+    return pa.table(columns, schema=pa.schema(schema, metadata=table.schema.metadata))
 
 
 def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
