@@ -18,10 +18,10 @@ from equiradio.inference.team import load
 from equiradio.labels import Labels
 from equiradio.printable import as_ascii, in_one_line, printable
 from equiradio.serve.held import Held
-from equiradio.serve.pictures import maps_as_fits
 from equiradio.serve.refusals import as_json
 from equiradio.serve.tables import Table
 from equiradio.verbs.classify import classify
+from equiradio.verbs.sky_maps import SkyMaps, as_fits
 
 NAME = "a\nb\x1b[31m\x07\u202e\udcff\x85ü.npy"
 SHOWN = "a?b?[31m????ü"
@@ -84,8 +84,10 @@ def test_the_terminal_shows_no_escapes(trained, files, capsys):
 
 def test_the_viewers_fits_holds_a_strange_name():
     source = Held("upload/a", NAME, np.zeros((150, 150), np.uint8))
-    content = maps_as_fits(source, "lenet\n", np.zeros((1, 150, 150)), Labels(("FRI", "FRII")), None, 0.0, "1")
-    assert fits.getheader(io.BytesIO(content))["OBJECT"] == f"{SHOWN}.npy".replace("ü", "\\xfc")
+    maps = SkyMaps(np.zeros((1, 150, 150), np.float32), Labels(("FRI", "FRII")))
+    header = fits.getheader(io.BytesIO(as_fits(source.cutout(), maps, {"model": "lenet\n"}, [f"of {source.name}\x07"])))
+    assert header["MODEL"] == "lenet?"
+    assert str(header["HISTORY"]).startswith("of " + f"{SHOWN}.npy".replace("ü", "\\xfc"))
 
 
 @pytest.mark.filterwarnings("ignore::astropy.io.votable.exceptions.W03")  # names that are no identifiers

@@ -18,6 +18,9 @@ from equiradio.labels import FANAROFF_RILEY, Labels
 Row = dict[str, Any]  # of a catalogue: a value for each column of `catalogue_schema`, which depend on the classes; None for no answer
 
 
+AGREEMENT = "mean correlation of the attention maps of all pairs of networks; none where there is one, or no map"
+
+
 def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str, **more: str) -> pa.Field:
     return pa.field(name, kind, metadata={"unit": unit, "ucd": ucd, "description": description, **more})
 
@@ -68,9 +71,20 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
             _place("attention_peak_ra_deg", "pos.eq.ra", "right ascension of the brightest attention pixel"),
             _place("attention_peak_dec_deg", "pos.eq.dec", "declination of the brightest attention pixel"),
+            _column("map_agreement", pa.float64(), "", "stat.correlation", AGREEMENT, decimals="4"),
+            _column("map_name", pa.string(), "", "meta.id", "name of its maps, without their suffix"),
             _column("model", pa.string(), "", "meta.id;meta.modelled", "network that answered, and the hash of its weights"),
         ]
     )
+
+
+def described(table: pa.Table) -> pa.Table:
+    """A catalogue from a form without units and descriptions, such as CSV, with those of `catalogue_schema`; other tables as they are."""
+    ours = catalogue_schema()
+    if not {"source_id", "flag_names", *FANAROFF_RILEY.columns()} <= set(table.column_names):
+        return table
+    known = lambda field: field if field.metadata or field.name not in ours.names else field.with_metadata(ours.field(field.name).metadata)
+    return table.cast(pa.schema(map(known, table.schema), metadata=table.schema.metadata))
 
 
 SUFFIXES = (".parquet", ".csv", ".fits", ".vot")

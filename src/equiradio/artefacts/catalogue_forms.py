@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from equiradio.printable import printable
+from equiradio.artefacts.provenance import cards, provenance_of
+from equiradio.printable import as_ascii, printable
 
 
 class Kind(NamedTuple):
@@ -69,7 +70,7 @@ class Column(NamedTuple):
 def columns_of(table: pa.Table) -> Iterator[Column]:
     """The columns of a table; what is no number, truth or text is written as text."""
     for field in table.schema:
-        about = {key.decode(): value.decode("utf-8", "replace") for key, value in (field.metadata or {}).items()}
+        about = {key.decode(): printable(value.decode("utf-8", "replace")) for key, value in (field.metadata or {}).items()}
         values, kind = table.column(field.name).to_pylist(), KINDS.get(str(field.type), TEXT)
         if kind is TEXT:
             values = [None if value is None else printable(str(value)) for value in values]
@@ -95,7 +96,7 @@ def as_fits(table: pa.Table) -> bytes:
     for column in columns:
         values, form = column.array(), column.kind.fits
         if column.kind is TEXT:
-            values = np.array([ascii_only(value) for value in values], np.str_)
+            values = np.array([as_ascii(value) for value in values], np.str_)
             form = f"{max(values.dtype.itemsize // 4, 1)}A"
         decimals = int(column.about.get("decimals", "0"))
         shown = f"F{decimals + 5}.{decimals}" if decimals else None
@@ -105,23 +106,28 @@ def as_fits(table: pa.Table) -> bytes:
     for number, column in enumerate(columns, 1):
         for key, entry in (("TCOMM", "description"), ("TUCD", "ucd")):
             if column.about.get(entry):
-                hdu.header.set(f"{key}{number}", ascii_only(column.about[entry]), after=f"TFORM{number}")
+                hdu.header.set(f"{key}{number}", as_ascii(column.about[entry]), after=f"TFORM{number}")
+    hdu.header.extend(cards({entry.name: value for entry, value in provenance_of(table.schema)}), bottom=True)
     file = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file, checksum=True)
     return file.getvalue()
 
 
 def as_votable(table: pa.Table) -> bytes:
-    """A VOTable with frames, UCDs, descriptions and precisions; nulls are empty cells."""
+    """A VOTable with frames, UCDs, descriptions and precisions; nulls are empty cells.
+
+    Prefixes of IDs keep them apart from those of the columns, which are their names.
+    """
     from astropy.io.votable import tree
 
     columns = list(columns_of(table))
     file, resource = tree.VOTableFile(), tree.Resource(type="results")
     file.resources.append(resource)
-    element = tree.TableElement(file, name="equiradio")
+    element = tree.TableElement(file, ID="table_equiradio", name="equiradio")
     resource.tables.append(element)
     for frame in sorted({column.about["frame"] for column in columns if "frame" in column.about}):
-        resource.coordinate_systems.append(tree.CooSys(ID=frame, system=frame))
+        resource.coordinate_systems.append(tree.CooSys(ID=f"frame_{frame}", system=frame))
+    _say_provenance(file, resource, table.schema)
     element.fields.extend(_field(file, column) for column in columns)
     element.create_arrays(len(table))
     for field, column in zip(element.fields, columns, strict=True):
@@ -131,14 +137,29 @@ def as_votable(table: pa.Table) -> bytes:
     return out.getvalue()
 
 
+def _say_provenance(file: Any, resource: Any, schema: pa.Schema) -> None:
+    """Numbers as PARAM, texts as INFO."""
+    from astropy.io.votable import tree
+
+    for entry, value in provenance_of(schema):
+        if isinstance(value, str):
+            resource.infos.append(tree.Info(ID=f"about_{entry.name}", name=entry.name, value=value))
+            continue
+        kind = {int: "int", float: "double"}[entry.kind]
+        parameter = tree.Param(file, f"about_{entry.name}", entry.name, value, kind, ucd=entry.ucd)
+        parameter.description = entry.meaning
+        resource.params.append(parameter)
+
+
 def _field(file: Any, column: Column) -> Any:
     from astropy.io.votable import tree
 
     about, kind = column.about, column.kind.votable
+    frame = f"frame_{about['frame']}" if "frame" in about else None
     if column.kind is TEXT and not all(value is None or value.isascii() for value in column.values):
         kind = "unicodeChar"
     size = "*" if column.kind is TEXT else None
-    more = {"unit": column.unit, "ucd": about.get("ucd") or None, "precision": about.get("decimals"), "ref": about.get("frame")}
+    more = {"unit": column.unit, "ucd": about.get("ucd") or None, "precision": about.get("decimals"), "ref": frame}
     field = tree.Field(file, name=column.name, datatype=kind, arraysize=size, **more)
     field.description = about.get("description")
     return field
@@ -159,8 +180,3 @@ def as_astropy(table: pa.Table) -> Any:
             else Whole(column.array(), column.name, **about)
         )
     return Table(made, meta={"name": "equiradio"})
-
-
-def ascii_only(text: str) -> str:
-    """FITS has no letters but ASCII."""
-    return text.encode("ascii", "backslashreplace").decode()

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -15,6 +16,7 @@ from equiradio.labels import Labels
 
 
 def classify(
+    context: typer.Context,
     files: list[Path] = typer.Argument(
         None, help="FITS images, or PNG and NPY as MiraBest has them; folders of them.", metavar="FILE|DIR...", show_default=False
     ),
@@ -72,11 +74,12 @@ def classify(
     from equiradio.verbs.classify import image_files
 
     listed = image_files([_examples()] if example else files)
-    options = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
+    options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
     team = load(model or default_name(), device, precision)
     try:
         with bars() as step:
-            table = run(team, listed, out=out, maps=maps, resume=resume, contents=contents, progress=step, **options)
+            made_by = context.obj or ""
+            table = run(team, listed, out=out, maps=maps, resume=resume, contents=contents, command=made_by, progress=step, **options)
     except KeyboardInterrupt:
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None

@@ -9,6 +9,7 @@ import typer
 
 import equiradio
 from equiradio.artefacts.atomic import disk_refusal, is_disk_full
+from equiradio.artefacts.provenance import command_line
 from equiradio.cli import bench, calibrate, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.errors import Refusal, SettingRefusal, nearest
@@ -58,7 +59,8 @@ app.command("bench")(bench.bench)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code: 0 done, 2 refused (one line on stderr), 130 interrupted (what was done is kept)."""
     try:
-        code = app(args=list(arguments) if arguments is not None else None, prog_name="equiradio", standalone_mode=False)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = app(args=given, prog_name="equiradio", standalone_mode=False, obj=command_line(given))
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ from equiradio.evaluation.calibration import most_probable
 from equiradio.evaluation.choosing import probabilities, squared_distance
 from equiradio.inference.calibration import Calibration
 from equiradio.inference.evidence import PixelEvidence, Sum, joined, pixel_evidence, sums_over_pixels, taken_apart
-from equiradio.inference.gate_maps import gate_maps
+from equiradio.inference.gate_maps import agreement, gate_maps, mean_map
 from equiradio.inference.member import Member
 from equiradio.inference.posed import Posed, in_pose
 
@@ -30,6 +30,7 @@ class Answers:
     top : (count,), place of the class answered; `NO_CLASS` where there is no answer.
     uncertain : bool (count,), abstain.
     distance, unusual : (count,), from the known sources (nan where that was never measured), and whether it is too large.
+    agreement : (count,), of the members' mean maps, see `equiradio.inference.gate_maps.agreement`; nan where there is none.
     gates : float32 (count, gates, 150, 150), maps at the image's scale, mean over members of the image as it is; no gates for a LeNet.
     evidence : of each image, where it was asked for and the answer is a sum over pixels.
     """
@@ -41,6 +42,7 @@ class Answers:
     uncertain: np.ndarray
     distance: np.ndarray
     unusual: np.ndarray
+    agreement: np.ndarray
     gates: np.ndarray
     evidence: list[PixelEvidence | None]
 
@@ -52,7 +54,7 @@ class Answers:
     @property
     def attention(self) -> np.ndarray:
         """The gates' mean map (count, 150, 150)."""
-        return self.gates.mean(1) if self.gates.shape[1] else np.full((len(self.gates), *self.gates.shape[2:]), np.nan, np.float32)
+        return mean_map(self.gates)
 
 
 def answer(members: Sequence[Member], calibration: Calibration, images: np.ndarray, *, why: bool = False) -> Answers:
@@ -95,7 +97,8 @@ def answer_in_pieces(
         evidence = [one if there else None for one, there in zip(each, fine, strict=True)]
     low, high = np.minimum(low, mean), np.maximum(high, mean)
     uncertain = doubtful(mean, low, high, top, calibration.threshold) | ~fine
-    yield Answers(mean, low, high, top, uncertain, distance, unusual, np.mean(maps, axis=0), evidence)
+    agree = np.array([agreement(planes) for planes in np.moveaxis(np.stack([mean_map(gates) for gates in maps]), 1, 0)])
+    yield Answers(mean, low, high, top, uncertain, distance, unusual, agree, np.mean(maps, axis=0), evidence)
 
 
 def no_answer(name: str) -> ImageRefusal:

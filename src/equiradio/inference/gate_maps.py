@@ -1,9 +1,14 @@
-"""Gates' maps at the scale of the image."""
+"""Gates' maps at the scale of the image, and how far the maps of several networks agree."""
 
+import math
+from functools import cache
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from equiradio.compute.preprocess import circle
 from equiradio.sky.recipe import MIRABEST
 
 
@@ -23,3 +28,25 @@ def gate_maps(attention: list[Tensor], side: int = MIRABEST.side) -> Tensor:
 def combined_map(attention: list[Tensor]) -> Tensor:
     """Mean of the gate maps at image scale (batch, 150, 150)."""
     return gate_maps(attention).mean(1)
+
+
+def mean_map(gates: np.ndarray) -> np.ndarray:
+    """Mean over gates: (..., gates, side, side) to (..., side, side) float32; nan where there are none."""
+    return gates.mean(-3) if gates.shape[-3] else np.full((*gates.shape[:-3], *gates.shape[-2:]), np.nan, np.float32)
+
+
+def agreement(maps: np.ndarray) -> float:
+    """Mean Pearson correlation of all pairs of members' maps (members, 150, 150), inside the inscribed circle.
+
+    1 where all look at the same, 0 where they have nothing in common. nan for one member, and where a map is flat or missing.
+    """
+    inside = maps[:, inscribed().numpy()].astype(float)
+    if len(inside) < 2 or not np.isfinite(inside).all() or not np.ptp(inside, 1).all():
+        return math.nan
+    return float(np.corrcoef(inside)[np.triu_indices(len(inside), 1)].mean())
+
+
+@cache
+def inscribed() -> Tensor:
+    """Pixels that stay in the image however it turns, bool (150, 150)."""
+    return circle(MIRABEST.side, MIRABEST.side / 2 - 1)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from equiradio.artefacts.catalogue import Row, catalogue_schema
+from equiradio.artefacts.provenance import Provenance, with_provenance
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, answer
 from equiradio.inference.calibration import Calibration
@@ -23,6 +24,7 @@ from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.pictures import refuse_choices
 from equiradio.sky.recipe import MIRABEST
+from equiradio.version import version
 
 BATCH = 16  # sources answered at once, and read ahead
 
@@ -106,10 +108,23 @@ def _images(cutouts: list[Cutout]) -> np.ndarray:
     return np.stack([cutout.image for cutout in cutouts])
 
 
+def provenance(team: Asked, command: str = "") -> Provenance:
+    """What products say of the team that made them, and of the command line where there was one."""
+    chosen = team.calibration
+    about: dict[str, str | int | float] = {
+        "version": f"equiradio {version()}",
+        "model": team.name,
+        "members": len(team.members),
+        "poses": chosen.poses,
+        "temperature": chosen.temperature,
+    }
+    return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold}) | ({"command": command} if command else {})
+
+
 def catalogue(team: Asked, sources: Iterable[Source], **options: Any) -> Catalogue:
     """One row for each source."""
     rows = [row for batch in batches(sources, **options) for row in answered(team, batch).rows]
-    return Catalogue(pa.Table.from_pylist(rows, schema=catalogue_schema(team.labels)))
+    return Catalogue(pa.Table.from_pylist(rows, schema=with_provenance(catalogue_schema(team.labels), provenance(team))))
 
 
 def attention(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:

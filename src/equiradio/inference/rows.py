@@ -19,10 +19,10 @@ ENDINGS = (".gz", ".fz", ".fits", ".fit", ".fts", ".png", ".npy")
 
 def source_name(file: str) -> str:
     """A file's name without its folder and the suffixes of an image."""
-    name = printable(Path(file).name)
+    whole = name = printable(Path(file).name)
     for suffix in ENDINGS:
-        name = name.removesuffix(suffix)
-    return name or printable(Path(file).name)
+        name = name[: -len(suffix)] if name.lower().endswith(suffix) else name
+    return name or whole
 
 
 def refused_row(refusal: ImageRefusal, file: str, model: str, labels: Labels) -> Row:
@@ -50,6 +50,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
             "uncertain": bool(answers.uncertain[number]) or "unusual" in flags,
             "attention_peak_ra_deg": _finite(ra),
             "attention_peak_dec_deg": _finite(dec),
+            "map_agreement": _finite(float(answers.agreement[number])),
         }
         for of, low, high in spread_columns(labels):
             cells |= {low: float(answers.low[number, of]), high: float(answers.high[number, of])}
@@ -66,7 +67,7 @@ def peak(attention: np.ndarray) -> tuple[int, int]:
 
 
 def _finite(number: float) -> float | None:
-    """None for a position that is unknown."""
+    """None for what is unknown."""
     return number if math.isfinite(number) else None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from equiradio.artefacts.atomic import write_atomically
 
 ZOOM = 4  # screen pixels for each pixel of the sky
-LEVELS = (0.5, 0.7, 0.9)  # shares of the way from the lowest to the highest attention of a map, at which contours are drawn
+LEVELS = {0.5: 1, 0.7: 2, 0.9: 3}  # shares of the way from the lowest to the highest attention of a map -> width of the contour there
 GAP, STRIP = 12, 44  # screen pixels between panels, and for the words above and below them
 BACKGROUND, WORDS, FAINT, LINE = (18, 18, 22), (235, 235, 235), (160, 160, 168), (90, 220, 255)
 BAR_ARCSEC = 60.0
@@ -69,12 +69,12 @@ def grey(image: np.ndarray) -> np.ndarray:
     return np.clip(np.arcsinh(np.maximum(finite, 0) / (0.1 * top)) / np.arcsinh(10), 0, 1)
 
 
-def contours(attention: np.ndarray, levels: tuple[float, ...] = LEVELS, least: int = 8) -> list[tuple[float, np.ndarray]]:
-    """Lines (points, 2) of column and row at each level of the stretched map, those of fewer than ``least`` points left out."""
+def contours(attention: np.ndarray) -> list[tuple[float, np.ndarray]]:
+    """Closed lines (points, 2) of column and row at each of the `LEVELS` of the stretched map, of a single pixel too."""
     from contourpy import contour_generator
 
     maker = contour_generator(z=np.pad(stretched(attention), 1), name="serial")  # padded, so that lines at the edge close
-    return [(level, np.asarray(line) - 1) for level in levels for line in maker.lines(level) if len(line) >= least]
+    return [(level, np.asarray(line) - 1) for level in LEVELS for line in maker.lines(level)]
 
 
 def save_overlay(
@@ -147,7 +147,7 @@ def _draw_map(pen: Any, attention: np.ndarray, left: int, top: int) -> None:
     for level, line in contours(attention):
         inside = np.all((line >= 0) & (line <= np.array([columns - 1, rows - 1])), axis=1)
         for number in np.flatnonzero(inside[:-1] & inside[1:]):
-            pen.line([place(*line[number]), place(*line[number + 1])], LINE, 3 if level == LEVELS[-1] else 1)
+            pen.line([place(*line[number]), place(*line[number + 1])], LINE, LEVELS[level])
     if np.isfinite(attention).any():
         row, column = np.unravel_index(int(np.nanargmax(attention)), attention.shape)
         x, y = place(float(column), float(row))

@@ -10,7 +10,6 @@ from equiradio.inference.answers import answer_in_pieces, no_answer
 from equiradio.inference.rows import answered_rows
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
-from equiradio.sky.cutout import Cutout
 
 
 def classify(networks: Networks, network: Network, source: Held) -> Iterator[dict[str, Any] | None]:
@@ -27,8 +26,7 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
         yield None
     if not answers.answered[0]:
         raise no_answer(source.name)
-    cutout = Cutout(source.name, 0, source.pixels, wcs=source.wcs, flags=frozenset(source.flags))
-    row = answered_rows([cutout], answers, team.name, labels, calibrated=calibration.calibrated)[0]
+    row = answered_rows([source.cutout()], answers, team.name, labels, calibrated=calibration.calibrated)[0]
     spread = zip(labels, answers.p[0], answers.low[0], answers.high[0], strict=True)
     chances = {name: {"p": float(p), "low": float(low), "high": float(high)} for name, p, low, high in spread}
     unusual, uncertain = bool(answers.unusual[0]), row["uncertain"]
@@ -42,6 +40,7 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
         "calibrated": calibration.calibrated,
         "answers": len(team.members) * calibration.poses,
         "members": len(team.members),
+        "map_agreement": row["map_agreement"],
         "in_words": in_words(row["label"], chances[row["label"]], uncertain, calibration.threshold, unusual=unusual),
         "flags": {flag.name: flag.meaning for flag in FLAGS if row["flags"] & flag.bit},
         "seconds": time.perf_counter() - started,

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
-import equiradio
 from equiradio.serve import shapes
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
@@ -77,10 +76,12 @@ def map_fits(
     member: Annotated[str, Query(max_length=40, description="seed of a member; left out for the mean over all of them")] = "",
     rotation_deg: Annotated[float, Query(ge=-3600, le=3600, allow_inf_nan=False)] = 0.0,
 ) -> Response:
-    """Image, attention maps and evidence on the sky, one HDU each."""
+    """The file that ``equiradio classify --maps`` writes, for the source at an angle: image, maps and evidence turned back to the sky."""
+    from equiradio.inference.rows import source_name
+
     network, held = offers.networks.get(model), offers.sets.get(source)
     content = fits_of(offers, network, held, network.seed_of(member), rotation_deg)
-    return attachment(content, "application/fits", f"{held.name.removesuffix('.gz').removesuffix('.fits')}-attention.fits")
+    return attachment(content, "application/fits", f"{source_name(held.name)}-attention.fits")
 
 
 def seeds_of(named: Sequence[Network], members: Sequence[str]) -> list[int | None]:
@@ -113,12 +114,16 @@ def classified(networks: Networks, network: Network, held: Held) -> Iterator[dic
 
 
 def fits_of(offers: Offers, network: Network, held: Held, seed: int | None, rotation_deg: float) -> bytes:
-    """Image, attention maps and evidence as a FITS file."""
+    """Image, attention maps and evidence as a FITS file, as ``equiradio classify --maps`` writes it."""
+    from equiradio.inference.reading import provenance
     from equiradio.serve import explanations
-    from equiradio.serve.pictures import maps_as_fits
+    from equiradio.verbs.sky_maps import SkyMaps, as_fits
 
     view = explanations.look(offers.turner(), network, held, rotation_deg, seed)
-    maps, evidence = view.back.maps.numpy(), view.back.evidence_for(view.toward)
+    maps = SkyMaps(view.back.maps.numpy()[1:], network.card.labels, view.back.evidence_for(view.toward), view.back.agreement)
     several = f", mean of {len(network.card.seeds)} networks" if len(network.card.seeds) > 1 else ""
-    model = network.name + (several if seed is None else f", seed {seed}")
-    return maps_as_fits(held, model, maps, network.card.labels, evidence, rotation_deg, equiradio.__version__)
+    history = [
+        f"equiradio serve: {held.name}, model {network.name}{several if seed is None else f', seed {seed}'}",
+        f"maps of the source turned by {rotation_deg:g} deg, turned back",
+    ]
+    return as_fits(held.cutout(), maps, offers.networks.turn.ask(lambda: provenance(network.open())), history)

@@ -9,9 +9,10 @@ import torch
 
 from equiradio.compute.poses import show, turned
 from equiradio.explain.attention import exact_quarter_turns
+from equiradio.inference.gate_maps import inscribed
 from equiradio.labels import Labels
 from equiradio.report.overlay import full_colour
-from equiradio.serve.frames import QUARTER, Frame, Turner, inscribed
+from equiradio.serve.frames import QUARTER, Frame, Turner
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network
 from equiradio.serve.shapes import as_base64

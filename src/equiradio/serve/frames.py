@@ -1,5 +1,6 @@
 """Frames of turning sources: attention, probabilities and evidence of each member of a team, and the team's mean."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -9,12 +10,11 @@ import numpy as np
 import torch
 
 from equiradio.compute.poses import turned
-from equiradio.compute.preprocess import circle
 from equiradio.evaluation.choosing import probabilities
 from equiradio.explain.attention import exact_quarter_turns
 from equiradio.inference.answers import no_answer
 from equiradio.inference.evidence import PixelEvidence, pixel_evidence, sums_over_pixels, taken_apart
-from equiradio.inference.gate_maps import gate_maps
+from equiradio.inference.gate_maps import agreement, gate_maps
 from equiradio.inference.member import Member
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
@@ -30,7 +30,7 @@ class Frame(NamedTuple):
     maps : attention float32 (1 + gates, 150, 150), the gates' mean first, then shallow to deep; none without gates.
     p : float64 (classes,), calibrated.
     evidence : what each pixel says, one for each class that may be spoken of (of two the second alone); none where the answer is no sum.
-    agreement : see `agreement`; None for one member.
+    agreement : of its members, see `equiradio.inference.gate_maps.agreement`; None where there is none.
     """
 
     maps: torch.Tensor
@@ -85,7 +85,7 @@ class Turner:
 
 def ask(member: Member, temperature: float, source: Held, rotation_deg: float) -> Frame:
     """What one member says of a source turned by an angle."""
-    output = member.look(source.pixels[None], turned([rotation_deg]))
+    output = member.look(source.pixels[None], turned([rotation_deg]) if rotation_deg else None)  # unturned as `classify` asks
     maps = torch.zeros(0, MIRABEST.side, MIRABEST.side)
     if output.attention:
         gates = gate_maps(output.attention)[0].float().cpu()
@@ -108,25 +108,15 @@ def mean_of(frames: Sequence[Frame]) -> Frame:
         return frames[0]
     maps = torch.stack([frame.maps for frame in frames])
     evidence = tuple(map(_mean_evidence, zip(*(frame.evidence for frame in frames), strict=True)))
-    return Frame(maps.mean(0), np.mean([frame.p for frame in frames], 0), evidence, agreement(maps[:, 0]) if maps.shape[1] else None)
+    return Frame(maps.mean(0), np.mean([frame.p for frame in frames], 0), evidence, _agreement(maps))
+
+
+def _agreement(maps: torch.Tensor) -> float | None:
+    """That of the first maps of members (members, 1 + gates, 150, 150)."""
+    agree = agreement(maps[:, 0].numpy()) if maps.shape[1] else math.nan
+    return agree if math.isfinite(agree) else None
 
 
 def _mean_evidence(each: Sequence[PixelEvidence]) -> PixelEvidence:
     plane, margin = np.mean([one.plane for one in each], 0), float(np.mean([one.margin for one in each]))
     return PixelEvidence(plane, margin - float(plane.sum(dtype=float)), margin, each[0].toward)
-
-
-def agreement(maps: torch.Tensor) -> float | None:
-    """Mean Pearson correlation of all pairs of members' maps (members, 150, 150), inside the inscribed circle.
-
-    1 where all look at the same, 0 where they have nothing in common. None where a map is flat.
-    """
-    inside = maps[:, inscribed()].double().numpy()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        pairs = np.corrcoef(inside)[np.triu_indices(len(inside), 1)]
-    return float(pairs.mean()) if len(pairs) and np.isfinite(pairs).all() else None
-
-
-def inscribed() -> torch.Tensor:
-    """Pixels that stay in the image however it turns, bool (150, 150)."""
-    return circle(MIRABEST.side, MIRABEST.side / 2 - 1)

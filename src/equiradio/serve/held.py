@@ -4,6 +4,7 @@ import hashlib
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from equiradio.serve.refusals import NotOffered
+from equiradio.sky.images import Cutout
+from equiradio.sky.positions import position
 from equiradio.sky.recipe import MIRABEST
 
 GRID = 11  # places per axis at which sky positions are computed; between them the page interpolates unit vectors
@@ -32,6 +35,7 @@ class Held:
     beam_arcsec : major and minor axis, beam_pa_deg its position angle.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
+    hdu, resampled, about : as in `equiradio.sky.images.Cutout`.
     """
 
     key: str
@@ -47,6 +51,9 @@ class Held:
     label: str | None = None
     confidence: str = ""
     flags: dict[str, str] = field(default_factory=dict)
+    hdu: int = 0
+    resampled: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -64,6 +71,17 @@ class Held:
         else:
             return None
         return vectors.round(12).tolist() if np.isfinite(vectors).all() else None
+
+    def cutout(self) -> Cutout:
+        """As ``equiradio classify`` has it, for answers, maps and files that are the same."""
+        ra, dec = self.position or (math.nan, math.nan)
+        if self.wcs is not None:
+            ra, dec = position(self.wcs, *[(MIRABEST.side - 1) / 2] * 2)
+        beam = None if self.beam_arcsec is None else (*self.beam_arcsec, self.beam_pa_deg)
+        flags = frozenset(self.flags)
+        return Cutout(
+            self.name, self.hdu, self.pixels, self.values, self.any_wcs(), ra, dec, self.unit, flags, beam, self.resampled, self.about
+        )
 
     def any_wcs(self) -> Any:
         """The WCS, made from the catalogue's position where the source came without one."""

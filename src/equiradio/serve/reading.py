@@ -46,6 +46,9 @@ def read_source(file: bytes | Path, name: str, key: str) -> Held:
         axes,
         angle,
         flags={flag.name: flag.meaning for flag in FLAGS if flag.name in cutout.flags},
+        hdu=cutout.hdu,
+        resampled=cutout.resampled,
+        about=cutout.about,
     )
 
 

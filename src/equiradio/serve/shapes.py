@@ -83,6 +83,7 @@ class Answer(BaseModel):
     calibrated: bool = Field(description="temperature, threshold and distance were chosen on validation")
     answers: int = Field(description="members times poses")
     members: int
+    map_agreement: float | None = Field(description="as in the catalogue: mean correlation of all pairs of members' maps; null for one")
     in_words: str
     flags: dict[str, str] = Field(description="quality flags of the source and of the answer, with their meaning")
     seconds: float

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from equiradio.artefacts.catalogue import described
 from equiradio.artefacts.catalogue_forms import as_votable
+from equiradio.artefacts.provenance import with_provenance
 from equiradio.errors import DataRefusal, nearest, refused_as
 from equiradio.printable import printable
 from equiradio.serve.names import apart
@@ -142,7 +144,10 @@ class Table:
         names: list[str] = []
         for name in piece.column_names:
             names.append(apart(printable(name), names))
-        return as_votable(piece.rename_columns(names))
+        piece = piece.rename_columns(names)
+        words = [*where, *([f"sorted by {sort}{', descending' if descending else ''}"] if sort else [])]
+        about = {"selection": f"{count} of {table.num_rows} rows of {self.name}" + "".join(f"; {word}" for word in words)}
+        return as_votable(piece.cast(with_provenance(piece.schema, about)))
 
 
 def read_table(path: Path) -> pa.Table:
@@ -161,7 +166,7 @@ def read_table(path: Path) -> pa.Table:
             with pq.ParquetFile(path) as file:
                 table = file.read()
         table.validate(full=True)  # text may be no UTF-8
-        table = _simple(table)
+        table = described(_simple(table))
     if len(set(table.column_names)) != len(table.column_names):
         raise DataRefusal(path, "two columns of one name", "names that differ", "Rename one.")
     return table
@@ -181,7 +186,7 @@ def _simple(table: pa.Table) -> pa.Table:
             column = pa.chunked_array([pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())])
         columns.append(_without_blanks(column))
     schema = [pa.field(field.name, column.type, metadata=field.metadata) for field, column in zip(table.schema, columns, strict=True)]
-    return pa.table(columns, schema=pa.schema(schema))
+    return pa.table(columns, schema=pa.schema(schema, metadata=table.schema.metadata))
 
 
 def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.artefacts.catalogue import Row, catalogue_schema, check_suffix, write_catalogue
 from equiradio.artefacts.claim import Claim, claimed
+from equiradio.artefacts.provenance import Provenance, with_provenance
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, no_answer
-from equiradio.inference.reading import BATCH, Batch, Read, answered, batches
+from equiradio.inference.reading import BATCH, Batch, Read, answered, batches, provenance
 from equiradio.inference.team import Team
-from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
 from equiradio.verbs.classify_job import Options, Parts, begin_maps, drop_maps, is_finished, job_of, map_names, spare_images
-from equiradio.verbs.sky_maps import write_maps
+from equiradio.verbs.sky_maps import SkyMaps, write_maps
 from equiradio.verbs.suspects import Reader
 
 Progress = Callable[[str, int, int], object]
@@ -47,6 +47,7 @@ def classify(
     maps: Path | None = None,
     resume: bool = False,
     contents: bool = False,
+    command: str = "",
     progress: Progress = lambda what, done, total: None,
     **options: Any,
 ) -> pa.Table | None:
@@ -58,6 +59,7 @@ def classify(
     maps : folder for attention maps; not one that holds the images. No other process may write into it at the same time.
     resume : go on with the parts of an interrupted run; those of files that were changed since are made anew.
     contents : know files by a hash of their content, not by their size and time.
+    command : line that products say they were made by.
     options : of `equiradio.sky.fits.read_cutout`.
 
     Raises
@@ -72,14 +74,14 @@ def classify(
         check_suffix(out)
     with ExitStack() as held:
         claims = [held.enter_context(claimed(place)) for place in (out, maps) if place is not None]
-        work = _Work(team, files, maps, claims, progress, options)
+        work = _Work(team, files, maps, claims, provenance(team, command), progress, options)
         if out is not None:
             _write(work, out, resume, contents)
             return None
         if maps is not None:
             begin_maps(maps, job_of(team, files, maps, options, contents=contents), going_on=False)
         rows = [row for _, part in work.parts(range(-(-len(files) // BATCH))) for row in part]
-        return _as_table(rows, team.labels)
+        return work.table(rows)
 
 
 def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
@@ -95,17 +97,13 @@ def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
     reader = Reader(parts.folder)
     try:
         for number, rows in work.parts(parts.to_do(), reader.read):
-            parts.add(number, _as_table(rows, work.team.labels))
+            parts.add(number, work.table(rows))
     except ImageRefusal:
         parts.drop_empty()
         raise
     finally:
         reader.close()
-    parts.finish(_join(parts, out, work.team.labels))
-
-
-def _as_table(rows: Iterable[Row], labels: Labels) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=catalogue_schema(labels))
+    parts.finish(_join(parts, out, work.schema))
 
 
 @dataclass(frozen=True)
@@ -116,8 +114,18 @@ class _Work:
     files: Sequence[Path]
     maps: Path | None
     claims: Sequence[Claim]
+    about: Provenance
     progress: Progress
     options: Options
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of the catalogue, and what made it."""
+        return with_provenance(catalogue_schema(self.team.labels), self.about)
+
+    def table(self, rows: Iterable[Row]) -> pa.Table:
+        """Rows as a catalogue."""
+        return pa.Table.from_pylist(list(rows), schema=self.schema)
 
     def parts(self, numbers: Sequence[int], read: Read | None = None) -> Iterator[tuple[int, list[Row]]]:
         """Number and rows of one batch of files after the other."""
@@ -147,14 +155,15 @@ class _Work:
             drawing = next(drawn) if isinstance(what, Cutout) else None
             if drawing is not None and row["label"]:
                 cutout, gates, why = drawing
-                write_maps(self.maps, name, cutout, gates, row, self.team.labels, why)
+                row["map_name"] = name
+                write_maps(self.maps, cutout, SkyMaps(gates, self.team.labels, why, row["map_agreement"]), row, self.about)
             else:
                 drop_maps(self.maps, name)
 
 
-def _join(parts: Parts, out: Path, labels: Labels) -> int:
+def _join(parts: Parts, out: Path, schema: pa.Schema) -> int:
     """All parts in one file; Parquet part by part, so that memory does not grow with their number. How many rows have an answer."""
-    answered_rows, schema = 0, catalogue_schema(labels)
+    answered_rows = 0
 
     def counted() -> Iterator[pa.Table]:
         nonlocal answered_rows

@@ -1,16 +1,21 @@
 """Attention and evidence on the sky: a FITS file, a PNG overlay and a DS9 region file for each source."""
 
+import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from equiradio.artefacts.atomic import write_atomically, write_text
 from equiradio.artefacts.catalogue import Row
+from equiradio.artefacts.provenance import Provenance, cards
 from equiradio.inference.evidence import PixelEvidence
+from equiradio.inference.gate_maps import mean_map
 from equiradio.inference.rows import peak
 from equiradio.labels import Labels
-from equiradio.report.overlay import contours, save_overlay
+from equiradio.printable import as_ascii
+from equiradio.report.overlay import LEVELS, contours, save_overlay
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.recipe import MIRABEST
 
@@ -18,28 +23,39 @@ SYSTEM = {True: "icrs", False: "image"}  # of a region file, with and without a 
 COMMENT = 47  # characters that fit behind a number in a FITS card
 
 
-def write_maps(
-    folder: Path,
-    name: str,
-    cutout: Cutout,
-    gates: np.ndarray,
-    row: Row,
-    labels: Labels,
-    evidence: PixelEvidence | None = None,
-) -> None:
-    """Write ``name.fits``, ``name.png`` and ``name.reg`` into a folder.
+class SkyMaps(NamedTuple):
+    """What a team sees in a cutout, on its pixels.
+
+    gates : float32 (gates, 150, 150), maps of each gate, shallow to deep; none for a network without attention.
+    evidence : why, if the answer is a sum over pixels.
+    agreement : the catalogue's ``map_agreement``.
+    """
+
+    gates: np.ndarray
+    labels: Labels
+    evidence: PixelEvidence | None = None
+    agreement: float | None = None
+
+    @property
+    def attention(self) -> np.ndarray:
+        """The gates' mean; nan without any."""
+        return mean_map(self.gates)
+
+
+def write_maps(folder: Path, cutout: Cutout, maps: SkyMaps, row: Row, about: Provenance) -> None:
+    """Write FITS, PNG and DS9 regions into a folder, named by the row's ``map_name``.
 
     Parameters
     ----------
-    gates : float32 (gates, 150, 150), maps of each gate, shallow to deep; none for a network without attention.
     row : the source's row of the catalogue.
-    labels : the classes.
-    evidence : why, if the answer is a sum over pixels.
+    about : what made the maps.
     """
-    attention = gates.mean(0) if len(gates) else np.full(cutout.image.shape, np.nan, np.float32)
-    write_atomically(folder / f"{name}.fits", lambda part: _write_fits(part, cutout, attention, gates, row, labels, evidence))
-    write_text(folder / f"{name}.reg", region(cutout, attention))
+    attention, evidence, labels = maps.attention, maps.evidence, maps.labels
     name_of, column, low, high = shown_class(row, labels)
+    history = [f"equiradio classify: {column} {row[column]:.4f}, flags {row['flags']} {row['flag_names']}"]
+    name = row["map_name"]
+    write_atomically(folder / f"{name}.fits", lambda part: part.write_bytes(as_fits(cutout, maps, about, history)))
+    write_text(folder / f"{name}.reg", region(cutout, attention))
     words = f"{row['label']}  p({name_of}) {row[column]:.2f}, {row[low]:.2f} to {row[high]:.2f}"
     words += "  uncertain" if row["uncertain"] else ""
     shown = cutout.image if cutout.pixels is None else np.where(cutout.image > 0, cutout.pixels, 0)
@@ -61,36 +77,35 @@ def sides_of(evidence: PixelEvidence, labels: Labels) -> tuple[str, str]:
     return (labels.names[0] if labels.binary else f"not {name}"), name
 
 
-def _write_fits(
-    path: Path,
-    cutout: Cutout,
-    attention: np.ndarray,
-    gates: np.ndarray,
-    row: Row,
-    labels: Labels,
-    evidence: PixelEvidence | None,
-) -> None:
+def as_fits(cutout: Cutout, maps: SkyMaps, about: Provenance, history: Sequence[str]) -> bytes:
+    """Image, maps, what the network saw, and evidence: one HDU each, all with the cutout's WCS, beam and unit.
+
+    The primary header says what made them: ``about`` as cards, and lines of ``history``.
+    """
     from astropy.io import fits
 
     header = _header(cutout)
-    pixels = cutout.image if cutout.pixels is None else cutout.pixels.astype(np.float32)
-    primary = fits.PrimaryHDU(pixels, header)
+    primary = fits.PrimaryHDU(cutout.image if cutout.pixels is None else cutout.pixels.astype(np.float32), header)
     primary.header["BUNIT"] = cutout.unit if cutout.unit.isascii() and cutout.unit.isprintable() else ""
-    _, column, *_ = shown_class(row, labels)
-    primary.header["HISTORY"] = f"equiradio classify, model {row['model']} (name, start of the SHA-256 of its weights)"
-    primary.header["HISTORY"] = f"{column} {row[column]:.4f}, flags {row['flags']} {row['flag_names']}"
+    for key, value, comment in cards(about):
+        primary.header[key] = (value, comment)
+    for line in history:
+        primary.header["HISTORY"] = as_ascii(line)
     if cutout.resampled:
         primary.header["HISTORY"] = f"resampled to {MIRABEST.scale_arcsec} arcsec, ICRS, north up: {cutout.resampled}"
-    share = header.copy()
-    share["BUNIT"] = ("", "no unit: the share of attention, 0 to 1")
-    shown = header.copy()
+    share, shown, attention = header.copy(), header.copy(), header.copy()
+    share["BUNIT"] = attention["BUNIT"] = ("", "no unit: the share of attention, 0 to 1")
     shown["BUNIT"] = ("", "no unit: what the network saw, 0 to 255")
-    hdus = [primary, fits.ImageHDU(attention.astype(np.float32), share, name="ATTENTION")]
-    hdus += [fits.ImageHDU(gate.astype(np.float32), share, name=f"GATE{number}") for number, gate in enumerate(gates, 1)]
+    if maps.agreement is not None:
+        attention["MAPAGREE"] = (maps.agreement, "mean correlation of networks' maps")
+    hdus = [primary, fits.ImageHDU(maps.attention.astype(np.float32), attention, name="ATTENTION")]
+    hdus += [fits.ImageHDU(gate.astype(np.float32), share, name=f"GATE{number}") for number, gate in enumerate(maps.gates, 1)]
     hdus.append(fits.ImageHDU(cutout.image, shown, name="NETWORK"))
-    if evidence is not None:
-        hdus.append(evidence_hdu(evidence, header, labels))
-    fits.HDUList(hdus).writeto(path, overwrite=True, checksum=True)
+    if maps.evidence is not None:
+        hdus.append(evidence_hdu(maps.evidence, header, maps.labels))
+    file = io.BytesIO()
+    fits.HDUList(hdus).writeto(file, checksum=True)
+    return file.getvalue()
 
 
 def _header(cutout: Cutout) -> Any:
@@ -122,16 +137,17 @@ def evidence_hdu(evidence: PixelEvidence, header: Any, labels: Labels) -> Any:
 
 def region(cutout: Cutout, attention: np.ndarray) -> str:
     """Contours and peak of the attention as a DS9 region file: in degrees where there is a WCS, else in pixels counted from 1."""
-    lines = ["# Region file format: DS9 version 4.1", "global color=cyan width=1", SYSTEM[cutout.wcs is not None]]
+    lines = ["# Region file format: DS9 version 4.1", "global color=cyan", SYSTEM[cutout.wcs is not None]]
     drawn = contours(attention)
     closed = [line[:-1] if np.allclose(line[0], line[-1]) else line for _, line in drawn]
     column, row = peak(attention)
     points = np.concatenate([*closed, np.array([[column, row]], float)])
     places = iter(_places(cutout, points))
     for (level, _), line in zip(drawn, closed, strict=True):
-        lines.append(f"polygon({','.join(next(places) for _ in line)}) # text={{{level:g}}}")
+        corners = ",".join(next(places) for _ in line)
+        lines.append(f"polygon({corners}) # width={LEVELS[level]} text={{{level:g}}} tag={{attention {level:g}}}")
     if column >= 0:
-        lines.append(f"point({next(places)}) # point=cross color=white text={{attention peak}}")
+        lines.append(f"point({next(places)}) # point=cross color=white text={{attention peak}} tag={{attention peak}}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,9 @@
 """Classes as ``equiradio classify`` gives them, of any number of classes, and the same in words."""
 
+import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from equiradio.inference.team import load
 from equiradio.labels import Labels
 from equiradio.serve import answers as module
 from equiradio.serve.answers import classify, in_words
+from equiradio.serve.answers_routes import fits_of
+from equiradio.serve.frames import Turner
 from equiradio.serve.networks import Networks, offered
 from equiradio.serve.reading import read_source
 from equiradio.verbs.classify import classify as classified_by_the_verb
@@ -120,3 +124,30 @@ def test_that_law_catches_names_in_another_order(shapes_team, file, monkeypatch)
 def test_the_answer_in_words(label, uncertain, threshold, words):
     chance = {"p": 0.9, "low": 0.7, "high": 0.95}
     assert in_words(label, chance, uncertain, threshold, unusual=False) == words.replace("LABEL", label)
+
+
+def test_the_viewer_s_maps_are_those_of_classifying(team_folder, file, tmp_path):
+    """A team's: the same HDUs, cards, pixels and agreement, unturned; turned, they say so."""
+    with fits.open(file, mode="update") as hdus:
+        hdus[0].header.update(BMAJ=0.0015, BMIN=0.0015, BPA=0.0, BUNIT="JY/BEAM", OBJECT="3C1")
+    folder = team_folder("attention", (0, 1, 2), kernel_size=3)
+    networks = Networks([offered(str(folder))])
+    held = read_source(file, file.name, "upload/a")
+    offers = SimpleNamespace(networks=networks, turner=lambda: Turner(networks))
+    (row,) = classified_by_the_verb(load(folder), [file], maps=tmp_path / "maps").to_pylist()
+    *_, answer = classify(networks, networks.get(None), held)
+    assert answer["map_agreement"] == pytest.approx(row["map_agreement"], abs=1e-6)
+    content = fits_of(offers, networks.get(None), held, None, 0.0)
+    with fits.open(tmp_path / "maps" / "a.fits") as ours, fits.open(io.BytesIO(content), checksum=True) as theirs:
+        assert [hdu.name for hdu in theirs] == [hdu.name for hdu in ours]
+        own = {"HISTORY", "CHECKSUM", "DATASUM", "MAPAGREE", "MARGIN", "CONSTANT"}
+        for here, there in zip(ours, theirs, strict=True):
+            assert {key: there.header[key] for key in there.header if key not in own} == {
+                key: here.header[key] for key in here.header if key not in own
+            }
+            np.testing.assert_allclose(there.data, here.data, rtol=0, atol=1e-5 * abs(here.data).max())
+        assert theirs["ATTENTION"].header["MAPAGREE"] == pytest.approx(row["map_agreement"], abs=1e-6)
+        assert ("resampled" in str(theirs[0].header["HISTORY"])) == ("reprojected" in row["flag_names"])
+    turned = fits.getheader(io.BytesIO(fits_of(offers, networks.get(None), held, 1, 30.0)))
+    assert "turned by 30 deg" in str(turned["HISTORY"])
+    assert "seed 1" in str(turned["HISTORY"])

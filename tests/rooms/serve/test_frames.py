@@ -11,7 +11,7 @@ from equiradio.evaluation.choosing import probabilities
 from equiradio.inference.gate_maps import gate_maps
 from equiradio.inference.member import Member
 from equiradio.serve import frames as module
-from equiradio.serve.frames import Turner, agreement
+from equiradio.serve.frames import Turner
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Networks, offered
 
@@ -98,34 +98,3 @@ def test_frames_held_stay_within_their_room(networks, source, monkeypatch):
     for angle in range(6):
         turner.frame(network, source, float(angle))
     assert [key[-1] for key in turner._frames] == [3.0, 4.0, 5.0]
-
-
-def plane(seed):
-    return torch.from_numpy(np.random.default_rng(seed).random((150, 150)).astype(np.float32))
-
-
-def test_agreement_is_the_mean_correlation_inside_the_circle():
-    one, other = plane(0), plane(1)
-    assert agreement(torch.stack([one, one, 2 * one + 3])) == pytest.approx(1)
-    assert agreement(torch.stack([one, -one])) == pytest.approx(-1)
-    assert abs(agreement(torch.stack([one, other]))) < 0.03
-    pairs = [np.corrcoef(a[inside()], b[inside()])[0, 1] for a, b in ((one, other), (one, one + other), (other, one + other))]
-    assert agreement(torch.stack([one, other, one + other])) == pytest.approx(np.mean(pairs), abs=1e-6)
-    corner = one.clone()
-    corner[:9, :9] = 1e3
-    assert agreement(torch.stack([one, corner])) == pytest.approx(1), "what turns out of the image does not count"
-
-
-def inside():
-    rows, columns = np.indices((150, 150)) - 74.5
-    return np.hypot(rows, columns) <= 74
-
-
-def test_that_law_catches_a_correlation_over_the_whole_square(monkeypatch):
-    monkeypatch.setattr(module, "inscribed", lambda: torch.ones(150, 150, dtype=torch.bool))
-    with pytest.raises(AssertionError):
-        test_agreement_is_the_mean_correlation_inside_the_circle()
-
-
-def test_there_is_no_agreement_with_a_flat_map():
-    assert agreement(torch.stack([plane(0), torch.ones(150, 150)])) is None

@@ -7,11 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import votable
 from astropy.table import Table as SkyTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import csv
 
+from equiradio.artefacts.catalogue import catalogue_schema, write_catalogue
+from equiradio.artefacts.provenance import with_provenance
 from equiradio.errors import DataRefusal, Refusal
 from equiradio.serve import tables as module
 from equiradio.serve.refusals import RequestRefusal
@@ -155,6 +158,26 @@ def test_a_selection_becomes_a_votable(table, columns, monkeypatch):
     monkeypatch.setattr(module, "MOST_EXPORTED", 10)
     with pytest.raises(RequestRefusal, match="at most 10"):
         table.votable([], None, False)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_an_exported_catalogue_is_as_rich_as_the_file_that_classify_writes(tmp_path, suffix):
+    """Of CSV, too, which holds neither units nor descriptions."""
+    row = {"source_id": "a", "ra_deg": 10.0, "dec_deg": 5.0, "p_frii": 0.9, "answered": True, "flags": 0, "flag_names": "", "label": "FRII"}
+    schema = with_provenance(catalogue_schema(), {"version": "equiradio 1.0", "threshold": 0.9})
+    rows = pa.Table.from_pylist([row, row | {"p_frii": 0.1}], schema=schema)
+    write_catalogue(rows, tmp_path / f"c.{suffix}")
+    exported = Table(f"c.{suffix}", tmp_path / f"c.{suffix}").votable(["p_frii:min:0.5"], "p_frii", True)
+    (resource,) = votable.parse(io.BytesIO(exported)).resources
+    fields = {field.name: field for field in resource.tables[0].fields}
+    for field in catalogue_schema():
+        about = {key.decode(): value.decode() for key, value in field.metadata.items()}
+        assert (" ".join(fields[field.name].description.split()), fields[field.name].ucd) == (about["description"], about["ucd"])
+        assert str(fields[field.name].unit or "") == about["unit"]
+    assert [frame.system for frame in resource.coordinate_systems] == ["ICRS"]
+    said = {info.name: info.value for info in resource.infos} | {parameter.name: parameter.value for parameter in resource.params}
+    made = {"version": "equiradio 1.0", "threshold": 0.9} if suffix == "parquet" else {}
+    assert said == made | {"selection": f"1 of 2 rows of c.{suffix}; p_frii:min:0.5; sorted by p_frii, descending"}
 
 
 def test_files_that_are_no_tables(tmp_path):

@@ -31,7 +31,7 @@ from equiradio.labels import FANAROFF_RILEY
 from equiradio.verbs import classify as room
 from equiradio.verbs import classify_job
 from equiradio.verbs.classify_job import map_names
-from equiradio.verbs.sky_maps import write_maps
+from equiradio.verbs.sky_maps import SkyMaps, write_maps
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_every_form_holds_the_same_table(team, folder, tmp_path):
         assert not (tmp_path / f"c.{suffix}.parts").exists()
     votable = Table.read(tmp_path / "c.vot")
     assert (str(votable["ra_deg"].unit), votable["ra_deg"].meta["ucd"]) == ("deg", "pos.eq.ra;meta.main")
-    assert (tmp_path / "c.vot").read_text().count('ucd="') == len(catalogue_schema())
+    assert (tmp_path / "c.vot").read_text().count("<FIELD ") == len(catalogue_schema())
 
 
 def test_bad_files_have_a_row_each_and_the_others_their_answer(team, folder, tmp_path):
@@ -233,6 +233,29 @@ def names_in(out):
     return [str(name) for name in table["source_id"]]
 
 
+def test_rows_and_maps_are_joined_by_the_name_of_the_maps(team, folder, tmp_path):
+    """Files of one name, and one of capital letters, whose suffix is none of the source's name."""
+    files = [folder / "J00.fits", Path(shutil.copy(folder / "J01.fits", tmp_path / "J00.FITS")), damaged(tmp_path)["empty"][0]]
+    table = room.classify(team, files, maps=tmp_path / "maps", command="equiradio classify it")
+    assert table["source_id"].to_pylist()[:2] == ["J00", "J00"]
+    assert table["map_name"].to_pylist() == ["J00-0", "J00-1", None]
+    for row in table.to_pylist()[:2]:
+        with fits.open(tmp_path / "maps" / f"{row['map_name']}.fits") as hdus:
+            assert f"p_frii {row['p_frii']:.4f}" in str(hdus[0].header["HISTORY"])
+            assert hdus[0].header["COMMAND"] == "equiradio classify it"
+    assert room.classify(team, files)["map_name"].to_pylist() == [None] * 3
+
+
+def test_products_say_what_made_them(trained, team, folder, tmp_path):
+    words = ["classify", str(folder / "J00.fits"), "--model", str(trained("lenet")), "--out", str(tmp_path / "c.parquet")]
+    assert main(words) == 0
+    about = pq.read_schema(tmp_path / "c.parquet").metadata
+    assert about[b"command"].decode() == "equiradio " + " ".join(words)
+    assert (about[b"model"].decode(), about[b"members"], about[b"poses"]) == (team.name, b"1", b"4")
+    assert about[b"version"].startswith(b"equiradio ")
+    assert b"threshold" not in about, "never chosen"
+
+
 def test_maps_are_named_like_their_source_and_each_has_its_own():
     assert map_names([Path(name) for name in ("a-1.fits", "a.fits", "b/a.png", "c.fits")]) == ["a-1", "a-1-1", "a-2", "c"]
 
@@ -273,7 +296,7 @@ def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
         found = WCS(hdus["ATTENTION"].header).pixel_to_world(place[1], place[0]).icrs
         told = SkyCoord(row["attention_peak_ra_deg"], row["attention_peak_dec_deg"], unit="deg")
         assert found.separation(told).arcsec < 0.01
-        assert row["model"] in " ".join(hdus[0].header["HISTORY"])
+        assert row["model"] == hdus[0].header["MODEL"]
     region = (tmp_path / "maps" / "a.reg").read_text().splitlines()
     peak = region[-1].partition("(")[2].partition(")")[0].split(",")
     assert SkyCoord(*map(float, peak), unit="deg").separation(told).arcsec < 0.01
@@ -312,8 +335,9 @@ def test_a_map_is_on_the_sky_of_its_source(tmp_path, turn_deg):
     """The brightest pixel of the crop, taken as if it were the map, must lie where the whole image has it."""
     path = write(tmp_path / "a.fits", sky(at=(40, 25)), header(turn_deg=turn_deg))
     cutout, whole = reading.read_cutout(path), fits.PrimaryHDU(fits.getdata(path), fits.getheader(path))
-    row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "model": "m", "flags": 0}
-    write_maps(tmp_path, "m", cutout, (cutout.image / np.float32(255))[None], row | {"flag_names": ""}, FANAROFF_RILEY)
+    row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "flags": 0, "flag_names": ""}
+    maps = SkyMaps((cutout.image / np.float32(255))[None], FANAROFF_RILEY)
+    write_maps(tmp_path, cutout, maps, row | {"map_name": "m"}, {})
     with fits.open(tmp_path / "m.fits") as hdus:
         spots = []
         for hdu in (hdus["ATTENTION"], whole):

@@ -7,7 +7,7 @@ from sky_files import header, sky, write
 
 from equiradio.labels import FANAROFF_RILEY
 from equiradio.sky.fits import read_cutout
-from equiradio.verbs.sky_maps import write_maps
+from equiradio.verbs.sky_maps import SkyMaps, region, write_maps
 
 ABOUT = {"OBJECT": "3C405", "TELESCOP": "VLA", "DATE-OBS": "1998-03-07", "RESTFRQ": 1.4204e9}
 BEAM = {"BMAJ": 0.0016, "BMIN": 0.0014, "BPA": 92.0}
@@ -16,8 +16,9 @@ BEAM = {"BMAJ": 0.0016, "BMIN": 0.0014, "BPA": 92.0}
 def maps_of(tmp_path, cards, pixels):
     """The FITS file of a source's maps."""
     cutout = read_cutout(write(tmp_path / "a.fits", pixels, cards))
-    row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "model": "m", "flags": 0}
-    write_maps(tmp_path, "m", cutout, np.stack([cutout.image / np.float32(255)] * 2), row | {"flag_names": ""}, FANAROFF_RILEY)
+    row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "flags": 0, "flag_names": ""}
+    maps = SkyMaps(np.stack([cutout.image / np.float32(255)] * 2), FANAROFF_RILEY, agreement=0.25)
+    write_maps(tmp_path, cutout, maps, row | {"map_name": "m"}, {"version": "equiradio 1.0", "threshold": 0.9})
     return fits.open(tmp_path / "m.fits")
 
 
@@ -31,6 +32,8 @@ def test_every_map_says_what_the_file_said(tmp_path):
             assert {key: hdu.header[key] for key in BEAM} == pytest.approx(BEAM)
             assert "BUNIT" in hdu.header
         assert hdus[0].header["BUNIT"] == "JY/BEAM"
+        assert (hdus[0].header["CREATOR"], hdus[0].header["THRESH"]) == ("equiradio 1.0", 0.9)
+        assert hdus["ATTENTION"].header["MAPAGREE"] == 0.25
         assert "resampled" not in str(hdus[0].header["HISTORY"])
 
 
@@ -49,3 +52,16 @@ def test_a_turned_crop_turns_the_beam_and_says_how_it_was_made(tmp_path):
 def test_what_no_file_said_is_not_made_up(tmp_path):
     with maps_of(tmp_path, header(), sky()) as hdus:
         assert not {"BMAJ", "OBJECT", "RESTFRQ", "TELESCOP"} & set(hdus[0].header)
+
+
+def test_every_level_has_its_contour_even_around_one_pixel(tmp_path):
+    """With its width and a tag, by which DS9 chooses the lines of one level."""
+    cutout = read_cutout(write(tmp_path / "a.fits", sky()))
+    attention = np.zeros((150, 150), np.float32)
+    attention[70, 80] = 1
+    lines = region(cutout, attention).splitlines()[3:]
+    for level, width in ((0.5, 1), (0.7, 2), (0.9, 3)):
+        (line,) = [line for line in lines if f"tag={{attention {level}}}" in line]
+        assert line.startswith("polygon(")
+        assert f" width={width} " in line
+    assert lines[-1].endswith("tag={attention peak}")

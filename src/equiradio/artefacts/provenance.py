@@ -1,0 +1,70 @@
+"""What made a product, written into it: INFO and PARAM of a VOTable, cards of FITS, metadata of a table's schema (and so of Parquet)."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from equiradio.printable import as_ascii, printable
+
+LONGEST = 2000  # characters of a command line that are kept: it may name thousands of files
+
+Provenance = Mapping[str, str | int | float]  # by the names of `ENTRIES`; what does not apply is left out
+
+
+class Entry(NamedTuple):
+    """One thing to say of a product.
+
+    card : FITS keyword. kind : of its values.
+    """
+
+    name: str
+    card: str
+    kind: type[str] | type[int] | type[float]
+    ucd: str
+    meaning: str
+
+
+ENTRIES = (
+    Entry("version", "CREATOR", str, "meta.version;meta.software", "program and its version"),
+    Entry("model", "MODEL", str, "meta.id;meta.modelled", "network, start of SHA-256 of its weights"),
+    Entry("members", "MEMBERS", int, "meta.number", "networks of the team"),
+    Entry("poses", "POSES", int, "meta.number", "in which each of them is asked"),
+    Entry("temperature", "TEMPER", float, "stat.param", "logits are divided by it"),
+    Entry("threshold", "THRESH", float, "stat.probability;stat.min", "abstains where top probability is lower"),
+    Entry("command", "COMMAND", str, "meta.note", "command line"),
+    Entry("selection", "SELECT", str, "meta.note", "rows chosen in the viewer, and their order"),
+)
+
+
+def command_line(words: Sequence[str]) -> str:
+    """The command as it could be repeated; the middle of a long one is left out."""
+    text = printable(shlex.join(["equiradio", *words]))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+
+
+def with_provenance(schema: pa.Schema, about: Provenance) -> pa.Schema:
+    """The schema with what was said so far of the product, and this."""
+    bearing = {name.encode(): printable(str(value)).encode() for name, value in about.items()}
+    return schema.with_metadata({**(schema.metadata or {}), **bearing})
+
+
+def provenance_of(schema: pa.Schema) -> Iterator[tuple[Entry, str | int | float]]:
+    """What a schema says of its product, in the order of `ENTRIES`."""
+    metadata = schema.metadata or {}
+    for entry in ENTRIES:
+        if entry.name.encode() in metadata:
+            try:
+                yield entry, entry.kind(metadata[entry.name.encode()].decode("utf-8", "replace"))
+            except ValueError:  # another program's, under the same name
+                continue
+
+
+def cards(about: Provenance) -> Iterator[tuple[str, str | int | float, str]]:
+    """Keyword, value and comment of FITS cards, in ASCII; a comment has no room beside a long text."""
+    for entry in ENTRIES:
+        if entry.name in about:
+            value = about[entry.name]
+            value = as_ascii(value) if isinstance(value, str) else value
+            yield entry.card, value, entry.meaning if len(str(value)) + len(entry.meaning) < 62 else ""
