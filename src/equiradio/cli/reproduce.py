@@ -38,7 +38,7 @@ def reproduce(
 
     where = choose_device(device)
     names = list(TABLE1) if models == "all" else [name.strip() for name in models.split(",")]
-    items = plan(names, _numbers(seeds), preset, data, out, audit=audit)
+    items = plan(names, _numbers(seeds), preset, data, out, audit=audit, passes=passes)
     check_part(part, len(items))
     if dry_run:
         _print_plan(items, data_dir, as_json)

@@ -1,5 +1,6 @@
 """What `reproduce` has to do: runs, how far each is, and how long the rest may take."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ AUDITED = "sixteen-passes"  # the habit that needs a training of its own
 
 @dataclass(frozen=True)
 class Item:
-    """One run of the plan: a model, a seed and where it lies."""
+    """One run of the plan: a model, a seed, where it lies, and how many augmented passes its scores take at least."""
 
     settings: Settings
     run: Run
+    passes: int = 0
 
     @property
     def name(self) -> str:
@@ -57,9 +59,12 @@ class Item:
 
     @property
     def evaluated(self) -> bool:
-        """Are there scores of the finished weights? Where these are not there, or the scores are older than this rule, they are trusted."""
+        """Are there scores of the finished weights? Where these are not there, or the scores are older than this rule, they are trusted.
+
+        Scores of fewer passes than were asked for do not count.
+        """
         scores = self.run.metrics_file(self.data, SPLIT)
-        if not self.trained or not scores.is_file():
+        if not self.trained or not scores.is_file() or _passes_in(scores, self.passes) < self.passes:
             return False
         digest = predicted_by(self.run.predictions_file(self.data, SPLIT))
         return digest is None or not self.run.weights_file.is_file() or digest == self.run.weights_digest()
@@ -83,7 +88,17 @@ class Item:
         return "failed" if self.failed else f"{card.epochs} of {self.settings.training.epochs} epochs"
 
 
-def plan(models: Sequence[str], seeds: Sequence[int], name: str, data: str, out: Path, *, audit: bool = False) -> list[Item]:
+def _passes_in(scores: Path, usual: int) -> int:
+    """How many augmented passes scores are of; ``usual`` where they do not say, -1 for a file that cannot be read."""
+    try:
+        return int(json.loads(scores.read_text(encoding="utf-8")).get("passes", usual))
+    except (ValueError, TypeError, AttributeError):
+        return -1
+
+
+def plan(
+    models: Sequence[str], seeds: Sequence[int], name: str, data: str, out: Path, *, audit: bool = False, passes: int = 0
+) -> list[Item]:
     """The runs, model by model within a seed, so that an early stop leaves as many models as it can.
 
     ``audit`` adds a run of the first model and seed with the habit ``sixteen-passes``.
@@ -93,10 +108,10 @@ def plan(models: Sequence[str], seeds: Sequence[int], name: str, data: str, out:
     for seed in seeds:
         for model in dict.fromkeys(architecture(model).name for model in models):
             settings = change(base, {"model.name": model, "data.name": data, "training.seed": seed})
-            items.append(Item(settings, Run(out / "runs" / f"{model}-{Path(data).name}-{name}-seed{seed}")))
+            items.append(Item(settings, Run(out / "runs" / f"{model}-{Path(data).name}-{name}-seed{seed}"), passes))
     if audit:
         first = items[0]
-        items.append(Item(with_habits(first.settings, [AUDITED]), Run(out / "audit" / f"{first.name}-{AUDITED}")))
+        items.append(Item(with_habits(first.settings, [AUDITED]), Run(out / "audit" / f"{first.name}-{AUDITED}"), passes))
     return items
 
 
