@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from equiradio.errors import RunRefusal
 INDEX = "maps.json"
 ABOVE = 3  # folders above a maps.npz that may hold the index: results/runs/NAME/maps.npz
 LARGEST = 9 << 20  # bytes of an archive, so that repositories and mails take it
+BLOCK = tarfile.BLOCKSIZE
+CLOSING = 2 * BLOCK + tarfile.RECORDSIZE  # the most that ends a tar archive: two empty blocks, then up to a whole record
 AGAIN = "Fetch the results anew, or make the maps again with scripts/make_maps.py."
 
 
@@ -40,15 +43,16 @@ def maps_in(path: Path) -> "NpzFile[Any]":
         raise FileNotFoundError(path)
     if holder == path:
         return cast("NpzFile[Any]", np.load(path, allow_pickle=False))
-    return cast("NpzFile[Any]", np.load(io.BytesIO(_member(holder.parent, path)), allow_pickle=False))
+    return cast("NpzFile[Any]", np.load(io.BytesIO(_member(holder.parent, Path(os.path.abspath(path)))), allow_pickle=False))
 
 
 def holder_of(path: Path) -> Path | None:
     """The file that holds the maps of a run: its own ``maps.npz``, or an archive in a folder above; None where there is none."""
     if path.is_file():
         return path
-    for folder in list(path.parents)[1 : ABOVE + 1]:
-        name = archived(folder).get(path)
+    whole = Path(os.path.abspath(path))  # a relative path may have too few parents
+    for folder in list(whole.parents)[1 : ABOVE + 1]:
+        name = archived(folder).get(whole)
         if name is not None:
             return folder / name
     return None
@@ -57,7 +61,7 @@ def holder_of(path: Path) -> Path | None:
 def lies_in(folder: Path, name: str) -> str:
     """Where a file that is named from a folder of results lies, from there: itself, or the archive that holds it."""
     holder = holder_of(folder / name) if name.endswith(".npz") else None
-    return name if holder is None else holder.relative_to(folder).as_posix()
+    return name if holder is None else Path(os.path.relpath(holder, folder)).as_posix()
 
 
 def archived(folder: Path) -> dict[Path, str]:
@@ -103,12 +107,16 @@ def _member(folder: Path, path: Path) -> bytes:
 
 
 def _shares(sizes: dict[Path, int]) -> list[list[Path]]:
-    """Files in as few archives as their size allows, filled alike."""
-    number = -(-sum(sizes.values()) // LARGEST)
-    each, shares, full = sum(sizes.values()) / max(number, 1), [[] for _ in range(number)], 0  # type: ignore[var-annotated]
+    """Files in order, a new archive wherever the next one would make it larger than `LARGEST`; a file that is larger has its own."""
+    shares: list[list[Path]] = []
+    full = LARGEST
     for path, size in sizes.items():
-        shares[min(int((full + size / 2) / each), number - 1)].append(path)
-        full += size
+        taken = BLOCK + -(-size // BLOCK) * BLOCK  # its header, and its content in whole blocks
+        if full + taken > LARGEST:
+            shares.append([])
+            full = CLOSING
+        shares[-1].append(path)
+        full += taken
     return shares
 
 
