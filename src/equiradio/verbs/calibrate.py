@@ -53,7 +53,8 @@ def calibrate(
     """
     if most_poses not in POSES:
         raise SettingRefusal("--poses", f"{most_poses}", f"one of {', '.join(map(str, POSES))}", "8 is the most.")
-    folder, cards = TeamFolder(out), _checked(runs)
+    folder, pairs = TeamFolder(out), sorted(zip(runs, _checked(runs), strict=True), key=lambda pair: pair[1].seed)
+    runs, cards = [run for run, _ in pairs], [card for _, card in pairs]
     settings = [Run(run).settings() for run in runs]
     sources = _data(data, settings[0].data, cards[0], data_dir)
     first = TeamCard(cards[0].model, cards, shared_settings(settings), MIRABEST.as_card())
@@ -97,7 +98,7 @@ def _checked(runs: Sequence[Path]) -> list[Card]:
             raise RunRefusal(run.folder, found, "a finished training", "Finish it with 'equiradio train ... --resume'.")
         cards.append(card)
     for card, folder in zip(cards, runs, strict=True):
-        if (card.model, card.labels, card.data_md5) != (cards[0].model, cards[0].labels, cards[0].data_md5):
+        if _kind(card) != _kind(cards[0]):
             found = f"{card.model} of {card.labels} on {card.data} beside {cards[0].model} of {cards[0].labels} on {cards[0].data}"
             raise RunRefusal(folder, found, "runs of one model, its classes and data", "Choose runs alike.")
         if [other.seed for other in cards].count(card.seed) > 1:
@@ -105,12 +106,17 @@ def _checked(runs: Sequence[Path]) -> list[Card]:
     return cards
 
 
+def _kind(card: Card) -> tuple[str, tuple[str, ...], str]:
+    """What the runs of a team share: model, names of the classes, data."""
+    return card.model, card.labels.names, card.data_md5
+
+
 def _data(named: str | None, trained_on: DataSettings, card: Card, data_dir: Path | None) -> Sources:
     sources = open_data(named or trained_on.name, data_dir, trained_on.classes)
     if named is None and sources.md5 != card.data_md5:
         found = f"md5 is {sources.md5}, but the runs were trained on {card.data_md5}"
         raise DataRefusal(sources.name, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
-    if sources.classes != card.labels:
+    if sources.classes.names != card.labels.names:
         raise DataRefusal(sources.name, f"classes {sources.classes}", f"those of the runs, {card.labels}", "Choose other data.")
     validation = sources.of_split("validation")
     for place, name in enumerate(sources.classes):

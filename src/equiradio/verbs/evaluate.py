@@ -97,7 +97,7 @@ def _sources(run: Run, member: Member, data: str | None, split: str, data_dir: P
     if data is None and sources.md5 != member.card.data_md5:
         found = f"{sources.name} has md5 {sources.md5}, but the run was trained on {member.card.data_md5}"
         raise RunRefusal(run.folder, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
-    if sources.classes != member.labels:
+    if sources.classes.names != member.labels.names:
         found = f"{sources.name} has the classes {sources.classes}, but the run was trained on {member.labels}"
         raise RunRefusal(run.folder, found, "the same classes in the same order", "Evaluate it on data of its own classes.")
     return sources
