@@ -166,3 +166,8 @@ def test_only_what_was_offered_is_read(runs, tmp_path):
     assert runs.attention("two", "a") is None
     with pytest.raises(RunRefusal, match="no run in it"):
         Runs([tmp_path / "runs" / "one" / "predictions"])
+
+
+def test_a_team_among_the_runs_is_passed_over(runs, team_folder, tmp_path):
+    shutil.copytree(team_folder("lenet"), tmp_path / "runs" / "team")
+    assert [run["name"] for run in Runs([tmp_path / "runs"]).listing()] == ["one", "two"]
