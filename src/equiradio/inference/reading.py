@@ -20,7 +20,7 @@ from equiradio.inference.posed import in_pose
 from equiradio.inference.rows import answered_rows, refused_row
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
-from equiradio.sky.fits import read_cutout
+from equiradio.sky.fits import read_cutout, refuse_options
 from equiradio.sky.recipe import MIRABEST
 
 BATCH = 16  # sources answered at once, and read ahead
@@ -34,6 +34,7 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
         if not isinstance(source, np.ndarray):
             return read_cutout(source, **options)
         name, side = f"array {number}", MIRABEST.side
+        refuse_options(name, *(options.get(key) for key in ("hdu", "plane", "ra_deg", "dec_deg")))
         if source.shape != (side, side) or source.dtype != np.uint8:
             found = f"{source.dtype} {' x '.join(map(str, source.shape))}"
             raise ImageRefusal("wrong_shape", name, found, f"uint8 {side} x {side}", "Write a FITS file, or use read_cutout.")

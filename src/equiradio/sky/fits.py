@@ -65,12 +65,23 @@ def read_cutout(
     """
     content, name = content_of(file, name, limits)
     if content.startswith((PNG, NPY)):
+        refuse_options(name, hdu, plane, ra_deg, dec_deg)
         return Cutout(name, 0, picture(content, name), flags=frozenset({"no_wcs"}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied
         image = _from_fits(content, name, hdu, plane, limits)
         with _in_words(name, "an image that cannot be cut"):
             return cut(image, ra_deg, dec_deg, max_nonfinite)
+
+
+def refuse_options(name: str, hdu: int | None, plane: Plane, ra_deg: float | None, dec_deg: float | None) -> None:
+    """Refuse to choose an HDU, a plane or a position in an image that is one plane in MiraBest form."""
+    if hdu not in (None, 0):
+        raise ImageRefusal("no_image", name, f"HDU {hdu} holds no image (there are none in this form)", "one 2-D image", "Drop --hdu.")
+    if plane is not None:
+        raise ImageRefusal("wrong_shape", name, f"--plane {plane} of an image of one plane", "no --plane", "Drop --plane.")
+    if ra_deg is not None or dec_deg is not None:
+        raise ImageRefusal("outside", name, "no position on the sky to cut around", "an image with a WCS", "Drop --ra and --dec.")
 
 
 def read_image(file: str | Path | bytes, name: str | None = None, *, hdu: int | None = None, plane: Plane = None) -> SkyImage:
