@@ -262,8 +262,18 @@ def test_the_stored_baseline_is_what_the_catalogue_gives(mirabest_folder):
     assert size_only(sources.of_split("train"), sources.of_split("test")) == stored_size_only(ROOT / "results")
 
 
-def test_a_hybrid_among_the_maps_and_a_team_among_the_runs_do_not_stop_the_report(tmp_path):
-    """Maps hold hybrids, the arranged predictions do not; a team's folder is no run."""
+def test_a_team_among_the_runs_is_no_damaged_run(tmp_path):
+    from equiradio.paper.results import read_results
+
+    folder = fake_results(tmp_path / "results")
+    before = len(read_results(folder).runs)
+    (folder / "runs" / "team").mkdir()
+    (folder / "runs" / "team" / "card.json").write_text('{"model": "lenet", "members": [{}]}')
+    assert len(read_results(folder).runs) == before
+
+
+def test_hybrids_among_the_maps_do_not_stop_the_report(tmp_path):
+    """Maps hold hybrids, the arranged predictions do not."""
     from fake_results import NAMES, SIDE
 
     from equiradio.datasets.sources import Sources
@@ -283,8 +293,6 @@ def test_a_hybrid_among_the_maps_and_a_team_among_the_runs_do_not_stop_the_repor
             last = np.full_like(arrays[name][:1], value)
             arrays[name] = np.concatenate([arrays[name], last])
         np.savez(file, **arrays)
-    (folder / "runs" / "team").mkdir()
-    (folder / "runs" / "team" / "card.json").write_text('{"model": "lenet", "members": [{}]}')
     results = read_results(folder)
     assert len(results.of("attention")[0].maps["source_id"]) == len(NAMES) + 1
     every = test.choose(np.append(np.arange(len(NAMES)), 0))
