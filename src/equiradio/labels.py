@@ -10,6 +10,7 @@ from equiradio.printable import printable
 __all__ = ["FANAROFF_RILEY", "UNKNOWN", "Labels"]
 
 UNKNOWN = -1  # the label of a source that is none of the classes
+BESIDE = ("_low", "_high", "_unturned")  # ends of columns that tables hold beside a class's own
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Labels:
 
     Raises
     ------
-    SettingRefusal : fewer than two names, an empty one, one that cannot be printed, or two that would share a column.
+    SettingRefusal : fewer than two names, an empty one, one that cannot be printed, or two that would share a column, be it of a spread.
     """
 
     names: tuple[str, ...]
@@ -43,6 +44,12 @@ class Labels:
                 alike = [other for other, its in zip(self.names, columns, strict=True) if its == column]
                 found = f"{' and '.join(map(repr, alike))} share the column {column}"
                 raise SettingRefusal("classes", found, "names that differ in letters or digits", "Rename one of them.")
+        beside = {column + end: repr(name) for column, name in zip(columns, self.names, strict=True) for end in BESIDE}
+        beside["p_unturned"] = "every explanation"
+        for column, name in zip(columns, self.names, strict=True):
+            if column in beside:
+                found = f"{name!r} has the column {column}, which is one of {beside[column]} too"
+                raise SettingRefusal("classes", found, "names whose columns are theirs alone", "Rename one of them.")
 
     def __len__(self) -> int:
         return len(self.names)

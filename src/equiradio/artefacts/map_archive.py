@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ ABOVE = 3  # folders above a maps.npz that may hold the index: results/runs/NAME
 LARGEST = 9 << 20  # bytes of an archive, so that repositories and mails take it
 KINDS = {"source_id": "U", "label": "iu", "maps": "u", "rotation_maps": "u", "mean_maps": "f", "mean_images": "f"}  # of dtypes
 BY_SOURCE = ("source_id", "label", "maps", "rotation_maps")  # arrays with a row for each source
+BLOCK = tarfile.BLOCKSIZE
+CLOSING = 2 * BLOCK + tarfile.RECORDSIZE  # the most that ends a tar archive: two empty blocks, then up to a whole record
 AGAIN = "Fetch the results anew, or make the maps again with scripts/make_maps.py."
 
 
@@ -41,10 +44,8 @@ def maps_in(path: Path, *names: str) -> dict[str, np.ndarray]:
     if holder is None:
         raise FileNotFoundError(path)
     with refused_as(RunRefusal, path, "maps of an evaluation", "Run 'equiradio evaluate' on the run again."):
-        content = io.BytesIO(
-            path.read_bytes() if holder == path else _member(holder.parent, path)
-        )  # a path may stay open where it is damaged
-        with np.load(content, allow_pickle=False) as file:
+        whole = path.read_bytes() if holder == path else _member(holder.parent, Path(os.path.abspath(path)))
+        with np.load(io.BytesIO(whole), allow_pickle=False) as file:  # a path may stay open where it is damaged
             arrays = {name: file[name] for name in names or file.files}
         _check_arrays(arrays)
         return arrays
@@ -67,8 +68,9 @@ def holder_of(path: Path) -> Path | None:
     """The file that holds the maps of a run: its own ``maps.npz``, or an archive in a folder above; None where there is none."""
     if path.is_file():
         return path
-    for folder in list(path.parents)[1 : ABOVE + 1]:
-        name = archived(folder).get(path)
+    whole = Path(os.path.abspath(path))  # a relative path may have too few parents
+    for folder in list(whole.parents)[1 : ABOVE + 1]:
+        name = archived(folder).get(whole)
         if name is not None:
             return folder / name
     return None
@@ -77,7 +79,7 @@ def holder_of(path: Path) -> Path | None:
 def lies_in(folder: Path, name: str) -> str:
     """Where a file that is named from a folder of results lies, from there: itself, or the archive that holds it."""
     holder = holder_of(folder / name) if name.endswith(".npz") else None
-    return name if holder is None else holder.relative_to(folder).as_posix()
+    return name if holder is None else Path(os.path.relpath(holder, folder)).as_posix()
 
 
 def archived(folder: Path) -> dict[Path, str]:
@@ -123,12 +125,16 @@ def _member(folder: Path, path: Path) -> bytes:
 
 
 def _shares(sizes: dict[Path, int]) -> list[list[Path]]:
-    """Files in as few archives as their size allows, filled alike."""
-    number = -(-sum(sizes.values()) // LARGEST)
-    each, shares, full = sum(sizes.values()) / max(number, 1), [[] for _ in range(number)], 0  # type: ignore[var-annotated]
+    """Files in order, a new archive wherever the next one would make it larger than `LARGEST`; a file that is larger has its own."""
+    shares: list[list[Path]] = []
+    full = LARGEST
     for path, size in sizes.items():
-        shares[min(int((full + size / 2) / each), number - 1)].append(path)
-        full += size
+        taken = BLOCK + -(-size // BLOCK) * BLOCK  # its header, and its content in whole blocks
+        if full + taken > LARGEST:
+            shares.append([])
+            full = CLOSING
+        shares[-1].append(path)
+        full += taken
     return shares
 
 

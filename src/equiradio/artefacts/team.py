@@ -205,7 +205,8 @@ def shared_settings(settings: list[Settings]) -> dict[str, Any]:
     ------
     RunRefusal : members whose settings differ in more than their seed.
     """
-    passing = {"training.seed", "model.name", "data.name", "training.precision"}  # in each member's card, or without effect on the answers
+    # in each member's card, or without effect on the answers
+    passing = {"training.seed", "model.name", "data.name", "training.precision", "training.layer_form"}
     each = [{key: _value(one, key) for key in keys() if key not in passing} for one in settings]
     for other in each[1:]:
         odd = [f"{key} {each[0][key]!r} and {value!r}" for key, value in other.items() if each[0][key] != value]

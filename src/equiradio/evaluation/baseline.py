@@ -6,6 +6,7 @@ import numpy as np
 
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
+from equiradio.labels import UNKNOWN
 
 
 class SizeOnly(TypedDict):
@@ -20,7 +21,7 @@ class SizeOnly(TypedDict):
 
 
 def size_only(training: Sources, test: Sources) -> SizeOnly:
-    """A cut on angular size, chosen on the training sources by accuracy, scored on the test sources.
+    """A cut on angular size, chosen on the training sources by accuracy, scored on the test sources; hybrids are left out of both.
 
     FRII where the size is on the side of the cut where training sources are FRII more often; among equal cuts the lowest is taken.
 
@@ -28,6 +29,7 @@ def size_only(training: Sources, test: Sources) -> SizeOnly:
     -------
     ``cut_arcsec``, ``larger_is`` (FRI or FRII), ``training_accuracy``, ``accuracy``, ``training_sources``, ``sources``.
     """
+    training, test = (part.choose(part.labels != UNKNOWN) for part in (training, test))
     for part in (training, test):
         if not np.isfinite(part.size_arcsec).all():
             raise DataRefusal(part.name, "sources without an angular size", "a size for every source", "Leave the size-only baseline out.")

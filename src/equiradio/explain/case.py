@@ -86,8 +86,8 @@ class Case:
     @property
     def ensemble(self) -> dict[str, Member]:
         """The other members of the same model and classes."""
-        own = self.member.card
-        return {name: each for name, each in self.members.items() if (each.card.model, each.labels) == (own.model, own.labels)}
+        own = (self.member.card.model, self.labels.names)
+        return {name: each for name, each in self.members.items() if (each.card.model, each.labels.names) == own}
 
     @property
     def deep(self) -> np.ndarray:

@@ -86,7 +86,7 @@ def description(team: Team) -> dict[str, str]:
         "citation": card.citation,
         "equiradio": card.versions.get("equiradio", ""),
     }
-    if len(team.members) > 1:
+    if _of_a_team(team):
         about["members"] = (
             f"{len(team.members)}: probabilities and maps are means over them, of the image as it is; logits are log probabilities"
         )
@@ -95,9 +95,13 @@ def description(team: Team) -> dict[str, str]:
     return about
 
 
+def _of_a_team(team: Team) -> bool:
+    """Is there a mean or a temperature? A lone member without them keeps its own logits."""
+    return len(team.members) > 1 or team.card.calibrated
+
+
 def _plain(team: Team) -> Plain:
-    """A lone member keeps its own logits."""
-    return (export(team.members[0]) if len(team.members) == 1 else export_team(team)).float()
+    return (export_team(team) if _of_a_team(team) else export(team.members[0])).float()
 
 
 def _some_images(count: int) -> Tensor:
@@ -112,10 +116,9 @@ def _difference(team: Team, ask: Callable[[Tensor], Any]) -> float:
     largest = 0.0
     for count in BATCHES:
         images = _some_images(count)
-        temperature = team.calibration.temperature if len(team.members) > 1 else 1.0
         with torch.inference_mode():
             logits = [member.network(member.preprocess(images.to(member.device))).logits for member in team.members]
-            expected = torch.stack([(each.float() / temperature).softmax(1) for each in logits]).mean(0).cpu().numpy()
+            expected = torch.stack([(each.float() / team.calibration.temperature).softmax(1) for each in logits]).mean(0).cpu().numpy()
         answer = np.asarray(ask(images))
         largest = max(largest, float(np.abs(answer - expected).max()) if answer.shape == expected.shape else np.inf)
     return largest

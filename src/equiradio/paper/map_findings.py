@@ -36,9 +36,13 @@ def _asymmetry(results: Results, path: Path, maps: dict[str, np.ndarray], model:
 
 
 def overlaps(results: Results, sources: Sources | None) -> list[OverlapRow]:
-    """Overlap of maps with their sources: models (mean over seeds), untrained networks, a centred Gaussian, chance; none without images."""
+    """Overlap of maps with their sources: models (mean over seeds), untrained networks, a centred Gaussian, chance; none without images.
+
+    Hybrids are left out, as in every other number of the report.
+    """
     if sources is None:
         return []
+    sources = sources.choose(sources.labels >= 0)
     counts = bootstrap.draw(len(sources), RESAMPLES, SEED)
     rows: list[OverlapRow] = []
     for model in sorted({result.model for result in results.runs}):

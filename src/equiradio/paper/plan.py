@@ -1,5 +1,6 @@
 """What `reproduce` has to do: runs, how far each is, and how long the rest may take."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,8 @@ class Item:
         wanted = {"data_md5": card.data_md5}
         if self.passes is not None:
             wanted["passes"] = f"{self.passes}"
-        there = predicted_by(self.run.predictions_file(self.data, SPLIT))
+        of_predictions = predicted_by(self.run.predictions_file(self.data, SPLIT))
+        there = _passes_of(self.run.metrics_file(self.data, SPLIT)) | of_predictions
         if "weights" in there and self.run.weights_file.is_file():
             wanted["weights"] = self.run.weights_digest()
         return all(there.get(key, value) == value for key, value in wanted.items())
@@ -87,6 +89,15 @@ class Item:
         if card is None:
             return "to do"
         return "failed" if self.failed else f"{card.epochs} of {self.settings.training.epochs} epochs"
+
+
+def _passes_of(scores: Path) -> dict[str, str]:
+    """Of how many augmented passes scores are; nothing where they do not say, no number where they cannot be read."""
+    try:
+        content = json.loads(scores.read_text(encoding="utf-8"))
+        return {"passes": f"{content['passes']}"} if "passes" in content else {}
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {"passes": "unreadable"}
 
 
 def plan(

@@ -1,7 +1,7 @@
 """The verb ``reproduce``: train what is missing, evaluate it, and write the page; alone, or many processes on one folder."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ def carry_out(
     ------
     KeyboardInterrupt : interrupted; finished runs and epochs are kept.
     """
+    items = [replace(item, passes=passes) for item in items]
     outcome, clock = Outcome([], [], {}), TimeLeft(items)
 
     def bring(number: int, item: Item) -> None:

@@ -12,6 +12,7 @@ from equiradio.artefacts.card import Card
 from equiradio.artefacts.map_archive import archived, holder_of, maps_in
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import read_predictions
+from equiradio.artefacts.team import TeamFolder
 from equiradio.errors import RunRefusal, refused_as
 from equiradio.evaluation.scores import Arranged, arranged
 from equiradio.settings import Settings, preset
@@ -58,11 +59,14 @@ class Result:
 
     @cached_property
     def maps(self) -> dict[str, np.ndarray] | None:
-        """The arrays of maps.npz; None for networks without gates. Those of other sources than the predictions' are refused."""
+        """The arrays of maps.npz; None for networks without gates. Those of other sources than the predictions' are refused.
+
+        Hybrids have a map and no place in the arranged predictions.
+        """
         if holder_of(self.run.maps_file) is None:
             return None
         maps = read_maps(self.run.maps_file)
-        if set(maps["source_id"].tolist()) != set(self.predictions.source_ids.tolist()):
+        if set(maps["source_id"][maps["label"] >= 0].tolist()) != set(self.predictions.source_ids.tolist()):
             found = f"maps of {len(maps['source_id']):,} sources that are not those of the {SPLIT} split"
             do = "Run 'equiradio evaluate' on the run again; maps are those of the last evaluation."
             raise RunRefusal(self.run.maps_file, found, f"maps of {self.predictions_file.name}", do)
@@ -108,7 +112,8 @@ def read_results(folder: Path, wanted: str | None = None, wanted_data: str | Non
     if not folder.is_dir():
         raise RunRefusal(folder, "no such folder", "a folder of finished runs", "Train and evaluate first, or correct the path.")
     cards = sorted({*folder.glob("*/card.json"), *folder.glob("*/*/card.json")} - {*folder.glob(f"{UNTRAINED}/*/card.json")})
-    every = [Result(run, run.card(), run.settings()) for run in (Run(card.parent) for card in cards)]
+    runs_here = [Run(card.parent) for card in cards if not TeamFolder(card.parent).is_team]
+    every = [Result(run, run.card(), run.settings()) for run in runs_here]
     evaluated = [result for result in every if result.predictions_file.is_file()]
     usual = [result for result in evaluated if result.as_preset]
     kinds = Counter((result.card.data, result.settings.training.preset) for result in usual)

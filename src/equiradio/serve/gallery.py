@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from equiradio.artefacts.map_archive import holder_of, maps_in
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import labels_in, read_predictions
+from equiradio.artefacts.team import TeamFolder
 from equiradio.errors import Refusal, RunRefusal
 from equiradio.labels import UNKNOWN, Labels
 from equiradio.serve.names import apart
@@ -83,6 +84,7 @@ class Runs:
         self.by_name: dict[str, Run] = {}
         for folder in folders:
             inside = [folder] if (folder / "card.json").is_file() else sorted(path.parent for path in folder.glob("*/card.json"))
+            inside = [path for path in inside if not TeamFolder(path).is_team]
             if not inside:
                 found = "no run in it" if folder.is_dir() else "a file" if folder.exists() else "no such folder"
                 raise RunRefusal(folder, found, "a run folder, or a folder of run folders", "Correct --runs.")

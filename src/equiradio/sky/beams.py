@@ -83,8 +83,10 @@ def history(text: bytes) -> bytes:
 def _made(major: float, minor: float | None, angle: float | None) -> Beam | None:
     if not 0 < major < 3600:
         return None
-    if minor is None or not 0 < minor <= major * 1.000001:
+    if minor is None or not 0 < minor < 3600:
         return Beam(major)
+    if minor > major * 1.000001:  # swapped, and of which axis the angle is nobody knows
+        return _made(minor, major, None)
     return Beam(major, minor, angle if angle is not None and math.isfinite(angle) else 0.0 if minor > 0.99 * major else math.nan)
 
 

@@ -43,9 +43,8 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     median, sigma = noise(place)
     flags = set(sky.flags) | check_sky(part, crop, median, sigma, sky.name)
     image = stretched(crop, sigma, sky.name)
-    other = sky.wcs is not None and (
-        abs(view.scale / MIRABEST.scale_arcsec - 1) > SAME_SCALE or not (sky.beam is None or sky.beam.of_first)
-    )
+    other_scale = sky.wcs is not None and abs(view.scale / MIRABEST.scale_arcsec - 1) > SAME_SCALE
+    other = other_scale or not (sky.beam is None or sky.beam.of_first)
     earned = {
         "no_wcs": sky.wcs is None,
         "other_beam": other,

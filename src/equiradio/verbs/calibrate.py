@@ -53,7 +53,8 @@ def calibrate(
     """
     if most_poses not in POSES:
         raise SettingRefusal("--poses", f"{most_poses}", f"one of {', '.join(map(str, POSES))}", "8 is the most.")
-    folder, cards = TeamFolder(out), _checked(runs)
+    folder, pairs = TeamFolder(out), sorted(zip(runs, _checked(runs), strict=True), key=lambda pair: pair[1].seed)
+    runs, cards = [run for run, _ in pairs], [card for _, card in pairs]
     settings = [Run(run).settings() for run in runs]
     shared = shared_settings(settings)
     _refuse_twins(runs, cards)
@@ -107,10 +108,15 @@ def _checked(runs: Sequence[Path]) -> list[Card]:
             raise RunRefusal(run.folder, found, "a finished training", "Finish it with 'equiradio train ... --resume'.")
         cards.append(card)
     for card, folder in zip(cards, runs, strict=True):
-        if (card.model, card.labels, card.data_md5) != (cards[0].model, cards[0].labels, cards[0].data_md5):
+        if _kind(card) != _kind(cards[0]):
             found = f"{card.model} of {card.labels} on {card.data} beside {cards[0].model} of {cards[0].labels} on {cards[0].data}"
             raise RunRefusal(folder, found, "runs of one model, its classes and data", "Choose runs alike.")
     return cards
+
+
+def _kind(card: Card) -> tuple[str, tuple[str, ...], str]:
+    """What the runs of a team share: model, names of the classes, data."""
+    return card.model, card.labels.names, card.data_md5
 
 
 def _refuse_twins(runs: Sequence[Path], cards: Sequence[Card]) -> None:

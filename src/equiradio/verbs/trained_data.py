@@ -31,7 +31,7 @@ def trained_data(run: object, card: Card, trained_on: DataSettings, named: str |
     if named is None and sources.md5 != card.data_md5:
         found = f"{sources.where} has md5 {sources.md5}, but it was trained on {card.data_md5}"
         raise RunRefusal(run, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
-    if sources.classes != card.labels:
+    if sources.classes.names != card.labels.names:
         found = f"{sources.where} has the classes {sources.classes}, but it was trained on {card.labels}"
         raise RunRefusal(run, found, "the same classes in the same order", "Choose data of its own classes.")
     return sources

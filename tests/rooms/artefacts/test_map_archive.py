@@ -1,6 +1,7 @@
 """Maps of many runs in archives: the same bytes come back, wherever they lie, and an archive of another content is refused."""
 
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_new_maps_join_those_archived_before(results):
 
 
 def test_archives_are_split_by_size(results, monkeypatch):
-    monkeypatch.setattr(map_archive, "LARGEST", 6000)
+    monkeypatch.setattr(map_archive, "LARGEST", 18_000)
     archives = write_archives(results)
     assert len(archives) == 2
     assert set(members_of(archives)) == set(NAMES)
@@ -109,3 +110,24 @@ def test_where_nothing_lies_nothing_is_invented(results):
     (results / "maps.json").write_text('{"maps-1.tar": {"sha256": "1"}}')
     with pytest.raises(RunRefusal, match="expected archives of maps and their members"):
         holder_of(results / "runs" / "d" / "maps.npz")
+
+
+def test_relative_paths_lead_to_the_archive_from_inside_and_outside(results, monkeypatch):
+    (archive,) = write_archives(results)
+    monkeypatch.chdir(results / "runs")
+    assert holder_of(Path("a/maps.npz")) == archive
+    with maps_in(Path("b/maps.npz")) as arrays:
+        assert arrays["maps"][0, 0] == 1
+    assert lies_in(Path(), "a/maps.npz") == f"../{archive.name}"
+    assert lies_in(results / "runs", "a/maps.npz") == f"../{archive.name}"
+
+
+def test_no_archive_is_larger_than_the_largest(tmp_path, monkeypatch):
+    monkeypatch.setattr(map_archive, "LARGEST", 40_000)
+    for name, size in {"a": 17_000, "b": 3_000, "c": 17_000, "d": 17_000, "e": 3_000}.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "maps.npz").write_bytes(bytes(size))
+    archives = write_archives(tmp_path)
+    assert max(archive.stat().st_size for archive in archives) <= 40_000
+    held = [sorted(name.split("/")[1] for name in members_of([archive])) for archive in archives]
+    assert held == [["a", "b"], ["c"], ["d", "e"]]

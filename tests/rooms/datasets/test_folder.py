@@ -85,6 +85,10 @@ def test_what_does_not_fit_is_refused(folder, old, new, line):
     [
         (["one"], "classes: 1 of them (one); at least 2 would do"),
         (["a", "A"], "classes: 'a' and 'A' share the column p_a"),
+        (["FRII", "FRII low"], "classes: 'FRII low' has the column p_frii_low, which is one of 'FRII' too; names whose columns are"),
+        (["FRI high", "FRI", "FRII"], "classes: 'FRI high' has the column p_fri_high, which is one of 'FRI' too"),
+        (["bent", "bent unturned"], "classes: 'bent unturned' has the column p_bent_unturned, which is one of 'bent' too"),
+        (["bent", "unturned"], "classes: 'unturned' has the column p_unturned, which is one of every explanation too"),
         ("ab", "classes is no list of names"),
         ([1, 2], "classes is no list of names"),
     ],

@@ -76,6 +76,14 @@ def test_the_law_of_the_size_cut_catches_one_direction(monkeypatch):
         law_of_the_size_cut()
 
 
+def test_hybrids_are_neither_class_for_the_size_cut():
+    """With them among the training sources as FRI the cut would lie at 15 arcsec, and one among the test sources would be right."""
+    training = sources_of([10, 20, 30, 40, 50, 60, *[25] * 9], [1, 1, 1, 0, 0, 1, *[-1] * 9])
+    found = size_only(training, sources_of([5, 34, 36, 70, 99], [1, 0, 0, 0, -1]))
+    assert (found["cut_arcsec"], found["larger_is"], found["training_sources"], found["sources"]) == (35.0, "FRI", 6, 4)
+    assert (found["training_accuracy"], found["accuracy"]) == (5 / 6, 0.75)
+
+
 def test_sources_without_a_size_are_refused():
     known = sources_of([1, 2], [0, 1])
     with pytest.raises(DataRefusal, match="sources without an angular size"):

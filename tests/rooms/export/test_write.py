@@ -159,6 +159,27 @@ def test_a_whole_team_is_one_file_that_answers_for_all(untrained, tmp_path):
     assert (about["seed"], about["temperature"], about["threshold"]) == ("0, 1", "0.5", "0.9")
 
 
+def test_a_calibrated_team_of_one_answers_at_its_temperature(team, tmp_path):
+    """Its file is that of a team, and one of another temperature is not kept."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    alone = Team(team.members, Calibration(poses=1, temperature=4.0, threshold=0.7), team.card.with_changes(temperature=4.0, threshold=0.7))
+    assert write_export(alone, tmp_path / "one.onnx", "onnx") <= 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "one.onnx", providers=["CPUExecutionProvider"])
+    images = np.random.default_rng(0).integers(0, 255, (2, 1, 150, 150)).astype(np.float32)
+    probabilities = session.run(["probabilities"], {"images": images})[0]
+    np.testing.assert_allclose(probabilities, alone.answer(images[:, 0].astype(np.uint8)).p, atol=1e-5)
+    assert np.abs(probabilities - expected(team, torch.from_numpy(images))).max() > 1e-3
+    about = session.get_modelmeta().custom_metadata_map
+    assert (about["members"][:2], about["temperature"], about["threshold"]) == ("1:", "4", "0.7")
+
+
+def test_the_check_knows_the_temperature_of_a_team_of_one(team, tmp_path, monkeypatch):
+    alone = Team(team.members, Calibration(poses=1, temperature=4.0, threshold=0.7), team.card.with_changes(temperature=4.0, threshold=0.7))
+    monkeypatch.setattr(files, "export_team", lambda team: files.export(team.members[0]))
+    with pytest.raises(Refusal, match="probabilities differ by"):
+        write_export(alone, tmp_path / "one.pt2", "torch")
+
+
 def test_the_command_writes_one_member_by_its_seed(trained, tmp_path, capsys):
     from equiradio.cli.main import main
 

@@ -296,3 +296,41 @@ def test_the_stored_baseline_is_what_the_catalogue_gives(mirabest_folder):
 
     sources = open_data("mirabest", mirabest_folder)
     assert size_only(sources.of_split("train"), sources.of_split("test")) == stored_size_only(ROOT / "results")
+
+
+def test_a_team_among_the_runs_is_no_damaged_run(tmp_path):
+    from equiradio.paper.results import read_results
+
+    folder = fake_results(tmp_path / "results")
+    before = len(read_results(folder).runs)
+    (folder / "runs" / "team").mkdir()
+    (folder / "runs" / "team" / "card.json").write_text('{"model": "lenet", "members": [{}]}')
+    assert len(read_results(folder).runs) == before
+
+
+def test_hybrids_among_the_maps_do_not_stop_the_report(tmp_path):
+    """Maps hold hybrids, the arranged predictions do not."""
+    from fake_results import NAMES, SIDE
+
+    from equiradio.datasets.sources import Sources
+    from equiradio.paper.map_findings import overlaps
+    from equiradio.paper.results import read_results
+
+    folder = fake_results(tmp_path / "results")
+    plain = read_results(folder)
+    images = np.zeros((len(NAMES), SIDE, SIDE), np.uint8)
+    images[:, 60:90, 60:90] = 200
+    words = np.array(["test"] * len(NAMES))
+    test = Sources("mirabest", images, np.array(plain.of("attention")[0].maps["label"]), NAMES, words, words, np.ones(len(NAMES)), "")
+    before = overlaps(plain, test)
+    for file in folder.glob("*/*/maps.npz"):
+        arrays = dict(np.load(file))
+        for name, value in {"source_id": "hybrid", "label": -1, "maps": 0, "rotation_maps": 0}.items():
+            last = np.full_like(arrays[name][:1], value)
+            arrays[name] = np.concatenate([arrays[name], last])
+        np.savez(file, **arrays)
+    results = read_results(folder)
+    assert len(results.of("attention")[0].maps["source_id"]) == len(NAMES) + 1
+    every = test.choose(np.append(np.arange(len(NAMES)), 0))
+    every.labels[-1], every.source_ids[-1] = -1, "hybrid"
+    assert overlaps(results, every) == before

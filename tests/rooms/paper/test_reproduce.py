@@ -178,6 +178,15 @@ def test_scores_of_weights_that_were_trained_on_since_do_not_count(items, traini
     assert trainings == [item.name]
 
 
+def test_scores_of_fewer_passes_than_asked_for_do_not_count(items, trainings):
+    passes_of = lambda: json.loads(items[0].run.metrics_file(items[0].data, "test").read_text())["passes"]
+    carry_out(items[:1], passes=1)
+    carry_out(items[:1], passes=3)
+    assert passes_of() == 3
+    carry_out(items[:1], passes=2)
+    assert (passes_of(), len(trainings)) == (3, 1)
+
+
 def test_an_evaluation_that_stops_at_its_maps_is_not_done(tiny, tmp_path, monkeypatch):
     from equiradio.explain import attention
     from equiradio.verbs import evaluate

@@ -190,3 +190,8 @@ def test_one_damaged_run_keeps_no_other_from_the_list_of_models(untrained, tmp_p
     assert [str(card) in str(problem) for problem in offers.problems] == [True]
     with pytest.raises(RunRefusal):
         gather([str(card.parent)], [], ["simulated"], None, [])
+
+
+def test_a_team_among_the_runs_is_passed_over(runs, team_folder, tmp_path):
+    shutil.copytree(team_folder("lenet"), tmp_path / "runs" / "team")
+    assert [run["name"] for run in Runs([tmp_path / "runs"]).listing()] == ["one", "two"]

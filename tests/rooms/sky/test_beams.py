@@ -116,3 +116,16 @@ def test_damaged_tables_and_histories_are_no_beams(tmp_path):
     file = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(sky(), stated({}, ["CLEAN BMAJ= 1.2.3 BMIN= e BPA= -"])), table]).writeto(file)
     assert read_cutout(file.getvalue()).ellipse is None
+
+
+def test_a_beam_whose_axes_are_swapped_is_read_by_their_sizes(tmp_path):
+    swapped = stated({"BMAJ": 5.4 / 3600, "BMIN": 45 / 3600, "BPA": 0.0}, [])
+    found = read_cutout(write(tmp_path / "a.fits", sky(), swapped))
+    assert "other_beam" in found.flags
+    assert found.ellipse is None  # of which axis the angle is, the file does not say
+
+
+def test_a_beam_is_judged_without_a_position_too(tmp_path):
+    of = lambda arcsec: fits.Header({"BMAJ": arcsec / 3600, "BMIN": arcsec / 3600, "BPA": 0.0})
+    flags = [read_cutout(write(tmp_path / f"{arcsec}.fits", sky(), of(arcsec))).flags for arcsec in (45, 5.4)]
+    assert flags == [{"no_wcs", "other_beam"}, {"no_wcs"}]

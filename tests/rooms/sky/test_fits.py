@@ -261,3 +261,18 @@ def test_what_cutting_raises_is_a_refusal_too(tmp_path, monkeypatch):
     monkeypatch.setattr("equiradio.sky.fits.cut", diverge)
     with pytest.raises(ImageRefusal, match=r"cannot be cut \(did not converge\)"):
         read_cutout(write(tmp_path / "a.fits"))
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"), [({"ra_deg": 1.0, "dec_deg": 2.0}, "outside"), ({"hdu": 7}, "no_image"), ({"plane": "12"}, "wrong_shape")]
+)
+def test_an_image_in_mirabest_form_has_no_position_hdu_or_plane_to_choose(tmp_path, options, flag):
+    image = np.arange(22500).reshape(150, 150).astype(np.uint8)
+    np.save(tmp_path / "a.npy", image)
+    assert np.array_equal(read_cutout(tmp_path / "a.npy").image, image)
+    with pytest.raises(ImageRefusal) as caught:
+        read_cutout(tmp_path / "a.npy", **options)
+    assert caught.value.flag == flag
+    from equiradio.inference.reading import read_any
+
+    assert read_any(0, image, **options).flag == flag

@@ -64,6 +64,18 @@ def test_a_team_answers_as_it_was_scored(team, sky):
     assert "temperature" in opened._repr_html_()
 
 
+def test_members_are_in_the_order_of_their_seeds_and_the_word_for_unknown_sources_is_nobodys_affair(runs, tmp_path):
+    """Forms of layers and the word for sources of no class have no effect on the answers."""
+    first, second = (Path(shutil.copytree(run, tmp_path / run.name)) for run in runs)
+    card = Run(second).card()
+    card.with_changes(unknown="odd one").write(Run(second).card_file)
+    text = Run(second).settings_file.read_text()
+    Run(second).settings_file.write_text(text.replace('layer_form = "auto"', 'layer_form = "dense"'))
+    assert Run(second).settings().training.layer_form == "dense"
+    assert calibrate([second, first], tmp_path / "team", most_poses=1).seeds == [0, 1]
+    assert [member.card.seed for member in load(tmp_path / "team", "cpu").members] == [0, 1]
+
+
 def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_path, monkeypatch):
     out, right, calls = tmp_path / "team", asking.in_pose, []
 

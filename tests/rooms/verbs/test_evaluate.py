@@ -19,7 +19,7 @@ from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
 from equiradio.explain import attention
 from equiradio.explain.attention import RotationMeans, maps
 from equiradio.inference.team import load
-from equiradio.labels import UNKNOWN
+from equiradio.labels import UNKNOWN, Labels
 from equiradio.report.table import metrics_tables
 from equiradio.settings import change
 from equiradio.verbs import evaluate as study
@@ -225,6 +225,13 @@ def test_hybrids_get_predictions_and_no_scores(copy_of, sky, monkeypatch):
     assert set(table["label"].to_pylist()) == {UNKNOWN}
     assert len(table) == 2 * 6
     assert run.figure_file("attention").is_file()
+
+
+def test_another_word_for_unknown_sources_is_no_other_class(copy_of, sky, monkeypatch):
+    whole = open_data(str(sky))
+    worded = replace(whole, classes=Labels(whole.classes.names, "strange"))
+    monkeypatch.setattr(study, "open_data", lambda name, folder, classes: worded)
+    assert evaluate(copy_of("lenet"), passes=0)["sources"] == 6
 
 
 def test_a_network_without_gates_draws_no_maps(trained):
