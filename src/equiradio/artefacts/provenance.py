@@ -45,18 +45,18 @@ def command_line(words: Sequence[str]) -> str:
 
 
 def with_provenance(schema: pa.Schema, about: Provenance) -> pa.Schema:
-    """The schema with what was said so far of the product, and this."""
-    said = {name.encode(): str(value).encode() for name, value in about.items()}
-    return schema.with_metadata({**(schema.metadata or {}), **said})
+    """The schema with this in its metadata, beside what stands there."""
+    added = {name.encode(): str(value).encode() for name, value in about.items()}
+    return schema.with_metadata({**(schema.metadata or {}), **added})
 
 
 def provenance_of(schema: pa.Schema) -> Iterator[tuple[Entry, str | int | float]]:
     """What a schema says of its product, in the order of `ENTRIES`."""
-    said = schema.metadata or {}
+    metadata = schema.metadata or {}
     for entry in ENTRIES:
-        if entry.name.encode() in said:
+        if entry.name.encode() in metadata:
             try:
-                yield entry, entry.kind(said[entry.name.encode()].decode("utf-8", "replace"))
+                yield entry, entry.kind(metadata[entry.name.encode()].decode("utf-8", "replace"))
             except ValueError:  # another program's, under the same name
                 continue
 
