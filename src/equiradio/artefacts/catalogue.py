@@ -80,11 +80,11 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
 
 def described(table: pa.Table) -> pa.Table:
     """A catalogue from a form without units and descriptions, such as CSV, with those of `catalogue_schema`; other tables as they are."""
-    ours = catalogue_schema()
     if not {"source_id", "flag_names", *FANAROFF_RILEY.columns()} <= set(table.column_names):
         return table
-    known = lambda field: field if field.metadata or field.name not in ours.names else field.with_metadata(ours.field(field.name).metadata)
-    return table.cast(pa.schema(map(known, table.schema), metadata=table.schema.metadata))
+    ours_of = {field.name: field.metadata for field in catalogue_schema()}
+    fields = [field.with_metadata(field.metadata or ours_of.get(field.name)) for field in table.schema]
+    return table.cast(pa.schema(fields, metadata=table.schema.metadata))
 
 
 SUFFIXES = (".parquet", ".csv", ".fits", ".vot")

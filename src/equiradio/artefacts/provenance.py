@@ -45,9 +45,9 @@ def command_line(words: Sequence[str]) -> str:
 
 
 def with_provenance(schema: pa.Schema, about: Provenance) -> pa.Schema:
-    """The schema with what was said so far of the product, and this."""
-    bearing = {name.encode(): printable(str(value)).encode() for name, value in about.items()}
-    return schema.with_metadata({**(schema.metadata or {}), **bearing})
+    """The schema with this in its metadata, beside what stands there."""
+    added = {name.encode(): printable(str(value)).encode() for name, value in about.items()}
+    return schema.with_metadata({**(schema.metadata or {}), **added})
 
 
 def provenance_of(schema: pa.Schema) -> Iterator[tuple[Entry, str | int | float]]:
