@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "equiradio"
-SHIPPED = {".py", ".typed", ".csv", ".html", ".js", ".css", ".svg", ".json", ".safetensors"}
+SHIPPED = {".py", ".c", ".h", ".typed", ".csv", ".html", ".js", ".css", ".svg", ".json", ".safetensors"}
 LARGEST = 12e6  # bytes
 
 
@@ -41,7 +42,14 @@ def names(wheel):
 def test_it_holds_the_package_and_nothing_else(names):
     there = {path.relative_to(ROOT / "src").as_posix() for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert names == there
-    assert {Path(name).suffix for name in names} == SHIPPED
+    assert {Path(name).suffix for name in names} - {".so"} == SHIPPED
+
+
+def test_a_wheel_with_compiled_kernels_is_for_one_platform(wheel, names):
+    compiled = [name for name in names if name.endswith(".so")]
+    assert wheel.name.endswith("-py3-none-any.whl") == (not compiled)
+    if shutil.which("cc"):
+        assert "equiradio/layers/forms/native/steerable-plain.so" in compiled
 
 
 def test_it_says_that_it_is_typed_and_carries_its_pages(names):

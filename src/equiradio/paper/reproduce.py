@@ -1,6 +1,7 @@
 """The verb ``reproduce``: train what is missing, evaluate it, and write the page; alone, or many processes on one folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,17 +51,10 @@ def carry_out(
     def bring(number: int, item: Item) -> None:
         step("runs", number, len(items))
         heading = f"run {number + 1} of {len(items)}: {item.name}"
-        try:
+        with _noted(outcome, item, heading, on_line):
             item.check_settings()
             if not item.evaluated:
                 _finish(item, heading, clock, passes, data_dir=data_dir, device=device, on_line=on_line, step=step)
-            outcome.done.append(item.name)
-        except Claimed as refusal:
-            on_line(f"{heading}: {refusal.found}; left to it")
-            outcome.elsewhere.append(item.name)
-        except Refusal as refusal:
-            on_line(f"{heading}: {refusal}")
-            outcome.failed[item.name] = str(refusal)
 
     for number, item in enumerate(items):
         bring(number, item)
@@ -70,6 +64,20 @@ def carry_out(
             bring(number, item)
     step("runs", len(items), len(items))
     return outcome
+
+
+@contextmanager
+def _noted(outcome: Outcome, item: Item, heading: str, on_line: OnLine) -> Iterator[None]:
+    """Note what becomes of a run: done, left to another process, or failed."""
+    try:
+        yield
+        outcome.done.append(item.name)
+    except Claimed as refusal:
+        on_line(f"{heading}: {refusal.found}; left to it")
+        outcome.elsewhere.append(item.name)
+    except Refusal as refusal:
+        on_line(f"{heading}: {refusal}")
+        outcome.failed[item.name] = str(refusal)
 
 
 def _abandoned(items: Sequence[Item], outcome: Outcome, on_line: OnLine) -> list[tuple[int, Item]]:

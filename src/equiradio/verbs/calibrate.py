@@ -53,24 +53,26 @@ def calibrate(
     """
     if most_poses not in POSES:
         raise SettingRefusal("--poses", f"{most_poses}", f"one of {', '.join(map(str, POSES))}", "8 is the most.")
-    folder, pairs = TeamFolder(out), sorted(zip(runs, _checked(runs), strict=True), key=lambda pair: pair[1].seed)
-    runs, cards = [run for run, _ in pairs], [card for _, card in pairs]
+    folder, (runs, cards) = TeamFolder(out), _checked(runs)
     settings = [Run(run).settings() for run in runs]
-    shared = shared_settings(settings)
+    first = TeamCard(cards[0].model, cards, shared_settings(settings), MIRABEST.as_card())
     _refuse_twins(runs, cards)
     sources = _data(runs[0], cards[0], settings[0].data, data, data_dir)
-    first = TeamCard(cards[0].model, cards, shared, MIRABEST.as_card())
-    job: Job = {
+    with claimed(out):
+        parts = _begin(folder, _job(runs, sources, most_poses))
+        team = _measured(folder, first, runs, parts, sources, most_poses, device, progress)
+        shutil.rmtree(parts)
+    return team
+
+
+def _job(runs: Sequence[Path], sources: Sources, most_poses: int) -> "Job":
+    """What answers that are put aside are of."""
+    return {
         "members": [Run(run).weights_digest() for run in runs],
         "data_md5": sources.md5,
         "catalogue": catalogue_hash(sources.of_split("validation"), sources.of_split("test")),
         "poses": most_poses,
     }
-    with claimed(out):
-        parts = _begin(folder, job)
-        team = _measured(folder, first, runs, parts, sources, most_poses, device, progress)
-        shutil.rmtree(parts)
-    return team
 
 
 def _measured(
@@ -98,8 +100,8 @@ def _measured(
     return team
 
 
-def _checked(runs: Sequence[Path]) -> list[Card]:
-    """The cards of the runs, which must be finished and go together."""
+def _checked(runs: Sequence[Path]) -> tuple[list[Path], list[Card]]:
+    """The runs in the order of their seeds, and their cards; they must be finished and go together."""
     cards = []
     for run in map(run_of, runs):
         card = run.card()
@@ -111,7 +113,8 @@ def _checked(runs: Sequence[Path]) -> list[Card]:
         if _kind(card) != _kind(cards[0]):
             found = f"{card.model} of {card.labels} on {card.data} beside {cards[0].model} of {cards[0].labels} on {cards[0].data}"
             raise RunRefusal(folder, found, "runs of one model, its classes and data", "Choose runs alike.")
-    return cards
+    pairs = sorted(zip(runs, cards, strict=True), key=lambda pair: pair[1].seed)
+    return [run for run, _ in pairs], [card for _, card in pairs]
 
 
 def _kind(card: Card) -> tuple[str, tuple[str, ...], str]:

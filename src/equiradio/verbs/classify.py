@@ -78,10 +78,14 @@ def classify(
         if out is not None:
             _write(work, out, resume, contents)
             return None
-        if maps is not None:
-            begin_maps(maps, job_of(team, files, maps, options, contents=contents), going_on=False)
-        rows = [row for _, part in work.parts(range(-(-len(files) // BATCH))) for row in part]
-        return work.table(rows)
+        return _answer(work, contents)
+
+
+def _answer(work: "_Work", contents: bool) -> pa.Table:
+    """The catalogue at once, with its maps where they are asked for."""
+    if work.maps is not None:
+        begin_maps(work.maps, job_of(work.team, work.files, work.maps, work.options, contents=contents), going_on=False)
+    return work.table(row for _, part in work.parts(range(-(-len(work.files) // BATCH))) for row in part)
 
 
 def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:

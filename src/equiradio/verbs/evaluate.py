@@ -10,7 +10,7 @@ import torch
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.claim import Claim, claimed
-from equiradio.artefacts.run import Run
+from equiradio.artefacts.run import Epoch, Run
 from equiradio.artefacts.shelf import team_names
 from equiradio.artefacts.tables import BEARINGS, predictions_schema, write_table
 from equiradio.artefacts.team import run_of
@@ -69,25 +69,23 @@ def evaluate(
         _settle(run, member, precision, progress)
         columns = predict(member, sources, run.settings().training.seed, passes, batches, progress)
         held.check()
-        bearings = (member.weights_hash[:12], sources.md5, f"{passes}", batches, precision)
-        scored = _write(run, member, sources, columns, split, dict(zip(BEARINGS, bearings, strict=True)))
-        if history:
-            save(loss_curves({member.card.model: history}, classes=len(member.labels)), run.figure_file("loss"))
-        _draw(run, member, sources, columns, "raw-figure2" in run.settings().training.compat, progress)
+        scored = _write(run, member, sources, columns, split, (f"{passes}", batches, precision))
+        _draw(run, member, history, sources, columns, progress)
         write_json(run.metrics_file(sources.name, split), scored)  # the last: where they are, everything is
     return scored
 
 
-def _write(run: Run, member: Member, sources: Sources, columns: dict[str, np.ndarray], split: str, bearings: dict[str, str]) -> Metrics:
-    """Write predictions with what they are of, and take away the scores of earlier ones; returns those of these."""
+def _write(run: Run, member: Member, sources: Sources, columns: dict[str, np.ndarray], split: str, asked: tuple[str, ...]) -> Metrics:
+    """Write predictions with what they are of (``asked``: passes, batches, precision), without earlier scores; returns the new ones."""
     if not all(np.isfinite(columns[name]).all() for name in member.labels.columns("logit")):
         found = "the network's answers are not finite numbers"
         raise RunRefusal(run.folder, found, "finite logits", "The weights are damaged; train anew.")
     scored = metrics(columns, data=sources.name, split=split, seed=run.settings().training.seed, labels=member.labels)
     run.metrics_file(sources.name, split).unlink(missing_ok=True)
     schema = predictions_schema(member.labels)
-    bearing = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in bearings.items()}}
-    write_table(pa.table(columns, schema=schema.with_metadata(bearing)), run.predictions_file(sources.name, split))
+    bearings = zip(BEARINGS, (member.weights_hash[:12], sources.md5, *asked), strict=True)
+    metadata = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in bearings}}
+    write_table(pa.table(columns, schema=schema.with_metadata(metadata)), run.predictions_file(sources.name, split))
     return scored
 
 
@@ -151,10 +149,13 @@ def _pieces(order: np.ndarray, poses: Poses | None, size: int) -> Iterator[tuple
         yield order[piece], pose
 
 
-def _draw(run: Run, member: Member, sources: Sources, columns: dict[str, np.ndarray], raw: bool, progress: Progress) -> None:
+def _draw(run: Run, member: Member, history: list[Epoch], sources: Sources, columns: dict[str, np.ndarray], progress: Progress) -> None:
+    """The loss by epoch, and the attention, as numbers and as a picture."""
+    if history:
+        save(loss_curves({member.card.model: history}, classes=len(member.labels)), run.figure_file("loss"))
     if not member.network.gate_count:
         return
-    arrays = map_arrays(member, sources, raw=raw, progress=progress)
+    arrays = map_arrays(member, sources, raw="raw-figure2" in run.settings().training.compat, progress=progress)
     write_maps(run.maps_file, arrays)
     rows = shown_sources(sources)
     p = np.stack([columns[column][: len(sources)][rows] for column in member.labels.columns()], 1)
