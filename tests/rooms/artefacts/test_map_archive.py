@@ -116,8 +116,8 @@ def test_relative_paths_lead_to_the_archive_from_inside_and_outside(results, mon
     (archive,) = write_archives(results)
     monkeypatch.chdir(results / "runs")
     assert holder_of(Path("a/maps.npz")) == archive
-    with maps_in(Path("b/maps.npz")) as arrays:
-        assert arrays["maps"][0, 0] == 1
+    arrays = maps_in(Path("b/maps.npz"))
+    assert arrays["maps"][0, 0] == 1
     assert lies_in(Path(), "a/maps.npz") == f"../{archive.name}"
     assert lies_in(results / "runs", "a/maps.npz") == f"../{archive.name}"
 

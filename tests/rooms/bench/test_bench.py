@@ -16,7 +16,7 @@ QUICK = {"rounds": 1, "steps": 1, "threads": 1}
 def canned(job: dict) -> dict:
     """What a worker would say."""
     if job["task"] == "peaks":
-        return {"float32_gmacs": 100.0, "bf16_gmacs": 200.0, "copy_gb_per_second": 10.0}
+        return {"threads": 1, "torch": "2", "float32_gmacs": 100.0, "bf16_gmacs": 200.0, "copy_gb_per_second": 10.0}
     if job["task"] == "forms":
         return {"forms": {"training": {}, "inference": {}}, "precision": "bf16", "seconds": 0.1}
     precise = job["form"] == "dense"
@@ -123,7 +123,7 @@ def test_options_that_cannot_be_are_refused(jobs, changes, line):
 def test_another_file_is_refused_and_left_alone(jobs, tmp_path, content):
     out = tmp_path / "mine.json"
     out.write_text(content)
-    with pytest.raises(SettingRefusal, match="not a bench's file"):
+    with pytest.raises(SettingRefusal, match="expected a file that a bench has written, or none"):
         bench(["lenet"], out=out, **QUICK)
     assert out.read_text() == content
 
