@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import lightning
@@ -13,10 +14,11 @@ from equiradio.artefacts.atomic import named
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.run import Epoch, Run
 from equiradio.artefacts.weights import write_weights
-from equiradio.errors import TrainingRefusal
+from equiradio.errors import RunRefusal, TrainingRefusal
 from equiradio.training.task import ClassificationTask
 
 OnEpoch = Callable[[Epoch], object]
+PROVENANCE = ("device", "precision", "versions", "commit")  # of a card: what its epochs were trained by
 
 
 class RunKeeper(Callback):
@@ -30,6 +32,7 @@ class RunKeeper(Callback):
         self.catalogue = catalogue
         self.run, self.card, self.images_per_epoch, self.on_epoch = run, card, images_per_epoch, on_epoch
         self.rows: list[Epoch] = []
+        self._resumed: dict[str, Any] = {}  # provenance of the epochs that were there
         self._started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -38,6 +41,9 @@ class RunKeeper(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = list(state["rows"])
         self.card = self.card.with_changes(weights_hash=self.run.weights_hash())
+        with suppress(RunRefusal):  # a card that cannot be read is written anew
+            before = self.run.card()
+            self._resumed = {name: getattr(before, name) for name in PROVENANCE}
 
     def on_fit_start(self, trainer: lightning.Trainer, task: Any) -> None:
         trainer.should_stop |= self.out_of_patience(task.settings.training.patience)  # resumed though it had finished
@@ -62,6 +68,7 @@ class RunKeeper(Callback):
         }
         best = min((earlier["validation_loss"] for earlier in self.rows), default=math.inf)
         self.rows.append(row)
+        self._resumed = {}
         if trainer.is_global_zero:
             if row["validation_loss"] < best:
                 write_weights(self.run.weights_file, task.network.state_dict(), model=self.card.model, group=self.card.group)
@@ -90,7 +97,7 @@ class RunKeeper(Callback):
             changes |= {"best_epoch": best["epoch"], "best_validation_loss": best["validation_loss"]}
             seconds = sum(row["seconds"] for row in self.rows)
             changes |= {"seconds": round(seconds, 1), "images_seen": self.images_per_epoch * len(self.rows)}
-        self.card = self.card.with_changes(**changes)
+        self.card = self.card.with_changes(**changes, **self._resumed)
         self.card.write(self.run.card_file)
 
     def _refuse_hopeless(self, epoch: int, means: dict[str, float], dead: list[int]) -> None:

@@ -38,11 +38,11 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     if not run.checkpoint.is_file():
         return None
     state, trained_on, listed = _read_checkpoint(run.checkpoint)
-    if listed not in ("", catalogue_hash(sources)):
-        found = f"trained so far on other labels, splits or sizes of {sources.name} than it has now"
-        raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
     if trained_on != sources.md5:
         found = f"trained so far on data of md5 {trained_on}, but {sources.name} now has {sources.md5}"
+        raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
+    if listed not in ("", catalogue_hash(sources)):
+        found = f"trained so far on other labels, splits or sizes of {sources.name} than it has now"
         raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
     if not run.weights_file.is_file():
         do = "Put them back, or delete last.ckpt and --resume to train anew."

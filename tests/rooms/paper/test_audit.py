@@ -36,11 +36,22 @@ def test_without_a_habit_nothing_changes(rows):
     assert (rows[0]["accuracy_change"], rows[0]["auc_change"], rows[0]["answers_changed"], rows[0]["logit_change"]) == (0, 0, 0, 0)
 
 
-def test_habits_move_the_answers(rows):
+@pytest.fixture(scope="module")
+def rounding(trained, sources):
+    """What company alone does to float32 answers, as `logit_change` measures it: much, where a network hardly tells images apart."""
+    (member,) = load(trained("attention")).members
+    together = member.look(sources.images).logits.diff().flatten()
+    alone = torch.cat([member.look(image[None]).logits for image in sources.images]).diff().flatten()
+    return float((alone - together).abs().median() / together.std(correction=0))
+
+
+def test_habits_move_the_answers(rows, rounding):
     moved = {row["habit"]: row["logit_change"] for row in rows[1:-1]}
     assert moved["batch-range, sorted batches"] > 1e-3
     assert moved["floor-150"] > 1e-4
-    assert moved["batch-range, single images"] == pytest.approx(0, abs=1e-4)  # an image alone is its own batch
+    assert (
+        moved["batch-range, single images"] < max(1e-4, 10 * rounding) < moved["batch-range, sorted batches"]
+    )  # its own batch
 
 
 def law_of_the_habit(member, sources, habit):

@@ -106,6 +106,15 @@ def test_a_finished_training_resumes_to_itself(tiny, straight):
     assert straight.card().state == "finished"
 
 
+def test_resuming_a_finished_training_leaves_what_its_epochs_were_trained_by(tiny, straight, tmp_path, monkeypatch):
+    run = Run(Path(shutil.copytree(straight.folder, tmp_path / "run")))
+    before = run.card()
+    monkeypatch.setattr("equiradio.training.fit.commit", lambda: "another")
+    train(tiny(epochs=EPOCHS), run.folder, device="cpu", resume=True)
+    assert run.card() == before
+    assert before.commit != "another"
+
+
 def test_a_training_out_of_patience_resumes_to_itself(tiny, tmp_path):
     settings = tiny(epochs=9, patience=1, schedule="constant", learning_rate=0.0)
     run = train(settings, tmp_path / "run", device="cpu")
