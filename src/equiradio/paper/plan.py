@@ -59,15 +59,14 @@ class Item:
 
     @property
     def evaluated(self) -> bool:
-        """Are there scores of the finished weights, of their data and as many passes? What older scores do not say is trusted."""
-        card = self.card()
-        if card is None or card.state != "finished" or not self.run.metrics_file(self.data, SPLIT).is_file():
+        """Are there scores of the finished weights, of their data and at least as many passes? What older scores do not say is trusted."""
+        card, scores = self.card(), self.run.metrics_file(self.data, SPLIT)
+        if card is None or card.state != "finished" or not scores.is_file():
+            return False
+        there = predicted_by(self.run.predictions_file(self.data, SPLIT))
+        if self.passes is not None and _passes_of(scores, self.passes) < self.passes:
             return False
         wanted = {"data_md5": card.data_md5}
-        if self.passes is not None:
-            wanted["passes"] = f"{self.passes}"
-        of_predictions = predicted_by(self.run.predictions_file(self.data, SPLIT))
-        there = _passes_of(self.run.metrics_file(self.data, SPLIT)) | of_predictions
         if "weights" in there and self.run.weights_file.is_file():
             wanted["weights"] = self.run.weights_digest()
         return all(there.get(key, value) == value for key, value in wanted.items())
@@ -91,13 +90,12 @@ class Item:
         return "failed" if self.failed else f"{card.epochs} of {self.settings.training.epochs} epochs"
 
 
-def _passes_of(scores: Path) -> dict[str, str]:
-    """Of how many augmented passes scores are; nothing where they do not say, no number where they cannot be read."""
+def _passes_of(scores: Path, usual: int) -> int:
+    """How many augmented passes scores are of; ``usual`` where they do not say, -1 where they cannot be read."""
     try:
-        content = json.loads(scores.read_text(encoding="utf-8"))
-        return {"passes": f"{content['passes']}"} if "passes" in content else {}
-    except (OSError, ValueError, TypeError, RecursionError):
-        return {"passes": "unreadable"}
+        return int(json.loads(scores.read_text(encoding="utf-8")).get("passes", usual))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return -1
 
 
 def plan(

@@ -144,7 +144,8 @@ class Table:
         names: list[str] = []
         for name in piece.column_names:
             names.append(apart(printable(name), names))
-        piece = piece.rename_columns(names)
+        fields = [field.with_name(name) for field, name in zip(piece.schema, names, strict=True)]
+        piece = pa.table(piece.columns, schema=pa.schema(fields, metadata=piece.schema.metadata))
         words = [*where, *([f"sorted by {sort}{', descending' if descending else ''}"] if sort else [])]
         about = {"selection": f"{count} of {table.num_rows} rows of {self.name}" + "".join(f"; {word}" for word in words)}
         return as_votable(piece.cast(with_provenance(piece.schema, about)))

@@ -49,9 +49,7 @@ def test_habits_move_the_answers(rows, rounding):
     moved = {row["habit"]: row["logit_change"] for row in rows[1:-1]}
     assert moved["batch-range, sorted batches"] > 1e-3
     assert moved["floor-150"] > 1e-4
-    assert (
-        moved["batch-range, single images"] < max(1e-4, 10 * rounding) < moved["batch-range, sorted batches"]
-    )  # its own batch
+    assert moved["batch-range, single images"] < max(1e-4, 10 * rounding) < moved["batch-range, sorted batches"]  # its own batch
 
 
 def law_of_the_habit(member, sources, habit):

@@ -55,7 +55,15 @@ def a_block(**changes):
 
 def metrics(**changes):
     block = a_block()
-    return {"sources": 153, "pooled": block, "per_source": block, "plain": block, "confident": None, "uncertain": None} | changes
+    return {
+        "sources": 153,
+        "passes": 100,
+        "pooled": block,
+        "per_source": block,
+        "plain": block,
+        "confident": None,
+        "uncertain": None,
+    } | changes
 
 
 def test_rows_are_formatted():

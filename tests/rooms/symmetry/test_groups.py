@@ -137,7 +137,7 @@ def test_the_built_groups_are_those_of_the_design():
         ("c100", f"group: C100 is not built here; expected one of {BUILT_TEXT}. Nearest are C8 and C16."),
         ("C0", f"group: C0 is not built here; expected one of {BUILT_TEXT}. Nearest are C1 and C2."),
         ("so2", f"group: SO2 is not built here; expected one of {BUILT_TEXT}. Choose one of these."),
-        ("", f"group:  is not built here; expected one of {BUILT_TEXT}. Choose one of these."),
+        ("", f"group: is not built here; expected one of {BUILT_TEXT}. Choose one of these."),
     ],
 )
 def test_other_groups_are_refused_with_the_nearest(name, message):
