@@ -49,7 +49,9 @@ def read_weights(path: Path, *, model: str, group: str) -> dict[str, Tensor]:
 def _refuse_not_finite(path: Path, state: dict[str, Tensor]) -> None:
     bad = {name: int((~value.isfinite()).sum()) for name, value in state.items() if not value.isfinite().all()}
     if bad:
-        found = f"{sum(bad.values()):,} numbers that are not finite (in {', '.join(sorted(bad)[:3])}{', ...' if len(bad) > 3 else ''})"
+        count = sum(bad.values())
+        words = "1 number that is" if count == 1 else f"{count:,} numbers that are"
+        found = f"{words} not finite (in {', '.join(sorted(bad)[:3])}{', ...' if len(bad) > 3 else ''})"
         raise RunRefusal(path, found, "finite weights", DAMAGED)
 
 

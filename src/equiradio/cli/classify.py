@@ -10,8 +10,8 @@ from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
 from equiradio.cli.options import DEVICE, JSON, Device, Precision
-from equiradio.cli.outcome import Outcome, outcome_of, print_refused
-from equiradio.errors import SettingRefusal
+from equiradio.cli.outcome import SHOWN, Outcome, outcome_of, print_refused
+from equiradio.errors import ImageRefusal, SettingRefusal
 from equiradio.labels import Labels
 
 
@@ -76,10 +76,12 @@ def classify(
     listed = image_files([_examples()] if example else files)
     options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
     team = load(model or default_name(), device, precision)
+    refusals: list[ImageRefusal] = []
+    note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
     try:
         with bars() as step:
-            made_by = context.obj or ""
-            table = run(team, listed, out=out, maps=maps, resume=resume, contents=contents, command=made_by, progress=step, **options)
+            about: dict[str, Any] = {"contents": contents, "command": context.obj or "", "progress": step, "refused": note}
+            table = run(team, listed, out=out, maps=maps, resume=resume, **about, **options)
     except KeyboardInterrupt:
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None
@@ -87,7 +89,7 @@ def classify(
         outcome = outcome_of(out, team.labels)
     else:
         outcome = Outcome(team.labels, *(table.column(name).to_pylist() for name in ("label", "uncertain", "flag_names")))
-    print_refused([listed[place] for place in outcome.refused], options)
+    print_refused(refusals, len(outcome.refused))
     if table is None:
         say(f"{out}: {len(listed):,} sources")
     elif as_json:

@@ -1,12 +1,12 @@
 """What became of the images of `equiradio classify`: counts of the answers, and why images were refused."""
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from equiradio.artefacts.flags import BITS
+from equiradio.cli.lines import say
 from equiradio.errors import DataRefusal
 from equiradio.labels import Labels
 
@@ -54,13 +54,9 @@ def outcome_of(out: Path, classes: Labels) -> Outcome:
     return Outcome(classes, *read_texts(out, columns).values())
 
 
-def print_refused(files: Sequence[Path], options: dict[str, Any]) -> None:
-    """On stderr a line for each of the first refused files, which are read once more for that, and how many more there are."""
-    from equiradio.errors import ImageRefusal
-    from equiradio.inference.reading import read_any
-
-    for number, file in enumerate(files[:SHOWN]):
-        refusal = read_any(number, file, **options)
-        print(refusal if isinstance(refusal, ImageRefusal) else f"{file}: was refused, and can be read now", file=sys.stderr)
-    if len(files) > SHOWN:
-        print(f"and {len(files) - SHOWN:,} more without an answer: see the column flag_names", file=sys.stderr)
+def print_refused(refusals: Sequence[object], count: int) -> None:
+    """On stderr a line for each of the first files that were refused, and how many more of the ``count`` there are."""
+    for refusal in refusals[:SHOWN]:
+        say(refusal, err=True)
+    if more := count - len(refusals[:SHOWN]):
+        say(f"{'and ' if refusals else ''}{more:,} {'more ' if refusals else ''}without an answer: see the column flag_names", err=True)

@@ -25,6 +25,7 @@ from equiradio.verbs.sky_maps import SkyMaps, write_maps
 from equiradio.verbs.suspects import Reader
 
 Progress = Callable[[str, int, int], object]
+Refused = Callable[[ImageRefusal], object]
 
 
 def image_files(given: Sequence[Path]) -> list[Path]:
@@ -49,6 +50,7 @@ def classify(
     contents: bool = False,
     command: str = "",
     progress: Progress = lambda what, done, total: None,
+    refused: Refused = lambda refusal: None,
     **options: Any,
 ) -> pa.Table | None:
     """Classify files; the table, or None where it went into ``out`` (parts of it lie in ``out``.parts until all are there).
@@ -60,6 +62,7 @@ def classify(
     resume : go on with the parts of an interrupted run; those of files that were changed since are made anew.
     contents : know files by a hash of their content, not by their size and time.
     command : line that products say they were made by.
+    refused : called with what is wrong with each file that has no answer, as it is met.
     options : of `equiradio.sky.fits.read_cutout`.
 
     Raises
@@ -74,11 +77,11 @@ def classify(
         check_suffix(out)
     with ExitStack() as held:
         claims = [held.enter_context(claimed(place)) for place in (out, maps) if place is not None]
-        work = _Work(team, files, maps, claims, provenance(team, command), progress, options)
-        if out is not None:
-            _write(work, out, resume, contents)
-            return None
-        return _answer(work, contents)
+        work = _Work(team, files, maps, claims, provenance(team, command), progress, refused, options)
+        if out is None:
+            return _answer(work, contents)
+        _write(work, out, resume, contents)
+    return None
 
 
 def _answer(work: "_Work", contents: bool) -> pa.Table:
@@ -120,6 +123,7 @@ class _Work:
     claims: Sequence[Claim]
     about: Provenance
     progress: Progress
+    refused: Refused
     options: Options
 
     @property
@@ -138,11 +142,8 @@ class _Work:
         self.progress("sources", done, len(self.files))
         begin = 0
         for number, batch in zip(numbers, batches([self.files[place] for place in places], read=read, **self.options), strict=True):
-            if len(self.files) == 1 and isinstance(batch[0][1], ImageRefusal):
-                raise batch[0][1]
             rows, cutouts, answers = answered(self.team, batch, why=self.maps is not None)
-            if len(self.files) == 1 and answers is not None and not answers.answered[0]:
-                raise no_answer(str(self.files[0]))
+            self._refuse(batch, rows)
             for claim in self.claims:
                 claim.check()
             if self.maps is not None:
@@ -150,6 +151,15 @@ class _Work:
             yield number, rows
             begin += len(batch)
             self.progress("sources", done + begin, len(self.files))
+
+    def _refuse(self, batch: Batch, rows: Sequence[Row]) -> None:
+        """Say what has no answer, and why; the only file is refused."""
+        for (source, what), row in zip(batch, rows, strict=True):
+            if not row["label"]:
+                refusal = what if isinstance(what, ImageRefusal) else no_answer(str(source))
+                if len(self.files) == 1:
+                    raise refusal
+                self.refused(refusal)
 
     def _draw(self, names: Sequence[str], batch: Batch, rows: Sequence[Row], cutouts: Sequence[Cutout], answers: Answers | None) -> None:
         """Maps of the sources that have an answer, and none of the others."""

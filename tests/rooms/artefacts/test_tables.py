@@ -224,4 +224,4 @@ def test_text_that_is_no_utf8_is_refused(tmp_path):
     with pytest.raises(DataRefusal, match=r"p\.parquet: cannot be read"):
         read_table(file)
     pq.write_table(pa.table({"a": [1]}).replace_schema_metadata({b"weights": b"\xff\xfe"}), file)
-    assert predicted_by(file) is None
+    assert predicted_by(file)["weights"].strip("\ufffd") == ""

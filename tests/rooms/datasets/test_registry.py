@@ -100,7 +100,7 @@ def toy(tmp_path, monkeypatch):
     vars(room).pop("toy", None)
 
 
-def test_a_new_data_set_is_one_new_file(toy, tmp_path, tiny, capsys):
+def test_a_new_data_set_is_one_new_file(toy, tmp_path, tiny, capsys, monkeypatch):
     from equiradio.cli.main import main
     from equiradio.training.fit import train
 
@@ -113,6 +113,7 @@ def test_a_new_data_set_is_one_new_file(toy, tmp_path, tiny, capsys):
     assert "data: 'toy' is not published; expected a published data set (mirabest). See" in capsys.readouterr().err
     assert main(["data", "verify", "toy"]) == 2
     assert "data: 'toy' has no published checksums to compare with; expected a published" in capsys.readouterr().err
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["data", "list"]) == 0
     assert [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("toy-small")] == [
         ["toy-small", "a", "few", "of", "them", "its", "module", "does", "not", "say"]

@@ -64,7 +64,7 @@ def refused(folder):
 def test_one_weight_that_is_not_finite_is_refused(copy_of, files, capsys, value):
     folder = changed(copy_of("lenet"), with_first(value))
     line = refused(folder)
-    assert line.startswith(f"{folder / 'weights.safetensors'}: 1 numbers that are not finite (in ")
+    assert line.startswith(f"{folder / 'weights.safetensors'}: 1 number that is not finite (in ")
     assert main(["classify", str(files[0]), "--model", str(folder)]) == 2
     assert capsys.readouterr().err == f"{line}\n"
 
@@ -98,7 +98,7 @@ def test_a_teams_card_holds_the_hashes_of_the_weights_that_lie_in_it(trained, tm
 
 def test_weights_too_large_for_float16_make_no_team(copy_of, tmp_path):
     folder = changed(copy_of("lenet"), with_first(1e6))
-    with pytest.raises(RunRefusal, match="1 numbers that are not finite"):
+    with pytest.raises(RunRefusal, match="1 number that is not finite"):
         calibrate([folder], tmp_path / "team")
 
 

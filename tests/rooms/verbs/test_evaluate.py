@@ -230,7 +230,7 @@ def test_hybrids_get_predictions_and_no_scores(copy_of, sky, monkeypatch):
 def test_another_word_for_unknown_sources_is_no_other_class(copy_of, sky, monkeypatch):
     whole = open_data(str(sky))
     worded = replace(whole, classes=Labels(whole.classes.names, "strange"))
-    monkeypatch.setattr(study, "open_data", lambda name, folder, classes: worded)
+    monkeypatch.setattr("equiradio.verbs.trained_data.open_data", lambda name, folder, classes: worded)
     assert evaluate(copy_of("lenet"), passes=0)["sources"] == 6
 
 
@@ -286,14 +286,13 @@ def test_data_that_changed_since_the_training_are_refused(copy_of):
 
 
 @pytest.mark.parametrize("class_number", [0, 1])
-def test_answers_that_are_not_finite_are_refused(copy_of, class_number):
+def test_weights_that_are_not_finite_are_refused(copy_of, class_number):
     run = Run(copy_of("lenet"))
     state = read_weights(run.weights_file, model="lenet", group="none")
     state["dense.5.bias"][class_number] = float("nan")
     write_weights(run.weights_file, state, model="lenet", group="none")
-    assert "the network's answers are not finite numbers; expected finite logits" in refused(
-        RunRefusal, run.folder, passes=0, split="train"
-    )
+    line = refused(RunRefusal, run.folder, passes=0, split="train")
+    assert "1 number that is not finite (in dense.5.bias); expected finite weights" in line
     assert not run.predictions_file("simulated", "train").exists()
     assert not run.metrics_file("simulated", "train").exists()
 
