@@ -68,8 +68,7 @@ def classify(
     Raises
     ------
     ImageRefusal : the only file cannot be used. Among several it has a row with a flag.
-    RunRefusal : parts of an interrupted run are there and ``resume`` is off; or they, the maps, or the finished catalogue are of another
-        run; or another process is at work there.
+    RunRefusal : parts of an interrupted run, without ``resume``; parts, maps or a catalogue of another run; another process at work there.
     SettingRefusal : an image would be written over.
     """
     spare_images(files, out, maps)
