@@ -57,8 +57,7 @@ def classify(
 
     Parameters
     ----------
-    out : .parquet, .csv, .fits or .vot. No other process may write it at the same time.
-    maps : folder for attention maps; not one that holds the images. No other process may write into it at the same time.
+    out, maps : .parquet, .csv, .fits or .vot; folder for attention maps, not that of the images. No other process may write there.
     resume : go on with the parts of an interrupted run; those of files that were changed since are made anew.
     contents : know files by a hash of their content, not by their size and time.
     command : line that products say they were made by.
