@@ -46,6 +46,8 @@ def completed(*words):
         (("data", "fetch", "mirabest-h"), ["mirabest-hybrid"]),
         (("classify", "a.fits", "--model", ""), team_names()),
         (("explain", "c8"), ["c8-attention"]),
+        (("serve", "--model", ""), team_names()),
+        (("serve", "--data", "simu"), ["simulated"]),
         (("bench", "--models", "lenet,c16"), [f"lenet,{name}" for name in MODELS if name.startswith("c16")]),
         (("bench", "--variants", "default,"), [f"default,{name}" for name in VARIANTS if name != "default"]),
         (("classify", "a.fits", "--device", "c"), ["cpu", "cuda"]),

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import typer
 
+from equiradio.cli import completion
 from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR
 from equiradio.errors import SettingRefusal
@@ -17,6 +18,7 @@ def serve(
         metavar="NAME|TEAM|RUN",
         help="A packaged model, or the folder of a team or run; the first is shown; default all packaged.",
         show_default=False,
+        autocompletion=completion.teams,
     ),
     runs: list[Path] = typer.Option(None, "--runs", help="A run folder, or a folder of run folders, for the run view.", show_default=False),
     table: list[Path] = typer.Option(
@@ -24,7 +26,11 @@ def serve(
     ),
     images: Path = typer.Option(None, "--images", help="A folder of FITS images to choose from.", show_default=False),
     data: list[str] = typer.Option(
-        None, "--data", help="A data set to choose from; default mirabest, where it is here, and simulated.", show_default=False
+        None,
+        "--data",
+        help="A data set to choose from; default mirabest, where it is here, and simulated.",
+        show_default=False,
+        autocompletion=completion.data_sets,
     ),
     data_dir: Path = DATA_DIR,
     host: str = typer.Option("127.0.0.1", "--host", help="Address to listen at; the default is reached from this machine alone."),
