@@ -1,14 +1,11 @@
 """What made a product, written into it: INFO and PARAM of a VOTable, cards of FITS, metadata of a table's schema (and so of Parquet)."""
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from equiradio.printable import as_ascii, printable
-
-LONGEST = 2000  # characters of a command line that are kept: it may name thousands of files
 
 Provenance = Mapping[str, str | int | float]  # by the names of `ENTRIES`; what does not apply is left out
 
@@ -36,12 +33,6 @@ ENTRIES = (
     Entry("command", "COMMAND", str, "meta.note", "command line"),
     Entry("selection", "SELECT", str, "meta.note", "rows chosen in the viewer, and their order"),
 )
-
-
-def command_line(words: Sequence[str]) -> str:
-    """The command as it could be repeated; the middle of a long one is left out."""
-    text = printable(shlex.join(["equiradio", *words]))
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
 def with_provenance(schema: pa.Schema, about: Provenance) -> pa.Schema:

@@ -9,9 +9,9 @@ import typer
 
 import equiradio
 from equiradio.artefacts.atomic import disk_refusal, is_disk_full
-from equiradio.artefacts.provenance import command_line
 from equiradio.cli import bench, calibrate, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
 from equiradio.cli.interruption import Interrupted
+from equiradio.cli.lines import command_line
 from equiradio.errors import Refusal, SettingRefusal, nearest
 from equiradio.printable import in_one_line
 

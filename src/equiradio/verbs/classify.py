@@ -20,7 +20,7 @@ from equiradio.inference.reading import BATCH, Batch, Read, answered, batches, p
 from equiradio.inference.team import Team
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
-from equiradio.verbs.classify_job import Options, Parts, begin_maps, drop_maps, is_finished, job_of, map_names, spare_images
+from equiradio.verbs.classify_job import Job, Options, Parts, begin_maps, drop_maps, is_finished, job_of, map_names, spare_images
 from equiradio.verbs.sky_maps import SkyMaps, write_maps
 from equiradio.verbs.suspects import Reader
 
@@ -85,13 +85,13 @@ def classify(
 def _answer(work: "_Work", contents: bool) -> pa.Table:
     """The catalogue at once, with its maps where they are asked for."""
     if work.maps is not None:
-        begin_maps(work.maps, job_of(work.team, work.files, work.maps, work.options, contents=contents), going_on=False)
+        begin_maps(work.maps, work.job(contents), going_on=False)
     return work.table(row for _, part in work.parts(range(-(-len(work.files) // BATCH))) for row in part)
 
 
 def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
     """Write the catalogue part by part, going on with the parts that are there."""
-    parts = Parts(out, job_of(work.team, work.files, work.maps, work.options, contents=contents))
+    parts = Parts(out, work.job(contents))
     if resume and is_finished(parts, work.files, work.maps):
         shutil.rmtree(parts.folder, ignore_errors=True)
         return
@@ -123,6 +123,10 @@ class _Work:
     progress: Progress
     refused: Refused
     options: Options
+
+    def job(self, contents: bool) -> Job:
+        """What rows and maps are of."""
+        return job_of(self.team, self.files, self.maps, self.options, contents=contents)
 
     @property
     def schema(self) -> pa.Schema:

@@ -14,7 +14,8 @@ from astropy.table import Table
 
 from equiradio.artefacts.catalogue import SUFFIXES, catalogue_schema, read_texts, write_catalogue
 from equiradio.artefacts.catalogue_forms import as_astropy, as_csv, as_fits, as_votable
-from equiradio.artefacts.provenance import ENTRIES, LONGEST, command_line, with_provenance
+from equiradio.artefacts.provenance import ENTRIES, with_provenance
+from equiradio.cli.lines import LONGEST, command_line
 
 ANSWER = {
     "source_id": "a", "file": "a.fits", "hdu": 1, "ra_deg": 150.123456789012, "dec_deg": -0.1, "answered": True, "label": "FRII",

@@ -76,16 +76,22 @@ def test_members_are_in_the_order_of_their_seeds_and_the_word_for_unknown_source
     assert [member.card.seed for member in load(tmp_path / "team", "cpu").members] == [0, 1]
 
 
-def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_path, monkeypatch):
-    out, right, calls = tmp_path / "team", asking.in_pose, []
+def interrupted_at(monkeypatch, number):
+    """Interrupt the asking of a member at its nth call; the poses that were asked, as they are."""
+    right, calls = asking.in_pose, []
 
     def interrupted(member, images, pose):
         calls.append(pose)
-        if len(calls) == 3:
+        if len(calls) == number:
             raise KeyboardInterrupt
         return right(member, images, pose)
 
     monkeypatch.setattr(asking, "in_pose", interrupted)
+    return calls
+
+
+def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_path, monkeypatch):
+    out, right, calls = tmp_path / "team", asking.in_pose, interrupted_at(monkeypatch, 3)
     with pytest.raises(KeyboardInterrupt):
         calibrate(runs, out, most_poses=2)
     assert len(list((tmp_path / "team.parts").glob("*.npz"))) == 2
@@ -181,15 +187,8 @@ def test_a_folder_that_holds_something_is_left_alone(runs, tmp_path, capsys):
 
 def test_answers_about_other_sources_are_not_gone_on_with(runs, tmp_path, monkeypatch):
     """The same images, of which others are for validation."""
-    out, calls, right = tmp_path / "team", [], asking.in_pose
-
-    def interrupted(member, images, pose):
-        calls.append(pose)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return right(member, images, pose)
-
-    monkeypatch.setattr(asking, "in_pose", interrupted)
+    out = tmp_path / "team"
+    interrupted_at(monkeypatch, 2)
     with pytest.raises(KeyboardInterrupt):
         calibrate(runs, out, most_poses=1)
     data = Path(shutil.copytree(Run(runs[0]).settings().data.name, tmp_path / "sky"))

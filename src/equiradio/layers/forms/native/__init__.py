@@ -41,14 +41,24 @@ def _each(work: Callable[[Any], int], tasks: Iterable[Any]) -> None:
         raise MemoryError("no room for the rows of an image")
 
 
+def _library() -> ctypes.CDLL:
+    """The kernels that layers are computed by; asked only where the form is possible."""
+    variant = best()
+    assert variant is not None
+    return opened(variant)
+
+
+def _layout(shape: Shape, numbers: Tensor) -> Layout:
+    """How a layer's numbers of this type lie in the kernels' vectors."""
+    return Layout(shape, _library().vector_bytes() // numbers.element_size())
+
+
 class _Kernels:
     """The compiled functions for one layer, images and numbers."""
 
     def __init__(self, shape: Shape, images: Tensor) -> None:
-        variant = best()
-        assert variant is not None
-        self.library, self.kind = opened(variant), "float64" if images.dtype == torch.float64 else "float32"
-        self.layout = Layout(shape, self.library.vector_bytes() // images.element_size())
+        self.library, self.kind = _library(), "float64" if images.dtype == torch.float64 else "float32"
+        self.layout = _layout(shape, images)
         self.height, self.width = images.shape[1:3]
         self.plan = ctypes.byref(plan_of(self.layout, self.height, self.width, images.dtype))
 
@@ -135,10 +145,7 @@ class Native(Form):
         return pixels * (product + 78 * Spectrum(shape.group).components * shape.fields_in)
 
     def prepare(self, layer: Layer) -> Tensor:
-        variant = best()
-        assert variant is not None
-        weight = layer.weight
-        return Layout(layer.shape, opened(variant).vector_bytes() // weight.element_size()).packed(weight)
+        return _layout(layer.shape, layer.weight).packed(layer.weight)
 
     def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
         images = fields.permute(0, 3, 4, 2, 1).to(prepared.dtype).contiguous()
