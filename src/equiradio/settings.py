@@ -51,7 +51,11 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How it is trained. One epoch shows every training image ``passes`` times, each time turned, mirrored and scaled anew."""
+    """How it is trained. One epoch shows every training image ``passes`` times, each time turned, mirrored and scaled anew.
+
+    ``teacher``: a team, by name or folder, whose calibrated answers count for ``teacher_share`` of every label and are all that is told
+    of ``skies`` further, simulated sources (distillation).
+    """
 
     preset: str = _setting("fast", choices=("paper", "fast", "quick"))
     seed: int = _setting(0, low=0, high=2**32 - 1)
@@ -66,6 +70,9 @@ class TrainingSettings:
     gradient_clip: float = _setting(1.0, low=0.0)
     patience: int = _setting(0, low=0)
     precision: str = _setting("auto", choices=("auto", "float32", "bf16"))
+    teacher: str = _setting("")
+    teacher_share: float = _setting(0.5, low=0.0, high=1.0)
+    skies: int = _setting(0, low=0, high=1_000_000)
     layer_form: str = _setting("auto")  # auto or a form of layers/forms, which is asked where a network is built
     compat: tuple[str, ...] = _setting((), choices=HABITS)
 

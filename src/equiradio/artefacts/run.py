@@ -64,6 +64,11 @@ class Run:
         return self.folder / FORMS
 
     @property
+    def teacher_folder(self) -> Path:
+        """Answers of the team that it learns from."""
+        return self.folder / "teacher"
+
+    @property
     def maps_file(self) -> Path:
         return self.folder / "maps.npz"
 

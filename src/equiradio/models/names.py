@@ -8,6 +8,7 @@ from equiradio.symmetry.groups import BUILT, Group, parse_group
 TABLE1 = ("lenet", "attention", "c4-attention", "c8-attention", "c16-attention", "d4-attention", "d8-attention", "d16-attention")
 WIDTHS = (6, 16, 32, 64)  # fields of each block of the paper's network
 WIDE = tuple(4 * width for width in WIDTHS)  # the channels of c4-attention
+NARROW = (4, 8, 16, 32)  # quick to ask
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def _architectures() -> dict[str, Architecture]:
         group, short = parse_group(name), name.lower()
         listed.append(Architecture(f"{short}-attention", group, published_mask=0))
         listed.append(Architecture(f"{short}-attention-clean", group, antialiased=True, published_mask=0))
+        listed.append(Architecture(f"{short}-attention-narrow", group, widths=NARROW, published_mask=0))
         listed.append(Architecture(f"{short}-lenet", group, gated=False, published_mask=0))
     return {each.name: each for each in listed}
 
@@ -63,7 +65,7 @@ def architecture(name: str) -> Architecture:
     """
     if name not in MODELS:
         group, _, kind = name.partition("-")
-        if kind in ("attention", "attention-clean", "lenet") and group[:1] in "cd" and group[1:].isdigit():
+        if kind in ("attention", "attention-clean", "attention-narrow", "lenet") and group[:1] in "cd" and group[1:].isdigit():
             parse_group(group)  # refuses, naming the nearest groups
         raise ModelRefusal("model", f"'{name}' is not a model", ", ".join((*TABLE1, "attention-wide")), nearest(name, list(MODELS)))
     return MODELS[name]

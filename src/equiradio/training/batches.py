@@ -15,6 +15,7 @@ from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
 from equiradio.labels import UNKNOWN
 from equiradio.settings import TrainingSettings
+from equiradio.training.teacher import Lesson
 
 
 class SourcesModule(lightning.LightningDataModule):
@@ -22,12 +23,14 @@ class SourcesModule(lightning.LightningDataModule):
 
     A batch is (images (batch, 1, 150, 150) normalised, labels (batch,)), with the label `UNKNOWN` for what only fills the last validation
     batches of several processes, so that all have as many. Training poses are drawn anew every epoch; validation poses are
-    the same every epoch.
+    the same every epoch. With a ``lesson`` its skies follow the training sources, and a training batch has probabilities (batch, classes)
+    in the place of labels.
     """
 
     def __init__(self, sources: Sources, settings: TrainingSettings, preprocess: Preprocessing) -> None:
         super().__init__()
         self.settings, self.preprocess = settings, preprocess
+        self.lesson: Lesson | None = None
         self.splits = {name: chosen_split(sources, name) for name in ("train", "validation")}
         unknown = sum(int((part.labels < 0).sum()) for part in self.splits.values())
         if unknown:
@@ -40,8 +43,18 @@ class SourcesModule(lightning.LightningDataModule):
     def _passes(self, split: str) -> int:
         return self.settings.passes if split == "train" else self.settings.validation_passes
 
+    def _images(self, split: str) -> int:
+        """How many images a split shows."""
+        skies = 0 if self.lesson is None or split != "train" else len(self.lesson.skies)
+        return len(self.splits[split]) + skies
+
     def _views(self, split: str) -> int:
-        return len(self.splits[split]) * self._passes(split)
+        return self._images(split) * self._passes(split)
+
+    @property
+    def images_per_epoch(self) -> int:
+        """Augmented images that a network is trained on in an epoch."""
+        return self._views("train")
 
     def _loader(self, split: str, shuffle: bool) -> DataLoader:
         count = self._views(split)
@@ -61,8 +74,8 @@ class SourcesModule(lightning.LightningDataModule):
         return self._loader("validation", shuffle=False)
 
     def poses(self, split: str, epoch: int) -> Tensor:
-        """Affine matrices of a whole epoch (sources x passes, 2, 3), pass by pass."""
-        count, passes = len(self.splits[split]), self._passes(split)
+        """Affine matrices of a whole epoch (images x passes, 2, 3), pass by pass."""
+        count, passes = self._images(split), self._passes(split)
         first, purpose = (epoch * passes, TRAINING) if split == "train" else (0, VALIDATION)
         shown = np.arange(count * passes)
         return draw_poses(self.settings.seed, purpose, shown % count, first + shown // count).matrices()
@@ -77,10 +90,14 @@ class SourcesModule(lightning.LightningDataModule):
         views = self._views(split)
         shown = batch % views
         sources = shown % len(labels)
-        return self.preprocess(show(images[sources], self._poses[1][shown])), labels[sources].where(batch < views, UNKNOWN)
+        answers = labels[sources] if split == "train" else labels[sources].where(batch < views, UNKNOWN)
+        return self.preprocess(show(images[sources], self._poses[1][shown])), answers
 
     def _on_device(self, split: str, device: torch.device) -> tuple[Tensor, Tensor]:
         if split not in self._device or self._device[split][0].device != device:
-            part = self.splits[split]
-            self._device[split] = torch.from_numpy(part.images).to(device), torch.from_numpy(part.labels).to(device)
+            part, lesson = self.splits[split], self.lesson if split == "train" else None
+            images, labels = part.images, part.labels
+            if lesson is not None:
+                images, labels = np.concatenate([images, lesson.skies]), lesson.targets
+            self._device[split] = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)
         return self._device[split]

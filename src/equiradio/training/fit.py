@@ -32,8 +32,9 @@ from equiradio.models.registry import build
 from equiradio.settings import Settings
 from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
-from equiradio.training.resume import checkpoint_to_resume
+from equiradio.training.resume import checkpoint_to_resume, refuse_other_teacher
 from equiradio.training.task import ClassificationTask
+from equiradio.training.teacher import ask_teacher, open_teacher
 from equiradio.version import commit, version
 
 
@@ -94,11 +95,16 @@ def _train(
     module = SourcesModule(sources, settings.training, preprocess)
     keep_large_blocks()
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
+    teacher = open_teacher(settings.training, sources.classes, accelerator)
+    refuse_other_teacher(run, teacher, checkpoint)
     lightning.seed_everything(settings.training.seed, verbose=False)
     network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank)
     precision = choose_precision(settings.training.precision, accelerator)
     refuse_form(network, settings.training.layer_form, precision, accelerator)
     run.write_settings(settings)
+    progress = watcher.step or (lambda what, done, total: None)
+    if teacher is not None:
+        module.lesson = ask_teacher(teacher, settings.training, module.splits["train"], run.teacher_folder, progress)
     settle_forms(
         network.to(accelerator),
         run.forms_file,
@@ -107,10 +113,10 @@ def _train(
         training=True,
         device=accelerator,
         form=settings.training.layer_form,
-        progress=watcher.step or (lambda what, done, total: None),
+        progress=progress,
     )
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
-    keeper = RunKeeper(run, card, len(module.splits["train"]) * settings.training.passes, on_epoch, catalogue_hash(sources))
+    keeper = RunKeeper(run, card, module.images_per_epoch, on_epoch, catalogue_hash(sources))
     with quiet():
         trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
     with _recorded(keeper, settings), quiet(), full_float32():
@@ -164,6 +170,7 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
             "python": platform.python_version(),
         },
         commit=commit(),
+        teacher="" if module.lesson is None else module.lesson.teacher,
     )
 
 

@@ -11,6 +11,7 @@ from equiradio.artefacts.run import Run, refuse_other_settings
 from equiradio.artefacts.weights import read_weights
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
+from equiradio.inference.team import Team
 from equiradio.models.names import architecture
 from equiradio.settings import Settings
 from equiradio.training.keeper import RunKeeper
@@ -50,6 +51,15 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     best = read_weights(run.weights_file, model=settings.model.name, group=architecture(settings.model.name).group_name)
     _refuse_other_network(run.checkpoint, state, best)
     return run.checkpoint
+
+
+def refuse_other_teacher(run: Run, teacher: Team | None, checkpoint: Path | None) -> None:
+    """Refuse to go on learning from another team than until now."""
+    if checkpoint is None or teacher is None or not run.card_file.is_file():
+        return
+    if (before := run.card().teacher) not in ("", teacher.name):
+        found = f"learned so far from {before}, but training.teacher is {teacher.name} now"
+        raise RunRefusal(run.folder, found, "the same teacher", "Put its weights back, or choose another --out.")
 
 
 def _refuse_other_network(checkpoint: Path, state: dict[str, Tensor], best: dict[str, Tensor]) -> None:

@@ -1,0 +1,71 @@
+"""Distillation: what a trained team says of the training sources, and of simulated skies that have no label.
+
+Source: Hinton, Vinyals & Dean 2015. A network learns from probabilities more than which class is right: how sure one may be.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from equiradio.datasets.simulated import simulate
+from equiradio.datasets.sources import Sources
+from equiradio.errors import SettingRefusal
+from equiradio.evaluation.choosing import probabilities
+from equiradio.inference.asking import Asking
+from equiradio.inference.team import Team, load
+from equiradio.labels import FANAROFF_RILEY, Labels
+from equiradio.settings import TrainingSettings
+
+SKIES_SEED = 2021  # of the simulated sources: others than those of the data set `simulated`, whose seed is 0
+
+
+class Lesson(NamedTuple):
+    """What a network learns from.
+
+    Attributes
+    ----------
+    teacher : name of the team, and the beginning of the hash of its weights.
+    targets : float32 (sources + skies, classes), probabilities.
+    skies : uint8 (skies, 150, 150), images without a label.
+    """
+
+    teacher: str
+    targets: np.ndarray
+    skies: np.ndarray
+
+
+def open_teacher(training: TrainingSettings, classes: Labels, device: str) -> Team | None:
+    """The team to learn from; None where the settings name none.
+
+    Raises
+    ------
+    SettingRefusal : it distinguishes other classes, there are skies without a teacher, or of classes that cannot be simulated.
+    """
+    if not training.teacher:
+        if training.skies:
+            do = "Name a team, for example --set training.teacher=c8-attention."
+            raise SettingRefusal("training.skies", f"{training.skies:,}, and no training.teacher", "a teacher, who labels them", do)
+        return None
+    team = load(training.teacher, device)
+    if team.labels.names != classes.names:
+        do = "Choose a team of these classes."
+        raise SettingRefusal("training.teacher", f"{training.teacher} tells {team.labels} apart", f"a team of {classes}", do)
+    if training.skies and classes.names != FANAROFF_RILEY.names:
+        raise SettingRefusal("training.skies", f"{training.skies:,} for {classes}", "0: skies are FRI and FRII", "Leave it out.")
+    return team
+
+
+def ask_teacher(
+    team: Team, training: TrainingSettings, train: Sources, folder: Path, progress: Callable[[str, int, int], object]
+) -> Lesson:
+    """Ask a team about the training sources and the skies; its answers are kept in ``folder``, so that an interrupted asking goes on."""
+    skies = simulate(training.skies, SKIES_SEED, progress).images if training.skies else train.images[:0]
+    asking, poses, temperature = Asking(team.members, folder, progress), team.calibration.poses, team.calibration.temperature
+    answers = lambda images, what: probabilities(asking.ask(images, what, poses).logits, temperature).mean((0, 1))
+    share, certain = training.teacher_share, np.eye(len(train.classes))[train.labels]
+    targets = [(1 - share) * certain + share * answers(train.images, "training sources")]
+    if training.skies:
+        targets.append(answers(skies, "skies"))
+    return Lesson(team.name, np.concatenate(targets).astype(np.float32), skies)
