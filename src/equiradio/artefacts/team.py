@@ -77,6 +77,31 @@ def measured(test: SplitScores, part: PartName, score: ScoreName) -> Measured | 
     return None if of_part is None else of_part[score]
 
 
+class CascadeScores(TypedDict):
+    """Of a cascade on a split: share of sources that the larger team was asked about; both are scored on all of them."""
+
+    sources: int
+    asked: float
+    accuracy: float
+    nll: float
+    team_accuracy: float
+    team_nll: float
+
+
+class CascadeChoice(TypedDict, total=False):
+    """The team that is asked where this one is not sure; empty where none was chosen.
+
+    ``team`` its name or folder, ``weights`` the beginning of the hash of its weights, ``threshold`` the top probability from which this
+    one's answer counts, chosen on validation.
+    """
+
+    team: str
+    weights: str
+    threshold: float
+    validation: CascadeScores
+    test: CascadeScores
+
+
 @dataclass(frozen=True)
 class TeamCard:
     """What a team is and how good it is.
@@ -91,6 +116,7 @@ class TeamCard:
     threshold : abstain where the top probability is lower.
     out_of_distribution : ``file`` of the features' statistics, ``reach`` beyond which an image is unusual, ``method``.
     validation, test : scores on the split that everything was chosen on, and on the split that was looked at once.
+    cascade : the team that is asked where this one is not sure.
     """
 
     model: str
@@ -104,6 +130,7 @@ class TeamCard:
     out_of_distribution: OutOfDistribution = field(default_factory=OutOfDistribution)
     validation: ValidationScores = field(default_factory=ValidationScores)
     test: SplitScores = field(default_factory=SplitScores)
+    cascade: CascadeChoice = field(default_factory=CascadeChoice)
 
     @property
     def labels(self) -> Labels:

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from equiradio.artefacts.team import SplitScores, ValidationScores, measured
+from equiradio.artefacts.team import CascadeChoice, SplitScores, ValidationScores, measured
 from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
@@ -21,6 +22,13 @@ def calibrate(
         help="A data set or a folder; default the one that the runs were trained on.",
         show_default=False,
         autocompletion=completion.data_sets,
+    ),
+    cascade: str = typer.Option(
+        None,
+        "--cascade",
+        help="A better team, by name or folder, to be asked where this one is not sure.",
+        show_default=False,
+        autocompletion=completion.teams,
     ),
     poses: int = typer.Option(8, "--poses", help="At most so many poses are tried: 1, 2, 4 or 8."),
     device: Device = DEVICE,
@@ -39,7 +47,8 @@ def calibrate(
 
     try:
         with bars() as step:
-            card = run_calibration(runs, out, data=data, most_poses=poses, data_dir=data_dir, device=choose_device(device), progress=step)
+            about: dict[str, Any] = {"data_dir": data_dir, "device": choose_device(device), "progress": step}
+            card = run_calibration(runs, out, data=data, most_poses=poses, cascade=cascade, **about)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. Answers are kept in {out}.parts; run the same command to go on.") from None
     if as_json:
@@ -47,7 +56,20 @@ def calibrate(
         return
     print_table(("", "validation", "test"), _rows(card.validation, card.test), f"{card.model}, {count_of(len(card.members), 'member')}")
     typer.echo(f"{count_of(card.poses or 0, 'pose')}, temperature {card.temperature:.3f}, abstains below {card.threshold:.3f}")
+    if card.cascade:
+        typer.echo(_cascade(card.cascade))
     say(f"{out}: open it by --model {out}, or equiradio.load('{out}')")
+
+
+def _cascade(chosen: CascadeChoice) -> str:
+    """What a cascade is worth, in a line or two."""
+    lines = [f"its answer counts from probability {chosen['threshold']:.3f}; {chosen['team']} is asked about the others"]
+    for name, split in (("validation", chosen["validation"]), ("test", chosen.get("test"))):
+        if split is not None:
+            alone = f"{chosen['team']} alone {split['team_accuracy']:.3f}, {split['team_nll']:.3f}"
+            both = f"accuracy {split['accuracy']:.3f}, negative log-likelihood {split['nll']:.3f} ({alone})"
+            lines.append(f"{name}: {100 * split['asked']:.0f} % asked, {both}")
+    return "\n".join(lines)
 
 
 def _rows(validation: ValidationScores, test: SplitScores) -> list[list[str]]:

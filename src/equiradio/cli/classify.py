@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from equiradio.cli.options import DEVICE, JSON, Device, Precision
 from equiradio.cli.outcome import SHOWN, Outcome, outcome_of, print_refused
 from equiradio.errors import ImageRefusal, SettingRefusal
 from equiradio.labels import Labels
+
+if TYPE_CHECKING:
+    from equiradio.inference.reading import Classifier
 
 
 def classify(
@@ -28,6 +31,7 @@ def classify(
         show_default=False,
         autocompletion=completion.teams,
     ),
+    cascade: bool = typer.Option(False, "--cascade", help="Ask a quick team first, and this one where that is not sure."),
     out: Path = typer.Option(None, "--out", help="Catalogue: .parquet, .csv, .fits or .vot.", show_default=False),
     maps: Path = typer.Option(None, "--maps", help="Folder for attention maps: FITS, PNG and DS9 regions.", show_default=False),
     ra: float = typer.Option(None, "--ra", help="Cut around this ICRS right ascension, degrees.", show_default=False),
@@ -69,13 +73,12 @@ def classify(
     if out is not None:
         check_suffix(out)
     from equiradio.cli.progress import bars
-    from equiradio.inference.team import load
     from equiradio.verbs.classify import classify as run
     from equiradio.verbs.classify import image_files
 
     listed = image_files([_examples()] if example else files)
     options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
-    team = load(model or default_name(), device, precision)
+    team = _open(model or default_name(), device, precision, cascade=cascade)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
     try:
@@ -100,6 +103,14 @@ def classify(
         say(f"{maps}: attention maps", err=as_json)
     say(outcome, err=as_json)
     outcome.refuse_emptiness()
+
+
+def _open(model: str, device: str, precision: str, *, cascade: bool) -> "Classifier":
+    """The team that is asked, or the cascade of two."""
+    from equiradio.inference.cascade import load_cascade
+    from equiradio.inference.team import load
+
+    return load_cascade(model, device, precision) if cascade else load(model, device, precision)
 
 
 def _examples() -> Path:

@@ -13,6 +13,7 @@ from equiradio.evaluation.calibration import is_right, nll, top_probability
 SELECTIVE = 0.95  # accuracy wanted of the sources that are not abstained from
 FLAGGED = 3.0  # percent of cross-fitted validation sources beyond the reach, so that a test split of 153 stays below 5
 WORTH = 0.005  # nats of validation likelihood that more poses must win to be worth their time
+LOST = 0.005  # share of validation sources that a cascade may lose
 POSES = (1, 2, 4, 8)  # numbers of poses that are tried
 FOLDS = 10
 
@@ -57,6 +58,26 @@ def abstention(labels: np.ndarray, p: np.ndarray) -> float:
     top, right = top_probability(p), is_right(labels, p)
     good = [level for level in np.sort(top) if right[top >= level].mean() >= SELECTIVE]
     return float(good[0]) if good else 1.0
+
+
+def sure_from(labels: np.ndarray, quick: np.ndarray, team: np.ndarray, usual: np.ndarray) -> float:
+    """The lowest top probability from which a quick team's answer may stand for that of a better one.
+
+    The likelihood stays within `WORTH`, the accuracy within `LOST` of the better team's, which answers for the others and where a source is
+    not ``usual`` to the quick one. Probabilities as `evaluation.calibration` takes them.
+    """
+    top = top_probability(quick)
+    worst, least = nll(labels, team) + WORTH, is_right(labels, team).mean() - LOST
+    for level in np.unique(top[usual]):
+        both = cascaded(quick, team, (top >= level) & usual)
+        if nll(labels, both) <= worst and is_right(labels, both).mean() >= least:
+            return float(level)
+    return 1.0
+
+
+def cascaded(quick: np.ndarray, team: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """The quick team's probabilities where it is ``sure``, else the other's."""
+    return np.where(sure if quick.ndim == 1 else sure[:, None], quick, team)
 
 
 class Reach(NamedTuple):

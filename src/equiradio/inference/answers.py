@@ -1,7 +1,8 @@
 """Calibrated answers of a team: probabilities, their spread, whether to abstain, and how unlike the known sources an image is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,6 +51,16 @@ class Answers:
     def answered(self) -> np.ndarray:
         """Is there an answer? bool (count,)."""
         return self.top != NO_CLASS
+
+    def with_others(self, places: Sequence[int], others: "Answers") -> "Answers":
+        """These answers with ``others`` at some places."""
+        changed: dict[str, Any] = {}
+        for spec in fields(self):
+            mine, theirs = getattr(self, spec.name), getattr(others, spec.name)
+            changed[spec.name] = mine.copy()
+            for place, value in zip(places, theirs, strict=True):
+                changed[spec.name][place] = value
+        return Answers(**changed)
 
     @property
     def attention(self) -> np.ndarray:

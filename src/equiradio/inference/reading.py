@@ -1,6 +1,6 @@
 """Files or arrays in, rows and maps out: reading goes on in a thread while the networks answer."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -18,7 +18,7 @@ from equiradio.inference.calibration import Calibration
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import Member
 from equiradio.inference.posed import in_pose
-from equiradio.inference.rows import answered_rows, refused_row
+from equiradio.inference.rows import refused_row
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
@@ -75,16 +75,37 @@ def batches(sources: Iterable[Source], size: int = BATCH, *, read: Read | None =
 
 
 class Asked(Protocol):
-    """Who is asked: a `Team`, or whatever has its members, calibration, name and classes."""
+    """A `Team`, or whatever has its members and calibration."""
 
     @property
     def members(self) -> tuple[Member, ...]: ...
     @property
     def calibration(self) -> Calibration: ...
+
+
+class Classifier(Protocol):
+    """Who gives rows of a catalogue: a `Team`, or a `Cascade` of two.
+
+    Attributes
+    ----------
+    name : as the catalogue names it where nobody answered.
+    identity : all that its answers depend on, but for version and precision.
+    precision : float32 or bf16.
+    about : what products say of it.
+    """
+
     @property
     def name(self) -> str: ...
     @property
     def labels(self) -> Labels: ...
+    @property
+    def identity(self) -> list[Any]: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def about(self) -> Provenance: ...
+    def ask(self, cutouts: Sequence[Cutout], *, why: bool = False) -> tuple[list[Row], Answers]:
+        """A row for each cutout, and the answers; ``why`` adds evidence."""
 
 
 class Answered(NamedTuple):
@@ -95,33 +116,29 @@ class Answered(NamedTuple):
     answers: Answers | None
 
 
-def answered(team: Asked, batch: Batch, *, why: bool = False) -> Answered:
+def answered(team: Classifier, batch: Batch, *, why: bool = False) -> Answered:
     """Ask a team about a batch; ``why`` asks for evidence too."""
     cutouts = [cutout for _, cutout in batch if isinstance(cutout, Cutout)]
-    answers = answer(team.members, team.calibration, _images(cutouts), why=why) if cutouts else None
-    rows = iter(answered_rows(cutouts, answers, team.name, team.labels, calibrated=team.calibration.calibrated) if answers else [])
+    answers: Answers | None = None
+    asked: list[Row] = []
+    if cutouts:
+        asked, answers = team.ask(cutouts, why=why)
+    rows = iter(asked)
     refused = lambda refusal: refused_row(refusal, refusal.where, team.name, team.labels)
     return Answered([next(rows) if isinstance(what, Cutout) else refused(what) for _, what in batch], cutouts, answers)
 
 
-def _images(cutouts: list[Cutout]) -> np.ndarray:
+def images_of(cutouts: Sequence[Cutout]) -> np.ndarray:
+    """Raw images uint8 (count, 150, 150)."""
     return np.stack([cutout.image for cutout in cutouts])
 
 
-def provenance(team: Asked, command: str = "") -> Provenance:
+def provenance(team: Classifier, command: str = "") -> Provenance:
     """What products say of the team that made them, and of the command line where there was one."""
-    chosen = team.calibration
-    about: dict[str, str | int | float] = {
-        "version": f"equiradio {version()}",
-        "model": team.name,
-        "members": len(team.members),
-        "poses": chosen.poses,
-        "temperature": chosen.temperature,
-    }
-    return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold}) | ({"command": command} if command else {})
+    return {"version": f"equiradio {version()}", **team.about} | ({"command": command} if command else {})
 
 
-def catalogue(team: Asked, sources: Iterable[Source], **options: Any) -> Catalogue:
+def catalogue(team: Classifier, sources: Iterable[Source], **options: Any) -> Catalogue:
     """One row for each source."""
     rows = [row for batch in batches(sources, **options) for row in answered(team, batch).rows]
     return Catalogue(pa.Table.from_pylist(rows, schema=with_provenance(catalogue_schema(team.labels), provenance(team))))
@@ -161,6 +178,6 @@ def _each(sources: Iterable[Source], shape: tuple[int, ...], kind: type, measure
         part: np.ndarray = np.full((len(batch), *shape), np.nan, kind)
         usable = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
         if usable:
-            part[usable] = measure(_images([what for _, what in batch if isinstance(what, Cutout)]))
+            part[usable] = measure(images_of([what for _, what in batch if isinstance(what, Cutout)]))
         parts.append(part)
     return np.concatenate(parts) if parts else np.empty((0, *shape), kind)

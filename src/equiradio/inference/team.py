@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from equiradio.artefacts.catalogue import Row
+from equiradio.artefacts.provenance import Provenance
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import find_team, team_names
 from equiradio.artefacts.team import TeamCard, TeamFolder
@@ -17,8 +19,10 @@ from equiradio.inference.answers import Answers, answer
 from equiradio.inference.calibration import Calibration, count_of, read_calibration
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import Member, open_member, weights_hash
+from equiradio.inference.rows import answered_rows
 from equiradio.labels import Labels
 from equiradio.models.network import Output
+from equiradio.sky.cutout import Cutout
 from equiradio.sky.recipe import MIRABEST, other_than
 
 Source = str | Path | np.ndarray
@@ -78,6 +82,33 @@ class Team:
     def answer(self, images: np.ndarray, *, why: bool = False) -> Answers:
         """The calibrated answers about raw images uint8 (count, 150, 150), as arrays; ``why`` adds evidence."""
         return answer(self.members, self.calibration, _stack(images), why=why)
+
+    def ask(self, cutouts: Sequence[Cutout], *, why: bool = False) -> tuple[list[Row], Answers]:
+        """A row of the catalogue for each cutout, and the answers; ``why`` adds evidence."""
+        answers = self.answer(reading.images_of(cutouts), why=why)
+        return answered_rows(cutouts, answers, self.name, self.labels, calibrated=self.calibration.calibrated), answers
+
+    @property
+    def identity(self) -> list[Any]:
+        """All that its answers depend on beside its name, version and precision."""
+        return [*vars(self.calibration).values(), [member.card.preprocessing for member in self.members]]
+
+    @property
+    def precision(self) -> str:
+        """In which its members compute."""
+        return self.members[0].precision
+
+    @property
+    def about(self) -> Provenance:
+        """What products say of it."""
+        chosen = self.calibration
+        about: dict[str, str | int | float] = {
+            "model": self.name,
+            "members": len(self.members),
+            "poses": chosen.poses,
+            "temperature": chosen.temperature,
+        }
+        return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold})
 
     def classify(self, sources: Source | Iterable[Source], **options: Any) -> Catalogue:
         """The catalogue of one image or many: files, or raw images uint8 (150, 150). One row each, as ``equiradio classify`` writes them.

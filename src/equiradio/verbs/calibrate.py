@@ -19,6 +19,7 @@ from equiradio.inference.asking import Asking, Progress
 from equiradio.inference.team import load
 from equiradio.settings import DataSettings
 from equiradio.sky.recipe import MIRABEST
+from equiradio.verbs.cascade_choice import choose_cascade, refuse_as_last
 from equiradio.verbs.team_choices import choose, score
 from equiradio.verbs.trained_data import trained_data
 
@@ -29,6 +30,7 @@ def calibrate(
     *,
     data: str | None = None,
     most_poses: int = POSES[-1],
+    cascade: str | None = None,
     data_dir: Path | None = None,
     device: str = "cpu",
     progress: Progress = lambda what, done, total: None,
@@ -41,6 +43,7 @@ def calibrate(
     out : the team's folder; new, or one that an interrupted call of the same runs and data left.
     data : a data set with a validation split, by default the one that the runs were trained on. Its test split is looked at once.
     most_poses : up to how many poses are tried: 1, 2, 4, 8; more are asked only while they lower the validation loss.
+    cascade : a calibrated team, by name or folder, that is to be asked where this one is not sure; from where it is sure is chosen too.
 
     Returns
     -------
@@ -58,46 +61,43 @@ def calibrate(
     first = TeamCard(cards[0].model, cards, shared_settings(settings), MIRABEST.as_card())
     _refuse_twins(runs, cards)
     sources = _data(runs[0], cards[0], settings[0].data, data, data_dir)
+    last = None if cascade is None else load(cascade, device)
+    if last is not None:
+        refuse_as_last(last, str(cascade), first)
     with claimed(out):
-        parts = _begin(folder, _job(runs, sources, most_poses))
-        team = _measured(folder, first, runs, parts, sources, most_poses, device, progress)
+        job: Job = {
+            "members": [Run(run).weights_digest() for run in runs],
+            "data_md5": sources.md5,
+            "catalogue": catalogue_hash(sources.of_split("validation"), sources.of_split("test")),
+            "poses": most_poses,
+        }
+        parts = _begin(folder, job)
+        first = _halved(folder, first, runs)
+        asking = Asking(load(folder.path, device).members, parts, progress)
+        team = _measured(folder, first, asking, sources, most_poses)
+        if last is not None:
+            team = team.with_changes(cascade=choose_cascade(folder, team, asking, str(cascade), last, sources))
+        folder.write_card(team)
         shutil.rmtree(parts)
     return team
 
 
-def _job(runs: Sequence[Path], sources: Sources, most_poses: int) -> "Job":
-    """What answers that are put aside are of."""
-    return {
-        "members": [Run(run).weights_digest() for run in runs],
-        "data_md5": sources.md5,
-        "catalogue": catalogue_hash(sources.of_split("validation"), sources.of_split("test")),
-        "poses": most_poses,
-    }
-
-
-def _measured(
-    folder: TeamFolder,
-    first: TeamCard,
-    runs: Sequence[Path],
-    parts: Path,
-    sources: Sources,
-    most_poses: int,
-    device: str,
-    progress: Progress,
-) -> TeamCard:
-    """Write the members' weights and the card into the folder, first without and then with what is chosen and measured."""
+def _halved(folder: TeamFolder, first: TeamCard, runs: Sequence[Path]) -> TeamCard:
+    """Write the members' weights and their card into the folder, without anything that is chosen or measured."""
     members = []
     for run, card in zip(runs, first.members, strict=True):
         halved = halve_weights(Run(run).weights_file, folder.weights_file(card.seed), model=card.model, group=card.group)
         members.append(card.with_changes(weights_hash=halved))
     first = first.with_changes(members=members)
     folder.write_card(first)
-    asking = Asking(load(folder.path, device).members, parts, progress)
+    return first
+
+
+def _measured(folder: TeamFolder, first: TeamCard, asking: Asking, sources: Sources, most_poses: int) -> TeamCard:
+    """The card with what is chosen on validation and measured on test."""
     chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
     test = sources.of_split("test")
-    team = chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
-    folder.write_card(team)
-    return team
+    return chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
 
 
 def _checked(runs: Sequence[Path]) -> tuple[list[Path], list[Card]]:

@@ -16,8 +16,7 @@ from equiradio.artefacts.claim import Claim, claimed
 from equiradio.artefacts.provenance import Provenance, with_provenance
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, no_answer
-from equiradio.inference.reading import BATCH, Batch, Read, answered, batches, provenance
-from equiradio.inference.team import Team
+from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, provenance
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
 from equiradio.verbs.classify_job import Job, Options, Parts, begin_maps, drop_maps, is_finished, job_of, map_names, spare_images
@@ -41,7 +40,7 @@ def image_files(given: Sequence[Path]) -> list[Path]:
 
 
 def classify(
-    team: Team,
+    team: Classifier,
     files: Sequence[Path],
     *,
     out: Path | None = None,
@@ -115,7 +114,7 @@ def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
 class _Work:
     """Files to be classified, where their maps go, and the claims on what is written."""
 
-    team: Team
+    team: Classifier
     files: Sequence[Path]
     maps: Path | None
     claims: Sequence[Claim]

@@ -17,9 +17,8 @@ from equiradio.artefacts.atomic import named, write_json
 from equiradio.artefacts.job import JOB, content_hash, file_stamps, fingerprint, plain_job, read_job, refuse_other
 from equiradio.artefacts.tables import write_table
 from equiradio.errors import RunRefusal, SettingRefusal
-from equiradio.inference.reading import BATCH
+from equiradio.inference.reading import BATCH, Classifier
 from equiradio.inference.rows import source_name
-from equiradio.inference.team import Team
 from equiradio.printable import printable
 from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.verbs.suspects import DEATHS
@@ -89,14 +88,14 @@ class Job:
         return self.about | {"contents": fingerprint(self.stamps)}
 
 
-def job_of(team: Team, files: Sequence[Path], maps: Path | None, options: Options, *, contents: bool) -> Job:
+def job_of(team: Classifier, files: Sequence[Path], maps: Path | None, options: Options, *, contents: bool) -> Job:
     """The job of these files; ``contents`` has them known by a hash of their content, not by size and time."""
     resolved = DEFAULTS | {key: value for key, value in options.items() if value is not None}
     about = {
         "version": version(),
         "model": team.name,
-        "calibration": fingerprint(*vars(team.calibration).values(), [member.card.preprocessing for member in team.members]),
-        "precision": team.members[0].precision,
+        "calibration": fingerprint(*team.identity),
+        "precision": team.precision,
         "files": len(files),
         "names": fingerprint([os.fsencode(file).hex() for file in files]),
         "hash": contents,

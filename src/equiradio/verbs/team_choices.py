@@ -28,7 +28,7 @@ def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sourc
         if poses.nll[str(count)] > last - WORTH:
             break
         last = poses.nll[str(count)]
-    before, after = (_binary(probabilities(logits[:, : poses.number], t).mean((0, 1))) for t in (1.0, poses.temperature))
+    before, after = (binary(probabilities(logits[:, : poses.number], t).mean((0, 1))) for t in (1.0, poses.temperature))
     threshold, reach = abstention(validation.labels, after), feature_reach(features)
     stored = {"centre": reach.centre.astype(np.float32), "precision": reach.precision.astype(np.float32)}
     write_atomically(folder.statistics_file, lambda part: save_file(stored, part))
@@ -42,7 +42,7 @@ def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sourc
     )
 
 
-def _binary(p: np.ndarray) -> np.ndarray:
+def binary(p: np.ndarray) -> np.ndarray:
     """Of two classes the second's probability, as scores take it."""
     return p[:, 1] if p.shape[1] == 2 else p
 
@@ -68,7 +68,7 @@ def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> 
     assert card.threshold is not None
     test = test.choose(test.labels >= 0)
     logits, features = asking.ask(test.images, "test", card.poses)
-    before, after = (_binary(probabilities(logits, t).mean((0, 1))) for t in (1.0, card.temperature))
+    before, after = (binary(probabilities(logits, t).mean((0, 1))) for t in (1.0, card.temperature))
     stored = load_file(folder.statistics_file)
     usual = team_distance(features, stored["centre"], stored["precision"]) <= card.out_of_distribution["reach"]
     answered = (top_probability(after) >= card.threshold) & usual  # as the column `uncertain` says

@@ -1,0 +1,112 @@
+"""Two teams as one: a quick one answers where it is sure, a better one everywhere else."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from equiradio.artefacts.catalogue import Row
+from equiradio.artefacts.provenance import Provenance
+from equiradio.artefacts.shelf import default_name, list_models, names_here
+from equiradio.errors import SettingRefusal
+from equiradio.inference import reading
+from equiradio.inference.answers import Answers
+from equiradio.inference.catalogue import Catalogue
+from equiradio.inference.member import weights_hash
+from equiradio.inference.team import Source, Team, as_sources, load
+from equiradio.labels import Labels
+from equiradio.sky.cutout import Cutout
+
+OPTION = "--cascade"
+WEIGHTS_DIGITS = 12  # of the hash of the weights that follow, in a card
+
+
+class Cascade:
+    """A quick team and the one that is asked where it is not sure: below ``threshold``, and of sources that are unusual to it.
+
+    A row of the catalogue is that of the team that answered, which its column ``model`` names.
+    """
+
+    def __init__(self, quick: Team, team: Team, threshold: float) -> None:
+        self.quick, self.team, self.threshold = quick, team, threshold
+        gates = {member.network.gate_count for member in (*quick.members, *team.members)}
+        if quick.labels.names != team.labels.names or len(gates) > 1:
+            found = f"{quick.name} of {quick.labels} before {team.name} of {team.labels}, gates {' and '.join(map(str, sorted(gates)))}"
+            raise SettingRefusal(OPTION, found, "the same classes and as many gates", "Choose teams alike.")
+
+    @property
+    def name(self) -> str:
+        """The better team's, which has the last word."""
+        return self.team.name
+
+    @property
+    def labels(self) -> Labels:
+        """The classes that both distinguish."""
+        return self.team.labels
+
+    @property
+    def identity(self) -> list[Any]:
+        """All that its answers depend on beside its name, version and precision."""
+        return [self.quick.name, self.quick.identity, self.team.identity, self.threshold]
+
+    @property
+    def precision(self) -> str:
+        """In which both compute."""
+        return self.team.precision
+
+    @property
+    def about(self) -> Provenance:
+        """What products say of it."""
+        return {**self.team.about, "quick_model": self.quick.name, "sure_from": self.threshold}
+
+    def __repr__(self) -> str:
+        return f"Cascade({self.quick!r} from probability {self.threshold:.3f}, else {self.team!r})"
+
+    def ask(self, cutouts: Sequence[Cutout], *, why: bool = False) -> tuple[list[Row], Answers]:
+        """A row of the catalogue for each cutout, and the answers; ``why`` adds evidence."""
+        rows, answers = self.quick.ask(cutouts, why=why)
+        sure = (answers.p.max(1) >= self.threshold) & ~answers.unusual  # nan, where there is no answer, is not sure
+        if sure.all():
+            return rows, answers
+        places = [place for place, each in enumerate(sure) if not each]
+        better, others = self.team.ask([cutouts[place] for place in places], why=why)
+        for place, row in zip(places, better, strict=True):
+            rows[place] = row
+        return rows, answers.with_others(places, others)
+
+    def classify(self, sources: Source | Iterable[Source], **options: Any) -> Catalogue:
+        """The catalogue of one image or many, as `Team.classify` makes it."""
+        return reading.catalogue(self, as_sources(sources), **options)
+
+
+def load_cascade(model: str | None = None, device: str = "auto", precision: str = "float32") -> Cascade:
+    """Open a team and the quick team before it.
+
+    Parameters
+    ----------
+    model : a team by name or folder that some packaged quick team goes with, or a quick team of your own, whose card says what follows
+        it (``equiradio calibrate --cascade``); by default the team that `equiradio.load` would be asked for.
+    device, precision : as for `equiradio.load`.
+
+    Raises
+    ------
+    SettingRefusal : no quick team goes with it, or one that was chosen for other weights.
+    """
+    named = model or default_name()
+    last = load(named, device, precision)
+    if chosen := last.card.cascade:
+        quick, last = last, load(chosen["team"], device, precision)
+    else:
+        quick = load(_quick_name(named), device, precision)
+        chosen = quick.card.cascade
+    if weights_hash(last.members)[:WEIGHTS_DIGITS] != chosen["weights"]:
+        found = f"{quick.name} was chosen to go before weights {chosen['weights']}, but {last.name} has others"
+        raise SettingRefusal(OPTION, found, "the same weights", "Calibrate the quick team again, with --cascade.")
+    return Cascade(quick, last, chosen["threshold"])
+
+
+def _quick_name(team: str) -> str:
+    """The packaged quick team that goes before a team."""
+    pairs = {card.cascade["team"]: name for name, card in list_models().items() if card.cascade and name in names_here()}
+    if team not in pairs:
+        there = ", ".join(pairs) or "no packaged team"
+        raise SettingRefusal(OPTION, f"no quick team goes before '{team}'", f"one of {there}", "Drop --cascade, or take one of these.")
+    return pairs[team]

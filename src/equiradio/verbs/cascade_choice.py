@@ -1,0 +1,74 @@
+"""From where a quick team's answer may stand for a better one's: chosen on validation, looked at once on test."""
+
+from typing import NamedTuple
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from equiradio.artefacts.team import CascadeChoice, CascadeScores, TeamCard, TeamFolder
+from equiradio.datasets.sources import Sources
+from equiradio.errors import RunRefusal
+from equiradio.evaluation.calibration import is_right, nll, top_probability
+from equiradio.evaluation.choosing import cascaded, probabilities, sure_from, team_distance
+from equiradio.inference.asking import Asking
+from equiradio.inference.cascade import WEIGHTS_DIGITS
+from equiradio.inference.member import weights_hash
+from equiradio.inference.team import Team
+from equiradio.verbs.team_choices import binary
+
+
+class _Both(NamedTuple):
+    """Answers about one split as scores take them: the quick team's, the better one's; and who is usual to the quick one."""
+
+    labels: np.ndarray
+    quick: np.ndarray
+    team: np.ndarray
+    usual: np.ndarray
+
+    def scores(self, threshold: float) -> CascadeScores:
+        sure = (top_probability(self.quick) >= threshold) & self.usual
+        both = cascaded(self.quick, self.team, sure)
+        return {
+            "sources": len(self.labels),
+            "asked": float(1 - sure.mean()),
+            "accuracy": float(is_right(self.labels, both).mean()),
+            "nll": nll(self.labels, both),
+            "team_accuracy": float(is_right(self.labels, self.team).mean()),
+            "team_nll": nll(self.labels, self.team),
+        }
+
+
+def refuse_as_last(team: Team, name: str, quick: TeamCard) -> None:
+    """Refuse a team that cannot be asked where the quick one is not sure."""
+    if team.labels.names != quick.labels.names:
+        found = f"{name} tells {team.labels} apart, the runs {quick.labels}"
+        raise RunRefusal("--cascade", found, "a team of the same classes", "Choose another.")
+    if not team.calibration.calibrated:
+        raise RunRefusal("--cascade", f"{name} is not calibrated", "a calibrated team", "Make one of its runs by equiradio calibrate.")
+
+
+def choose_cascade(folder: TeamFolder, card: TeamCard, asking: Asking, name: str, team: Team, sources: Sources) -> CascadeChoice:
+    """The team that follows a quick one of this card, the probability from which it need not be asked, and what the two are worth."""
+    before = lambda split: _answers(folder, card, asking, team, sources.of_split(split), split)
+    fitted, test = before("validation"), sources.of_split("test")
+    threshold = sure_from(*fitted)
+    digits = weights_hash(team.members)[:WEIGHTS_DIGITS]
+    chosen: CascadeChoice = {"team": name, "weights": digits, "threshold": threshold, "validation": fitted.scores(threshold)}
+    if (test.labels >= 0).any():
+        chosen["test"] = before("test").scores(threshold)
+    return chosen
+
+
+def _answers(folder: TeamFolder, card: TeamCard, asking: Asking, team: Team, sources: Sources, split: str) -> _Both:
+    assert card.poses is not None
+    assert card.temperature is not None
+    sources = sources.choose(sources.labels >= 0)
+    logits, features = asking.ask(sources.images, split, card.poses)
+    stored = load_file(folder.statistics_file)
+    usual = team_distance(features, stored["centre"], stored["precision"]) <= card.out_of_distribution["reach"]
+    last = Asking(team.members, asking.folder, asking.progress).ask(sources.images, split, team.calibration.poses).logits
+    return _Both(sources.labels, _mean(logits, card.temperature), _mean(last, team.calibration.temperature), usual)
+
+
+def _mean(logits: np.ndarray, temperature: float) -> np.ndarray:
+    return binary(probabilities(logits, temperature).mean((0, 1)))
