@@ -49,7 +49,7 @@ class Asking:
     def _one(self, member: Member, images: np.ndarray, split: str, pose: int) -> tuple[np.ndarray, np.ndarray]:
         file = self.folder / f"{split}-{member.weights_hash[:12]}-pose{pose}.npz"
         if not file.is_file():
-            posed = in_pose(member, images, pose)
+            posed = in_pose(member, images, pose, outputs=False)
             write_atomically(file, lambda part: np.savez(part, logits=posed.logits, features=posed.features))
         refused = refused_as(RunRefusal, file, "answers of a member", "Delete it to ask again.")
         with refused, file.open("rb") as content, np.load(content, allow_pickle=False) as stored:

@@ -45,7 +45,7 @@ class Cascade:
     @property
     def identity(self) -> list[Any]:
         """All that its answers depend on beside its name, version and precision."""
-        return [self.quick.name, self.quick.identity, self.team.identity, self.threshold]
+        return [self.quick.name, *self.quick.identity, *self.team.identity, self.threshold]
 
     @property
     def precision(self) -> str:

@@ -25,19 +25,21 @@ def poses_for(group: Group | None, count: int) -> Poses:
 
 
 class Posed(NamedTuple):
-    """What a member answers in one pose: logits (count, classes) and features (count, n) in float64, and the outputs batch by batch."""
+    """What a member answers in one pose: logits (count, classes), features (count, n), float64; where wanted the outputs by batch."""
 
     logits: np.ndarray
     features: np.ndarray
     outputs: list[Output]
 
 
-def in_pose(member: Member, images: np.ndarray, pose: int) -> Posed:
-    """Ask about raw images in one pose of `poses_for`."""
+def in_pose(member: Member, images: np.ndarray, pose: int, *, outputs: bool = True) -> Posed:
+    """Ask about raw images in one pose of `poses_for`; ``outputs``, which hold maps and features of every pixel, only where wanted."""
     everyone = poses_for(member.group, pose + 1)
-    outputs = []
+    logits, features, whole = [], [], []
     for start, stop in chunks(len(images), BATCH):
         turn = Poses(*(np.repeat(column[-1:], stop - start) for column in (everyone.rotation_deg, everyone.mirrored, everyone.scale)))
-        outputs.append(member.look(images[start:stop], turn if pose else None))
-    logits = np.concatenate([output.logits.double().cpu().numpy() for output in outputs])
-    return Posed(logits, np.concatenate([output.features.double().cpu().numpy() for output in outputs]), outputs)
+        output = member.look(images[start:stop], turn if pose else None)
+        logits.append(output.logits.double().cpu().numpy())
+        features.append(output.features.double().cpu().numpy())
+        whole += [output] if outputs else []
+    return Posed(np.concatenate(logits), np.concatenate(features), whole)

@@ -166,7 +166,7 @@ def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
 def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
     """The members' features side by side, nan for a source that cannot be used."""
     width = lambda vectors: np.concatenate(vectors, 1)
-    joined = lambda images: width([in_pose(member, images, 0).features for member in team.members])
+    joined = lambda images: width([in_pose(member, images, 0, outputs=False).features for member in team.members])
     blank = joined(np.zeros((1, MIRABEST.side, MIRABEST.side), np.uint8))
     return _each(sources, blank.shape[1:], np.float64, joined, **options)
 

@@ -105,16 +105,8 @@ def _train(
     progress = watcher.step or (lambda what, done, total: None)
     if teacher is not None:
         module.lesson = ask_teacher(teacher, settings.training, module.splits["train"], run.teacher_folder, progress)
-    settle_forms(
-        network.to(accelerator),
-        run.forms_file,
-        batch=settings.training.batch_size,
-        precision=precision,
-        training=True,
-        device=accelerator,
-        form=settings.training.layer_form,
-        progress=progress,
-    )
+    asked: dict[str, Any] = {"batch": settings.training.batch_size, "precision": precision, "training": True, "device": accelerator}
+    settle_forms(network.to(accelerator), run.forms_file, form=settings.training.layer_form, progress=progress, **asked)
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
     keeper = RunKeeper(run, card, module.images_per_epoch, on_epoch, catalogue_hash(sources))
     with quiet():

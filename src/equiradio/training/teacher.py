@@ -65,7 +65,7 @@ def ask_teacher(
     asking, poses, temperature = Asking(team.members, folder, progress), team.calibration.poses, team.calibration.temperature
     answers = lambda images, what: probabilities(asking.ask(images, what, poses).logits, temperature).mean((0, 1))
     share, certain = training.teacher_share, np.eye(len(train.classes))[train.labels]
-    targets = [(1 - share) * certain + share * answers(train.images, "training sources")]
+    targets = [(1 - share) * certain + share * answers(train.images, "train")]
     if training.skies:
         targets.append(answers(skies, "skies"))
     return Lesson(team.name, np.concatenate(targets).astype(np.float32), skies)

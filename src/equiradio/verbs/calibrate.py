@@ -19,7 +19,7 @@ from equiradio.inference.asking import Asking, Progress
 from equiradio.inference.team import load
 from equiradio.settings import DataSettings
 from equiradio.sky.recipe import MIRABEST
-from equiradio.verbs.cascade_choice import choose_cascade, refuse_as_last
+from equiradio.verbs.cascade_choice import Last, open_last, with_cascade
 from equiradio.verbs.team_choices import choose, score
 from equiradio.verbs.trained_data import trained_data
 
@@ -43,7 +43,7 @@ def calibrate(
     out : the team's folder; new, or one that an interrupted call of the same runs and data left.
     data : a data set with a validation split, by default the one that the runs were trained on. Its test split is looked at once.
     most_poses : up to how many poses are tried: 1, 2, 4, 8; more are asked only while they lower the validation loss.
-    cascade : a calibrated team, by name or folder, that is to be asked where this one is not sure; from where it is sure is chosen too.
+    cascade : a calibrated team, by name or folder, to be asked where this one is not sure; from where it is sure is chosen too.
 
     Returns
     -------
@@ -52,34 +52,28 @@ def calibrate(
     Raises
     ------
     RunRefusal : runs that are not finished, of other settings, or twice of one seed; a folder that holds something else.
-    DataRefusal : other data than the runs were trained on, or without a validation split.
+    DataRefusal : other data, or without a validation split.
     """
-    if most_poses not in POSES:
-        raise SettingRefusal("--poses", f"{most_poses}", f"one of {', '.join(map(str, POSES))}", "8 is the most.")
-    folder, (runs, cards) = TeamFolder(out), _checked(runs)
-    settings = [Run(run).settings() for run in runs]
-    first = TeamCard(cards[0].model, cards, shared_settings(settings), MIRABEST.as_card())
-    _refuse_twins(runs, cards)
-    sources = _data(runs[0], cards[0], settings[0].data, data, data_dir)
-    last = None if cascade is None else load(cascade, device)
-    if last is not None:
-        refuse_as_last(last, str(cascade), first)
+    folder, (runs, cards) = TeamFolder(out), _checked(runs, most_poses)
+    first = _first_card(runs, cards)
+    sources = _data(runs[0], cards[0], Run(runs[0]).settings().data, data, data_dir)
+    last = open_last(cascade, first, device)
     with claimed(out):
-        job: Job = {
-            "members": [Run(run).weights_digest() for run in runs],
-            "data_md5": sources.md5,
-            "catalogue": catalogue_hash(sources.of_split("validation"), sources.of_split("test")),
-            "poses": most_poses,
-        }
-        parts = _begin(folder, job)
+        parts = _begin(folder, _job(runs, sources, most_poses))
         first = _halved(folder, first, runs)
-        asking = Asking(load(folder.path, device).members, parts, progress)
-        team = _measured(folder, first, asking, sources, most_poses)
-        if last is not None:
-            team = team.with_changes(cascade=choose_cascade(folder, team, asking, str(cascade), last, sources))
-        folder.write_card(team)
+        team = _measured(folder, first, Asking(load(out, device).members, parts, progress), sources, most_poses, last)
         shutil.rmtree(parts)
     return team
+
+
+def _job(runs: Sequence[Path], sources: Sources, most_poses: int) -> "Job":
+    """What answers that are put aside are of."""
+    return {
+        "members": [Run(run).weights_digest() for run in runs],
+        "data_md5": sources.md5,
+        "catalogue": catalogue_hash(sources.of_split("validation"), sources.of_split("test")),
+        "poses": most_poses,
+    }
 
 
 def _halved(folder: TeamFolder, first: TeamCard, runs: Sequence[Path]) -> TeamCard:
@@ -93,15 +87,20 @@ def _halved(folder: TeamFolder, first: TeamCard, runs: Sequence[Path]) -> TeamCa
     return first
 
 
-def _measured(folder: TeamFolder, first: TeamCard, asking: Asking, sources: Sources, most_poses: int) -> TeamCard:
-    """The card with what is chosen on validation and measured on test."""
+def _measured(folder: TeamFolder, first: TeamCard, asking: Asking, sources: Sources, most_poses: int, last: Last | None) -> TeamCard:
+    """The card with what is chosen on validation and measured on test, as it is written."""
     chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
     test = sources.of_split("test")
-    return chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
+    team = chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
+    team = with_cascade(folder, team, asking, last, sources)
+    folder.write_card(team)
+    return team
 
 
-def _checked(runs: Sequence[Path]) -> tuple[list[Path], list[Card]]:
+def _checked(runs: Sequence[Path], most_poses: int) -> tuple[list[Path], list[Card]]:
     """The runs in the order of their seeds, and their cards; they must be finished and go together."""
+    if most_poses not in POSES:
+        raise SettingRefusal("--poses", f"{most_poses}", f"one of {', '.join(map(str, POSES))}", "8 is the most.")
     cards = []
     for run in map(run_of, runs):
         card = run.card()
@@ -122,11 +121,13 @@ def _kind(card: Card) -> tuple[str, tuple[str, ...], str]:
     return card.model, card.labels.names, card.data_md5
 
 
-def _refuse_twins(runs: Sequence[Path], cards: Sequence[Card]) -> None:
-    """Two runs of one seed answer alike. Asked last, since of unlike runs their seeds say nothing."""
+def _first_card(runs: Sequence[Path], cards: list[Card]) -> TeamCard:
+    """The team's card before anything is chosen. Two runs of one seed answer alike: refused last, since of unlike runs seeds say nothing."""
+    first = TeamCard(cards[0].model, cards, shared_settings([Run(run).settings() for run in runs]), MIRABEST.as_card())
     for number, (card, folder) in enumerate(zip(cards, runs, strict=True)):
         if card.seed in [other.seed for other in cards[:number]]:
             raise RunRefusal(folder, f"a second run of seed {card.seed}", "runs of different seeds", "Leave one of them out.")
+    return first
 
 
 def _data(run: Path, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None) -> Sources:

@@ -13,7 +13,7 @@ from equiradio.evaluation.choosing import cascaded, probabilities, sure_from, te
 from equiradio.inference.asking import Asking
 from equiradio.inference.cascade import WEIGHTS_DIGITS
 from equiradio.inference.member import weights_hash
-from equiradio.inference.team import Team
+from equiradio.inference.team import Team, load
 from equiradio.verbs.team_choices import binary
 
 
@@ -38,17 +38,31 @@ class _Both(NamedTuple):
         }
 
 
-def refuse_as_last(team: Team, name: str, quick: TeamCard) -> None:
-    """Refuse a team that cannot be asked where the quick one is not sure."""
+class Last(NamedTuple):
+    """The team that is asked where a quick one is not sure, and what the user calls it."""
+
+    name: str
+    team: Team
+
+
+def open_last(name: str | None, quick: TeamCard, device: str) -> Last | None:
+    """The team to be asked where the quick one is not sure, None where none is named; refused where it cannot be."""
+    if name is None:
+        return None
+    team = load(name, device)
     if team.labels.names != quick.labels.names:
         found = f"{name} tells {team.labels} apart, the runs {quick.labels}"
         raise RunRefusal("--cascade", found, "a team of the same classes", "Choose another.")
     if not team.calibration.calibrated:
         raise RunRefusal("--cascade", f"{name} is not calibrated", "a calibrated team", "Make one of its runs by equiradio calibrate.")
+    return Last(name, team)
 
 
-def choose_cascade(folder: TeamFolder, card: TeamCard, asking: Asking, name: str, team: Team, sources: Sources) -> CascadeChoice:
-    """The team that follows a quick one of this card, the probability from which it need not be asked, and what the two are worth."""
+def with_cascade(folder: TeamFolder, card: TeamCard, asking: Asking, last: Last | None, sources: Sources) -> TeamCard:
+    """The card of a quick team with what follows it, from which probability that need not be asked, and what the two are worth."""
+    if last is None:
+        return card
+    name, team = last
     before = lambda split: _answers(folder, card, asking, team, sources.of_split(split), split)
     fitted, test = before("validation"), sources.of_split("test")
     threshold = sure_from(*fitted)
@@ -56,7 +70,7 @@ def choose_cascade(folder: TeamFolder, card: TeamCard, asking: Asking, name: str
     chosen: CascadeChoice = {"team": name, "weights": digits, "threshold": threshold, "validation": fitted.scores(threshold)}
     if (test.labels >= 0).any():
         chosen["test"] = before("test").scores(threshold)
-    return chosen
+    return card.with_changes(cascade=chosen)
 
 
 def _answers(folder: TeamFolder, card: TeamCard, asking: Asking, team: Team, sources: Sources, split: str) -> _Both:

@@ -5,13 +5,16 @@ import pytest
 from scipy.special import softmax
 
 from equiradio.evaluation import choosing
+from equiradio.evaluation.calibration import is_right, top_probability
 from equiradio.evaluation.choosing import (
     abstention,
     best_temperature,
+    cascaded,
     choose_poses,
     feature_reach,
     probabilities,
     squared_distance,
+    sure_from,
     team_distance,
 )
 
@@ -74,3 +77,22 @@ def test_the_law_of_the_reach_catches_one_that_is_not_held_out():
     own = np.sqrt(squared_distance(few[0], *whole))
     in_sample = np.mean(np.sqrt(squared_distance(new[0], *whole)) > np.percentile(own, 97))
     assert in_sample > 0.08 > share(feature_reach(few))
+
+
+def test_a_cascade_asks_the_better_team_as_rarely_as_it_may():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 400)
+    team = np.where(labels == 1, 0.95, 0.05)
+    quick = np.where(labels == 1, 0.949, 0.051)
+    wrong = rng.random(400) < 0.2
+    quick[wrong] = np.where(labels == 1, 0.4, 0.6)[wrong]  # hardly sure where it is wrong
+    usual = np.ones(400, bool)
+    threshold = sure_from(labels, quick, team, usual)
+    assert threshold == pytest.approx(0.949)
+    sure = top_probability(quick) >= threshold
+    assert sure.mean() == pytest.approx(1 - wrong.mean())
+    assert is_right(labels, cascaded(quick, team, sure)).mean() == 1.0
+    assert sure_from(labels, 1 - quick, team, usual) == 1.0, "a quick team that is always wrong is never believed"
+    assert sure_from(labels, quick, quick, usual) == pytest.approx(0.6), "the same team may always answer"
+    three = np.stack([1 - quick, quick / 2, quick / 2], 1)
+    assert (cascaded(three, three[::-1], sure)[sure] == three[sure]).all()

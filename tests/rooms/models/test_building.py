@@ -29,7 +29,7 @@ def weights(name: str) -> int:
 def test_the_names_are_those_of_the_design():
     assert ", ".join(TABLE1) == TABLE1_TEXT
     lower = [name.lower() for name in BUILT]
-    kinds = ("attention", "attention-clean", "lenet")
+    kinds = ("attention", "attention-clean", "attention-narrow", "lenet")
     assert set(MODELS) == {"lenet", "attention", "attention-wide"} | {f"{name}-{kind}" for name in lower for kind in kinds}
 
 

@@ -80,11 +80,11 @@ def interrupted_at(monkeypatch, number):
     """Interrupt the asking of a member at its nth call; the poses that were asked, as they are."""
     right, calls = asking.in_pose, []
 
-    def interrupted(member, images, pose):
+    def interrupted(member, images, pose, **options):
         calls.append(pose)
         if len(calls) == number:
             raise KeyboardInterrupt
-        return right(member, images, pose)
+        return right(member, images, pose, **options)
 
     monkeypatch.setattr(asking, "in_pose", interrupted)
     return calls
@@ -98,7 +98,7 @@ def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_pat
     with pytest.raises(RunRefusal, match=r"answers of a calibration with other poses \(2 there, 1 asked\); expected the same"):
         calibrate(runs, out, most_poses=1)
     calls.clear()
-    monkeypatch.setattr(asking, "in_pose", lambda *given: calls.append(given[2]) or right(*given))
+    monkeypatch.setattr(asking, "in_pose", lambda *given, **options: calls.append(given[2]) or right(*given, **options))
     calibrate(runs, out, most_poses=2)
     assert json.loads((out / "card.json").read_text()) == json.loads((team / "card.json").read_text())
     poses = TeamFolder(out).card().poses

@@ -1,0 +1,143 @@
+"""A cascade answers as its quick team where that is sure, as the other everywhere else, and says who answered."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from equiradio.artefacts.team import TeamFolder
+from equiradio.cli.main import main
+from equiradio.datasets.registry import open_data
+from equiradio.errors import SettingRefusal
+from equiradio.inference import cascade as home
+from equiradio.inference.cascade import Cascade, load_cascade
+from equiradio.inference.team import Team, load
+from equiradio.verbs.calibrate import calibrate
+
+
+@pytest.fixture(scope="module")
+def images(sky):
+    return open_data(str(sky)).images
+
+
+@pytest.fixture(scope="module")
+def pair(untrained):
+    return [load(untrained("c4-attention", seed, kernel_size=3), "cpu") for seed in (0, 1)]
+
+
+def between(values: np.ndarray) -> float:
+    """A threshold with half of the values above, none of them near."""
+    low, high = np.sort(values)[len(values) // 2 - 1 : len(values) // 2 + 1]
+    return float(low + high) / 2
+
+
+def test_each_source_is_answered_by_one_of_the_two(pair, images):
+    quick, team = pair
+    threshold = between(quick.answer(images[:8]).p.max(1))
+    both = Cascade(quick, team, threshold).classify(images[:8])
+    first, second = quick.classify(images[:8]), team.classify(images[:8])
+    top = np.maximum(first["p_fri"], first["p_frii"])
+    expected = [one if sure else other for one, other, sure in zip(first, second, top >= threshold, strict=True)]
+    assert {row["model"] for row in both} == {quick.name, team.name}
+    for row, right in zip(both, expected, strict=True):
+        assert row["model"] == right["model"]
+        assert row["label"] == right["label"]
+        np.testing.assert_allclose(row["p_frii"], right["p_frii"], atol=1e-5)  # company moves float32
+
+
+def test_maps_and_evidence_are_those_of_who_answered(pair, images):
+    quick, team = pair
+    threshold = between(quick.answer(images[:4]).p.max(1))
+    cascade = Cascade(quick, team, threshold)
+    cutouts = [cutout for _, cutout in next(iter(home.reading.batches(images[:4])))]
+    rows, answers = cascade.ask(cutouts, why=True)
+    each = {who.name: who.ask(cutouts, why=True)[1] for who in pair}
+    for place, row in enumerate(rows):
+        np.testing.assert_allclose(answers.gates[place], each[row["model"]].gates[place], atol=1e-4)
+        np.testing.assert_allclose(answers.evidence[place].plane, each[row["model"]].evidence[place].plane, atol=1e-4)
+
+
+def test_what_is_unusual_to_the_quick_team_or_has_no_answer_goes_on(pair, images, monkeypatch):
+    quick, team = pair
+    original = Team.ask
+
+    def strange(self, cutouts, *, why=False):
+        rows, answers = original(self, cutouts, why=why)
+        if self is quick:
+            unusual, p = answers.unusual.copy(), answers.p.copy()
+            unusual[1], p[2] = True, np.nan
+            answers = replace(answers, unusual=unusual, p=p)
+        return rows, answers
+
+    monkeypatch.setattr(Team, "ask", strange)
+    rows = list(Cascade(quick, team, 0.0).classify(images[:4]))
+    assert [row["model"] == team.name for row in rows] == [False, True, True, False]
+
+
+def test_a_quick_team_that_is_sure_of_all_is_alone_asked(pair, images, monkeypatch):
+    quick, team = pair
+    monkeypatch.setattr(team, "ask", lambda *_, **__: pytest.fail("asked"))
+    assert [row["model"] for row in Cascade(quick, team, 0.0).classify(images[:3])] == [quick.name] * 3
+
+
+def test_other_gates_or_classes_are_refused(pair, untrained):
+    for other in (untrained("lenet"), untrained("c4-attention", classes=("FRI", "bent"), kernel_size=3)):
+        with pytest.raises(SettingRefusal, match="the same classes and as many gates"):
+            Cascade(load(other, "cpu"), pair[1], 0.9)
+
+
+@pytest.fixture(scope="module")
+def quick_folder(trained, tmp_path_factory):
+    """A calibrated run before another calibrated run, as ``calibrate --cascade`` leaves it."""
+    room = tmp_path_factory.mktemp("cascade")
+    calibrate([trained("lenet")], room / "last", most_poses=1)
+    calibrate([trained("lenet")], room / "quick", most_poses=1, cascade=str(room / "last"))
+    return room / "quick"
+
+
+def test_calibrate_says_what_follows_and_what_it_is_worth(quick_folder):
+    chosen = TeamFolder(quick_folder).card().cascade
+    assert chosen["team"] == str(quick_folder.parent / "last")
+    assert chosen["weights"] == load(chosen["team"], "cpu").name.split()[-1]
+    for split, count in (("validation", 6), ("test", 6)):
+        scores = chosen[split]
+        assert scores["sources"] == count
+        assert scores["accuracy"] == scores["team_accuracy"], "the two are the same network"
+        assert scores["nll"] == pytest.approx(scores["team_nll"])
+    opened = load_cascade(str(quick_folder), "cpu")
+    assert (opened.threshold, opened.team.name) == (chosen["threshold"], load(chosen["team"], "cpu").name)
+
+
+def test_other_weights_behind_it_are_refused(quick_folder, tmp_path):
+    folder = TeamFolder(Path(shutil.copytree(quick_folder, tmp_path / "quick")))
+    card = folder.card()
+    folder.write_card(card.with_changes(cascade=card.cascade | {"weights": "0" * 12}))
+    with pytest.raises(SettingRefusal, match="was chosen to go before weights 000000000000"):
+        load_cascade(str(folder.path), "cpu")
+
+
+def test_a_team_without_a_quick_one_is_refused(untrained):
+    with pytest.raises(SettingRefusal, match="no quick team goes before"):
+        load_cascade(str(untrained("lenet")), "cpu")
+
+
+def test_an_uncalibrated_team_cannot_follow(trained, tmp_path, capsys):
+    out = tmp_path / "team"
+    assert main(["calibrate", str(trained("lenet")), "--out", str(out), "--cascade", str(trained("lenet"))]) == 2
+    assert "is not calibrated" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_the_command_classifies_by_a_cascade_and_a_catalogue_says_so(quick_folder, images, tmp_path, capsys):
+    np.save(tmp_path / "a.npy", images[0])
+    out = tmp_path / "out.vot"
+    assert main(["classify", str(tmp_path / "a.npy"), "--model", str(quick_folder), "--cascade", "--out", str(out)]) == 0
+    text = out.read_text()
+    assert 'name="quick_model"' in text
+    assert 'name="sure_from"' in text
+    assert main(["classify", str(tmp_path / "a.npy"), "--model", str(quick_folder), "--out", str(out), "--resume"]) == 2
+    assert "calibration" in capsys.readouterr().err, "rows of a cascade are not those of its quick team"
+    assert json.loads((tmp_path / "out.vot.job.json").read_text())["model"].startswith("lenet")
