@@ -122,7 +122,7 @@ def _kind(card: Card) -> tuple[str, tuple[str, ...], str]:
 
 
 def _first_card(runs: Sequence[Path], cards: list[Card]) -> TeamCard:
-    """The team's card before anything is chosen. Two runs of one seed answer alike: refused last, since of unlike runs seeds say nothing."""
+    """The team's card before anything is chosen. Two runs of one seed answer alike; asked last, since of unlike runs seeds say nothing."""
     first = TeamCard(cards[0].model, cards, shared_settings([Run(run).settings() for run in runs]), MIRABEST.as_card())
     for number, (card, folder) in enumerate(zip(cards, runs, strict=True)):
         if card.seed in [other.seed for other in cards[:number]]:
