@@ -24,7 +24,7 @@ class ModelSettings:
 
     name: str = _setting("c4-attention")
     gates: int = _setting(3, choices=(0, 1, 2, 3))
-    normalisation: str = _setting("range", choices=("range", "sigmoid", "softmax", "std-mean", "tanh", "batch-range"))
+    normalisation: str = _setting("range", choices=("range", "sigmoid", "softmax", "std-mean", "tanh", "anchored", "batch-range"))
     aggregation: str = _setting("fine-tuned", choices=("fine-tuned", "mean", "concat", "deep-supervision"))
     kernel_size: int = _setting(5, choices=(3, 5, 7, 9))
     dropout: float = _setting(0.5, low=0.0, high=0.95)

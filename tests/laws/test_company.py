@@ -24,7 +24,7 @@ def test_an_image_alone_answers_as_in_company(name):
     check_company(narrow(parse_group(name), **SMALL), some_images(38, count=3), **EXACT)
 
 
-@pytest.mark.parametrize("normalisation", ["range", "sigmoid", "softmax", "std-mean", "tanh"])
+@pytest.mark.parametrize("normalisation", ["range", "sigmoid", "softmax", "std-mean", "tanh", "anchored"])
 @pytest.mark.parametrize("group", [None, Cyclic(4)], ids=["plain", "C4"])
 def test_so_it_does_under_every_normalisation(normalisation, group):
     check_company(narrow(group, normalisation=normalisation, **SMALL), some_images(38, count=3), **EXACT)

@@ -61,7 +61,7 @@ def test_every_number_of_gates_and_aggregation_is_exact(gates, aggregation):
     check_invariance(net, Dihedral(4), some_images(38), **EXACT)
 
 
-@pytest.mark.parametrize("normalisation", ["range", "sigmoid", "softmax", "std-mean", "tanh", "batch-range"])
+@pytest.mark.parametrize("normalisation", ["range", "sigmoid", "softmax", "std-mean", "tanh", "anchored", "batch-range"])
 @pytest.mark.parametrize("pooling", ["sum", "mean"])
 def test_every_normalisation_and_pooling_is_exact(normalisation, pooling):
     net = narrow(Dihedral(4), normalisation=normalisation, pooling=pooling, **SMALL)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from equiradio.compute.preprocess import Preprocessing, circle
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team
-from equiradio.layers.attention_gate import NORMALISATIONS, AttentionGate, interpolation
+from equiradio.layers.attention_gate import ANCHORED, NORMALISATIONS, AttentionGate, apart, interpolation
 from equiradio.layers.convolution import LiftingConvolution, SteerableConvolution
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool
@@ -143,6 +143,7 @@ class PlainGate(nn.Module):
     """An attention gate in ordinary operations: features (batch, c, h, w), context (batch, k, h', w') -> attention (batch, 1, h, w)."""
 
     up: Tensor
+    empty: Tensor | None
 
     def __init__(self, gate: nn.Module, side: int, context_side: int) -> None:
         super().__init__()
@@ -151,10 +152,18 @@ class PlainGate(nn.Module):
         self.normalisation = gate.normalisation
         weight = gate.to_score.weight
         self.register_buffer("up", interpolation(context_side, side, weight.dtype, weight.device).clone())
+        self.register_buffer("empty", None)
+
+    def anchor(self, features: Tensor) -> None:
+        """What an empty sky's features (1, c, h, w) say is taken away; see `normalise_anchored`."""
+        self.empty = self.from_features(features).detach()
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:
         raised = torch.matmul(torch.matmul(self.up, self.from_context(context)), self.up.T)
-        return NORMALISATIONS[self.normalisation](self.to_score(F.relu(self.from_features(features) + raised)))
+        score = self.to_score(F.relu(self.from_features(features) + raised))
+        if self.empty is not None:
+            score = apart(score, self.to_score(F.relu(self.empty + raised)))
+        return NORMALISATIONS[self.normalisation](score)
 
 
 class PlainGatedNet(Plain):
@@ -183,12 +192,26 @@ class PlainGatedNet(Plain):
         self.aggregate, self.pool = network.aggregate, network.pool
         self.halve = network.halve if antialiased else partial(F.max_pool2d, kernel_size=2)
 
-    def forward(self, images: Tensor) -> Answer:
+        if network.settings.normalisation == ANCHORED:
+            self._anchor(next(network.parameters()))
+
+    @torch.no_grad()
+    def _anchor(self, like: Tensor) -> None:
+        *shallow, _ = self._stages(torch.zeros(1, 1, MIRABEST.side, MIRABEST.side).to(like))
+        for gate, feature in zip(self.gates, shallow[3 - len(self.gates) :], strict=True):
+            assert isinstance(gate, PlainGate)
+            gate.anchor(feature)
+
+    def _stages(self, images: Tensor) -> list[Tensor]:
+        """The blocks' outputs pooled over the group."""
         channels, stages = images, []
         for number, block in enumerate(self.blocks):
             channels = block(self.halve(channels) if number else channels)
             stages.append(channels.unflatten(1, (self.order, -1)).amax(1))
-        *shallow, context = stages
+        return stages
+
+    def forward(self, images: Tensor) -> Answer:
+        *shallow, context = self._stages(images)
         features = shallow[3 - len(self.gates) :] if len(self.gates) else [context]
         attention = [gate(feature, context) for gate, feature in zip(self.gates, features, strict=bool(len(self.gates)))]
         weights = attention or [torch.ones_like(context[:, :1])]

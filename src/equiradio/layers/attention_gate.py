@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FLAT = 1e-3  # a score whose spread is below this share of its size carries rounding, not structure
+ROUNDING = 1e-4  # the same of a difference of two scores, in float32
 PIXELS, COMPANY = (-2, -1), (-4, -3, -2, -1)
 PIECE = 5000  # pixels at a time on a CPU
 
@@ -45,12 +46,32 @@ def normalise_softmax(score: Tensor) -> Tensor:
     return score.flatten(1).softmax(1).view_as(score)
 
 
+def normalise_anchored(score: Tensor) -> Tensor:
+    """What a score (batch, 1, height, width) differs from an empty sky's by, 0..1 in each image; all zeros where it differs nowhere.
+
+    ``score`` is the difference already. Not in the paper: there the map's zero is an image's lowest score and its sign is free; here zero
+    means what an empty pixel would be given in the same context, so that only what differs from empty sky is attended to.
+    """
+    size = score.abs()
+    highest = size.amax(PIXELS, keepdim=True)
+    return size / highest.masked_fill(highest == 0, 1.0)
+
+
+def apart(score: Tensor, nothing: Tensor) -> Tensor:
+    """The difference of a score (..., height, width) to that of an empty sky; 0 in an image where there is but rounding."""
+    difference = score - nothing
+    flat = difference.abs().amax(PIXELS, keepdim=True) <= ROUNDING * score.abs().amax(PIXELS, keepdim=True)
+    return difference.masked_fill(flat, 0.0)
+
+
+ANCHORED = "anchored"
 NORMALISATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "range": normalise_range,
     "sigmoid": torch.sigmoid,
     "softmax": normalise_softmax,
     "std-mean": normalise_std_mean,
     "tanh": torch.tanh,
+    ANCHORED: normalise_anchored,
     "batch-range": normalise_batch_range,
 }
 
@@ -128,6 +149,7 @@ class AttentionGate(nn.Module):
     """Additive gate: alpha = normalise(W relu(W_x x + up(W_g g))). Source: Bowles et al. 2021, eq. 1.
 
     forward(features (batch, c, h, w), context (batch, k, h', w')) -> attention (batch, 1, h, w), in float32 or better under any autocast.
+    ``anchored`` needs the features of an empty sky, ``empty`` (1, c, h, w): their score in the same context is taken away.
     Both inputs must be group-pooled, so that their channels stay put when the sky turns. Equation 2, y = alpha x, is `attend`.
     ``up`` is bilinear, as matrix products: torch's interpolation is slow backward, or adds up in random order, on a GPU.
     """
@@ -139,15 +161,21 @@ class AttentionGate(nn.Module):
         self.to_score = nn.Conv2d(hidden, 1, kernel_size=1, bias=False)  # the normalisation cancels any bias
         self.normalisation = normalisation
 
-    def forward(self, features: Tensor, context: Tensor) -> Tensor:
+    def forward(self, features: Tensor, context: Tensor, empty: Tensor | None = None) -> Tensor:
         height, width = features.shape[-2:]
         exact = self.to_score.weight.dtype
         context = self.from_context(context).permute(0, 2, 3, 1).to(exact).contiguous()
         with torch.autocast(features.device.type, enabled=False):
-            columns = features.permute(0, 2, 3, 1).to(exact)
             weights = self.from_features.weight.flatten(1), self.to_score.weight.flatten()
             matrices = [interpolation(*sides, exact, context.device) for sides in zip(context.shape[1:3], (height, width), strict=True)]
-            score = _Score.apply(columns, context, *weights, *matrices)  # type: ignore[no-untyped-call]
+
+            def channels_last(fields: Tensor) -> Tensor:
+                return fields.permute(0, 2, 3, 1).to(exact)
+
+            score = _Score.apply(channels_last(features), context, *weights, *matrices)  # type: ignore[no-untyped-call]
+            if empty is not None:
+                nothing = channels_last(empty).expand(len(features), -1, -1, -1)
+                score = apart(score, _Score.apply(nothing, context, *weights, *matrices))  # type: ignore[no-untyped-call]
             return NORMALISATIONS[self.normalisation](score[:, None])
 
 

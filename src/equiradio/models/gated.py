@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equiradio.errors import SettingRefusal
-from equiradio.layers.attention_gate import AttentionGate, attend
+from equiradio.layers.attention_gate import ANCHORED, AttentionGate, attend
 from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution
 from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.normalisation import FieldBatchNorm
@@ -81,14 +81,11 @@ class GatedNet(nn.Module):
         self.halve: Callable[[Tensor], Tensor] = AntialiasedPool() if settings.downsampling == "antialiased" else max_pool
         attended = widths[3 - settings.gates : 3] if settings.gates else ()
         self.gates = nn.ModuleList(AttentionGate(width, widths[3], HIDDEN, settings.normalisation) for width in attended)
+        self._kept: tuple[tuple[object, ...], list[Tensor]] | None = None  # an empty sky's features, and what they depend on
         self.aggregate = Aggregation(attended or widths[3:], settings, classes)
 
     def forward(self, images: Tensor) -> Output:
-        fields, pooled = self._padded(images), []
-        for number, block in enumerate(self.blocks):
-            fields = block(self.halve(fields) if number else fields)
-            pooled.append(group_pool(fields))
-        features, attention = self._attend(pooled)
+        features, attention = self._attend(*self._pooled(images))
         weights = attention or [torch.ones_like(features[0][:, :1], dtype=images.dtype)]
         vectors = [self.pool(*pair) for pair in zip(features, weights, strict=True)]
         logits, heads = self.aggregate(vectors)
@@ -98,11 +95,56 @@ class GatedNet(nn.Module):
         edge = self.side - images.shape[-1]
         return F.pad(images, (edge // 2, edge - edge // 2) * 2, value=self.blank)
 
-    def _attend(self, pooled: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    def _blocks(self, padded: Tensor) -> list[Tensor]:
+        """The blocks' outputs pooled over the group."""
+        fields, pooled = padded, []
+        for number, block in enumerate(self.blocks):
+            fields = block(self.halve(fields) if number else fields)
+            pooled.append(group_pool(fields))
+        return pooled
+
+    def _pooled(self, images: Tensor) -> tuple[list[Tensor], list[Tensor] | None]:
+        """The blocks' outputs pooled over the group; and those of an empty sky, where the gates are anchored at it.
+
+        The empty sky goes along in the batch, so that in training it has the same statistics, and gradients reach it; where nothing is
+        learned it is kept for as long as the weights stay as they are.
+        """
+        if not self._anchored:
+            return self._blocks(self._padded(images)), None
+        empty = images.new_full((1, *images.shape[1:]), self.blank)
+        if not (self.training or torch.is_grad_enabled()):
+            return self._blocks(self._padded(images)), self._empty_sky(empty)
+        pooled = self._blocks(self._padded(torch.cat([images, empty])))
+        return [each[:-1] for each in pooled], [each[-1:] for each in pooled]
+
+    @property
+    def _anchored(self) -> bool:
+        return self.settings.normalisation == ANCHORED and self.gate_count > 0
+
+    def _empty_sky(self, image: Tensor) -> list[Tensor]:
+        """What the blocks make of an empty sky."""
+        state = [*self.parameters(), *self.buffers()]
+        if any(tensor.is_inference() for tensor in state):  # whose changes are invisible
+            return self._blocks(self._padded(image))
+        kind = image.device.type
+        cast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        key = (image.shape, image.dtype, image.device, cast, *((tensor.data_ptr(), tensor._version) for tensor in state))
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._blocks(self._padded(image))
+        return self._kept[1]
+
+    def train(self, mode: bool = True) -> "GatedNet":
+        self._kept = None
+        return super().train(mode)
+
+    def _attend(self, pooled: list[Tensor], empty: list[Tensor] | None) -> tuple[list[Tensor], list[Tensor]]:
         """Features that count and the gates' maps of them, from the blocks' outputs pooled over the group."""
         *shallow, context = pooled
-        features = shallow[3 - len(self.gates) :] if self.gates else [context]
-        return features, [gate(feature, context) for gate, feature in zip(self.gates, features, strict=bool(self.gates))]
+        if not self.gates:
+            return [context], []
+        first = 3 - len(self.gates)
+        features, nothing = shallow[first:], [None] * len(self.gates) if empty is None else empty[first:3]
+        return features, [gate(feature, context, blank) for gate, feature, blank in zip(self.gates, features, nothing, strict=True)]
 
     def pool(self, features: Tensor, attention: Tensor) -> Tensor:
         """Attended features (batch, c, h, w), (batch, 1, h, w) -> (batch, c), by sum or by mean."""
@@ -138,7 +180,8 @@ class GatedNet(nn.Module):
             seen |= {f"block {number}, layer {layer}": group_pool(each) for layer, each in enumerate(behind, 1)}
             fields = behind[-1]
             pooled.append(group_pool(fields))
-        return seen | {f"gate {number}": gate for number, gate in enumerate(self._attend(pooled)[1], 1)}
+        gates = self._attend(pooled, self._pooled(images)[1] if self._anchored else None)[1]
+        return seen | {f"gate {number}": gate for number, gate in enumerate(gates, 1)}
 
     @property
     def parts(self) -> Sequence[str]:

@@ -20,6 +20,7 @@ class Architecture:
     group : the symmetry, None for free filters.
     gated : attention gates; else a LeNet.
     widths : fields of each block of a gated network.
+    anchored : gates that attend to nothing where the sky is empty, whatever the settings say.
     antialiased : downsampling with a blur, whatever the settings say: less residue in the maps.
     published_mask : pixels by which the circular mask of the paper's code is smaller than the inscribed circle; None where it had none.
     """
@@ -28,6 +29,7 @@ class Architecture:
     group: Group | None = None
     gated: bool = True
     widths: tuple[int, ...] = WIDTHS
+    anchored: bool = False
     antialiased: bool = False
     published_mask: int | None = None
 
@@ -44,9 +46,11 @@ class Architecture:
 
 def _architectures() -> dict[str, Architecture]:
     listed = [Architecture("lenet", gated=False, published_mask=1), Architecture("attention"), Architecture("attention-wide", widths=WIDE)]
+    listed.append(Architecture("attention-anchored", anchored=True))
     for name in BUILT:
         group, short = parse_group(name), name.lower()
         listed.append(Architecture(f"{short}-attention", group, published_mask=0))
+        listed.append(Architecture(f"{short}-attention-anchored", group, anchored=True, published_mask=0))
         listed.append(Architecture(f"{short}-attention-clean", group, antialiased=True, published_mask=0))
         listed.append(Architecture(f"{short}-attention-narrow", group, widths=NARROW, published_mask=0))
         listed.append(Architecture(f"{short}-lenet", group, gated=False, published_mask=0))
@@ -65,7 +69,11 @@ def architecture(name: str) -> Architecture:
     """
     if name not in MODELS:
         group, _, kind = name.partition("-")
-        if kind in ("attention", "attention-clean", "attention-narrow", "lenet") and group[:1] in "cd" and group[1:].isdigit():
+        if (
+            kind in ("attention", "attention-anchored", "attention-clean", "attention-narrow", "lenet")
+            and group[:1] in "cd"
+            and group[1:].isdigit()
+        ):
             parse_group(group)  # refuses, naming the nearest groups
         raise ModelRefusal("model", f"'{name}' is not a model", ", ".join((*TABLE1, "attention-wide")), nearest(name, list(MODELS)))
     return MODELS[name]

@@ -26,6 +26,7 @@ def build(model: str | ModelSettings, *, classes: int = 2, blank: float | None =
     made_of = architecture(settings.name)
     if made_of.gated:
         settings = replace(settings, downsampling="antialiased") if made_of.antialiased else settings
+        settings = replace(settings, normalisation="anchored") if made_of.anchored else settings
         return GatedNet(settings, made_of.group, blank, made_of.widths, classes)
     if made_of.group:
         return EquivariantLeNet(made_of.group, settings.dropout, settings.kernel_size, classes)

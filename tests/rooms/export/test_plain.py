@@ -81,6 +81,7 @@ def test_plain_networks_and_masks_too(mask):
         {"normalisation": "sigmoid"},
         {"normalisation": "softmax"},
         {"normalisation": "std-mean"},
+        {"normalisation": "anchored"},
         {"aggregation": "concat"},
         {"aggregation": "mean"},
         {"aggregation": "deep-supervision"},

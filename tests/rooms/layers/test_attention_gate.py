@@ -152,7 +152,9 @@ def test_what_each_normalisation_promises(seed):
     assert_close(alpha["std-mean"].std(image, correction=0), one)
     assert_close(alpha["sigmoid"].logit(), score, rtol=1e-6, atol=1e-6)
     assert_close(alpha["tanh"], 2 * torch.sigmoid(2 * score) - 1)
-    for name in PER_IMAGE:  # no normalisation changes which pixel is attended to more
+    assert torch.equal(alpha["anchored"].amax(image), one)
+    assert_close(alpha["anchored"], score.abs() / score.abs().amax(image, keepdim=True))
+    for name in set(PER_IMAGE) - {"anchored"}:  # no other normalisation changes which pixel is attended to more
         order = score.flatten(1).argsort(1)
         assert (alpha[name].flatten(1).gather(1, order).diff(dim=1) >= 0).all()
 

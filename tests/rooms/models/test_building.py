@@ -29,8 +29,10 @@ def weights(name: str) -> int:
 def test_the_names_are_those_of_the_design():
     assert ", ".join(TABLE1) == TABLE1_TEXT
     lower = [name.lower() for name in BUILT]
-    kinds = ("attention", "attention-clean", "attention-narrow", "lenet")
-    assert set(MODELS) == {"lenet", "attention", "attention-wide"} | {f"{name}-{kind}" for name in lower for kind in kinds}
+    kinds = ("attention", "attention-anchored", "attention-clean", "attention-narrow", "lenet")
+    assert set(MODELS) == {"lenet", "attention", "attention-anchored", "attention-wide"} | {
+        f"{name}-{kind}" for name in lower for kind in kinds
+    }
 
 
 @pytest.mark.parametrize("name", TABLE1)

@@ -47,7 +47,7 @@ def test_one_gate_attends_to_the_deepest_of_the_three_blocks():
     assert {gate.from_context.in_channels for gate in a_net(gates=3).gates} == {NARROW[3]}
 
 
-@pytest.mark.parametrize("normalisation", ["range", "sigmoid", "softmax", "std-mean", "tanh", "batch-range"])
+@pytest.mark.parametrize("normalisation", ["range", "sigmoid", "softmax", "std-mean", "tanh", "anchored", "batch-range"])
 def test_every_normalisation_trains(normalisation):
     net = a_net(normalisation=normalisation, pooling="mean", head_relu=False).train()
     F.cross_entropy(net(images()).logits, torch.tensor([0, 1])).backward()
