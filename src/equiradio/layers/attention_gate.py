@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equiradio.layers.forms.native import passes
+
 FLAT = 1e-3  # a score whose spread is below this share of its size carries rounding, not structure
 PIXELS, COMPANY = (-2, -1), (-4, -3, -2, -1)
 PIECE = 5000  # pixels at a time on a CPU
@@ -147,7 +149,8 @@ class AttentionGate(nn.Module):
             columns = features.permute(0, 2, 3, 1).to(exact)
             weights = self.from_features.weight.flatten(1), self.to_score.weight.flatten()
             matrices = [interpolation(*sides, exact, context.device) for sides in zip(context.shape[1:3], (height, width), strict=True)]
-            score = _Score.apply(columns, context, *weights, *matrices)  # type: ignore[no-untyped-call]
+            compute = passes.score if passes.possible(columns, context, *weights) else _Score.apply
+            score: Tensor = compute(columns, context, *weights, *matrices)
             return NORMALISATIONS[self.normalisation](score[:, None])
 
 

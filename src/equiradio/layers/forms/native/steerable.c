@@ -1,5 +1,6 @@
 /* The steerable convolution by frequencies of the group, a few pixels at a time, so that all that lies between its input and its output
    stays in the cache. Float32 and float64 from the same lines; vectors are those of the processor that this file is compiled for. */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,13 +84,23 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #define NAMED(name) PASTE(name, SUFFIX)
 
 #define REAL float
+#define INTEGER int32_t
 #define SUFFIX float32
 #include "steerable.h"
+#include "passes.h"
 #undef REAL
+#undef INTEGER
 #undef SUFFIX
+#undef LANES
+#undef Vector
+#undef Bits
+#undef Work
+#undef INLINE
 
 #define REAL double
+#define INTEGER int64_t
 #define SUFFIX float64
 #include "steerable.h"
+#include "passes.h"
 
 int vector_bytes(void) { return VECTOR_BYTES; }

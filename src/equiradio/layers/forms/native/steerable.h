@@ -6,10 +6,12 @@
 
 #define LANES (VECTOR_BYTES / (int)sizeof(REAL))
 #define Vector NAMED(Vector)
+#define Bits NAMED(Bits)
 #define Work NAMED(Work)
 #define INLINE static inline __attribute__((always_inline))
 
 typedef REAL Vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+typedef INTEGER Bits __attribute__((vector_size(VECTOR_BYTES)));
 
 typedef struct {
     const Plan *plan;
@@ -80,7 +82,13 @@ static void NAMED(analyse)(const Work *work, const REAL *row, const unsigned cha
     }
 }
 
-static void NAMED(synthesise)(const Work *work, const Vector *answer, REAL *pixel) {
+/* max(0, x) * scale + shift; nan stays nan. */
+INLINE Vector NAMED(finished)(Vector x, Vector scale, Vector shift) {
+    return (Vector)((Bits)x & ~(Bits)(x < (Vector){0})) * scale + shift;
+}
+
+/* `finish`: where given, scales of all fields and then shifts, (2, vector): see `finished`. */
+static void NAMED(synthesise)(const Work *work, const Vector *answer, const Vector *finish, REAL *pixel) {
     const Plan *plan = work->plan;
     int components = plan->bins * 2 * plan->copies, each = work->vectors_out;
     for (int vector = 0; vector < each; vector++) {
@@ -92,6 +100,7 @@ static void NAMED(synthesise)(const Work *work, const Vector *answer, REAL *pixe
         for (int g = 0; g < plan->order; g++, wave += components) {
             Vector sum = {0};
             for (int c = 0; c < components; c++) sum += wave[c] * component[c];
+            if (finish) sum = NAMED(finished)(sum, finish[vector], finish[each + vector]);
             NAMED(store)(pixel + g * plan->fields_out + vector * LANES, sum, used);
         }
     }
@@ -283,6 +292,7 @@ static int NAMED(prepare)(Work *work, const Plan *plan) {
 /* What is done with a chunk when it is full. */
 typedef struct {
     const REAL *weights, *grad; /* one of the two: forward, or the weights' gradient */
+    const Vector *finish;       /* see `synthesise` */
     REAL *to;
 } NAMED(Task);
 
@@ -292,7 +302,7 @@ static void NAMED(finish)(const Work *work, const NAMED(Task) *task, int pixels)
     if (task->weights) NAMED(multiply)(work, task->weights, pixels);
     for (int p = 0; p < pixels; p++) {
         size_t at = ((size_t)work->y[p] * plan->width + work->x[p]) * pixel;
-        if (task->weights) NAMED(synthesise)(work, work->answer + (size_t)p * work->wide, task->to + at);
+        if (task->weights) NAMED(synthesise)(work, work->answer + (size_t)p * work->wide, task->finish, task->to + at);
         else NAMED(synthesise_back)(work, task->grad + at, work->answer + (size_t)p * work->wide);
     }
     if (!task->weights) NAMED(multiply_back)(work, task->to, pixels);
@@ -316,6 +326,16 @@ static int NAMED(support)(NAMED(Support) *support, const Plan *plan, const REAL 
     memset(active, 0, (size_t)(low - top) * width);
     memset(active + (size_t)(high - top) * width, 0, (size_t)(end - high) * width);
     return widen(active, end - top, width, support->wanted);
+}
+
+/* The pixels of rows [low, high) that are not worth computing, of `pixel` numbers each, from the answer to an empty sky. */
+static void NAMED(copy_others)(const Plan *plan, size_t pixel, const NAMED(Support) *support, const REAL *empty, REAL *out, int low, int high) {
+    size_t above = (size_t)support->top * plan->width;
+    for (size_t at = (size_t)low * plan->width, end = (size_t)high * plan->width, first; at < end; at++) {
+        for (first = at; at < end && !support->active[at - above]; at++) {
+        }
+        if (at > first) memcpy(out + first * pixel, empty + first * pixel, (at - first) * pixel * sizeof(REAL));
+    }
 }
 
 /* Row y by frequency, in its place among five; beyond the image there is nothing. */
@@ -356,20 +376,16 @@ static void NAMED(walk)(const Work *work, const REAL *image, const NAMED(Support
 
 /* ---- what Python calls; 0 is success ---- */
 
-/* Rows [low, high) of the layer's answer to one image. Where `empty_in` and `empty_out` are given, what the layer is given and answers for
-   an empty sky, a pixel that sees nothing else is copied from there. */
-int NAMED(convolve)(const Plan *plan, const REAL *image, const REAL *weights, const REAL *empty_in, const REAL *empty_out, REAL *out, int low,
-                    int high) {
+/* Rows [low, high) of the layer's answer to one image, finished where `finish` is given (see `synthesise`). Where `empty_in` and
+   `empty_out` are given, what the layer is given and answers for an empty sky, a pixel that sees nothing else is copied from there. */
+int NAMED(convolve)(const Plan *plan, const REAL *image, const REAL *weights, const REAL *finish, const REAL *empty_in, const REAL *empty_out,
+                    REAL *out, int low, int high) {
     Work work;
     NAMED(Support) support;
-    NAMED(Task) task = {weights, NULL, out};
+    NAMED(Task) task = {weights, NULL, (const Vector *)finish, out};
     if (!NAMED(prepare)(&work, plan) || !NAMED(support)(&support, plan, image, empty_in, low, high)) return 1;
     NAMED(walk)(&work, image, &support, low, high, &task);
-    if (!empty_in) return 0;
-    size_t pixel = (size_t)plan->order * plan->fields_out;
-    const unsigned char *active = support.active + (size_t)(low - support.top) * plan->width;
-    for (size_t at = (size_t)low * plan->width; at < (size_t)high * plan->width; at++)
-        if (!*active++) memcpy(out + at * pixel, empty_out + at * pixel, pixel * sizeof(REAL));
+    if (empty_in) NAMED(copy_others)(plan, (size_t)plan->order * plan->fields_out, &support, empty_out, out, low, high);
     return 0;
 }
 
@@ -377,13 +393,8 @@ int NAMED(convolve)(const Plan *plan, const REAL *image, const REAL *weights, co
 int NAMED(gradient)(const Plan *plan, const REAL *image, const REAL *grad, REAL *gradient) {
     Work work;
     NAMED(Support) support;
-    NAMED(Task) task = {NULL, grad, gradient};
+    NAMED(Task) task = {NULL, grad, NULL, gradient};
     if (!NAMED(prepare)(&work, plan) || !NAMED(support)(&support, plan, image, NULL, 0, plan->height)) return 1;
     NAMED(walk)(&work, image, &support, 0, plan->height, &task);
     return 0;
 }
-
-#undef LANES
-#undef Vector
-#undef Work
-#undef INLINE
