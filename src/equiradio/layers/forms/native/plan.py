@@ -24,7 +24,7 @@ PAIRED = {2: 6, 3: 10, 5: 14, 6: 18}  # any other -> first of its four: at +f, a
 
 
 class _Move(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int) for name in ("value", "place")]
+    _fields_ = [(name, ctypes.c_int64) for name in ("value", "place")]
 
 
 class Plan(ctypes.Structure):
@@ -137,7 +137,7 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
     arrays = {
         "columns": np.array([len(layout.halves(each)) * layout.vectors_out for each in range(layout.blocks)], np.intc),
         "moves": np.cumsum([0, *map(len, moves)], dtype=np.intc),
-        "move": np.array([(value, block * plan.chunk * plan.depth + place) for each in moves for value, block, place in each], np.intc),
+        "move": np.array([(value, block * plan.chunk * plan.depth + place) for each in moves for value, block, place in each], np.int64),
         "block": np.array(block, np.intc),
         "column": np.array(column, np.intc),
         "analysis": np.ascontiguousarray(spectrum.analysis, real),

@@ -23,14 +23,13 @@
 #endif
 
 #define HALF 2   /* of a 5 x 5 filter */
-#define PLANES 11 /* real filters of a 5 x 5 window */
-#define VALUES 22 /* what they make of a real and an imaginary part */
+#define VALUES 22 /* what the 11 real filters of a 5 x 5 window make of a real and an imaginary part */
 #define KINDS 5  /* ways in which the rows of a window are folded */
 #define MOST 36  /* elements of a group, or components of a field */
 
 /* One of the values that a pixel's bin brings, and where in the chunk's matrix the first pixel's goes. */
 typedef struct {
-    int value, place;
+    int64_t value, place;
 } Move;
 
 /* A layer without its weights; made by native/plan.py. */

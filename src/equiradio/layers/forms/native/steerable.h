@@ -17,7 +17,7 @@ typedef struct {
     const Plan *plan;
     int vectors_in, vectors_out, wide; /* vectors of a part of a bin, in and out; of all blocks' columns */
     Vector *rows;                      /* HALF * 2 + 1 rows by frequency */
-    Vector *folded;                    /* KINDS rows of one bin and vector */
+    Vector *folded;                    /* rows of one bin and vector, in KINDS sums and differences */
     REAL *matrix;                      /* (block, chunk, depth) */
     Vector *answer;                    /* (chunk, wide) */
     int *y, *x;                        /* of the pixels of the chunk */
@@ -126,76 +126,127 @@ static void NAMED(synthesise_back)(const Work *work, const REAL *pixel, Vector *
 
 /* ---- the filter bank ---- */
 
-/* All planes of one part of a bin at a pixel. The 5 x 5 filters are even or odd in each direction and equal, or opposite, across the
-   diagonal, so that a window folded along rows (`kind`: middle, inner sum, outer sum, inner difference, outer difference) needs 78
-   operations. `f`: even planes 1 and 4, six numbers each; odd planes 2 and 5; cosines of 3 and 6, three each; sines of 3 and 6. */
-INLINE void NAMED(planes)(const Vector *at, size_t kind, const REAL *f, Vector *out) {
-#define AT(which, x) at[(which) * kind + 2 * (x)]
-#define SUM(which, x) (AT(which, x) + AT(which, -(x)))
-#define STEP(which, x) (AT(which, x) - AT(which, -(x)))
-    Vector e00 = AT(0, 0), e10 = SUM(0, 1), e20 = SUM(0, 2), e01 = AT(1, 0), e11 = SUM(1, 1), e21 = SUM(1, 2);
-    Vector e02 = AT(2, 0), e12 = SUM(2, 1), e22 = SUM(2, 2);
-    Vector near = e10 + e01, far = e20 + e02, knight = e21 + e12;
-    Vector across = e10 - e01, long_across = e20 - e02, bent = e21 - e12;
-    Vector o10 = STEP(0, 1), o20 = STEP(0, 2), o11 = STEP(1, 1), o21 = STEP(1, 2), o12 = STEP(2, 1), o22 = STEP(2, 2);
-    Vector u10 = AT(3, 0), u11 = SUM(3, 1), u12 = SUM(3, 2), u20 = AT(4, 0), u21 = SUM(4, 1), u22 = SUM(4, 2);
-    Vector d11 = STEP(3, 1), d22 = STEP(4, 2), turned = STEP(3, 2) + STEP(4, 1);
-    out[0] = e00;
-    for (int i = 0; i < 2; i++) {
-        const REAL *even = f + 6 * i, *odd = f + 12 + 6 * i, *cosine = f + 24 + 3 * i, *sine = f + 30 + 3 * i;
-        out[1 + i] = even[0] * e00 + even[1] * near + even[2] * e11 + even[3] * far + even[4] * knight + even[5] * e22;
-        out[3 + 4 * i] = odd[0] * o10 + odd[1] * o11 + odd[2] * o12 + odd[3] * o20 + odd[4] * o21 + odd[5] * o22;
-        out[4 + 4 * i] = odd[0] * u10 + odd[1] * u11 + odd[2] * u12 + odd[3] * u20 + odd[4] * u21 + odd[5] * u22;
-        out[5 + 4 * i] = cosine[0] * across + cosine[1] * long_across + cosine[2] * bent;
-        out[6 + 4 * i] = sine[0] * d11 + sine[1] * turned + sine[2] * d22;
+/* The 5 x 5 filters are even or odd in each direction and equal, or opposite, across the diagonal, so that of a window folded along rows
+   (middle, inner sum, outer sum, inner difference, outer difference) all planes of one part of a bin need 78 operations. They are
+   computed in groups, of both parts side by side, so that a processor has several sums to add to at a time; `GROUP_END` keeps the compiler
+   from mixing the groups, whose numbers would not fit into the registers. */
+#define AT(which, x, part) at[2 * ((x) * KINDS + (which)) + (part)]
+#define SUM(which, x, part) (AT(which, x, part) + AT(which, -(x), part))
+#define STEP(which, x, part) (AT(which, x, part) - AT(which, -(x), part))
+#define GROUP_END __asm__ volatile("" ::: "memory")
+
+/* sum[i][part] = the sum over k of f[i * step + k] * given[k][part]. */
+INLINE void NAMED(weigh)(const int terms, const int step, const REAL *f, Vector given[][2], Vector sum[2][2]) {
+    for (int k = 0; k < terms; k++)
+        for (int i = 0; i < 2; i++)
+            for (int part = 0; part < 2; part++)
+                if (k) sum[i][part] += f[i * step + k] * given[k][part];
+                else sum[i][part] = f[i * step] * given[0][part];
+}
+
+/* Planes 0, 1 and 4, which are even in both directions. `f`: six numbers for each of the latter two. */
+INLINE void NAMED(even_planes)(const Vector *at, const REAL *f, Vector *value) {
+    Vector given[6][2], sum[2][2];
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = AT(0, 0, part), given[1][part] = SUM(0, 1, part) + AT(1, 0, part), given[2][part] = SUM(1, 1, part);
+        given[3][part] = SUM(0, 2, part) + AT(2, 0, part), given[4][part] = SUM(1, 2, part) + SUM(2, 1, part);
+        given[5][part] = SUM(2, 2, part);
     }
+    NAMED(weigh)(6, 6, f, given, sum);
+    value[0] = given[0][0], value[1] = given[0][1];
+    value[2] = sum[0][0], value[3] = sum[0][1], value[4] = sum[1][0], value[5] = sum[1][1];
+}
+
+/* Two harmonics of the same frequency, each at +f and at -f: cosine[harmonic][part] and sine, to four values each. */
+INLINE void NAMED(pairs)(Vector cosine[2][2], Vector sine[2][2], Vector *first, Vector *second) {
+    for (int i = 0; i < 2; i++) {
+        Vector *value = i ? second : first;
+        value[0] = cosine[i][0] - sine[i][1], value[1] = cosine[i][1] + sine[i][0];
+        value[2] = cosine[i][0] + sine[i][1], value[3] = cosine[i][1] - sine[i][0];
+    }
+}
+
+/* Planes 2 and 5. `f`: six numbers each, of cosine and sine alike. */
+INLINE void NAMED(odd_planes)(const Vector *at, const REAL *f, Vector *value) {
+    Vector given[6][2], cosine[2][2], sine[2][2];
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = STEP(0, 1, part), given[1][part] = STEP(1, 1, part), given[2][part] = STEP(2, 1, part);
+        given[3][part] = STEP(0, 2, part), given[4][part] = STEP(1, 2, part), given[5][part] = STEP(2, 2, part);
+    }
+    NAMED(weigh)(6, 6, f, given, cosine);
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = AT(3, 0, part), given[1][part] = SUM(3, 1, part), given[2][part] = SUM(3, 2, part);
+        given[3][part] = AT(4, 0, part), given[4][part] = SUM(4, 1, part), given[5][part] = SUM(4, 2, part);
+    }
+    NAMED(weigh)(6, 6, f, given, sine);
+    NAMED(pairs)(cosine, sine, value, value + 8);
+}
+
+/* Planes 3 and 6. `f`: three numbers for each cosine, three for each sine. */
+INLINE void NAMED(quarter_planes)(const Vector *at, const REAL *f, Vector *value) {
+    Vector given[3][2], cosine[2][2], sine[2][2];
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = SUM(0, 1, part) - AT(1, 0, part), given[1][part] = SUM(0, 2, part) - AT(2, 0, part);
+        given[2][part] = SUM(1, 2, part) - SUM(2, 1, part);
+    }
+    NAMED(weigh)(3, 3, f, given, cosine);
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = STEP(3, 1, part), given[1][part] = STEP(3, 2, part) + STEP(4, 1, part), given[2][part] = STEP(4, 2, part);
+    }
+    NAMED(weigh)(3, 3, f + 6, given, sine);
+    NAMED(pairs)(cosine, sine, value, value + 8);
+}
+
+/* All values of one bin at a pixel: `at` its real part, beside it the imaginary one; `f` the filters' 36 numbers. */
+INLINE void NAMED(values)(const Vector *at, const REAL *f, Vector *value) {
+    NAMED(even_planes)(at, f, value);
+    GROUP_END;
+    NAMED(odd_planes)(at, f + 12, value + 6);
+    GROUP_END;
+    NAMED(quarter_planes)(at, f + 24, value + 10);
+}
 #undef AT
 #undef SUM
 #undef STEP
-}
+#undef GROUP_END
 
-static void NAMED(fold)(const Vector *const rows[2 * HALF + 1], int from, int to, Vector *folded, size_t kind) {
-    for (int i = 2 * from; i < 2 * to; i++) {
-        Vector top = rows[0][i], upper = rows[1][i], middle = rows[2][i], lower = rows[3][i], bottom = rows[4][i];
-        folded[i] = middle;
-        folded[kind + i] = upper + lower;
-        folded[2 * kind + i] = top + bottom;
-        folded[3 * kind + i] = upper - lower; /* the sine is positive above */
-        folded[4 * kind + i] = top - bottom;
+/* Columns [from, to) of five rows: (column, kind, part). */
+static void NAMED(fold)(const Vector *const rows[2 * HALF + 1], int from, int to, Vector *folded) {
+    for (int x = from; x < to; x++) {
+        Vector *column = folded + 2 * KINDS * (size_t)x, row[2 * HALF + 1][2];
+        for (int j = 0; j <= 2 * HALF; j++) row[j][0] = rows[j][2 * x], row[j][1] = rows[j][2 * x + 1];
+        for (int part = 0; part < 2; part++) {
+            column[part] = row[2][part];
+            column[2 + part] = row[1][part] + row[3][part];
+            column[4 + part] = row[0][part] + row[4][part];
+            column[6 + part] = row[1][part] - row[3][part]; /* the sine is positive above */
+            column[8 + part] = row[0][part] - row[4][part];
+        }
     }
 }
 
 /* Pixels x[0..count) of one row, from `first` on in the chunk's matrix. */
 static void NAMED(bank)(const Work *work, const Vector *const rows[2 * HALF + 1], const int *x, int count, int first) {
     const Plan *plan = work->plan;
-    int across = plan->width + 2 * HALF;
-    size_t kind = (size_t)across * 2;
+    size_t line = 2 * (size_t)(plan->width + 2 * HALF);
     for (int bin = 0; bin < plan->bins; bin++)
         for (int vector = 0; vector < work->vectors_in; vector++) {
             const Vector *here[2 * HALF + 1];
             int each = work->vectors_in / plan->copies, copy = vector / each, used = NAMED(lanes_used)(vector % each, plan->fields_in);
-            for (int j = 0; j <= 2 * HALF; j++) here[j] = rows[j] + (size_t)(bin * work->vectors_in + vector) * kind;
-            const Move *move = plan->move + plan->moves[bin];
-            int moves = plan->moves[bin + 1] - plan->moves[bin], depth = plan->depth;
-            REAL *start = work->matrix + (size_t)first * depth + copy * plan->fields_in + vector % each * LANES;
+            for (int j = 0; j <= 2 * HALF; j++) here[j] = rows[j] + (size_t)(bin * work->vectors_in + vector) * line;
+            const Move *move = plan->move + plan->moves[bin], *end = plan->move + plan->moves[bin + 1];
+            REAL *start = work->matrix + (size_t)first * plan->depth + copy * plan->fields_in + vector % each * LANES;
             for (int p = 0, folded = 0; p < count; p++) {
-                NAMED(fold)(here, folded > x[p] ? folded : x[p], x[p] + 2 * HALF + 1, work->folded, kind);
+                NAMED(fold)(here, folded > x[p] ? folded : x[p], x[p] + 2 * HALF + 1, work->folded);
                 folded = x[p] + 2 * HALF + 1;
-                const Vector *at = work->folded + 2 * (x[p] + HALF);
-                Vector real[PLANES], imaginary[PLANES], value[VALUES];
-                NAMED(planes)(at, kind, plan->filters, real);
-                NAMED(planes)(at + 1, kind, plan->filters, imaginary);
-                for (int i = 0; i < 3; i++) value[2 * i] = real[i], value[2 * i + 1] = imaginary[i];
-                for (int i = 0; i < 4; i++) { /* a harmonic at +f and at -f */
-                    Vector cosine = real[3 + 2 * i], sine = real[4 + 2 * i], cosine_i = imaginary[3 + 2 * i], sine_i = imaginary[4 + 2 * i];
-                    value[6 + 4 * i] = cosine - sine_i, value[7 + 4 * i] = cosine_i + sine;
-                    value[8 + 4 * i] = cosine + sine_i, value[9 + 4 * i] = cosine_i - sine;
-                }
-                REAL *to = start + (size_t)p * depth;
+                const Vector *at = work->folded + 2 * KINDS * (size_t)(x[p] + HALF);
+                Vector value[VALUES];
+                NAMED(values)(at, plan->filters, value);
+                REAL *to = start + (size_t)p * plan->depth;
                 if (used == LANES)
-                    for (int i = 0; i < moves; i++) *(Vector *)(to + move[i].place) = value[move[i].value];
+                    for (const Move *next = move; next < end; next++) *(Vector *)(to + next->place) = value[next->value];
                 else
-                    for (int i = 0; i < moves; i++) NAMED(store)(to + move[i].place, value[move[i].value], used);
+                    for (const Move *next = move; next < end; next++) NAMED(store)(to + next->place, value[next->value], used);
             }
         }
 }
