@@ -1,7 +1,7 @@
 /* The kernels for one type of numbers, REAL; included by steerable.c once for each.
 
-   An image lies as (height, width, element, field). By frequency it is, row by row, (bin, vector of fields, column, part, lane): both parts
-   of a bin side by side. Between bank and product it is (block, pixel, depth), behind the product (pixel, vectors of all blocks).
+   An image lies as (height, width, element, field). By frequency it is, row by row, (line, vector of fields, column, part, lane): both parts
+   of a line side by side. Between bank and product it is (block, pixel, depth), behind the product (pixel, vectors of all blocks).
    Sums are made in one order for every pixel, whatever else is computed with it. */
 
 #define LANES (VECTOR_BYTES / (int)sizeof(REAL))
@@ -15,9 +15,9 @@ typedef INTEGER Bits __attribute__((vector_size(VECTOR_BYTES)));
 
 typedef struct {
     const Plan *plan;
-    int vectors_in, vectors_out, wide; /* vectors of a part of a bin, in and out; of all blocks' columns */
+    int vectors_in, vectors_out, wide; /* vectors of a part of a line, of a part of a bin of the answer, of all blocks' columns */
     Vector *rows;                      /* HALF * 2 + 1 rows by frequency */
-    Vector *folded;                    /* rows of one bin and vector, in KINDS sums and differences */
+    Vector *folded;                    /* rows of one line and vector, in KINDS sums and differences */
     REAL *matrix;                      /* (block, chunk, depth) */
     Vector *answer;                    /* (chunk, wide) */
     int *y, *x;                        /* of the pixels of the chunk */
@@ -31,11 +31,21 @@ INLINE int NAMED(lanes_used)(int vector, int fields) {
     return left < LANES ? left : LANES;
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+INLINE __m256i NAMED(first_lanes)(int count) {
+    static const INTEGER mask[2 * LANES] = {-1, -1, -1, -1, LANES > 4 ? -1 : 0, LANES > 4 ? -1 : 0, LANES > 4 ? -1 : 0, LANES > 4 ? -1 : 0};
+    return _mm256_loadu_si256((const __m256i *)(mask + LANES - count));
+}
+#endif
+
 /* The first `count` lanes, the others 0; and the same to memory. */
 INLINE Vector NAMED(load)(const REAL *from, int count) {
     if (count == LANES) return *(const Vector *)from;
 #if defined(__AVX512F__)
     return sizeof(REAL) == 4 ? (Vector)_mm512_maskz_loadu_ps((1 << count) - 1, from) : (Vector)_mm512_maskz_loadu_pd((1 << count) - 1, from);
+#elif defined(__AVX2__)
+    __m256i mask = NAMED(first_lanes)(count);
+    return sizeof(REAL) == 4 ? (Vector)_mm256_maskload_ps((const float *)from, mask) : (Vector)_mm256_maskload_pd((const double *)from, mask);
 #else
     Vector some = {0};
     for (int i = 0; i < count; i++) some[i] = from[i];
@@ -48,6 +58,9 @@ INLINE void NAMED(store)(REAL *to, Vector value, int count) {
 #if defined(__AVX512F__)
     else if (sizeof(REAL) == 4) _mm512_mask_storeu_ps(to, (1 << count) - 1, (__m512)value);
     else _mm512_mask_storeu_pd(to, (1 << count) - 1, (__m512d)value);
+#elif defined(__AVX2__)
+    else if (sizeof(REAL) == 4) _mm256_maskstore_ps((float *)to, NAMED(first_lanes)(count), (__m256)value);
+    else _mm256_maskstore_pd((double *)to, NAMED(first_lanes)(count), (__m256d)value);
 #else
     else
         for (int i = 0; i < count; i++) to[i] = value[i];
@@ -57,8 +70,8 @@ INLINE void NAMED(store)(REAL *to, Vector value, int count) {
 static void NAMED(analyse)(const Work *work, const REAL *row, const unsigned char *wanted, Vector *out) {
     const Plan *plan = work->plan;
     const REAL *analysis = plan->analysis;
-    int across = plan->width + 2 * HALF, each = work->vectors_in / plan->copies;
-    for (int line = 0; line < plan->bins * work->vectors_in; line++) /* beyond the image there is nothing */
+    int across = plan->width + 2 * HALF;
+    for (int line = 0; line < plan->lines * work->vectors_in; line++) /* beyond the image there is nothing */
         for (int x = 0; x < HALF; x++) {
             Vector *left = out + ((size_t)line * across + x) * 2, *right = left + (size_t)(plan->width + HALF) * 2;
             left[0] = left[1] = right[0] = right[1] = (Vector){0};
@@ -66,18 +79,17 @@ static void NAMED(analyse)(const Work *work, const REAL *row, const unsigned cha
     for (int x = 0; x < plan->width; x++) {
         if (!wanted[x]) continue;
         const REAL *pixel = row + (size_t)x * plan->order * plan->fields_in;
-        for (int vector = 0; vector < each; vector++) {
+        for (int vector = 0; vector < work->vectors_in; vector++) {
             Vector element[MOST];
             int used = NAMED(lanes_used)(vector, plan->fields_in);
             for (int g = 0; g < plan->order; g++) element[g] = NAMED(load)(pixel + g * plan->fields_in + vector * LANES, used);
             const REAL *wave = analysis;
-            for (int bin = 0; bin < plan->bins; bin++)
-                for (int part = 0; part < 2; part++)
-                    for (int copy = 0; copy < plan->copies; copy++, wave += plan->order) {
-                        Vector sum = {0};
-                        for (int g = 0; g < plan->order; g++) sum += wave[g] * element[g];
-                        out[((size_t)(bin * work->vectors_in + copy * each + vector) * across + x + HALF) * 2 + part] = sum;
-                    }
+            for (int line = 0; line < plan->lines; line++)
+                for (int part = 0; part < 2; part++, wave += plan->order) {
+                    Vector sum = {0};
+                    for (int g = 0; g < plan->order; g++) sum += wave[g] * element[g];
+                    out[((size_t)(line * work->vectors_in + vector) * across + x + HALF) * 2 + part] = sum;
+                }
         }
     }
 }
@@ -128,7 +140,7 @@ static void NAMED(synthesise_back)(const Work *work, const REAL *pixel, Vector *
 
 /* The 5 x 5 filters are even or odd in each direction and equal, or opposite, across the diagonal, so that of a window folded along rows
    (middle, inner sum, outer sum, inner difference, outer difference) all planes of one part of a bin need 78 operations. They are
-   computed in groups, of both parts side by side, so that a processor has several sums to add to at a time; `GROUP_END` keeps the compiler
+   computed in groups, of the two parts of a line side by side, so that a processor has several sums to add to at a time; `GROUP_END` keeps the compiler
    from mixing the groups, whose numbers would not fit into the registers. */
 #define AT(which, x, part) at[2 * ((x) * KINDS + (which)) + (part)]
 #define SUM(which, x, part) (AT(which, x, part) + AT(which, -(x), part))
@@ -157,17 +169,23 @@ INLINE void NAMED(even_planes)(const Vector *at, const REAL *f, Vector *value) {
     value[2] = sum[0][0], value[3] = sum[0][1], value[4] = sum[1][0], value[5] = sum[1][1];
 }
 
-/* Two harmonics of the same frequency, each at +f and at -f: cosine[harmonic][part] and sine, to four values each. */
-INLINE void NAMED(pairs)(Vector cosine[2][2], Vector sine[2][2], Vector *first, Vector *second) {
+/* Two harmonics of the same frequency, cosine[harmonic][part] and sine: of a bin four values each, at +f and at -f; of two parts `alone`
+   six, a part's cosine, sine and opposite sine. */
+INLINE void NAMED(pairs)(Vector cosine[2][2], Vector sine[2][2], int alone, Vector *first, Vector *second) {
     for (int i = 0; i < 2; i++) {
         Vector *value = i ? second : first;
-        value[0] = cosine[i][0] - sine[i][1], value[1] = cosine[i][1] + sine[i][0];
-        value[2] = cosine[i][0] + sine[i][1], value[3] = cosine[i][1] - sine[i][0];
+        if (alone)
+            for (int part = 0; part < 2; part++)
+                value[3 * part] = cosine[i][part], value[3 * part + 1] = sine[i][part], value[3 * part + 2] = -sine[i][part];
+        else {
+            value[0] = cosine[i][0] - sine[i][1], value[1] = cosine[i][1] + sine[i][0];
+            value[2] = cosine[i][0] + sine[i][1], value[3] = cosine[i][1] - sine[i][0];
+        }
     }
 }
 
 /* Planes 2 and 5. `f`: six numbers each, of cosine and sine alike. */
-INLINE void NAMED(odd_planes)(const Vector *at, const REAL *f, Vector *value) {
+INLINE void NAMED(odd_planes)(const Vector *at, const REAL *f, int alone, Vector *value) {
     Vector given[6][2], cosine[2][2], sine[2][2];
     for (int part = 0; part < 2; part++) {
         given[0][part] = STEP(0, 1, part), given[1][part] = STEP(1, 1, part), given[2][part] = STEP(2, 1, part);
@@ -179,11 +197,11 @@ INLINE void NAMED(odd_planes)(const Vector *at, const REAL *f, Vector *value) {
         given[3][part] = AT(4, 0, part), given[4][part] = SUM(4, 1, part), given[5][part] = SUM(4, 2, part);
     }
     NAMED(weigh)(6, 6, f, given, sine);
-    NAMED(pairs)(cosine, sine, value, value + 8);
+    NAMED(pairs)(cosine, sine, alone, value, value + (alone ? 12 : 8));
 }
 
 /* Planes 3 and 6. `f`: three numbers for each cosine, three for each sine. */
-INLINE void NAMED(quarter_planes)(const Vector *at, const REAL *f, Vector *value) {
+INLINE void NAMED(quarter_planes)(const Vector *at, const REAL *f, int alone, Vector *value) {
     Vector given[3][2], cosine[2][2], sine[2][2];
     for (int part = 0; part < 2; part++) {
         given[0][part] = SUM(0, 1, part) - AT(1, 0, part), given[1][part] = SUM(0, 2, part) - AT(2, 0, part);
@@ -194,16 +212,17 @@ INLINE void NAMED(quarter_planes)(const Vector *at, const REAL *f, Vector *value
         given[0][part] = STEP(3, 1, part), given[1][part] = STEP(3, 2, part) + STEP(4, 1, part), given[2][part] = STEP(4, 2, part);
     }
     NAMED(weigh)(3, 3, f + 6, given, sine);
-    NAMED(pairs)(cosine, sine, value, value + 8);
+    NAMED(pairs)(cosine, sine, alone, value, value + (alone ? 12 : 8));
 }
 
-/* All values of one bin at a pixel: `at` its real part, beside it the imaginary one; `f` the filters' 36 numbers. */
-INLINE void NAMED(values)(const Vector *at, const REAL *f, Vector *value) {
+/* All values of one line at a pixel; `f` the filters' 36 numbers. */
+INLINE void NAMED(values)(const Vector *at, const REAL *f, int alone, Vector *value) {
     NAMED(even_planes)(at, f, value);
     GROUP_END;
-    NAMED(odd_planes)(at, f + 12, value + 6);
+    NAMED(odd_planes)(at, f + 12, alone, value + 6);
     GROUP_END;
-    NAMED(quarter_planes)(at, f + 24, value + 10);
+    NAMED(quarter_planes)(at, f + 24, alone, value + (alone ? 12 : 10));
+    value[VALUES - 1] = (Vector){0};
 }
 #undef AT
 #undef SUM
@@ -229,19 +248,19 @@ static void NAMED(fold)(const Vector *const rows[2 * HALF + 1], int from, int to
 static void NAMED(bank)(const Work *work, const Vector *const rows[2 * HALF + 1], const int *x, int count, int first) {
     const Plan *plan = work->plan;
     size_t line = 2 * (size_t)(plan->width + 2 * HALF);
-    for (int bin = 0; bin < plan->bins; bin++)
+    for (int number = 0; number < plan->lines; number++)
         for (int vector = 0; vector < work->vectors_in; vector++) {
             const Vector *here[2 * HALF + 1];
-            int each = work->vectors_in / plan->copies, copy = vector / each, used = NAMED(lanes_used)(vector % each, plan->fields_in);
-            for (int j = 0; j <= 2 * HALF; j++) here[j] = rows[j] + (size_t)(bin * work->vectors_in + vector) * line;
-            const Move *move = plan->move + plan->moves[bin], *end = plan->move + plan->moves[bin + 1];
-            REAL *start = work->matrix + (size_t)first * plan->depth + copy * plan->fields_in + vector % each * LANES;
+            int used = NAMED(lanes_used)(vector, plan->fields_in);
+            for (int j = 0; j <= 2 * HALF; j++) here[j] = rows[j] + (size_t)(number * work->vectors_in + vector) * line;
+            const Move *move = plan->move + plan->moves[number], *end = plan->move + plan->moves[number + 1];
+            REAL *start = work->matrix + (size_t)first * plan->depth + vector * LANES;
             for (int p = 0, folded = 0; p < count; p++) {
                 NAMED(fold)(here, folded > x[p] ? folded : x[p], x[p] + 2 * HALF + 1, work->folded);
                 folded = x[p] + 2 * HALF + 1;
                 const Vector *at = work->folded + 2 * KINDS * (size_t)(x[p] + HALF);
                 Vector value[VALUES];
-                NAMED(values)(at, plan->filters, value);
+                NAMED(values)(at, plan->filters, plan->alone[number], value);
                 REAL *to = start + (size_t)p * plan->depth;
                 if (used == LANES)
                     for (const Move *next = move; next < end; next++) *(Vector *)(to + next->place) = value[next->value];
@@ -327,11 +346,11 @@ static void NAMED(differing)(const Plan *plan, const REAL *image, const REAL *em
 static int NAMED(prepare)(Work *work, const Plan *plan) {
     int across = plan->width + 2 * HALF;
     work->plan = plan;
-    work->vectors_in = plan->copies * ((plan->fields_in + LANES - 1) / LANES);
+    work->vectors_in = (plan->fields_in + LANES - 1) / LANES;
     work->vectors_out = (plan->fields_out + LANES - 1) / LANES;
     work->wide = 0;
     for (int block = 0; block < plan->blocks; block++) work->wide += plan->columns[block];
-    work->rows = room(0, (size_t)(2 * HALF + 1) * plan->bins * work->vectors_in * across * 2 * VECTOR_BYTES);
+    work->rows = room(0, (size_t)(2 * HALF + 1) * plan->lines * work->vectors_in * across * 2 * VECTOR_BYTES);
     work->folded = room(1, (size_t)KINDS * across * 2 * VECTOR_BYTES);
     work->matrix = room(2, (size_t)plan->blocks * plan->chunk * plan->depth * sizeof(REAL));
     work->answer = room(3, (size_t)plan->chunk * work->wide * VECTOR_BYTES);
@@ -391,7 +410,7 @@ static void NAMED(copy_others)(const Plan *plan, size_t pixel, const NAMED(Suppo
 
 /* Row y by frequency, in its place among five; beyond the image there is nothing. */
 static Vector *NAMED(row_at)(const Work *work, int y) {
-    size_t line = (size_t)work->plan->bins * work->vectors_in * (work->plan->width + 2 * HALF) * 2;
+    size_t line = (size_t)work->plan->lines * work->vectors_in * (work->plan->width + 2 * HALF) * 2;
     return work->rows + (size_t)((y + 2 * HALF + 1) % (2 * HALF + 1)) * line;
 }
 
