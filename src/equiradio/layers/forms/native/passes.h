@@ -136,3 +136,13 @@ int NAMED(score)(const NAMED(Gate) *gate, const REAL *features, const REAL *cont
     }
     return 0;
 }
+
+/* Sum over pixels of weight * channels: (pixels), (pixels, channels) -> (channels); four sums side by side, of every fourth pixel. */
+void NAMED(attend)(const REAL *weight, const REAL *in, long pixels, int channels, REAL *out) {
+    for (int i = 0; i < channels; i += LANES) {
+        int used = NAMED(lanes_used)(0, channels - i);
+        Vector sum[4] = {{0}, {0}, {0}, {0}};
+        for (long p = 0; p < pixels; p++) sum[p % 4] += weight[p] * NAMED(load)(in + p * channels + i, used);
+        NAMED(store)(out + i, (sum[0] + sum[1]) + (sum[2] + sum[3]), used);
+    }
+}

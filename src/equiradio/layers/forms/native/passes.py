@@ -124,3 +124,15 @@ def score(features: Tensor, context: Tensor, from_features: Tensor, to_score: Te
 
     each(work, strips(batch, height))
     return answer
+
+
+def attend(columns: Tensor, attention: Tensor) -> Tensor:
+    """Sum over pixels of attention (batch, height, width) times columns (batch, height, width, channels) -> (batch, channels)."""
+    batch, height, width, channels = columns.shape
+    answer, run, attention = columns.new_empty(batch, channels), _kernel("attend", columns), attention.contiguous()
+
+    def work(image: int) -> None:
+        run(address(attention[image]), address(columns[image]), ctypes.c_long(height * width), channels, address(answer[image]))
+
+    each(work, range(batch))
+    return answer
