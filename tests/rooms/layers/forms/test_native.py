@@ -194,12 +194,21 @@ def test_the_adjoint_layer_has_the_turned_filters(name):
     assert_close(back.filters().detach(), filters.flip(2, 3).transpose(0, 1), rtol=0, atol=1e-12)
 
 
-def test_packed_weights_have_no_column_that_is_always_empty():
+def test_packed_weights_have_no_column_and_no_row_that_is_always_empty():
     layer = a_layer("D8", 16, 16)
     layout = Layout(layer.shape, 16)
     halves = [len(layout.halves(block)) for block in range(layout.blocks)]
     assert halves == [1, 1, 2, 2, 2, 2, 2, 2, 1, 1]
-    assert len(layout.packed(layer.weight)) == sum(halves) * 16 * layout.depth
+    lone = 4 * 3  # blocks of the lowest and highest frequency: of three planes without a direction one part is always 0
+    assert len(layout.packed(layer.weight)) == sum(halves) * 16 * layout.depth - lone * 16 * 16
+
+
+@by_group
+def test_every_number_of_the_bank_has_one_place(name):
+    layout = Layout(a_layer(name, 3, 5).shape, 8)
+    places = [(block, place) for line in layout.moves() for _, block, place in line]
+    assert len(places) == len(set(places))
+    assert len(layout.packed(a_layer(name, 3, 5).weight)) == sum(8 * 3 * len(layout.halves(block)) for block, _ in places)
 
 
 def test_a_plan_outlives_the_garbage_collector():

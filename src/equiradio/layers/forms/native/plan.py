@@ -31,7 +31,7 @@ class Line(NamedTuple):
     alone: bool
 
 
-NOTHING = 30  # the value that is always 0
+NOTHING = -1  # a value that is always 0
 
 
 def _alone(slot: int, part: int, value: int) -> int:
@@ -55,7 +55,10 @@ class Plan(ctypes.Structure):
             (name, ctypes.c_int)
             for name in ("height", "width", "order", "fields_in", "fields_out", "bins", "copies", "lines", "blocks", "depth", "chunk")
         ),
-        *((name, ctypes.c_void_p) for name in ("columns", "alone", "moves", "move", "block", "column", "analysis", "synthesis", "filters")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("columns", "deep", "alone", "moves", "move", "block", "column", "analysis", "synthesis", "filters")
+        ),
     ]
 
 
@@ -77,7 +80,7 @@ class Layout:
 
     @property
     def depth(self) -> int:
-        """Numbers in a row of the product: a slot has two halves, parts where there are rotations only, else copies."""
+        """Most numbers in a row of the product: a slot has two halves, parts where there are rotations only, else copies."""
         return len(slots(self.shape.group, self.shape.size)) * 2 * self.shape.fields_in
 
     def halves(self, block: int) -> list[int]:
@@ -94,10 +97,11 @@ class Layout:
 
     def pack(self, matrices: Tensor) -> Tensor:
         """Matrices of `spectral_weight` -> all panels of all blocks, one behind the other; gradients go back the same way."""
-        rows = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.lanes - self.shape.fields_out))
+        padded = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.lanes - self.shape.fields_out))
         panels = []
-        for block in range(self.blocks):
-            columns = rows[block][:, self.halves(block)].flatten(1)
+        for block, rows in enumerate(_rows(self)):
+            by_row = padded[block].unflatten(0, (-1, self.shape.fields_in))
+            columns = by_row[rows][..., self.halves(block), :].flatten(0, 1).flatten(1)
             panels += [panel.flatten() for panel in columns.split(2 * self.lanes, 1)]
         return torch.cat(panels)
 
@@ -127,13 +131,21 @@ class Layout:
         return rows
 
     def moves(self) -> list[list[tuple[int, int, int]]]:
-        """Of each line, where the bank's values go: (value, block, place in the block's row)."""
+        """Of each line, where the bank's values go: (value, block, place in the block's row); what is always 0 has no place."""
+        places = [{row: place for place, row in enumerate(rows)} for rows in _rows(self)]
+        fields = self.shape.fields_in
+        return [
+            [(value, block, places[block][row] * fields) for value, block, row in line if value != NOTHING] for line in self.every_move()
+        ]
+
+    def every_move(self) -> list[list[tuple[int, int, int]]]:
+        """Of each line: value, block, and which row of fields of the block's matrix it is multiplied by."""
         of_bins, every = self._moves_of_bins(), []
         for line in self.lines:
             moves = []
             for slot, (bin_, part, copy) in enumerate(line.parts if line.alone else line.parts[:1]):
-                for value, block, place in of_bins[bin_]:
-                    moves.append((_alone(slot, part, value) if line.alone else value, block, place + copy * self.shape.fields_in))
+                for value, block, row in of_bins[bin_]:
+                    moves.append((_alone(slot, part, value) if line.alone else value, block, row + copy))
             every.append(moves)
         return every
 
@@ -148,7 +160,7 @@ class Layout:
                         value = PAIRED[slot.harmonic] + 2 * (run.sign <= 0) if slot.frequency else PLAIN[slot.harmonic]
                         out = run.outputs.start + shift
                         block, half = (2 * out + part, 0) if mirrored else (out, part)
-                        moves[run.inputs.start + shift].append((value + kind, block, (2 * number + half) * self.shape.fields_in))
+                        moves[run.inputs.start + shift].append((value + kind, block, 2 * number + half))
         return moves
 
     def components(self) -> tuple[list[int], list[int]]:
@@ -163,6 +175,17 @@ class Layout:
                     blocks.append(block if there else -1)
                     columns.append(int(starts[block]) + self.halves(block).index(half) * self.vectors_out if there else 0)
         return blocks, columns
+
+
+@lru_cache(maxsize=256)
+def _rows(layout: Layout) -> list[list[int]]:
+    """Of each block, the rows of fields that are ever multiplied by other than 0."""
+    rows: list[list[int]] = [[] for _ in range(layout.blocks)]
+    for line in layout.every_move():
+        for value, block, row in line:
+            if value != NOTHING:
+                rows[block].append(row)
+    return [sorted(each) for each in rows]
 
 
 def _bank() -> np.ndarray:
@@ -189,6 +212,7 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
     plan.depth, plan.chunk = layout.depth, int(np.clip(MATRIX // deep, *CHUNKS))
     arrays: dict[str, np.ndarray] = {
         "columns": np.array([len(layout.halves(each)) * layout.vectors_out for each in range(layout.blocks)], np.intc),
+        "deep": np.array([len(rows) * layout.shape.fields_in for rows in _rows(layout)], np.intc),
         "alone": np.array([line.alone for line in layout.lines], np.intc),
         "moves": np.cumsum([0, *map(len, moves)], dtype=np.intc),
         "move": np.array([(value, block * plan.chunk * plan.depth + place) for each in moves for value, block, place in each], np.int64),

@@ -23,7 +23,7 @@
 #endif
 
 #define HALF 2   /* of a 5 x 5 filter */
-#define VALUES 31 /* at most, that the 11 real filters of a 5 x 5 window make of two parts; the last one is 0 */
+#define VALUES 30 /* at most, that the 11 real filters of a 5 x 5 window make of two parts */
 #define KINDS 5  /* ways in which the rows of a window are folded */
 #define MOST 36  /* elements of a group, or components of a field */
 
@@ -37,9 +37,10 @@ typedef struct {
     int height, width, order, fields_in, fields_out, bins, copies;
     int lines;             /* what the filter bank takes at a time: the two parts of a bin, or two numbers that have no other part */
     int blocks;
-    int depth;             /* of the product: numbers in a row of one block */
+    int depth;             /* of the product at most: how far apart the rows of a block lie */
     int chunk;             /* pixels between bank and product at a time */
     const int *columns;    /* vectors of each block's output */
+    const int *deep;       /* numbers in a row of each block */
     const int *alone;      /* of each line: are its two parts of different bins or copies, which have no other part? */
     const int *moves;      /* where the moves of each line begin, and where the last one's end */
     const Move *move;

@@ -222,7 +222,6 @@ INLINE void NAMED(values)(const Vector *at, const REAL *f, int alone, Vector *va
     NAMED(odd_planes)(at, f + 12, alone, value + 6);
     GROUP_END;
     NAMED(quarter_planes)(at, f + 24, alone, value + (alone ? 12 : 10));
-    value[VALUES - 1] = (Vector){0};
 }
 #undef AT
 #undef SUM
@@ -309,28 +308,29 @@ TILED(add_two, 2, 1)
 /* The chunk's matrix times the weights: per block (depth, columns) in panels of two vectors' columns, the last one maybe of one. */
 static void NAMED(multiply)(const Work *work, const REAL *weights, int pixels) {
     const Plan *plan = work->plan;
-    size_t deep = plan->depth;
     const Vector *panel = (const Vector *)weights;
     for (int block = 0, column = 0; block < plan->blocks; column += plan->columns[block], block++)
         for (int n = 0, two; n < plan->columns[block]; n += 1 + two) {
+            const REAL *matrix = work->matrix + (size_t)block * plan->chunk * plan->depth;
+            int deep = plan->deep[block];
             two = n + 1 < plan->columns[block];
-            (two ? NAMED(times_two) : NAMED(times_one))(pixels, work->matrix + block * plan->chunk * deep, deep, 1, panel, 1 + two, (int)deep,
-                                                        work->answer + column + n, work->wide);
-            panel += deep * (1 + two);
+            (two ? NAMED(times_two) : NAMED(times_one))(pixels, matrix, plan->depth, 1, panel, 1 + two, deep, work->answer + column + n,
+                                                        work->wide);
+            panel += (size_t)deep * (1 + two);
         }
 }
 
 /* Its adjoint: what the chunk adds to the weights' gradient. */
 static void NAMED(multiply_back)(const Work *work, REAL *gradient, int pixels) {
     const Plan *plan = work->plan;
-    size_t deep = plan->depth;
     Vector *panel = (Vector *)gradient;
     for (int block = 0, column = 0; block < plan->blocks; column += plan->columns[block], block++)
         for (int n = 0, two; n < plan->columns[block]; n += 1 + two) {
+            const REAL *matrix = work->matrix + (size_t)block * plan->chunk * plan->depth;
+            int deep = plan->deep[block];
             two = n + 1 < plan->columns[block];
-            (two ? NAMED(add_two) : NAMED(add_one))((int)deep, work->matrix + block * plan->chunk * deep, 1, deep, work->answer + column + n,
-                                                    work->wide, pixels, panel, 1 + two);
-            panel += deep * (1 + two);
+            (two ? NAMED(add_two) : NAMED(add_one))(deep, matrix, 1, plan->depth, work->answer + column + n, work->wide, pixels, panel, 1 + two);
+            panel += (size_t)deep * (1 + two);
         }
 }
 
