@@ -4,13 +4,13 @@ import pytest
 
 from equiradio.artefacts.form_choices import Choice
 from equiradio.compute.form_timing import Case
-from equiradio.layers.forms import native
+from equiradio.layers.forms.native import library
 
 
 @pytest.fixture
 def no_kernels(monkeypatch) -> None:
     """As on a machine without a compiler, so that a test says which forms there are to choose from."""
-    monkeypatch.setattr(native, "best", lambda: None)
+    monkeypatch.setattr(library, "best", lambda: None)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from equiradio.compute.form_timing import Layered, steerable_layers
-from equiradio.layers.convolution import SteerableConvolution
+from equiradio.layers.convolution import LiftingConvolution, SteerableConvolution
 from equiradio.layers.forms import EmptySky
 
 
@@ -21,8 +21,9 @@ def would_help(network: Layered) -> bool:
 
 @torch.no_grad()
 def show_empty_sky(network: Layered, image: Tensor) -> None:
-    """Let every steerable layer remember what it is given for an empty image (1, 1, height, width), as the network takes images."""
-    hooks = [layer.register_forward_pre_hook(_remember) for layer in steerable_layers(network).values()]
+    """Let every convolution that a group has shaped remember what it is given for an empty image (1, 1, height, width), normalised."""
+    layers = [layer for _, layer in network.named_modules() if isinstance(layer, SteerableConvolution | LiftingConvolution)]
+    hooks = [layer.register_forward_pre_hook(_remember) for layer in layers]
     try:
         network(image)
     finally:
@@ -31,5 +32,7 @@ def show_empty_sky(network: Layered, image: Tensor) -> None:
 
 
 def _remember(layer: nn.Module, given: tuple[Any, ...]) -> None:
-    assert isinstance(layer, SteerableConvolution)
-    layer.empty_sky = EmptySky(given[0].detach().permute(0, 3, 4, 2, 1).contiguous())
+    assert isinstance(layer, SteerableConvolution | LiftingConvolution)
+    fields = given[0].detach()
+    images = fields.permute(0, 3, 4, 2, 1) if isinstance(layer, SteerableConvolution) else fields.permute(0, 2, 3, 1)
+    layer.empty_sky = EmptySky(images.contiguous())

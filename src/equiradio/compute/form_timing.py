@@ -207,7 +207,7 @@ def _shapes(network: Layered) -> dict[str, tuple[Shape, int, int]]:
     return {name: shapes[name] for name in steerable_layers(network)}
 
 
-def _watched(shapes: dict[str, tuple[Shape, int, int]], name: str, layer: SteerableConvolution, fields: Tensor) -> Tensor:
+def _watched(shapes: dict[str, tuple[Shape, int, int]], name: str, layer: SteerableConvolution, fields: Tensor, *_: object) -> Tensor:
     """In place of a layer's work: note height and width of what it is given, answer zeros of the right shape."""
     shapes[name] = layer.shape, fields.shape[-2], fields.shape[-1]
     return fields.new_zeros(len(fields), layer.fields_out, *fields.shape[2:])

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equiradio.layers.forms.native import passes
+
 FLAT = 1e-3  # a score whose spread is below this share of its size carries rounding, not structure
 ROUNDING = 1e-4  # the same of a difference of two scores, in float32
 PIXELS, COMPANY = (-2, -1), (-4, -3, -2, -1)
@@ -128,6 +130,14 @@ class _Score(torch.autograd.Function):
         return d_features, d_context * to_score, d_from * to_score[:, None], d_to, None, None
 
 
+def _score(features: Tensor, context: Tensor, from_features: Tensor, to_score: Tensor, *matrices: Tensor) -> Tensor:
+    """`_Score`, compiled where it can be."""
+    weights = from_features, to_score
+    compute = passes.score if passes.possible(features, context, *weights) else _Score.apply
+    score: Tensor = compute(features, context, *weights, *matrices)
+    return score
+
+
 def _pieces(features: Tensor) -> list[tuple[slice, slice]]:
     """Images and columns at a time."""
     batch, height, width, _ = features.shape
@@ -164,18 +174,14 @@ class AttentionGate(nn.Module):
     def forward(self, features: Tensor, context: Tensor, empty: Tensor | None = None) -> Tensor:
         height, width = features.shape[-2:]
         exact = self.to_score.weight.dtype
+        channels_last = lambda fields: fields.permute(0, 2, 3, 1).to(exact)
         context = self.from_context(context).permute(0, 2, 3, 1).to(exact).contiguous()
         with torch.autocast(features.device.type, enabled=False):
             weights = self.from_features.weight.flatten(1), self.to_score.weight.flatten()
             matrices = [interpolation(*sides, exact, context.device) for sides in zip(context.shape[1:3], (height, width), strict=True)]
-
-            def channels_last(fields: Tensor) -> Tensor:
-                return fields.permute(0, 2, 3, 1).to(exact)
-
-            score = _Score.apply(channels_last(features), context, *weights, *matrices)  # type: ignore[no-untyped-call]
+            score = _score(channels_last(features), context, *weights, *matrices)
             if empty is not None:
-                nothing = channels_last(empty).expand(len(features), -1, -1, -1)
-                score = apart(score, _Score.apply(nothing, context, *weights, *matrices))  # type: ignore[no-untyped-call]
+                score = apart(score, _score(channels_last(empty).expand(len(features), -1, -1, -1), context, *weights, *matrices))
             return NORMALISATIONS[self.normalisation](score[:, None])
 
 
@@ -185,4 +191,8 @@ def attend(features: Tensor, attention: Tensor) -> Tensor:
     Source: Bowles et al. 2021, eq. 2; the sum is the published code's.
     """
     with torch.autocast(features.device.type, enabled=False):
-        return torch.einsum("bcyx,byx->bc", features.to(attention.dtype), attention[:, 0])
+        features = features.to(attention.dtype)
+        columns = features.permute(0, 2, 3, 1)
+        if columns.is_contiguous() and passes.possible(columns, attention):
+            return passes.attend(columns, attention[:, 0])
+        return torch.einsum("bcyx,byx->bc", features, attention[:, 0])

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.forms import EmptySky, Form, Shape, form_of
 from equiradio.layers.forms.dense import FORM as DENSE
+from equiradio.layers.forms.form import finished
+from equiradio.layers.forms.native import passes
 from equiradio.layers.initialisation import weight_scale
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import moved_filters
@@ -62,6 +64,11 @@ class SteeredConvolution(nn.Module, ABC):
         normal = torch.randn(*weight_shape, len(scale))
         self.weight = nn.Parameter(normal * scale.to(normal.device) / math.sqrt(math.prod(weight_shape[1:])))
         self._kept: tuple[tuple[object, ...], Tensor, Tensor] | None = None
+
+    @property
+    @abstractmethod
+    def finishes(self) -> bool:
+        """Does `forward` save a pass over the fields where it is given ``finish``? See `Form.apply_finished`."""
 
     @abstractmethod
     def filters(self) -> Tensor:
@@ -118,14 +125,25 @@ class LiftingConvolution(SteeredConvolution):
 
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
         super().__init__(fields_in, fields_out, group, size, (fields_out, fields_in))
+        self.empty_sky: EmptySky | None = None
 
     def filters(self) -> Tensor:
         harmonics = _harmonics(self.group, self.size, self.weight.dtype, self.weight.device)
         return torch.einsum("oib,gbyx->goiyx", self.weight, harmonics).flatten(0, 1)
 
-    def forward(self, images: Tensor) -> Tensor:
-        lifted = F.conv2d(images, self.prepared(), padding=self.size // 2)
-        return to_fields(lifted.contiguous(memory_format=torch.channels_last), self.group.order)
+    @property
+    def finishes(self) -> bool:
+        return passes.possible(self.weight.detach())
+
+    def forward(self, images: Tensor, finish: Tensor | None = None) -> Tensor:
+        filters = self.prepared()
+        if passes.possible(images, filters) and not torch.is_autocast_enabled("cpu"):
+            after = None if finish is None else finish.repeat(1, self.group.order)
+            lifted = passes.lift(images.permute(0, 2, 3, 1).contiguous(), filters, after, self.empty_sky)
+            return to_fields(lifted.permute(0, 3, 1, 2), self.group.order)
+        channels = F.conv2d(images, filters, padding=self.size // 2).contiguous(memory_format=torch.channels_last)
+        fields = to_fields(channels, self.group.order)
+        return fields if finish is None else finished(fields, finish)
 
 
 class SteerableConvolution(SteeredConvolution):
@@ -177,8 +195,14 @@ class SteerableConvolution(SteeredConvolution):
     def _prepare(self) -> Tensor:
         return self._form.prepare(self)
 
-    def forward(self, fields: Tensor) -> Tensor:
-        return self._form.apply(self, fields, self.prepared())
+    @property
+    def finishes(self) -> bool:
+        return self._form.finishes
+
+    def forward(self, fields: Tensor, finish: Tensor | None = None) -> Tensor:
+        if finish is None:
+            return self._form.apply(self, fields, self.prepared())
+        return self._form.apply_finished(self, fields, self.prepared(), finish)
 
 
 class PlainConvolution(nn.Conv2d):

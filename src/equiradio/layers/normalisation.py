@@ -66,6 +66,17 @@ class FieldBatchNorm(nn.BatchNorm2d):
         normal: Tensor = _BatchNorm.apply(x, self.weight, self.bias, *statistics)  # type: ignore[no-untyped-call]
         return normal
 
+    @torch.no_grad()
+    def finish(self) -> Tensor | None:
+        """Scale and shift of each field in evaluation, (2, fields); None where they depend on the batch."""
+        if self.running_mean is None or self.running_var is None or self.training:
+            return None
+        scale = torch.rsqrt(self.running_var + self.eps)
+        if not self.affine:
+            return torch.stack([scale, -self.running_mean * scale])
+        scale = scale * self.weight
+        return torch.stack([scale, self.bias - self.running_mean * scale])
+
     def export(self, order: int) -> nn.BatchNorm2d:
         """An ordinary batch norm with the same numbers, on channels as `to_channels` orders them.
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equiradio.layers.fields import to_channels, to_fields
+from equiradio.layers.forms.native import passes
 
 
 def max_pool(fields: Tensor) -> Tensor:
@@ -18,6 +19,10 @@ def max_pool(fields: Tensor) -> Tensor:
     """
     if fields.requires_grad and torch.is_grad_enabled():
         return to_fields(F.max_pool2d(to_channels(fields), 2), fields.shape[2]) if fields.dim() == 5 else F.max_pool2d(fields, 2)
+    images = fields.permute(0, 3, 4, 2, 1) if fields.dim() == 5 else fields.permute(0, 2, 3, 1)
+    if images.is_contiguous() and passes.possible(fields):
+        pooled = torch.unflatten(passes.max_pool(images.flatten(3)), 3, images.shape[3:])
+        return pooled.permute(0, 4, 3, 1, 2) if fields.dim() == 5 else pooled.permute(0, 3, 1, 2)
     height, width = (side // 2 * 2 for side in fields.shape[-2:])
     rows = torch.maximum(fields[..., 0:height:2, :width], fields[..., 1:height:2, :width])
     return torch.maximum(rows[..., 0::2], rows[..., 1::2])
@@ -46,7 +51,10 @@ def group_pool(fields: Tensor) -> Tensor:
         largest = columns.squeeze(3)
     else:
         learns = columns.requires_grad and torch.is_grad_enabled()
-        largest = _GroupMax.apply(columns) if learns else columns.amax(3)  # type: ignore[no-untyped-call]
+        if columns.is_contiguous() and passes.possible(fields):
+            largest = passes.group_pool(columns)
+        else:
+            largest = _GroupMax.apply(columns) if learns else columns.amax(3)  # type: ignore[no-untyped-call]
     return largest.permute(0, 3, 1, 2)
 
 

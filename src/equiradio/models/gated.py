@@ -11,6 +11,7 @@ from equiradio.errors import SettingRefusal
 from equiradio.layers.attention_gate import ANCHORED, AttentionGate, attend
 from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution
 from equiradio.layers.fields import to_channels, to_fields
+from equiradio.layers.finishing import activated
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool, group_pool, max_pool
 from equiradio.models.names import WIDTHS
@@ -34,7 +35,7 @@ class Block(nn.Module):
     def layers(self, fields: Tensor) -> Iterator[Tensor]:
         """The fields behind each layer."""
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            fields = norm(F.relu(convolution(fields)))
+            fields = activated(convolution, norm, fields)
             yield fields
 
     def forward(self, fields: Tensor) -> Tensor:

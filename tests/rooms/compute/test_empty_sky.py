@@ -8,6 +8,7 @@ import equiradio
 from equiradio.compute.empty_sky import show_empty_sky, would_help
 from equiradio.compute.form_timing import steerable_layers, take
 from equiradio.inference.member import Member
+from equiradio.layers.forms import EmptySky
 from equiradio.layers.forms.native import library
 from equiradio.models import build
 from equiradio.settings import change, preset
@@ -64,3 +65,29 @@ def test_layers_of_other_forms_are_shown_nothing(images):
 def test_pixels_as_the_published_script_feeds_them_show_no_sky(member, images):
     member.look(images, raw=True)
     assert skies(member) == 0
+
+
+@torch.no_grad()
+def check_new_numbers(member, images):
+    """What a member answers after its weights and its batch norms have changed, once it was shown an empty sky."""
+    member.look(images)
+    state = {name: value + 0.1 * (value.dim() == 1) for name, value in member.network.state_dict().items()}  # batch norms and biases
+    member.network.load_state_dict(state)
+    shown = member.look(images).logits
+    for layer in member.network.modules():
+        if hasattr(layer, "empty_sky"):
+            layer.empty_sky = None
+    with pytest.MonkeyPatch.context() as blind:
+        blind.setattr("equiradio.inference.member.would_help", lambda network: False)
+        assert torch.equal(shown, member.look(images).logits)
+
+
+def test_new_numbers_are_answered_by_the_network_that_has_them(member, images):
+    check_new_numbers(member, images)
+
+
+def test_the_law_catches_an_answer_to_an_empty_sky_of_before(member, images, monkeypatch):
+    answer = EmptySky.answer
+    monkeypatch.setattr(EmptySky, "answer", lambda sky, prepared, finish, compute: answer(sky, sky, None, compute))
+    with pytest.raises(AssertionError):
+        check_new_numbers(member, images)

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from equiradio.symmetry.groups import Group
@@ -31,13 +33,28 @@ class EmptySky:
 
     def __init__(self, fields: Tensor) -> None:
         self.fields = fields
-        self._answer: tuple[Tensor, Tensor] | None = None
+        self._answer: tuple[Tensor, Tensor | None, Tensor] | None = None
 
-    def answer(self, prepared: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-        """What ``compute`` makes of these fields, kept for as long as the weights that were prepared are the same."""
-        if self._answer is None or self._answer[0] is not prepared:
-            self._answer = prepared, compute(self.fields)
-        return self._answer[1]
+    def is_like(self, images: Tensor) -> bool:
+        """May pixels of ``images`` (batch, height, width, |G|, fields_in) be compared with these?"""
+        return self.fields.shape[1:] == images.shape[1:] and self.fields.dtype == images.dtype
+
+    def answer(self, prepared: Tensor, finish: Tensor | None, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        """What ``compute`` makes of these fields, kept for as long as prepared weights and what follows are the same."""
+        before = self._answer
+        if before is None or before[0] is not prepared or not _same(before[1], finish):
+            before = self._answer = prepared, finish, compute(self.fields)
+        return before[2]
+
+
+def _same(one: Tensor | None, other: Tensor | None) -> bool:
+    return one is other if one is None or other is None else torch.equal(one, other)
+
+
+def finished(answer: Tensor, finish: Tensor) -> Tensor:
+    """max(0, answer) * scale + shift: see `Form.apply_finished`."""
+    scale, shift = finish.to(answer.dtype)[:, :, None, None, None]
+    return torch.addcmul(shift, F.relu(answer), scale)
 
 
 class Layer(Protocol):
@@ -69,11 +86,13 @@ class Form(ABC):
     name : as it is set and recorded.
     limits : the layers that it takes, in words for refusals.
     leaves_out_empty_sky : does it make use of `Layer.empty_sky`?
+    finishes : does `apply_finished` save a pass over the fields?
     """
 
     name: str
     limits: str = "any layer"
     leaves_out_empty_sky: bool = False
+    finishes: bool = False
 
     def possible(self, shape: Shape, device: str, precision: str) -> bool:
         """Can it compute such a layer there? ``device`` is cpu or cuda, ``precision`` float32 or bf16."""
@@ -105,6 +124,14 @@ class Form(ABC):
 
         In the type of a surrounding autocast, else in that of the fields.
         """
+
+    def apply_finished(self, layer: Layer, fields: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:
+        """`apply` without a gradient, and with what follows the layer in evaluation: max(0, answer) * scale + shift.
+
+        ``finish`` : scale and shift of each field, (2, fields_out), as `FieldBatchNorm.finish` has them; None where nothing follows.
+        """
+        answer = self.apply(layer, fields, prepared)
+        return answer if finish is None else finished(answer, finish)
 
     def __repr__(self) -> str:
         return self.name

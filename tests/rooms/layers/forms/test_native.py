@@ -23,7 +23,7 @@ def variant(request, monkeypatch):
     """Every kind of processor in turn, as far as this one can play it."""
     if request.param not in variants_here():
         pytest.skip(f"this processor, or this build, has no kernels for {request.param}")
-    monkeypatch.setattr(native, "best", lambda: request.param)
+    monkeypatch.setattr(library, "best", lambda: request.param)
     return request.param
 
 
@@ -166,7 +166,7 @@ def test_new_weights_are_not_answered_for_by_old_ones(variant):
 
 
 def test_the_law_of_empty_sky_catches_a_wrong_answer(monkeypatch):
-    monkeypatch.setattr(EmptySky, "answer", lambda sky, prepared, compute: compute(sky.fields) + 1)
+    monkeypatch.setattr(EmptySky, "answer", lambda sky, prepared, finish, compute: compute(sky.fields) + 1)
     layer = a_layer("C4", 6, 5, torch.float32).eval()
     layer.take("native")
     with pytest.raises(AssertionError):
@@ -176,7 +176,7 @@ def test_the_law_of_empty_sky_catches_a_wrong_answer(monkeypatch):
 @torch.no_grad()
 def test_only_pixels_that_see_a_difference_are_computed(monkeypatch):
     """A fill of nan in place of the empty sky's answer shows which pixels were copied."""
-    monkeypatch.setattr(EmptySky, "answer", lambda sky, prepared, compute: torch.full_like(compute(sky.fields), torch.nan))
+    monkeypatch.setattr(EmptySky, "answer", lambda sky, prepared, finish, compute: torch.full_like(compute(sky.fields), torch.nan))
     layer = a_layer("C4", 6, 5, torch.float32).eval()
     layer.take("native")
     empty, images = a_sky_with_islands(layer)
@@ -194,12 +194,21 @@ def test_the_adjoint_layer_has_the_turned_filters(name):
     assert_close(back.filters().detach(), filters.flip(2, 3).transpose(0, 1), rtol=0, atol=1e-12)
 
 
-def test_packed_weights_have_no_column_that_is_always_empty():
+def test_packed_weights_have_no_column_and_no_row_that_is_always_empty():
     layer = a_layer("D8", 16, 16)
     layout = Layout(layer.shape, 16)
     halves = [len(layout.halves(block)) for block in range(layout.blocks)]
     assert halves == [1, 1, 2, 2, 2, 2, 2, 2, 1, 1]
-    assert len(layout.packed(layer.weight)) == sum(halves) * 16 * layout.depth
+    lone = 4 * 3  # blocks of the lowest and highest frequency: of three planes without a direction one part is always 0
+    assert len(layout.packed(layer.weight)) == sum(halves) * 16 * layout.depth - lone * 16 * 16
+
+
+@by_group
+def test_every_number_of_the_bank_has_one_place(name):
+    layout = Layout(a_layer(name, 3, 5).shape, 8)
+    places = [(block, place) for line in layout.moves() for _, block, place in line]
+    assert len(places) == len(set(places))
+    assert len(layout.packed(a_layer(name, 3, 5).weight)) == sum(8 * 3 * len(layout.halves(block)) for block, _ in places)
 
 
 def test_a_plan_outlives_the_garbage_collector():
@@ -212,7 +221,7 @@ def test_a_plan_outlives_the_garbage_collector():
 
 
 def test_without_kernels_the_form_is_not_possible(monkeypatch):
-    monkeypatch.setattr(native, "best", lambda: None)
+    monkeypatch.setattr(library, "best", lambda: None)
     layer = a_layer("C4")
     assert not native.FORM.possible(layer.shape, "cpu", "float32")
 

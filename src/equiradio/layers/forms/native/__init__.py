@@ -7,73 +7,49 @@ see `apply`.
 """
 
 import ctypes
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from equiradio.layers.forms.form import Form, Layer, Shape
-from equiradio.layers.forms.native.library import best, opened
+from equiradio.layers.forms.native import library
+from equiradio.layers.forms.native.library import address
 from equiradio.layers.forms.native.plan import SIZE, Layout, adjoint, plan_of
+from equiradio.layers.forms.native.threads import each, strips
 from equiradio.layers.forms.spectral import slots
 from equiradio.symmetry.spectrum import Spectrum
 
 MOST_ELEMENTS = 32  # of a group, that a kernel has room for
-ROWS = 19  # of an image that a thread takes at a time where there are fewer images than threads
 
 Empty = tuple[Tensor, Tensor]  # what a layer is given for an empty sky and what it answers, (height, width, |G|, fields)
 
 
-@lru_cache
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="equiradio")
-
-
-def _each(work: Callable[[Any], int], tasks: Iterable[Any]) -> None:
-    """Work through tasks on as many threads as torch has; a forked process makes threads of its own."""
-    threads, tasks = torch.get_num_threads(), list(tasks)
-    results = map(work, tasks) if threads == 1 or len(tasks) == 1 else _pool(os.getpid(), threads).map(work, tasks)
-    if any(results):
-        raise MemoryError("no room for the rows of an image")
-
-
-def _library() -> ctypes.CDLL:
-    """The kernels that layers are computed by; asked only where the form is possible."""
-    variant = best()
-    assert variant is not None
-    return opened(variant)
-
-
 def _layout(shape: Shape, numbers: Tensor) -> Layout:
     """How a layer's numbers of this type lie in the kernels' vectors."""
-    return Layout(shape, _library().vector_bytes() // numbers.element_size())
+    return Layout(shape, library.kernels().vector_bytes() // numbers.element_size())
 
 
 class _Kernels:
     """The compiled functions for one layer, images and numbers."""
 
     def __init__(self, shape: Shape, images: Tensor) -> None:
-        self.library, self.kind = _library(), "float64" if images.dtype == torch.float64 else "float32"
+        self.library, self.kind = library.kernels(), "float64" if images.dtype == torch.float64 else "float32"
         self.layout = _layout(shape, images)
         self.height, self.width = images.shape[1:3]
         self.plan = ctypes.byref(plan_of(self.layout, self.height, self.width, images.dtype))
 
-    def convolve(self, images: Tensor, packed: Tensor, empty: Empty | None = None) -> Tensor:
-        """Images (batch, height, width, |G|, fields_in) -> (batch, height, width, |G|, fields_out)."""
-        answer = images.new_empty(*images.shape[:4], self.layout.shape.fields_out)
-        run, step = getattr(self.library, f"convolve_{self.kind}"), self.height if len(images) >= torch.get_num_threads() else ROWS
-        weights, nothing = _at(packed), [_at(each) for each in empty] if empty else [None, None]
+    def convolve(self, images: Tensor, packed: Tensor, finish: Tensor | None = None, empty: Empty | None = None) -> Tensor:
+        """Images (batch, height, width, |G|, fields_in) -> (batch, height, width, |G|, fields_out), finished where that is asked for."""
+        answer, run = images.new_empty(*images.shape[:4], self.layout.shape.fields_out), getattr(self.library, f"convolve_{self.kind}")
+        padded = None if finish is None else library.padded(finish.to(images.dtype))
+        given = [address(packed), address(padded), *map(address, empty or (None, None))]
 
-        def work(task: tuple[int, int]) -> int:
-            image, low = task
-            high = min(low + step, self.height)
-            return int(run(self.plan, _at(images[image]), weights, *nothing, _at(answer[image]), low, high))
+        def work(task: tuple[int, int, int]) -> int:
+            image, low, high = task
+            return int(run(self.plan, address(images[image]), *given, address(answer[image]), low, high))
 
-        _each(work, ((image, low) for image in range(len(images)) for low in range(0, self.height, step)))
+        each(work, strips(len(images), self.height))
         return answer
 
     def gradient(self, images: Tensor, grad: Tensor, packed: Tensor) -> Tensor:
@@ -83,14 +59,10 @@ class _Kernels:
         for first in range(0, len(images), threads):
             some = range(first, min(first + threads, len(images)))
             parts = packed.new_zeros(len(some), len(packed))
-            _each(lambda image: int(run(self.plan, _at(images[image]), _at(grad[image]), _at(parts[image - first]))), some)  # noqa: B023
+            each(lambda image: int(run(self.plan, address(images[image]), address(grad[image]), address(parts[image - first]))), some)  # noqa: B023
             for part in parts:
                 total += part
         return total
-
-
-def _at(numbers: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(numbers.data_ptr())
 
 
 class _Convolution(torch.autograd.Function):
@@ -115,12 +87,13 @@ class _Convolution(torch.autograd.Function):
         return d_images, d_packed, None, None
 
 
-def _answer(layer: Layer, images: Tensor, prepared: Tensor) -> Tensor:
+def _answer(layer: Layer, images: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:
     """The layer's answer without a gradient; pixels that see nothing but an empty sky are copied from its answer to one."""
     kernels, sky = _Kernels(layer.shape, images), layer.empty_sky
-    if sky is None or sky.fields.shape[1:] != images.shape[1:] or sky.fields.dtype != images.dtype:
-        return kernels.convolve(images, prepared)
-    return kernels.convolve(images, prepared, (sky.fields, sky.answer(prepared, lambda empty: kernels.convolve(empty, prepared))))
+    if sky is None or not sky.is_like(images):
+        return kernels.convolve(images, prepared, finish)
+    empty = sky.answer(prepared, finish, lambda fields: kernels.convolve(fields, prepared, finish))
+    return kernels.convolve(images, prepared, finish, (sky.fields, empty))
 
 
 class Native(Form):
@@ -128,11 +101,12 @@ class Native(Form):
 
     name = "native"
     leaves_out_empty_sky = True
+    finishes = True
     limits = f"{SIZE} x {SIZE} filters, up to {MOST_ELEMENTS} group elements, float32, CPU, and kernels that were compiled at installation"
 
     def possible(self, shape: Shape, device: str, precision: str) -> bool:
         fits = shape.size == SIZE and shape.group.order <= MOST_ELEMENTS
-        return fits and device == "cpu" and precision == "float32" and best() is not None
+        return fits and device == "cpu" and precision == "float32" and library.best() is not None
 
     def likely(self, shape: Shape, device: str, precision: str) -> int:
         return 9
@@ -148,13 +122,21 @@ class Native(Form):
         return _layout(layer.shape, layer.weight).packed(layer.weight)
 
     def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
-        images = fields.permute(0, 3, 4, 2, 1).to(prepared.dtype).contiguous()
+        images = _images(fields, prepared)
+        if not (torch.is_grad_enabled() and (images.requires_grad or prepared.requires_grad)):
+            return self.apply_finished(layer, fields, prepared, None)
         with torch.autocast("cpu", enabled=False):
-            if torch.is_grad_enabled() and (images.requires_grad or prepared.requires_grad):
-                answer = _Convolution.apply(images, prepared, layer.weight.detach(), layer.shape)  # type: ignore[no-untyped-call]
-            else:
-                answer = _answer(layer, images, prepared)
+            answer = _Convolution.apply(images, prepared, layer.weight.detach(), layer.shape)  # type: ignore[no-untyped-call]
         return answer.permute(0, 4, 3, 1, 2)  # type: ignore[no-any-return]
+
+    def apply_finished(self, layer: Layer, fields: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return _answer(layer, _images(fields, prepared), prepared, finish).permute(0, 4, 3, 1, 2)
+
+
+def _images(fields: Tensor, prepared: Tensor) -> Tensor:
+    """(batch, height, width, |G|, field), as the kernels take them."""
+    return fields.permute(0, 3, 4, 2, 1).to(prepared.dtype).contiguous()
 
 
 FORM = Native()

@@ -5,6 +5,9 @@ import platform
 from functools import cache
 from pathlib import Path
 
+import torch.nn.functional as F
+from torch import Tensor
+
 VARIANTS = {"avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl"}, "avx2": {"avx2", "fma"}, "plain": set[str]()}
 """By name, best first: what a processor must have. On others than x86-64 there is only ``plain``, compiled for what they have."""
 
@@ -51,3 +54,21 @@ def best() -> str | None:
             continue
         return name
     return None
+
+
+def kernels() -> ctypes.CDLL:
+    """The kernels that are computed with; asked only where there are some."""
+    variant = best()
+    assert variant is not None
+    return opened(variant)
+
+
+def padded(numbers: Tensor) -> Tensor:
+    """With zeros at the end of every row, up to whole vectors."""
+    lanes = kernels().vector_bytes() // numbers.element_size()
+    return F.pad(numbers, (0, -numbers.shape[-1] % lanes)).contiguous()
+
+
+def address(numbers: Tensor | None) -> ctypes.c_void_p:
+    """Where they lie; none is a null pointer."""
+    return ctypes.c_void_p(None if numbers is None else numbers.data_ptr())

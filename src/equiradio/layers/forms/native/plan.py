@@ -3,6 +3,7 @@
 import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,8 +24,27 @@ PLAIN = {0: 0, 1: 2, 4: 4}  # harmonic of frequency 0 -> first of its two values
 PAIRED = {2: 6, 3: 10, 5: 14, 6: 18}  # any other -> first of its four: at +f, at -f
 
 
+class Line(NamedTuple):
+    """What the bank takes side by side: parts (bin, part, copy). ``alone``: each is all that there is of its bin and copy."""
+
+    parts: tuple[tuple[int, int, int], ...]
+    alone: bool
+
+
+NOTHING = -1  # a value that is always 0
+
+
+def _alone(slot: int, part: int, value: int) -> int:
+    """Which value of a lone part (real 0, imaginary 1) in this slot is the bank's ``value`` of a bin whose other part is 0."""
+    if value < 6:
+        return value // 2 * 2 + slot if value % 2 == part else NOTHING
+    harmonic, kind = divmod(value - 6, 4)
+    cosine, sine, minus_sine = range(6 + 6 * harmonic + 3 * slot, 9 + 6 * harmonic + 3 * slot)
+    return ((cosine, sine, cosine, minus_sine), (minus_sine, cosine, sine, cosine))[part][kind]
+
+
 class _Move(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int) for name in ("value", "place")]
+    _fields_ = [(name, ctypes.c_int64) for name in ("value", "place")]
 
 
 class Plan(ctypes.Structure):
@@ -33,9 +53,12 @@ class Plan(ctypes.Structure):
     _fields_ = [
         *(
             (name, ctypes.c_int)
-            for name in ("height", "width", "order", "fields_in", "fields_out", "bins", "copies", "blocks", "depth", "chunk")
+            for name in ("height", "width", "order", "fields_in", "fields_out", "bins", "copies", "lines", "blocks", "depth", "chunk")
         ),
-        *((name, ctypes.c_void_p) for name in ("columns", "moves", "move", "block", "column", "analysis", "synthesis", "filters")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("columns", "deep", "alone", "moves", "move", "block", "column", "analysis", "synthesis", "filters")
+        ),
     ]
 
 
@@ -57,7 +80,7 @@ class Layout:
 
     @property
     def depth(self) -> int:
-        """Numbers in a row of the product: a slot has two halves, parts where there are rotations only, else copies."""
+        """Most numbers in a row of the product: a slot has two halves, parts where there are rotations only, else copies."""
         return len(slots(self.shape.group, self.shape.size)) * 2 * self.shape.fields_in
 
     def halves(self, block: int) -> list[int]:
@@ -74,10 +97,11 @@ class Layout:
 
     def pack(self, matrices: Tensor) -> Tensor:
         """Matrices of `spectral_weight` -> all panels of all blocks, one behind the other; gradients go back the same way."""
-        rows = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.lanes - self.shape.fields_out))
+        padded = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.lanes - self.shape.fields_out))
         panels = []
-        for block in range(self.blocks):
-            columns = rows[block][:, self.halves(block)].flatten(1)
+        for block, rows in enumerate(_rows(self)):
+            by_row = padded[block].unflatten(0, (-1, self.shape.fields_in))
+            columns = by_row[rows][..., self.halves(block), :].flatten(0, 1).flatten(1)
             panels += [panel.flatten() for panel in columns.split(2 * self.lanes, 1)]
         return torch.cat(panels)
 
@@ -85,8 +109,48 @@ class Layout:
         """The weights (fields_out, fields_in, |G|, B) as the kernels take them."""
         return self.pack(spectral_weight(weight, self.shape.group, self.shape.size))
 
+    @property
+    def lines(self) -> list[Line]:
+        """What the filter bank takes at a time: the two parts of a bin, or two numbers of which only one part is there (see `Line`)."""
+        bins, copies = range(self.spectrum.bins), range(self.spectrum.copies)
+        pairs = [[(bin_, part, copy) for part in range(2) if self._appears(bin_, part, copy)] for bin_ in bins for copy in copies]
+        alone = [part for pair in pairs if len(pair) == 1 for part in pair]
+        whole = [Line(tuple(pair), alone=False) for pair in pairs if len(pair) == 2]
+        return whole + [Line(tuple(alone[i : i + 2]), alone=True) for i in range(0, len(alone), 2)]
+
+    def _appears(self, bin_: int, part: int, copy: int) -> bool:
+        """Is this part of a bin ever other than 0? Of the lowest and of the highest frequency one is not."""
+        return bool(np.abs(self.spectrum.analysis[(2 * bin_ + part) * self.spectrum.copies + copy]).max() > 1e-9)
+
+    def analysis(self) -> np.ndarray:
+        """From elements to the parts of all lines, (line, part, |G|)."""
+        rows = np.zeros((len(self.lines), 2, self.shape.group.order))
+        for number, line in enumerate(self.lines):
+            for slot, (bin_, part, copy) in enumerate(line.parts):
+                rows[number, slot] = self.spectrum.analysis[(2 * bin_ + part) * self.spectrum.copies + copy]
+        return rows
+
     def moves(self) -> list[list[tuple[int, int, int]]]:
-        """Of each bin, where the bank's values go: (value, block, place in the block's row)."""
+        """Of each line, where the bank's values go: (value, block, place in the block's row); what is always 0 has no place."""
+        places = [{row: place for place, row in enumerate(rows)} for rows in _rows(self)]
+        fields = self.shape.fields_in
+        return [
+            [(value, block, places[block][row] * fields) for value, block, row in line if value != NOTHING] for line in self.every_move()
+        ]
+
+    def every_move(self) -> list[list[tuple[int, int, int]]]:
+        """Of each line: value, block, and which row of fields of the block's matrix it is multiplied by."""
+        of_bins, every = self._moves_of_bins(), []
+        for line in self.lines:
+            moves = []
+            for slot, (bin_, part, copy) in enumerate(line.parts if line.alone else line.parts[:1]):
+                for value, block, row in of_bins[bin_]:
+                    moves.append((_alone(slot, part, value) if line.alone else value, block, row + copy))
+            every.append(moves)
+        return every
+
+    def _moves_of_bins(self) -> list[list[tuple[int, int, int]]]:
+        """The same for the first copy of every bin, with both parts."""
         mirrored, moves = self.shape.group.mirrored, [[] for _ in range(self.spectrum.bins)]  # type: ignore[var-annotated]
         for number, slot in enumerate(slots(self.shape.group, self.shape.size)):
             for run in slot.runs:
@@ -96,7 +160,7 @@ class Layout:
                         value = PAIRED[slot.harmonic] + 2 * (run.sign <= 0) if slot.frequency else PLAIN[slot.harmonic]
                         out = run.outputs.start + shift
                         block, half = (2 * out + part, 0) if mirrored else (out, part)
-                        moves[run.inputs.start + shift].append((value + kind, block, (2 * number + half) * self.shape.fields_in))
+                        moves[run.inputs.start + shift].append((value + kind, block, 2 * number + half))
         return moves
 
     def components(self) -> tuple[list[int], list[int]]:
@@ -111,6 +175,17 @@ class Layout:
                     blocks.append(block if there else -1)
                     columns.append(int(starts[block]) + self.halves(block).index(half) * self.vectors_out if there else 0)
         return blocks, columns
+
+
+@lru_cache(maxsize=256)
+def _rows(layout: Layout) -> list[list[int]]:
+    """Of each block, the rows of fields that are ever multiplied by other than 0."""
+    rows: list[list[int]] = [[] for _ in range(layout.blocks)]
+    for line in layout.every_move():
+        for value, block, row in line:
+            if value != NOTHING:
+                rows[block].append(row)
+    return [sorted(each) for each in rows]
 
 
 def _bank() -> np.ndarray:
@@ -132,15 +207,18 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
     real = {torch.float32: np.float32, torch.float64: np.float64}[dtype]
     moves, (block, column) = layout.moves(), layout.components()
     deep = layout.blocks * layout.depth * np.dtype(real).itemsize
-    plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out, spectrum.bins, spectrum.copies, layout.blocks)
+    plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out, spectrum.bins, spectrum.copies)
+    plan.lines, plan.blocks = len(layout.lines), layout.blocks
     plan.depth, plan.chunk = layout.depth, int(np.clip(MATRIX // deep, *CHUNKS))
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "columns": np.array([len(layout.halves(each)) * layout.vectors_out for each in range(layout.blocks)], np.intc),
+        "deep": np.array([len(rows) * layout.shape.fields_in for rows in _rows(layout)], np.intc),
+        "alone": np.array([line.alone for line in layout.lines], np.intc),
         "moves": np.cumsum([0, *map(len, moves)], dtype=np.intc),
-        "move": np.array([(value, block * plan.chunk * plan.depth + place) for each in moves for value, block, place in each], np.intc),
+        "move": np.array([(value, block * plan.chunk * plan.depth + place) for each in moves for value, block, place in each], np.int64),
         "block": np.array(block, np.intc),
         "column": np.array(column, np.intc),
-        "analysis": np.ascontiguousarray(spectrum.analysis, real),
+        "analysis": np.ascontiguousarray(layout.analysis(), real),
         "synthesis": np.ascontiguousarray(spectrum.synthesis, real),
         "filters": _bank().astype(real),
     }

@@ -1,5 +1,6 @@
 /* The steerable convolution by frequencies of the group, a few pixels at a time, so that all that lies between its input and its output
    stays in the cache. Float32 and float64 from the same lines; vectors are those of the processor that this file is compiled for. */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,26 +23,29 @@
 #endif
 
 #define HALF 2   /* of a 5 x 5 filter */
-#define PLANES 11 /* real filters of a 5 x 5 window */
-#define VALUES 22 /* what they make of a real and an imaginary part */
+#define VALUES 30 /* at most, that the 11 real filters of a 5 x 5 window make of two parts */
 #define KINDS 5  /* ways in which the rows of a window are folded */
 #define MOST 36  /* elements of a group, or components of a field */
 
-/* One of the values that a pixel's bin brings, and where in the chunk's matrix the first pixel's goes. */
+/* One of the values that a pixel's line brings, and where in the chunk's matrix the first pixel's goes. */
 typedef struct {
-    int value, place;
+    int64_t value, place;
 } Move;
 
 /* A layer without its weights; made by native/plan.py. */
 typedef struct {
-    int height, width, order, fields_in, fields_out, bins, copies, blocks;
-    int depth;             /* of the product: numbers in a row of one block */
+    int height, width, order, fields_in, fields_out, bins, copies;
+    int lines;             /* what the filter bank takes at a time: the two parts of a bin, or two numbers that have no other part */
+    int blocks;
+    int depth;             /* of the product at most: how far apart the rows of a block lie */
     int chunk;             /* pixels between bank and product at a time */
     const int *columns;    /* vectors of each block's output */
-    const int *moves;      /* where the moves of each bin begin, and where the last one's end */
+    const int *deep;       /* numbers in a row of each block */
+    const int *alone;      /* of each line: are its two parts of different bins or copies, which have no other part? */
+    const int *moves;      /* where the moves of each line begin, and where the last one's end */
     const Move *move;
     const int *block, *column; /* of each component of the output: its block, -1 where it is always 0, and its first vector there */
-    const void *analysis;  /* (components, order) */
+    const void *analysis;  /* (lines, 2, order) */
     const void *synthesis; /* (order, components) */
     const void *filters;   /* 36 numbers: see the bank */
 } Plan;
@@ -83,13 +87,23 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #define NAMED(name) PASTE(name, SUFFIX)
 
 #define REAL float
+#define INTEGER int32_t
 #define SUFFIX float32
 #include "steerable.h"
+#include "passes.h"
 #undef REAL
+#undef INTEGER
 #undef SUFFIX
+#undef LANES
+#undef Vector
+#undef Bits
+#undef Work
+#undef INLINE
 
 #define REAL double
+#define INTEGER int64_t
 #define SUFFIX float64
 #include "steerable.h"
+#include "passes.h"
 
 int vector_bytes(void) { return VECTOR_BYTES; }

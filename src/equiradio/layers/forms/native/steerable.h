@@ -1,21 +1,23 @@
 /* The kernels for one type of numbers, REAL; included by steerable.c once for each.
 
-   An image lies as (height, width, element, field). By frequency it is, row by row, (bin, vector of fields, column, part, lane): both parts
-   of a bin side by side. Between bank and product it is (block, pixel, depth), behind the product (pixel, vectors of all blocks).
+   An image lies as (height, width, element, field). By frequency it is, row by row, (line, vector of fields, column, part, lane): both parts
+   of a line side by side. Between bank and product it is (block, pixel, depth), behind the product (pixel, vectors of all blocks).
    Sums are made in one order for every pixel, whatever else is computed with it. */
 
 #define LANES (VECTOR_BYTES / (int)sizeof(REAL))
 #define Vector NAMED(Vector)
+#define Bits NAMED(Bits)
 #define Work NAMED(Work)
 #define INLINE static inline __attribute__((always_inline))
 
 typedef REAL Vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+typedef INTEGER Bits __attribute__((vector_size(VECTOR_BYTES)));
 
 typedef struct {
     const Plan *plan;
-    int vectors_in, vectors_out, wide; /* vectors of a part of a bin, in and out; of all blocks' columns */
+    int vectors_in, vectors_out, wide; /* vectors of a part of a line, of a part of a bin of the answer, of all blocks' columns */
     Vector *rows;                      /* HALF * 2 + 1 rows by frequency */
-    Vector *folded;                    /* KINDS rows of one bin and vector */
+    Vector *folded;                    /* rows of one line and vector, in KINDS sums and differences */
     REAL *matrix;                      /* (block, chunk, depth) */
     Vector *answer;                    /* (chunk, wide) */
     int *y, *x;                        /* of the pixels of the chunk */
@@ -29,11 +31,21 @@ INLINE int NAMED(lanes_used)(int vector, int fields) {
     return left < LANES ? left : LANES;
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+INLINE __m256i NAMED(first_lanes)(int count) {
+    static const INTEGER mask[2 * LANES] = {-1, -1, -1, -1, LANES > 4 ? -1 : 0, LANES > 4 ? -1 : 0, LANES > 4 ? -1 : 0, LANES > 4 ? -1 : 0};
+    return _mm256_loadu_si256((const __m256i *)(mask + LANES - count));
+}
+#endif
+
 /* The first `count` lanes, the others 0; and the same to memory. */
 INLINE Vector NAMED(load)(const REAL *from, int count) {
     if (count == LANES) return *(const Vector *)from;
 #if defined(__AVX512F__)
     return sizeof(REAL) == 4 ? (Vector)_mm512_maskz_loadu_ps((1 << count) - 1, from) : (Vector)_mm512_maskz_loadu_pd((1 << count) - 1, from);
+#elif defined(__AVX2__)
+    __m256i mask = NAMED(first_lanes)(count);
+    return sizeof(REAL) == 4 ? (Vector)_mm256_maskload_ps((const float *)from, mask) : (Vector)_mm256_maskload_pd((const double *)from, mask);
 #else
     Vector some = {0};
     for (int i = 0; i < count; i++) some[i] = from[i];
@@ -46,6 +58,9 @@ INLINE void NAMED(store)(REAL *to, Vector value, int count) {
 #if defined(__AVX512F__)
     else if (sizeof(REAL) == 4) _mm512_mask_storeu_ps(to, (1 << count) - 1, (__m512)value);
     else _mm512_mask_storeu_pd(to, (1 << count) - 1, (__m512d)value);
+#elif defined(__AVX2__)
+    else if (sizeof(REAL) == 4) _mm256_maskstore_ps((float *)to, NAMED(first_lanes)(count), (__m256)value);
+    else _mm256_maskstore_pd((double *)to, NAMED(first_lanes)(count), (__m256d)value);
 #else
     else
         for (int i = 0; i < count; i++) to[i] = value[i];
@@ -55,8 +70,8 @@ INLINE void NAMED(store)(REAL *to, Vector value, int count) {
 static void NAMED(analyse)(const Work *work, const REAL *row, const unsigned char *wanted, Vector *out) {
     const Plan *plan = work->plan;
     const REAL *analysis = plan->analysis;
-    int across = plan->width + 2 * HALF, each = work->vectors_in / plan->copies;
-    for (int line = 0; line < plan->bins * work->vectors_in; line++) /* beyond the image there is nothing */
+    int across = plan->width + 2 * HALF;
+    for (int line = 0; line < plan->lines * work->vectors_in; line++) /* beyond the image there is nothing */
         for (int x = 0; x < HALF; x++) {
             Vector *left = out + ((size_t)line * across + x) * 2, *right = left + (size_t)(plan->width + HALF) * 2;
             left[0] = left[1] = right[0] = right[1] = (Vector){0};
@@ -64,23 +79,28 @@ static void NAMED(analyse)(const Work *work, const REAL *row, const unsigned cha
     for (int x = 0; x < plan->width; x++) {
         if (!wanted[x]) continue;
         const REAL *pixel = row + (size_t)x * plan->order * plan->fields_in;
-        for (int vector = 0; vector < each; vector++) {
+        for (int vector = 0; vector < work->vectors_in; vector++) {
             Vector element[MOST];
             int used = NAMED(lanes_used)(vector, plan->fields_in);
             for (int g = 0; g < plan->order; g++) element[g] = NAMED(load)(pixel + g * plan->fields_in + vector * LANES, used);
             const REAL *wave = analysis;
-            for (int bin = 0; bin < plan->bins; bin++)
-                for (int part = 0; part < 2; part++)
-                    for (int copy = 0; copy < plan->copies; copy++, wave += plan->order) {
-                        Vector sum = {0};
-                        for (int g = 0; g < plan->order; g++) sum += wave[g] * element[g];
-                        out[((size_t)(bin * work->vectors_in + copy * each + vector) * across + x + HALF) * 2 + part] = sum;
-                    }
+            for (int line = 0; line < plan->lines; line++)
+                for (int part = 0; part < 2; part++, wave += plan->order) {
+                    Vector sum = {0};
+                    for (int g = 0; g < plan->order; g++) sum += wave[g] * element[g];
+                    out[((size_t)(line * work->vectors_in + vector) * across + x + HALF) * 2 + part] = sum;
+                }
         }
     }
 }
 
-static void NAMED(synthesise)(const Work *work, const Vector *answer, REAL *pixel) {
+/* max(0, x) * scale + shift; nan stays nan. */
+INLINE Vector NAMED(finished)(Vector x, Vector scale, Vector shift) {
+    return (Vector)((Bits)x & ~(Bits)(x < (Vector){0})) * scale + shift;
+}
+
+/* `finish`: where given, scales of all fields and then shifts, (2, vector): see `finished`. */
+static void NAMED(synthesise)(const Work *work, const Vector *answer, const Vector *finish, REAL *pixel) {
     const Plan *plan = work->plan;
     int components = plan->bins * 2 * plan->copies, each = work->vectors_out;
     for (int vector = 0; vector < each; vector++) {
@@ -92,6 +112,7 @@ static void NAMED(synthesise)(const Work *work, const Vector *answer, REAL *pixe
         for (int g = 0; g < plan->order; g++, wave += components) {
             Vector sum = {0};
             for (int c = 0; c < components; c++) sum += wave[c] * component[c];
+            if (finish) sum = NAMED(finished)(sum, finish[vector], finish[each + vector]);
             NAMED(store)(pixel + g * plan->fields_out + vector * LANES, sum, used);
         }
     }
@@ -117,76 +138,133 @@ static void NAMED(synthesise_back)(const Work *work, const REAL *pixel, Vector *
 
 /* ---- the filter bank ---- */
 
-/* All planes of one part of a bin at a pixel. The 5 x 5 filters are even or odd in each direction and equal, or opposite, across the
-   diagonal, so that a window folded along rows (`kind`: middle, inner sum, outer sum, inner difference, outer difference) needs 78
-   operations. `f`: even planes 1 and 4, six numbers each; odd planes 2 and 5; cosines of 3 and 6, three each; sines of 3 and 6. */
-INLINE void NAMED(planes)(const Vector *at, size_t kind, const REAL *f, Vector *out) {
-#define AT(which, x) at[(which) * kind + 2 * (x)]
-#define SUM(which, x) (AT(which, x) + AT(which, -(x)))
-#define STEP(which, x) (AT(which, x) - AT(which, -(x)))
-    Vector e00 = AT(0, 0), e10 = SUM(0, 1), e20 = SUM(0, 2), e01 = AT(1, 0), e11 = SUM(1, 1), e21 = SUM(1, 2);
-    Vector e02 = AT(2, 0), e12 = SUM(2, 1), e22 = SUM(2, 2);
-    Vector near = e10 + e01, far = e20 + e02, knight = e21 + e12;
-    Vector across = e10 - e01, long_across = e20 - e02, bent = e21 - e12;
-    Vector o10 = STEP(0, 1), o20 = STEP(0, 2), o11 = STEP(1, 1), o21 = STEP(1, 2), o12 = STEP(2, 1), o22 = STEP(2, 2);
-    Vector u10 = AT(3, 0), u11 = SUM(3, 1), u12 = SUM(3, 2), u20 = AT(4, 0), u21 = SUM(4, 1), u22 = SUM(4, 2);
-    Vector d11 = STEP(3, 1), d22 = STEP(4, 2), turned = STEP(3, 2) + STEP(4, 1);
-    out[0] = e00;
-    for (int i = 0; i < 2; i++) {
-        const REAL *even = f + 6 * i, *odd = f + 12 + 6 * i, *cosine = f + 24 + 3 * i, *sine = f + 30 + 3 * i;
-        out[1 + i] = even[0] * e00 + even[1] * near + even[2] * e11 + even[3] * far + even[4] * knight + even[5] * e22;
-        out[3 + 4 * i] = odd[0] * o10 + odd[1] * o11 + odd[2] * o12 + odd[3] * o20 + odd[4] * o21 + odd[5] * o22;
-        out[4 + 4 * i] = odd[0] * u10 + odd[1] * u11 + odd[2] * u12 + odd[3] * u20 + odd[4] * u21 + odd[5] * u22;
-        out[5 + 4 * i] = cosine[0] * across + cosine[1] * long_across + cosine[2] * bent;
-        out[6 + 4 * i] = sine[0] * d11 + sine[1] * turned + sine[2] * d22;
+/* The 5 x 5 filters are even or odd in each direction and equal, or opposite, across the diagonal, so that of a window folded along rows
+   (middle, inner sum, outer sum, inner difference, outer difference) all planes of one part of a bin need 78 operations. They are
+   computed in groups, of the two parts of a line side by side, so that a processor has several sums to add to at a time; `GROUP_END` keeps the compiler
+   from mixing the groups, whose numbers would not fit into the registers. */
+#define AT(which, x, part) at[2 * ((x) * KINDS + (which)) + (part)]
+#define SUM(which, x, part) (AT(which, x, part) + AT(which, -(x), part))
+#define STEP(which, x, part) (AT(which, x, part) - AT(which, -(x), part))
+#define GROUP_END __asm__ volatile("" ::: "memory")
+
+/* sum[i][part] = the sum over k of f[i * step + k] * given[k][part]. */
+INLINE void NAMED(weigh)(const int terms, const int step, const REAL *f, Vector given[][2], Vector sum[2][2]) {
+    for (int k = 0; k < terms; k++)
+        for (int i = 0; i < 2; i++)
+            for (int part = 0; part < 2; part++)
+                if (k) sum[i][part] += f[i * step + k] * given[k][part];
+                else sum[i][part] = f[i * step] * given[0][part];
+}
+
+/* Planes 0, 1 and 4, which are even in both directions. `f`: six numbers for each of the latter two. */
+INLINE void NAMED(even_planes)(const Vector *at, const REAL *f, Vector *value) {
+    Vector given[6][2], sum[2][2];
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = AT(0, 0, part), given[1][part] = SUM(0, 1, part) + AT(1, 0, part), given[2][part] = SUM(1, 1, part);
+        given[3][part] = SUM(0, 2, part) + AT(2, 0, part), given[4][part] = SUM(1, 2, part) + SUM(2, 1, part);
+        given[5][part] = SUM(2, 2, part);
     }
+    NAMED(weigh)(6, 6, f, given, sum);
+    value[0] = given[0][0], value[1] = given[0][1];
+    value[2] = sum[0][0], value[3] = sum[0][1], value[4] = sum[1][0], value[5] = sum[1][1];
+}
+
+/* Two harmonics of the same frequency, cosine[harmonic][part] and sine: of a bin four values each, at +f and at -f; of two parts `alone`
+   six, a part's cosine, sine and opposite sine. */
+INLINE void NAMED(pairs)(Vector cosine[2][2], Vector sine[2][2], int alone, Vector *first, Vector *second) {
+    for (int i = 0; i < 2; i++) {
+        Vector *value = i ? second : first;
+        if (alone)
+            for (int part = 0; part < 2; part++)
+                value[3 * part] = cosine[i][part], value[3 * part + 1] = sine[i][part], value[3 * part + 2] = -sine[i][part];
+        else {
+            value[0] = cosine[i][0] - sine[i][1], value[1] = cosine[i][1] + sine[i][0];
+            value[2] = cosine[i][0] + sine[i][1], value[3] = cosine[i][1] - sine[i][0];
+        }
+    }
+}
+
+/* Planes 2 and 5. `f`: six numbers each, of cosine and sine alike. */
+INLINE void NAMED(odd_planes)(const Vector *at, const REAL *f, int alone, Vector *value) {
+    Vector given[6][2], cosine[2][2], sine[2][2];
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = STEP(0, 1, part), given[1][part] = STEP(1, 1, part), given[2][part] = STEP(2, 1, part);
+        given[3][part] = STEP(0, 2, part), given[4][part] = STEP(1, 2, part), given[5][part] = STEP(2, 2, part);
+    }
+    NAMED(weigh)(6, 6, f, given, cosine);
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = AT(3, 0, part), given[1][part] = SUM(3, 1, part), given[2][part] = SUM(3, 2, part);
+        given[3][part] = AT(4, 0, part), given[4][part] = SUM(4, 1, part), given[5][part] = SUM(4, 2, part);
+    }
+    NAMED(weigh)(6, 6, f, given, sine);
+    NAMED(pairs)(cosine, sine, alone, value, value + (alone ? 12 : 8));
+}
+
+/* Planes 3 and 6. `f`: three numbers for each cosine, three for each sine. */
+INLINE void NAMED(quarter_planes)(const Vector *at, const REAL *f, int alone, Vector *value) {
+    Vector given[3][2], cosine[2][2], sine[2][2];
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = SUM(0, 1, part) - AT(1, 0, part), given[1][part] = SUM(0, 2, part) - AT(2, 0, part);
+        given[2][part] = SUM(1, 2, part) - SUM(2, 1, part);
+    }
+    NAMED(weigh)(3, 3, f, given, cosine);
+    for (int part = 0; part < 2; part++) {
+        given[0][part] = STEP(3, 1, part), given[1][part] = STEP(3, 2, part) + STEP(4, 1, part), given[2][part] = STEP(4, 2, part);
+    }
+    NAMED(weigh)(3, 3, f + 6, given, sine);
+    NAMED(pairs)(cosine, sine, alone, value, value + (alone ? 12 : 8));
+}
+
+/* All values of one line at a pixel; `f` the filters' 36 numbers. */
+INLINE void NAMED(values)(const Vector *at, const REAL *f, int alone, Vector *value) {
+    NAMED(even_planes)(at, f, value);
+    GROUP_END;
+    NAMED(odd_planes)(at, f + 12, alone, value + 6);
+    GROUP_END;
+    NAMED(quarter_planes)(at, f + 24, alone, value + (alone ? 12 : 10));
+}
 #undef AT
 #undef SUM
 #undef STEP
-}
+#undef GROUP_END
 
-static void NAMED(fold)(const Vector *const rows[2 * HALF + 1], int from, int to, Vector *folded, size_t kind) {
-    for (int i = 2 * from; i < 2 * to; i++) {
-        Vector top = rows[0][i], upper = rows[1][i], middle = rows[2][i], lower = rows[3][i], bottom = rows[4][i];
-        folded[i] = middle;
-        folded[kind + i] = upper + lower;
-        folded[2 * kind + i] = top + bottom;
-        folded[3 * kind + i] = upper - lower; /* the sine is positive above */
-        folded[4 * kind + i] = top - bottom;
+/* Columns [from, to) of five rows: (column, kind, part). */
+static void NAMED(fold)(const Vector *const rows[2 * HALF + 1], int from, int to, Vector *folded) {
+    for (int x = from; x < to; x++) {
+        Vector *column = folded + 2 * KINDS * (size_t)x, row[2 * HALF + 1][2];
+        for (int j = 0; j <= 2 * HALF; j++) row[j][0] = rows[j][2 * x], row[j][1] = rows[j][2 * x + 1];
+        for (int part = 0; part < 2; part++) {
+            column[part] = row[2][part];
+            column[2 + part] = row[1][part] + row[3][part];
+            column[4 + part] = row[0][part] + row[4][part];
+            column[6 + part] = row[1][part] - row[3][part]; /* the sine is positive above */
+            column[8 + part] = row[0][part] - row[4][part];
+        }
     }
 }
 
 /* Pixels x[0..count) of one row, from `first` on in the chunk's matrix. */
 static void NAMED(bank)(const Work *work, const Vector *const rows[2 * HALF + 1], const int *x, int count, int first) {
     const Plan *plan = work->plan;
-    int across = plan->width + 2 * HALF;
-    size_t kind = (size_t)across * 2;
-    for (int bin = 0; bin < plan->bins; bin++)
+    size_t line = 2 * (size_t)(plan->width + 2 * HALF);
+    for (int number = 0; number < plan->lines; number++)
         for (int vector = 0; vector < work->vectors_in; vector++) {
             const Vector *here[2 * HALF + 1];
-            int each = work->vectors_in / plan->copies, copy = vector / each, used = NAMED(lanes_used)(vector % each, plan->fields_in);
-            for (int j = 0; j <= 2 * HALF; j++) here[j] = rows[j] + (size_t)(bin * work->vectors_in + vector) * kind;
-            const Move *move = plan->move + plan->moves[bin];
-            int moves = plan->moves[bin + 1] - plan->moves[bin], depth = plan->depth;
-            REAL *start = work->matrix + (size_t)first * depth + copy * plan->fields_in + vector % each * LANES;
+            int used = NAMED(lanes_used)(vector, plan->fields_in);
+            for (int j = 0; j <= 2 * HALF; j++) here[j] = rows[j] + (size_t)(number * work->vectors_in + vector) * line;
+            const Move *move = plan->move + plan->moves[number], *end = plan->move + plan->moves[number + 1];
+            REAL *start = work->matrix + (size_t)first * plan->depth + vector * LANES;
             for (int p = 0, folded = 0; p < count; p++) {
-                NAMED(fold)(here, folded > x[p] ? folded : x[p], x[p] + 2 * HALF + 1, work->folded, kind);
+                NAMED(fold)(here, folded > x[p] ? folded : x[p], x[p] + 2 * HALF + 1, work->folded);
                 folded = x[p] + 2 * HALF + 1;
-                const Vector *at = work->folded + 2 * (x[p] + HALF);
-                Vector real[PLANES], imaginary[PLANES], value[VALUES];
-                NAMED(planes)(at, kind, plan->filters, real);
-                NAMED(planes)(at + 1, kind, plan->filters, imaginary);
-                for (int i = 0; i < 3; i++) value[2 * i] = real[i], value[2 * i + 1] = imaginary[i];
-                for (int i = 0; i < 4; i++) { /* a harmonic at +f and at -f */
-                    Vector cosine = real[3 + 2 * i], sine = real[4 + 2 * i], cosine_i = imaginary[3 + 2 * i], sine_i = imaginary[4 + 2 * i];
-                    value[6 + 4 * i] = cosine - sine_i, value[7 + 4 * i] = cosine_i + sine;
-                    value[8 + 4 * i] = cosine + sine_i, value[9 + 4 * i] = cosine_i - sine;
-                }
-                REAL *to = start + (size_t)p * depth;
+                const Vector *at = work->folded + 2 * KINDS * (size_t)(x[p] + HALF);
+                Vector value[VALUES];
+                NAMED(values)(at, plan->filters, plan->alone[number], value);
+                REAL *to = start + (size_t)p * plan->depth;
                 if (used == LANES)
-                    for (int i = 0; i < moves; i++) *(Vector *)(to + move[i].place) = value[move[i].value];
+                    for (const Move *next = move; next < end; next++) *(Vector *)(to + next->place) = value[next->value];
                 else
-                    for (int i = 0; i < moves; i++) NAMED(store)(to + move[i].place, value[move[i].value], used);
+                    for (const Move *next = move; next < end; next++) NAMED(store)(to + next->place, value[next->value], used);
             }
         }
 }
@@ -230,28 +308,29 @@ TILED(add_two, 2, 1)
 /* The chunk's matrix times the weights: per block (depth, columns) in panels of two vectors' columns, the last one maybe of one. */
 static void NAMED(multiply)(const Work *work, const REAL *weights, int pixels) {
     const Plan *plan = work->plan;
-    size_t deep = plan->depth;
     const Vector *panel = (const Vector *)weights;
     for (int block = 0, column = 0; block < plan->blocks; column += plan->columns[block], block++)
         for (int n = 0, two; n < plan->columns[block]; n += 1 + two) {
+            const REAL *matrix = work->matrix + (size_t)block * plan->chunk * plan->depth;
+            int deep = plan->deep[block];
             two = n + 1 < plan->columns[block];
-            (two ? NAMED(times_two) : NAMED(times_one))(pixels, work->matrix + block * plan->chunk * deep, deep, 1, panel, 1 + two, (int)deep,
-                                                        work->answer + column + n, work->wide);
-            panel += deep * (1 + two);
+            (two ? NAMED(times_two) : NAMED(times_one))(pixels, matrix, plan->depth, 1, panel, 1 + two, deep, work->answer + column + n,
+                                                        work->wide);
+            panel += (size_t)deep * (1 + two);
         }
 }
 
 /* Its adjoint: what the chunk adds to the weights' gradient. */
 static void NAMED(multiply_back)(const Work *work, REAL *gradient, int pixels) {
     const Plan *plan = work->plan;
-    size_t deep = plan->depth;
     Vector *panel = (Vector *)gradient;
     for (int block = 0, column = 0; block < plan->blocks; column += plan->columns[block], block++)
         for (int n = 0, two; n < plan->columns[block]; n += 1 + two) {
+            const REAL *matrix = work->matrix + (size_t)block * plan->chunk * plan->depth;
+            int deep = plan->deep[block];
             two = n + 1 < plan->columns[block];
-            (two ? NAMED(add_two) : NAMED(add_one))((int)deep, work->matrix + block * plan->chunk * deep, 1, deep, work->answer + column + n,
-                                                    work->wide, pixels, panel, 1 + two);
-            panel += deep * (1 + two);
+            (two ? NAMED(add_two) : NAMED(add_one))(deep, matrix, 1, plan->depth, work->answer + column + n, work->wide, pixels, panel, 1 + two);
+            panel += (size_t)deep * (1 + two);
         }
 }
 
@@ -267,11 +346,11 @@ static void NAMED(differing)(const Plan *plan, const REAL *image, const REAL *em
 static int NAMED(prepare)(Work *work, const Plan *plan) {
     int across = plan->width + 2 * HALF;
     work->plan = plan;
-    work->vectors_in = plan->copies * ((plan->fields_in + LANES - 1) / LANES);
+    work->vectors_in = (plan->fields_in + LANES - 1) / LANES;
     work->vectors_out = (plan->fields_out + LANES - 1) / LANES;
     work->wide = 0;
     for (int block = 0; block < plan->blocks; block++) work->wide += plan->columns[block];
-    work->rows = room(0, (size_t)(2 * HALF + 1) * plan->bins * work->vectors_in * across * 2 * VECTOR_BYTES);
+    work->rows = room(0, (size_t)(2 * HALF + 1) * plan->lines * work->vectors_in * across * 2 * VECTOR_BYTES);
     work->folded = room(1, (size_t)KINDS * across * 2 * VECTOR_BYTES);
     work->matrix = room(2, (size_t)plan->blocks * plan->chunk * plan->depth * sizeof(REAL));
     work->answer = room(3, (size_t)plan->chunk * work->wide * VECTOR_BYTES);
@@ -283,6 +362,7 @@ static int NAMED(prepare)(Work *work, const Plan *plan) {
 /* What is done with a chunk when it is full. */
 typedef struct {
     const REAL *weights, *grad; /* one of the two: forward, or the weights' gradient */
+    const Vector *finish;       /* see `synthesise` */
     REAL *to;
 } NAMED(Task);
 
@@ -292,7 +372,7 @@ static void NAMED(finish)(const Work *work, const NAMED(Task) *task, int pixels)
     if (task->weights) NAMED(multiply)(work, task->weights, pixels);
     for (int p = 0; p < pixels; p++) {
         size_t at = ((size_t)work->y[p] * plan->width + work->x[p]) * pixel;
-        if (task->weights) NAMED(synthesise)(work, work->answer + (size_t)p * work->wide, task->to + at);
+        if (task->weights) NAMED(synthesise)(work, work->answer + (size_t)p * work->wide, task->finish, task->to + at);
         else NAMED(synthesise_back)(work, task->grad + at, work->answer + (size_t)p * work->wide);
     }
     if (!task->weights) NAMED(multiply_back)(work, task->to, pixels);
@@ -318,9 +398,19 @@ static int NAMED(support)(NAMED(Support) *support, const Plan *plan, const REAL 
     return widen(active, end - top, width, support->wanted);
 }
 
+/* The pixels of rows [low, high) that are not worth computing, of `pixel` numbers each, from the answer to an empty sky. */
+static void NAMED(copy_others)(const Plan *plan, size_t pixel, const NAMED(Support) *support, const REAL *empty, REAL *out, int low, int high) {
+    size_t above = (size_t)support->top * plan->width;
+    for (size_t at = (size_t)low * plan->width, end = (size_t)high * plan->width, first; at < end; at++) {
+        for (first = at; at < end && !support->active[at - above]; at++) {
+        }
+        if (at > first) memcpy(out + first * pixel, empty + first * pixel, (at - first) * pixel * sizeof(REAL));
+    }
+}
+
 /* Row y by frequency, in its place among five; beyond the image there is nothing. */
 static Vector *NAMED(row_at)(const Work *work, int y) {
-    size_t line = (size_t)work->plan->bins * work->vectors_in * (work->plan->width + 2 * HALF) * 2;
+    size_t line = (size_t)work->plan->lines * work->vectors_in * (work->plan->width + 2 * HALF) * 2;
     return work->rows + (size_t)((y + 2 * HALF + 1) % (2 * HALF + 1)) * line;
 }
 
@@ -356,20 +446,16 @@ static void NAMED(walk)(const Work *work, const REAL *image, const NAMED(Support
 
 /* ---- what Python calls; 0 is success ---- */
 
-/* Rows [low, high) of the layer's answer to one image. Where `empty_in` and `empty_out` are given, what the layer is given and answers for
-   an empty sky, a pixel that sees nothing else is copied from there. */
-int NAMED(convolve)(const Plan *plan, const REAL *image, const REAL *weights, const REAL *empty_in, const REAL *empty_out, REAL *out, int low,
-                    int high) {
+/* Rows [low, high) of the layer's answer to one image, finished where `finish` is given (see `synthesise`). Where `empty_in` and
+   `empty_out` are given, what the layer is given and answers for an empty sky, a pixel that sees nothing else is copied from there. */
+int NAMED(convolve)(const Plan *plan, const REAL *image, const REAL *weights, const REAL *finish, const REAL *empty_in, const REAL *empty_out,
+                    REAL *out, int low, int high) {
     Work work;
     NAMED(Support) support;
-    NAMED(Task) task = {weights, NULL, out};
+    NAMED(Task) task = {weights, NULL, (const Vector *)finish, out};
     if (!NAMED(prepare)(&work, plan) || !NAMED(support)(&support, plan, image, empty_in, low, high)) return 1;
     NAMED(walk)(&work, image, &support, low, high, &task);
-    if (!empty_in) return 0;
-    size_t pixel = (size_t)plan->order * plan->fields_out;
-    const unsigned char *active = support.active + (size_t)(low - support.top) * plan->width;
-    for (size_t at = (size_t)low * plan->width; at < (size_t)high * plan->width; at++)
-        if (!*active++) memcpy(out + at * pixel, empty_out + at * pixel, pixel * sizeof(REAL));
+    if (empty_in) NAMED(copy_others)(plan, (size_t)plan->order * plan->fields_out, &support, empty_out, out, low, high);
     return 0;
 }
 
@@ -377,13 +463,8 @@ int NAMED(convolve)(const Plan *plan, const REAL *image, const REAL *weights, co
 int NAMED(gradient)(const Plan *plan, const REAL *image, const REAL *grad, REAL *gradient) {
     Work work;
     NAMED(Support) support;
-    NAMED(Task) task = {NULL, grad, gradient};
+    NAMED(Task) task = {NULL, grad, NULL, gradient};
     if (!NAMED(prepare)(&work, plan) || !NAMED(support)(&support, plan, image, NULL, 0, plan->height)) return 1;
     NAMED(walk)(&work, image, &support, 0, plan->height, &task);
     return 0;
 }
-
-#undef LANES
-#undef Vector
-#undef Work
-#undef INLINE

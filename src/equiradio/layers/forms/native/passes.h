@@ -1,0 +1,148 @@
+/* The other passes over the pixels of an image, for one type of numbers; included by steerable.c behind steerable.h, whose vectors it uses.
+   Every pixel's sums are made in one order. */
+
+/* A pixel of an ordinary "same" convolution: filters (size, size, fields_in, vectors), `finish` scales and shifts of as many vectors. */
+static void NAMED(lift_pixel)(const Plan *plan, int size, const REAL *image, const Vector *filters, const Vector *finish, int y, int x,
+                              REAL *out) {
+    int half = size / 2, vectors = (plan->fields_out + LANES - 1) / LANES;
+    int left = x < half ? half - x : 0, right = x + half >= plan->width ? half + plan->width - x : size;
+    for (int first = 0; first < vectors; first += 4) {
+        int some = vectors - first < 4 ? vectors - first : 4;
+        Vector sum[4] = {{0}, {0}, {0}, {0}};
+        for (int j = 0; j < size; j++) {
+            int row = y + j - half;
+            if (row < 0 || row >= plan->height) continue;
+            const REAL *pixel = image + ((ptrdiff_t)row * plan->width + x + left - half) * plan->fields_in;
+            const Vector *factor = filters + (size_t)(j * size + left) * plan->fields_in * vectors + first;
+            for (int i = 0; i < (right - left) * plan->fields_in; i++, factor += vectors)
+                for (int n = 0; n < some; n++) sum[n] += pixel[i] * factor[n];
+        }
+        for (int n = first; n < first + some; n++) {
+            Vector value = finish ? NAMED(finished)(sum[n - first], finish[n], finish[vectors + n]) : sum[n - first];
+            NAMED(store)(out + n * LANES, value, NAMED(lanes_used)(n, plan->fields_out));
+        }
+    }
+}
+
+/* Rows [low, high) of an ordinary convolution of an image (height, width, fields_in); as `convolve` otherwise. */
+int NAMED(lift)(const Plan *plan, int size, const REAL *image, const REAL *filters, const REAL *finish, const REAL *empty_in,
+                const REAL *empty_out, REAL *out, int low, int high) {
+    NAMED(Support) support;
+    if (!NAMED(support)(&support, plan, image, empty_in, low, high)) return 1;
+    const unsigned char *active = support.active + (size_t)(low - support.top) * plan->width;
+    for (int y = low; y < high; y++)
+        for (int x = 0; x < plan->width; x++)
+            if (*active++) {
+                REAL *to = out + ((size_t)y * plan->width + x) * plan->fields_out;
+                NAMED(lift_pixel)(plan, size, image, (const Vector *)filters, (const Vector *)finish, y, x, to);
+            }
+    if (empty_in) NAMED(copy_others)(plan, plan->fields_out, &support, empty_out, out, low, high);
+    return 0;
+}
+
+/* The larger one of each lane; nan wins. */
+INLINE Vector NAMED(larger)(Vector x, Vector y) {
+    Bits first = (Bits)(x > y) | (Bits)(x != x);
+    return (Vector)(((Bits)x & first) | ((Bits)y & ~first));
+}
+
+/* Largest over the group: (pixels, order, fields) -> (pixels, fields). */
+void NAMED(group_pool)(const REAL *in, long pixels, int order, int fields, REAL *out) {
+    for (long p = 0; p < pixels; p++, in += (size_t)order * fields, out += fields)
+        for (int i = 0; i < fields; i += LANES) {
+            int used = NAMED(lanes_used)(0, fields - i);
+            Vector most = NAMED(load)(in + i, used);
+            for (int g = 1; g < order; g++) most = NAMED(larger)(NAMED(load)(in + (size_t)g * fields + i, used), most);
+            NAMED(store)(out + i, most, used);
+        }
+}
+
+/* Largest of each 2 x 2 pixels: rows [low, high) of (height / 2, width / 2, channels), from an image that is `width` pixels wide. */
+void NAMED(max_pool)(const REAL *in, int width, int channels, REAL *out, int low, int high) {
+    size_t line = (size_t)width * channels;
+    for (int y = low; y < high; y++)
+        for (int x = 0; x < width / 2; x++) {
+            const REAL *from = in + 2 * y * line + 2 * (size_t)x * channels;
+            REAL *to = out + ((size_t)y * (width / 2) + x) * channels;
+            for (int i = 0; i < channels; i += LANES) {
+                int used = NAMED(lanes_used)(0, channels - i);
+                Vector upper = NAMED(larger)(NAMED(load)(from + i, used), NAMED(load)(from + channels + i, used));
+                Vector lower = NAMED(larger)(NAMED(load)(from + line + i, used), NAMED(load)(from + line + channels + i, used));
+                NAMED(store)(to + i, NAMED(larger)(upper, lower), used);
+            }
+        }
+}
+
+/* ---- a gate's score ---- */
+
+/* Where an output row or column lies between two of the context's: the first of them, and what both weigh. */
+typedef struct {
+    int first, second;
+    REAL near, far;
+} NAMED(Between);
+
+typedef struct {
+    int height, width, features, context_width, vectors; /* vectors of hidden channels */
+    const void *rows, *columns;                          /* Between, for every row and column */
+    const void *from_features, *to_score;                /* (features, vectors), (vectors) */
+} NAMED(Gate);
+
+INLINE REAL NAMED(total)(Vector x) {
+    REAL lane[LANES];
+    *(Vector *)lane = x;
+#define HALVE(step)                                                                                                                        \
+    if (LANES > (step))                                                                                                                    \
+        for (int i = 0; i < (step); i++) lane[i] += lane[i + (step)];
+    HALVE(8)
+    HALVE(4)
+    HALVE(2)
+    HALVE(1)
+#undef HALVE
+    return lane[0];
+}
+
+/* Adds what some vectors of hidden channels bring to a pixel's score. */
+INLINE void NAMED(score_of)(const int count, const NAMED(Gate) *gate, const REAL *pixel, const Vector *left, const Vector *right,
+                            NAMED(Between) column, int first, Vector *sum) {
+    const Vector *weights = (const Vector *)gate->from_features + first, *to_score = (const Vector *)gate->to_score + first;
+    Vector hidden[4];
+    for (int n = 0; n < count; n++) hidden[n] = column.near * left[n] + column.far * right[n];
+    for (int i = 0; i < gate->features; i++)
+        for (int n = 0; n < count; n++) hidden[n] += pixel[i] * weights[i * gate->vectors + n];
+    for (int n = 0; n < count; n++) *sum += (Vector)((Bits)hidden[n] & ~(Bits)(hidden[n] < (Vector){0})) * to_score[n];
+}
+
+/* Rows [low, high) of W relu(W_x x + up(context)): features (height, width, features), context (rows, columns, vectors). */
+int NAMED(score)(const NAMED(Gate) *gate, const REAL *features, const REAL *context, REAL *out, int low, int high) {
+    size_t line = (size_t)gate->context_width * gate->vectors;
+    Vector *between = room(6, line * VECTOR_BYTES);
+    if (!between) return 1;
+    for (int y = low; y < high; y++) {
+        NAMED(Between) row = ((const NAMED(Between) *)gate->rows)[y];
+        const Vector *upper = (const Vector *)context + row.first * line, *lower = (const Vector *)context + row.second * line;
+        for (size_t i = 0; i < line; i++) between[i] = row.near * upper[i] + row.far * lower[i];
+        for (int x = 0; x < gate->width; x++) {
+            NAMED(Between) column = ((const NAMED(Between) *)gate->columns)[x];
+            const REAL *pixel = features + ((size_t)y * gate->width + x) * gate->features;
+            const Vector *left = between + column.first * gate->vectors, *right = between + column.second * gate->vectors;
+            Vector sum = {0};
+            for (int n = 0; n < gate->vectors; n += 4) {
+                if (n + 4 <= gate->vectors) NAMED(score_of)(4, gate, pixel, left + n, right + n, column, n, &sum);
+                else
+                    for (int m = n; m < gate->vectors; m++) NAMED(score_of)(1, gate, pixel, left + m, right + m, column, m, &sum);
+            }
+            out[(size_t)y * gate->width + x] = NAMED(total)(sum);
+        }
+    }
+    return 0;
+}
+
+/* Sum over pixels of weight * channels: (pixels), (pixels, channels) -> (channels); four sums side by side, of every fourth pixel. */
+void NAMED(attend)(const REAL *weight, const REAL *in, long pixels, int channels, REAL *out) {
+    for (int i = 0; i < channels; i += LANES) {
+        int used = NAMED(lanes_used)(0, channels - i);
+        Vector sum[4] = {{0}, {0}, {0}, {0}};
+        for (long p = 0; p < pixels; p++) sum[p % 4] += weight[p] * NAMED(load)(in + p * channels + i, used);
+        NAMED(store)(out + i, (sum[0] + sum[1]) + (sum[2] + sum[3]), used);
+    }
+}

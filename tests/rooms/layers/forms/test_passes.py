@@ -1,0 +1,168 @@
+"""The compiled passes between steerable layers are torch's, on every kind of processor, alone or in company, on any number of threads."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from equiradio.layers.attention_gate import _Score, attend, interpolation
+from equiradio.layers.convolution import LiftingConvolution
+from equiradio.layers.fields import to_fields
+from equiradio.layers.forms import EmptySky
+from equiradio.layers.forms.native import library, passes
+from equiradio.layers.forms.native.library import VARIANTS, variants_here
+from equiradio.layers.pooling import group_pool, max_pool
+from equiradio.symmetry import parse_group
+
+pytestmark = pytest.mark.skipif(library.best() is None, reason="the kernels were not compiled here")
+
+EXACT = {"rtol": 0, "atol": 1e-12}
+by_type = pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+
+
+@pytest.fixture(params=list(VARIANTS))
+def variant(request, monkeypatch):
+    """Every kind of processor in turn, as far as this one can play it."""
+    if request.param not in variants_here():
+        pytest.skip(f"this processor, or this build, has no kernels for {request.param}")
+    monkeypatch.setattr(library, "best", lambda: request.param)
+    return request.param
+
+
+def noise(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    torch.manual_seed(5)
+    return torch.randn(*shape, dtype=dtype)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7])
+@pytest.mark.parametrize("sides", [(1, 1), (3, 2), (21, 34)], ids=str)
+@torch.no_grad()
+def test_lifting_is_an_ordinary_convolution(variant, size, sides):
+    for fields_in, channels in ((1, 24), (3, 5), (2, 130)):
+        images, filters, finish = noise(2, fields_in, *sides), noise(channels, fields_in, size, size), noise(2, channels)
+        right = F.conv2d(images, filters, padding=size // 2)
+        ours = passes.lift(images.permute(0, 2, 3, 1).contiguous(), filters, None, None)
+        assert_close(ours.permute(0, 3, 1, 2), right, **EXACT)
+        ours = passes.lift(images.permute(0, 2, 3, 1).contiguous(), filters, finish, None)
+        assert_close(ours.permute(0, 3, 1, 2), F.relu(right) * finish[0, :, None, None] + finish[1, :, None, None], **EXACT)
+
+
+@torch.no_grad()
+def check_lifting_over_empty_sky():
+    """A sky that is nowhere the same, and images that differ from it in a corner, at an edge and inside: the same bits as without a sky."""
+    layer, sky = LiftingConvolution(1, 6, parse_group("D4")).eval(), noise(1, 1, 40, 31, dtype=torch.float32)
+    images = sky.repeat(3, 1, 1, 1)
+    for number, (row, column) in enumerate([(0, 0), (20, 30), (17, 12)]):
+        images[number, 0, row, column] += 1
+    everywhere = layer(images)
+    layer.empty_sky = EmptySky(sky.permute(0, 2, 3, 1).contiguous())
+    assert torch.equal(layer(images), everywhere)
+
+
+def test_lifting_over_an_empty_sky_changes_no_bit(variant):
+    check_lifting_over_empty_sky()
+
+
+@pytest.mark.parametrize("place", [0, 20], ids=["border", "inside"])
+def test_the_law_catches_an_answer_that_is_wrong_at_the_border_or_inside(monkeypatch, place):
+    def wrong(sky, prepared, finish, compute):
+        answer = compute(sky.fields).clone()
+        answer[:, place, -1] = 0
+        return answer
+
+    monkeypatch.setattr(EmptySky, "answer", wrong)
+    with pytest.raises(AssertionError):
+        check_lifting_over_empty_sky()
+
+
+@by_type
+@pytest.mark.parametrize(("order", "fields"), [(4, 6), (16, 6), (8, 16), (2, 33), (3, 1)])
+def test_pooling_is_exact(variant, dtype, order, fields):
+    maps = to_fields(noise(2, order * fields, 9, 11, dtype=dtype).contiguous(memory_format=torch.channels_last), order)
+    maps[0, 0, 1, 2, 3] = torch.nan
+    with torch.no_grad():
+        assert_close(group_pool(maps), maps.amax(2), rtol=0, atol=0, equal_nan=True)
+        pooled = torch.stack([F.max_pool2d(maps[:, :, g], 2) for g in range(order)], 2)
+        assert_close(max_pool(maps), pooled, rtol=0, atol=0, equal_nan=True)
+
+
+@by_type
+def test_pooling_of_channels_and_of_other_layouts(variant, dtype):
+    for layout in (torch.channels_last, torch.contiguous_format):
+        channels = noise(2, 5, 8, 7, dtype=dtype).contiguous(memory_format=layout)
+        assert torch.equal(max_pool(channels), F.max_pool2d(channels, 2))
+
+
+def a_gate(context_side: int, hidden: int, features: int = 6, dtype: torch.dtype = torch.float64, batch: int = 2):
+    matrices = [interpolation(context_side, side, dtype, torch.device("cpu")) for side in (40, 33)]
+    maps = noise(batch, 40, 33, features, dtype=dtype), noise(batch, context_side, context_side, hidden, dtype=dtype)
+    return *maps, noise(hidden, features, dtype=dtype), noise(hidden, dtype=dtype), *matrices
+
+
+@pytest.mark.parametrize("context_side", [1, 2, 5, 19, 60])
+@pytest.mark.parametrize("hidden", [64, 10, 1])
+@torch.no_grad()
+def test_a_score_is_the_one_of_torch(variant, context_side, hidden):
+    given = a_gate(context_side, hidden)
+    assert_close(passes.score(*given), _Score.apply(*given), rtol=0, atol=1e-11)
+
+
+@torch.no_grad()
+def test_attended_features_are_the_sum_over_pixels(variant):
+    for channels in (1, 6, 40):
+        features, attention = noise(2, channels, 13, 9).contiguous(memory_format=torch.channels_last), noise(2, 1, 13, 9)
+        assert_close(attend(features, attention), (features * attention).sum((2, 3)), **EXACT)
+
+
+def all_passes(batch: slice) -> list[torch.Tensor]:
+    """The answers of every pass to some images of a batch, in float32."""
+    images, filters = noise(4, 45, 22, 1, dtype=torch.float32)[batch], noise(24, 1, 5, 5, dtype=torch.float32)
+    lifted = passes.lift(images, filters, None, None)
+    features, context, *others = a_gate(19, 64, dtype=torch.float32, batch=4)
+    score = passes.score(features[batch], context[batch], *others)
+    pooled = passes.group_pool(lifted.unflatten(3, (4, 6)))
+    return [lifted, pooled, passes.max_pool(lifted), score, passes.attend(features[batch], score)]
+
+
+def check_company_and_threads():
+    threads, together = torch.get_num_threads(), all_passes(slice(None))
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            for number in range(4):
+                for alone, whole in zip(all_passes(slice(number, number + 1)), together, strict=True):
+                    assert torch.equal(alone[0], whole[number])
+    finally:
+        torch.set_num_threads(threads)
+
+
+@torch.no_grad()
+def test_company_and_threads_change_no_bit(variant):
+    check_company_and_threads()
+
+
+@torch.no_grad()
+def test_the_law_of_threads_catches_a_forgotten_row(monkeypatch):
+    whole = passes.strips
+    monkeypatch.setattr(
+        passes, "strips", lambda images, height: [(i, low, high - (high < height)) for i, low, high in whole(images, height)]
+    )
+    monkeypatch.setattr(torch.Tensor, "new_empty", torch.Tensor.new_zeros)
+    with pytest.raises(AssertionError):
+        check_company_and_threads()
+
+
+def test_what_the_kernels_do_not_take(monkeypatch):
+    numbers = noise(3)
+    assert passes.possible(numbers)
+    assert not passes.possible(numbers.bfloat16())
+    assert not passes.possible(numbers, numbers.float())
+    assert not passes.possible(numbers.clone().requires_grad_())
+    with torch.no_grad():
+        assert passes.possible(numbers.clone().requires_grad_())
+    monkeypatch.setattr(torch.jit, "is_tracing", lambda: True)
+    assert not passes.possible(numbers)
+
+
+def test_nothing_is_possible_without_kernels(no_kernels):
+    assert not passes.possible(noise(3))
