@@ -8,6 +8,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.blanks import blanked, check_sky
+from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.positions import distorted, north_angle, position
 from equiradio.sky.recipe import MIRABEST
@@ -74,11 +75,7 @@ def to_mirabest(field_pixels: np.ndarray, name: str = "image", max_nonfinite: fl
 
 def noise(field_pixels: np.ndarray) -> tuple[float, float]:
     """Median and standard deviation of the finite pixels, clipped."""
-    from astropy.stats import sigma_clipped_stats
-
-    finite = field_pixels[np.isfinite(field_pixels)]
-    _, median, sigma = sigma_clipped_stats(finite, sigma=MIRABEST.clip_sigma, maxiters=MIRABEST.clip_rounds)
-    return median, sigma
+    return clipped_noise(field_pixels[np.isfinite(field_pixels)], MIRABEST.clip_sigma, MIRABEST.clip_rounds)
 
 
 def stretched(crop: np.ndarray, sigma: float, name: str = "image") -> np.ndarray:
