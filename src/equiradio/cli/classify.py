@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from equiradio.cli.options import DEVICE, JSON, Device, Precision
 from equiradio.cli.outcome import SHOWN, Outcome, outcome_of, print_refused
 from equiradio.errors import ImageRefusal, SettingRefusal
 from equiradio.labels import Labels
+
+if TYPE_CHECKING:
+    from equiradio.inference.team import Team
 
 
 def classify(
@@ -36,6 +39,7 @@ def classify(
     plane: str = typer.Option(None, "--plane", help="Plane of a cube: a number from 0, or a value as 1.42GHz.", show_default=False),
     max_nonfinite: float = typer.Option(0.05, "--max-nonfinite", help="Share of the crop that may be not finite, 0 to 1."),
     precision: Precision = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it."),
+    poses: int = typer.Option(None, "--poses", help="Turned copies each network is asked about; default: the card's.", show_default=False),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
     contents: bool = typer.Option(False, "--hash", help="For --resume: know files by their contents, not by size and time."),
     device: Device = DEVICE,
@@ -76,6 +80,7 @@ def classify(
     listed = image_files([_examples()] if example else files)
     options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
     team = load(model or default_name(), device, precision)
+    team = team if poses is None else _in_poses(team, poses)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
     try:
@@ -100,6 +105,16 @@ def classify(
         say(f"{maps}: attention maps", err=as_json)
     say(outcome, err=as_json)
     outcome.refuse_emptiness()
+
+
+def _in_poses(team: "Team", poses: int) -> "Team":
+    """The team asked in so many poses; a warning where it was calibrated for others."""
+    asked = team.in_poses(poses)
+    if team.calibration.calibrated and not asked.calibration.calibrated:
+        tried = sorted({team.calibration.poses, *map(int, team.card.by_poses)})
+        has = f"{poses}; {team.model} is calibrated for {', '.join(map(str, tried))}"
+        say(f"--poses: {has}. Temperature and threshold are those of the nearest; flag uncalibrated.", err=True)
+    return asked
 
 
 def _examples() -> Path:
