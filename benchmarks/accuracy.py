@@ -24,7 +24,7 @@ from torch import Tensor
 from equiradio.artefacts.atomic import write_json
 from equiradio.compute.device import choose_precision
 from equiradio.compute.form_timing import steerable_layers, take
-from equiradio.compute.forms import machine
+from equiradio.compute.machine import machine
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources

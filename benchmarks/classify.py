@@ -16,7 +16,7 @@ import numpy as np
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.shelf import default_name
-from equiradio.compute.forms import machine
+from equiradio.compute.machine import machine
 from equiradio.inference.reading import BATCH
 from equiradio.inference.team import load
 from equiradio.sky.cutout import SkyImage, cut

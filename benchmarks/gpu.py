@@ -16,7 +16,7 @@ from ending import run
 from equiradio.bench.run import model_names
 from equiradio.bench.worker import do
 from equiradio.compute.device import choose_device
-from equiradio.compute.forms import machine
+from equiradio.compute.machine import machine
 from equiradio.settings import preset
 
 TASKS = ("training", "inference")

@@ -14,8 +14,9 @@ from typing import Any
 from ending import run
 
 from equiradio.bench.record import Record, measure, run_job
-from equiradio.bench.run import MEASURES, VARIANTS, Cell, batch_of, machine, measure_ours, model_names, multiply_adds, processors
+from equiradio.bench.run import MEASURES, VARIANTS, Cell, batch_of, measure_ours, model_names, multiply_adds
 from equiradio.bench.summary import TASKS, TIME, share_of_peak, summarise, times_faster
+from equiradio.compute.machine import facts, processors
 from equiradio.errors import Refusal, SettingRefusal
 
 VARIABLE = "EQUIRADIO_E2CNN_PYTHON"
@@ -90,7 +91,7 @@ def main() -> None:
         found = f"no python at {options.baseline_python}" if options.baseline_python else "not given"
         raise SettingRefusal("--baseline-python", found, "the python of an environment with e2cnn", "benchmarks/README.md makes one.")
     end = time.monotonic() + 60 * options.max_minutes
-    record = Record(options.out, {"options": {"threads": options.threads}, "machine": machine()})
+    record = Record(options.out, {"options": {"threads": options.threads}, "machine": facts()})
     if "peaks" not in record.once:
         record.add_once("peaks", run_job({"task": "peaks"}, options.threads))
     for cell in cells(models, variants, options.rounds):

@@ -14,7 +14,7 @@ import torch
 from equiradio.artefacts.atomic import write_json
 from equiradio.compute.device import choose_precision
 from equiradio.compute.form_timing import Case
-from equiradio.compute.forms import machine
+from equiradio.compute.machine import machine
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.layers.forms import Shape
 from equiradio.symmetry import Cyclic, Dihedral

@@ -29,6 +29,15 @@ class OutOfDistribution(TypedDict, total=False):
     method: str
 
 
+class PosesChoice(TypedDict):
+    """What goes with a number of poses, with the share answered by it, and the share right of these (None where none is answered)."""
+
+    temperature: float
+    threshold: float
+    coverage: float
+    selective_accuracy: float | None
+
+
 class ValidationScores(TypedDict, total=False):
     """On the split that everything was chosen on; empty where nothing was. Shares 0..1, likelihoods in nats."""
 
@@ -112,6 +121,7 @@ class TeamCard:
     settings : by full name, what differs from the preset of the members' training (but for the seed).
     recipe : of the images that everything below was chosen on.
     poses, nll_by_poses : how many poses each member is asked in, and the validation likelihood of each number that was tried.
+    by_poses : temperature and threshold of every number of poses that was tried, for those who ask in fewer or more.
     temperature : logits are divided by it; None where nothing was calibrated.
     threshold : abstain where the top probability is lower.
     out_of_distribution : ``file`` of the features' statistics, ``reach`` beyond which an image is unusual, ``method``.
@@ -125,6 +135,7 @@ class TeamCard:
     recipe: dict[str, Any] = field(default_factory=dict)
     poses: int | None = None
     nll_by_poses: dict[str, float] = field(default_factory=dict)
+    by_poses: dict[str, PosesChoice] = field(default_factory=dict)
     temperature: float | None = None
     threshold: float | None = None
     out_of_distribution: OutOfDistribution = field(default_factory=OutOfDistribution)
@@ -214,8 +225,12 @@ def team_card(content: Any, where: Path) -> TeamCard:
 
 def _check_choices(card: TeamCard) -> None:
     """Raise ValueError for choices that no calibration makes."""
-    ranges = {"poses": (card.poses, 1, MOST_POSES), "temperature": (card.temperature, 1e-6, 1e6), "threshold": (card.threshold, 0, 1)}
-    for name, (value, low, high) in ranges.items():
+    ranges: list[tuple[str, float | None, float, float]] = [("poses", card.poses, 1, MOST_POSES)]
+    ranges += [("by_poses", int(count) if count.isdecimal() else 0, 1, MOST_POSES) for count in card.by_poses]
+    choices = [(card.temperature, card.threshold), *((each["temperature"], each["threshold"]) for each in card.by_poses.values())]
+    for temperature, threshold in choices:
+        ranges += [("temperature", temperature, 1e-6, 1e6), ("threshold", threshold, 0, 1)]
+    for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} is {value}, not {low:g} to {high:g}")
     apart = card.out_of_distribution

@@ -1,7 +1,5 @@
 """The speed of this machine: training and inference of each model in turn, every measurement in a process of its own."""
 
-import os
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,8 +20,8 @@ from equiradio.bench.measurements import (
 )
 from equiradio.bench.record import Record, run_job
 from equiradio.bench.summary import TASKS, TIME, share_of_peak, spread_text, summarise, times_faster
+from equiradio.compute.machine import facts, processors
 from equiradio.errors import SettingRefusal, nearest
-from equiradio.version import version
 
 VARIANTS: dict[str, Variant] = {
     "default": {"precision": "auto", "form": None, "keep_blocks": True},
@@ -91,7 +89,7 @@ def bench(
     threads = processors() if threads is None else threads
     options = checked_options(models, variants, rounds, steps, threads)
     with nullcontext() if out is None else claimed(out):
-        return _measure(options, Record(out, {"options": options, "machine": machine()}), on_line)
+        return _measure(options, Record(out, {"options": options, "machine": facts()}), on_line)
 
 
 def _measure(options: Options, record: Record, on_line: OnLine) -> BenchResult:
@@ -201,26 +199,3 @@ def at_least_one(option: str, number: int) -> None:
     """Refuse 0 and less."""
     if number < 1:
         raise SettingRefusal(option, f"{number}", "1 or more", "Leave the option out for the usual number.")
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def machine() -> dict[str, str]:
-    """What a timing depends on besides the options."""
-    import torch
-
-    from equiradio.compute.forms import machine as named
-    from equiradio.layers.forms.native.library import best
-
-    processor = named("cpu").rpartition(", torch ")[0].rpartition(", ")[0]  # without threads, which the options tell
-    return {
-        "processor": f"{processor}, {os.cpu_count()} processors",
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "kernels": best() or "none",
-        "equiradio": version(),
-    }

@@ -16,6 +16,7 @@ from equiradio.labels import Labels
 
 if TYPE_CHECKING:
     from equiradio.inference.reading import Classifier
+    from equiradio.inference.team import Team
 
 
 def classify(
@@ -40,6 +41,7 @@ def classify(
     plane: str = typer.Option(None, "--plane", help="Plane of a cube: a number from 0, or a value as 1.42GHz.", show_default=False),
     max_nonfinite: float = typer.Option(0.05, "--max-nonfinite", help="Share of the crop that may be not finite, 0 to 1."),
     precision: Precision = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it."),
+    poses: int = typer.Option(None, "--poses", help="Turned copies each network is asked about; default: the card's.", show_default=False),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
     contents: bool = typer.Option(False, "--hash", help="For --resume: know files by their contents, not by size and time."),
     device: Device = DEVICE,
@@ -78,7 +80,7 @@ def classify(
 
     listed = image_files([_examples()] if example else files)
     options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
-    team = _open(model or default_name(), device, precision, cascade=cascade)
+    team = _open(model or default_name(), device, precision, poses, cascade=cascade)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
     try:
@@ -105,12 +107,28 @@ def classify(
     outcome.refuse_emptiness()
 
 
-def _open(model: str, device: str, precision: str, *, cascade: bool) -> "Classifier":
-    """The team that is asked, or the cascade of two."""
+def _open(model: str, device: str, precision: str, poses: int | None, *, cascade: bool) -> "Classifier":
+    """The team that is asked, in its own number of poses or another, or the cascade of two."""
     from equiradio.inference.cascade import load_cascade
     from equiradio.inference.team import load
 
-    return load_cascade(model, device, precision) if cascade else load(model, device, precision)
+    if cascade:
+        if poses is not None:
+            found = f"{poses} beside --cascade, which was chosen for the poses of its teams"
+            raise SettingRefusal("--poses", found, "one of the two", "Drop --poses or --cascade.")
+        return load_cascade(model, device, precision)
+    team = load(model, device, precision)
+    return team if poses is None else _in_poses(team, poses)
+
+
+def _in_poses(team: "Team", poses: int) -> "Team":
+    """The team asked in so many poses; a warning where it was calibrated for others."""
+    asked = team.in_poses(poses)
+    if team.calibration.calibrated and not asked.calibration.calibrated:
+        tried = sorted({team.calibration.poses, *map(int, team.card.by_poses)})
+        has = f"{poses}; {team.model} is calibrated for {', '.join(map(str, tried))}"
+        say(f"--poses: {has}. Temperature and threshold are those of the nearest; flag uncalibrated.", err=True)
+    return asked
 
 
 def _examples() -> Path:

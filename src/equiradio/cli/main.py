@@ -9,7 +9,7 @@ import typer
 
 import equiradio
 from equiradio.artefacts.atomic import disk_refusal, is_disk_full
-from equiradio.cli import bench, calibrate, classify, data, demo, evaluate, explain, export, models, report, reproduce, serve, train
+from equiradio.cli import bench, calibrate, classify, data, demo, doctor, evaluate, explain, export, models, report, reproduce, serve, train
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import command_line
 from equiradio.errors import Refusal, SettingRefusal, nearest
@@ -54,6 +54,7 @@ app.command("explain")(explain.explain)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
+app.command("doctor")(doctor.doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,14 +1,12 @@
 """The form of each steerable layer, chosen once: as the run has it, else as this machine has measured it, else measured now."""
 
-import platform
 from contextlib import suppress
 from pathlib import Path
-
-import torch
 
 from equiradio.artefacts.form_choices import Choice, machine_file, read_choices, write_choices
 from equiradio.compute.device import full_float32
 from equiradio.compute.form_timing import SETTING, Layered, Progress, by_rule, choose_forms, steerable_layers, take
+from equiradio.compute.machine import machine
 from equiradio.errors import RunRefusal
 from equiradio.layers.forms import Form, all_forms, find_form, form_of
 
@@ -97,17 +95,3 @@ def take_likely_forms(network: Layered, form: str = AUTO, precision: str = "floa
     if pinned is not None:
         likely |= {name: form for name, layer in layers.items() if pinned.possible(layer.shape, device, precision)}
     take(network, likely, precision, device)
-
-
-def machine(device: str) -> str:
-    """All that a timing depends on: processor, threads, version of PyTorch."""
-    name = torch.cuda.get_device_name() if device == "cuda" else f"{_processor()}, {torch.get_num_threads()} threads"
-    return f"{name}, torch {torch.__version__}"
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        words = {line.split(":")[0].strip(): line.split(":", 1)[1].strip() for line in lines if ":" in line}
-        return " ".join(words.get(name, "") for name in ("model name", "cpu family", "model", "stepping"))
-    return f"{platform.machine()} {platform.processor()}"

@@ -38,11 +38,16 @@ def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 class Poses(NamedTuple):
-    """How many poses, the temperature that goes with them, and the likelihood of every number of poses that was asked."""
+    """How many poses, and the likelihood and temperature of every number of poses that was asked."""
 
     number: int
-    temperature: float
     nll: dict[str, float]
+    temperatures: dict[int, float]
+
+    @property
+    def temperature(self) -> float:
+        """That of the number chosen."""
+        return self.temperatures[self.number]
 
 
 def choose_poses(logits: np.ndarray, labels: np.ndarray, choices: Sequence[int] = POSES) -> Poses:
@@ -50,7 +55,7 @@ def choose_poses(logits: np.ndarray, labels: np.ndarray, choices: Sequence[int] 
     tried = {count: best_temperature(logits[:, :count], labels) for count in choices if count <= logits.shape[1]}
     curve = {count: nll(labels, probabilities(logits[:, :count], tried[count]).mean((0, 1))) for count in tried}
     count = next(count for count in tried if curve[count] <= min(curve.values()) + WORTH)
-    return Poses(count, tried[count], {str(each): round(value, 5) for each, value in curve.items()})
+    return Poses(count, {str(each): round(value, 5) for each, value in curve.items()}, tried)
 
 
 def abstention(labels: np.ndarray, p: np.ndarray) -> float:

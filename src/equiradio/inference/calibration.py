@@ -1,12 +1,12 @@
 """What was chosen for a team on validation, as it is used: poses, temperature, threshold, and how far known sources reach."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from safetensors.numpy import load_file
 
-from equiradio.artefacts.team import TeamCard, TeamFolder
-from equiradio.errors import RunRefusal, refused_as
+from equiradio.artefacts.team import MOST_POSES, TeamCard, TeamFolder
+from equiradio.errors import RunRefusal, SettingRefusal, refused_as
 
 RUN_POSES = 4  # of a run, which has no card that says how many
 
@@ -22,6 +22,7 @@ class Calibration:
     threshold : abstain where the top probability is lower; None where it was never chosen.
     centre, precision, reach : mean (members, features) and inverse covariance (members, features, features) of the features of validation
         sources, and the distance beyond which an image is unusual; None likewise.
+    of_poses : were temperature and threshold chosen for this number of poses? Else for another, the nearest that was tried.
     """
 
     poses: int = RUN_POSES
@@ -30,10 +31,29 @@ class Calibration:
     centre: np.ndarray | None = None
     precision: np.ndarray | None = None
     reach: float | None = None
+    of_poses: bool = True
 
     @property
     def calibrated(self) -> bool:
-        return self.threshold is not None
+        """Were temperature and threshold chosen for answers such as these?"""
+        return self.threshold is not None and self.of_poses
+
+    def in_poses(self, poses: int, card: TeamCard) -> "Calibration":
+        """With another number of poses, and the temperature and threshold that the team's card has for it, or for the nearest number.
+
+        Raises
+        ------
+        SettingRefusal : fewer than one, or more than anybody needs.
+        """
+        if not 1 <= poses <= MOST_POSES:
+            raise SettingRefusal("--poses", f"{poses}", f"1 to {MOST_POSES}", "Leave it out for the number chosen on validation.")
+        if self.threshold is None or poses == self.poses:
+            return replace(self, poses=poses)
+        chosen = {int(count): (choice["temperature"], choice["threshold"]) for count, choice in card.by_poses.items()}
+        chosen[self.poses] = self.temperature, self.threshold
+        nearest = min(chosen, key=lambda count: (abs(count - poses), count))
+        temperature, threshold = chosen[nearest]
+        return replace(self, poses=poses, temperature=temperature, threshold=threshold, of_poses=nearest == poses)
 
 
 def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:

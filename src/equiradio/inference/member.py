@@ -26,6 +26,8 @@ from equiradio.models.registry import build
 from equiradio.settings import Settings
 from equiradio.symmetry.groups import Group
 
+ENOUGH = 2  # images that pay for showing an empty sky: one image in the usual two poses does not
+
 
 class Member:
     """A trained network.
@@ -85,7 +87,7 @@ class Member:
         self._images += len(images)
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
         with full_float32(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            if self._images > 1 and not raw and would_help(self.network):  # costs an image, spares half of every later one
+            if self._images > ENOUGH and not raw and would_help(self.network):  # costs an image, spares half of every later one
                 show_empty_sky(self.network, self.preprocess(torch.zeros_like(pixels[:1, None])))
             return self._answer(pixels, poses, raw)
 

@@ -75,6 +75,10 @@ class Team:
         )
         return f"<table><caption>equiradio team</caption>{cells}</table>"
 
+    def in_poses(self, poses: int) -> "Team":
+        """The same team, asked in another number of poses; see `Calibration.in_poses`."""
+        return Team(self.members, self.calibration.in_poses(poses, self.card), self.card)
+
     def look(self, images: np.ndarray) -> tuple[Output, ...]:
         """What each member answers about raw images uint8 (count, 150, 150), in the order of `members`."""
         return tuple(member.look(_stack(images)) for member in self.members)

@@ -11,8 +11,9 @@ from equiradio.artefacts.claim import is_claimed
 from equiradio.artefacts.run import Run, refuse_other_settings
 from equiradio.artefacts.tables import predicted_by
 from equiradio.bench.record import Record
-from equiradio.bench.run import Cell, batch_of, measure_ours, processors
+from equiradio.bench.run import Cell, batch_of, measure_ours
 from equiradio.bench.summary import TIME
+from equiradio.compute.machine import processors
 from equiradio.datasets.sources import Sources
 from equiradio.models.names import architecture
 from equiradio.settings import Settings, change, preset, with_habits

@@ -1,12 +1,13 @@
 """Attention and evidence laid over the image they belong to, as pixels: rows counted from below, so that north is up."""
 
-from collections.abc import Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from equiradio.artefacts.atomic import write_atomically
+from equiradio.report.png import png
 
 ZOOM = 4  # screen pixels for each pixel of the sky
 LEVELS = {0.5: 1, 0.7: 2, 0.9: 3}  # shares of the way from the lowest to the highest attention of a map -> width of the contour there
@@ -26,13 +27,19 @@ def overlay(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
     image : (height, width), any unit; its finite range is stretched by asinh.
     attention : (height, width), stretched from its lowest to its highest value; nan or flat for no map.
     """
-    import matplotlib
-
     sky = grey(image)[..., None] * np.ones(3)
     share = stretched(attention)
-    colour = matplotlib.colormaps["plasma"](share)[..., :3]
+    colour = _plasma()[np.minimum((256 * share).astype(int), 255)]
     weight = 0.75 * share[..., None] ** 1.5
     return _pixels((1 - weight) * sky + weight * colour)
+
+
+@cache
+def _plasma() -> np.ndarray:
+    """Colours of attention from lowest to highest, 0..1 (256, 3)."""
+    import matplotlib
+
+    return matplotlib.colormaps["plasma"](np.arange(256))[:, :3]
 
 
 def evidence_overlay(image: np.ndarray, evidence: np.ndarray) -> np.ndarray:
@@ -92,49 +99,48 @@ def save_overlay(
     ``sides`` names what evidence below and above 0 speaks for. ``arcsec`` is the size of a pixel where north is up and east is left;
     a bar and a compass then say so.
     """
-    from PIL import ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     panels = [overlay(image, np.zeros_like(attention)), overlay(image, attention)]
     panels += [] if evidence is None else [evidence_overlay(image, evidence)]
     height, width = (ZOOM * side for side in image.shape)
-    lefts = [GAP + number * (width + GAP) for number in range(len(panels))]
-    page = _page_of(panels, lefts, height, width)
-    _caption(page, lefts, STRIP + height + 13, (title, words), attention, None if evidence is None else sides)
+    lefts = _lefts(len(panels), width)
+    page = _empty_page(len(panels), width, height, bool(np.isfinite(attention).any()), None if evidence is None else sides).copy()
     pen = ImageDraw.Draw(page)
-    _draw_map(pen, attention, lefts[1], STRIP)
-    if arcsec:
-        _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, ImageFont.load_default(SMALL))
-    write_atomically(path, lambda part: page.save(part, format="PNG"))
-
-
-def _page_of(panels: Sequence[np.ndarray], lefts: Sequence[int], height: int, width: int) -> Any:
-    """The panels side by side on an empty page, each as wide and high as this, in screen pixels."""
-    from PIL import Image
-
-    page = Image.new("RGB", (lefts[-1] + width + GAP, height + 2 * STRIP), BACKGROUND)
     for left, panel in zip(lefts, panels, strict=True):
         picture = Image.fromarray(panel).convert("RGB")
         page.paste(picture.resize((width, height), Image.Resampling.BILINEAR), (left, STRIP))
-    return page
+    for left, text in zip(lefts, (title, words), strict=False):
+        pen.text((left, 12), text, WORDS, _font(LARGE))
+    _draw_map(pen, attention, lefts[1], STRIP)
+    if arcsec:
+        _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, _font(SMALL))
+    content = png(np.asarray(page))
+    write_atomically(path, lambda part: part.write_bytes(content))
 
 
-def _caption(
-    page: Any, lefts: Sequence[int], below: int, above: tuple[str, str], attention: np.ndarray, sides: tuple[str, str] | None
-) -> None:
-    """Words above the first two panels and below all of them, with the bars of colours; ``sides`` where there is evidence."""
-    from PIL import ImageDraw, ImageFont
+def _lefts(panels: int, width: int) -> list[int]:
+    """Where each panel begins, in screen pixels."""
+    return [GAP + number * (width + GAP) for number in range(panels)]
 
-    pen, font, small = ImageDraw.Draw(page), ImageFont.load_default(LARGE), ImageFont.load_default(SMALL)
-    for left, text in zip(lefts, above, strict=False):
-        pen.text((left, 12), text, WORDS, font)
+
+@lru_cache(maxsize=16)
+def _empty_page(panels: int, width: int, height: int, attention: bool, sides: tuple[str, str] | None) -> Any:
+    """A page without its panels, with the words below them and the bars of colours: what pages of many sources share."""
+    from PIL import Image, ImageDraw
+
+    lefts, below, small = _lefts(panels, width), STRIP + height + 13, _font(SMALL)
+    page = Image.new("RGB", (lefts[-1] + width + GAP, height + 2 * STRIP), BACKGROUND)
+    pen = ImageDraw.Draw(page)
     pen.text((lefts[0], below), "brightness, asinh stretch", FAINT, small)
-    if np.isfinite(attention).any():
+    if attention:
         page.paste(_colour_bar(120, 12), (lefts[1], below + 3))
         shares = ", ".join(f"{100 * level:g}" for level in LEVELS)
         pen.text((lefts[1] + 130, below), f"attention, lowest to highest; lines at {shares} %; cross: peak", FAINT, small)
     if sides is not None:
         page.paste(_evidence_bar(120, 12), (lefts[2], below + 3))
         pen.text((lefts[2] + 130, below), f"evidence: blue speaks for {sides[0]}, orange for {sides[1]}", FAINT, small)
+    return page
 
 
 def _draw_map(pen: Any, attention: np.ndarray, left: int, top: int) -> None:
@@ -153,6 +159,13 @@ def _draw_map(pen: Any, attention: np.ndarray, left: int, top: int) -> None:
         x, y = place(float(column), float(row))
         for dx, dy in ((9, 0), (0, 9)):
             pen.line([(x - dx, y - dy), (x + dx, y + dy)], (255, 255, 255), 2)
+
+
+@cache
+def _font(size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
 
 
 def _colour_bar(width: int, height: int) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.blanks import blanked, check_sky
+from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.positions import distorted, north_angle, position
 from equiradio.sky.recipe import MIRABEST
@@ -38,6 +39,7 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     part, zeros = blanked(part)
     how = "" if same else "mean over the area of each pixel" if _fine(view) else "bilinear"
     place, wcs = (_window if same else _resampled)(sky, part, corner, view)
+    _crop_wcs(wcs)
     crop = _middle(place)
     _check_finite(crop, sky.name, max_nonfinite, "not finite" + (" or blank areas of exact zeros" if zeros else ""))
     median, sigma = noise(place)
@@ -55,7 +57,6 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     }
     flags |= {flag for flag, yes in earned.items() if yes}
     beam = sky.beam if same or sky.beam is None else sky.beam.turned(north_angle(sky.wcs, view.column, view.row))
-    wcs = None if wcs is None else wcs[CROP, CROP]
     ra, dec = position(wcs, (MIRABEST.side - 1) / 2, (MIRABEST.side - 1) / 2)
     ellipse = None if beam is None else beam.ellipse
     return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, sky.unit, frozenset(flags), ellipse, how, sky.about)
@@ -74,11 +75,7 @@ def to_mirabest(field_pixels: np.ndarray, name: str = "image", max_nonfinite: fl
 
 def noise(field_pixels: np.ndarray) -> tuple[float, float]:
     """Median and standard deviation of the finite pixels, clipped."""
-    from astropy.stats import sigma_clipped_stats
-
-    finite = field_pixels[np.isfinite(field_pixels)]
-    _, median, sigma = sigma_clipped_stats(finite, sigma=MIRABEST.clip_sigma, maxiters=MIRABEST.clip_rounds)
-    return median, sigma
+    return clipped_noise(field_pixels[np.isfinite(field_pixels)], MIRABEST.clip_sigma, MIRABEST.clip_rounds)
 
 
 def stretched(crop: np.ndarray, sigma: float, name: str = "image") -> np.ndarray:
@@ -99,6 +96,13 @@ def _fine(view: View) -> bool:
 
 def _middle(field_pixels: np.ndarray) -> np.ndarray:
     return field_pixels[CROP, CROP]
+
+
+def _crop_wcs(wcs: Any) -> None:
+    """Make the WCS of a field that of its central part."""
+    if wcs is not None:
+        wcs.wcs.crpix = [wcs.wcs.crpix[0] - CROP.start, wcs.wcs.crpix[1] - CROP.start]
+        wcs.pixel_shape = (MIRABEST.side, MIRABEST.side)
 
 
 def _check_finite(crop: np.ndarray, name: str, most: float, what: str = "not finite") -> None:

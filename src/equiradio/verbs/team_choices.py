@@ -6,7 +6,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.artefacts.team import PartScores, SplitScores, TeamCard, TeamFolder, ValidationScores
+from equiradio.artefacts.team import PartScores, PosesChoice, SplitScores, TeamCard, TeamFolder, ValidationScores
 from equiradio.datasets.sources import Sources
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import brier, ece, is_right, nll, top_probability
@@ -29,17 +29,32 @@ def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sourc
             break
         last = poses.nll[str(count)]
     before, after = (binary(probabilities(logits[:, : poses.number], t).mean((0, 1))) for t in (1.0, poses.temperature))
-    threshold, reach = abstention(validation.labels, after), feature_reach(features)
+    by_poses = {str(count): choice_for(logits[:, :count], validation.labels, t) for count, t in poses.temperatures.items()}
+    threshold, reach = by_poses[str(poses.number)]["threshold"], feature_reach(features)
     stored = {"centre": reach.centre.astype(np.float32), "precision": reach.precision.astype(np.float32)}
     write_atomically(folder.statistics_file, lambda part: save_file(stored, part))
     return card.with_changes(
         poses=poses.number,
         nll_by_poses=poses.nll,
+        by_poses=by_poses,
         temperature=poses.temperature,
         threshold=threshold,
         out_of_distribution={"file": folder.statistics_file.name, "reach": reach.reach, "method": METHOD},
         validation=_fitted(validation.labels, before, after, threshold),
     )
+
+
+def choice_for(logits: np.ndarray, labels: np.ndarray, temperature: float) -> PosesChoice:
+    """Threshold that goes with the poses and the temperature of logits (members, poses, sources, classes), and how it does."""
+    p = binary(probabilities(logits, temperature).mean((0, 1)))
+    threshold = abstention(labels, p)
+    right, answered = is_right(labels, p), top_probability(p) >= threshold
+    return {
+        "temperature": temperature,
+        "threshold": threshold,
+        "coverage": float(answered.mean()),
+        "selective_accuracy": float(right[answered].mean()) if answered.any() else None,
+    }
 
 
 def binary(p: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ from equiradio.artefacts.form_choices import Choice, machine_file, read_choices,
 from equiradio.bench.counting import count_layers
 from equiradio.compute import form_timing
 from equiradio.compute.form_timing import by_rule, steerable_layers
-from equiradio.compute.forms import machine, settle_forms, take_likely_forms
+from equiradio.compute.forms import settle_forms, take_likely_forms
+from equiradio.compute.machine import machine
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.layers import SteerableConvolution, forms
 from equiradio.layers.forms import all_forms, find_form

@@ -46,8 +46,9 @@ def test_a_network_answers_the_same_bit_for_bit(member, images, monkeypatch):
 
 
 def test_one_image_is_not_worth_an_empty_one(member, images):
-    member.look(images[:1])
-    assert skies(member) == 0
+    for _ in range(2):  # the usual two poses
+        member.look(images[:1])
+        assert skies(member) == 0
     member.look(images[:1])
     assert skies(member) == 10
 

@@ -6,7 +6,8 @@ import torch
 from equiradio.artefacts import form_choices as records
 from equiradio.artefacts.form_choices import Choice, machine_file, read_choices, write_choices
 from equiradio.compute.form_timing import steerable_layers
-from equiradio.compute.forms import machine, settle_forms, take_likely_forms
+from equiradio.compute.forms import settle_forms, take_likely_forms
+from equiradio.compute.machine import machine
 from equiradio.errors import RunRefusal
 from equiradio.layers.forms import all_forms
 from equiradio.models import GatedNet, build

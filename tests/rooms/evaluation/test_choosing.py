@@ -43,6 +43,8 @@ def test_more_poses_are_chosen_only_where_they_are_worth_it():
     noisy = truth + rng.normal(0, 3, (1, 4, len(labels), 2))
     found = choose_poses(noisy, labels)
     assert found.number == 4
+    assert found.temperature == found.temperatures[4]
+    assert found.temperatures[1] == best_temperature(noisy[:, :1], labels) != found.temperature
     assert set(found.nll) == {"1", "2", "4"}
     alike = np.repeat(noisy[:, :1], 4, axis=1)
     assert choose_poses(alike, labels).number == 1

@@ -9,7 +9,7 @@ from sky_files import DEC, RA, bright_spot, header, sky, write
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.fits import read_cutout, read_image
-from equiradio.sky.positions import position
+from equiradio.sky.positions import on_sky, position
 
 SIP = {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-3, "B_0_2": -8e-4, "A_1_1": 5e-4}
 
@@ -120,3 +120,27 @@ def test_a_mirrored_image_is_put_right(tmp_path):
     assert found.flags == {"reprojected"}
     right = read_cutout(write(tmp_path / "b.fits", pixels[:, ::-1], header(400)))
     assert np.corrcoef(right.image.ravel(), found.image.ravel())[0, 1] > 0.98
+
+
+FRAMES = [
+    {},
+    {"RADESYS": "FK5", "EQUINOX": 2000.0},
+    {"RADESYS": "FK4", "EQUINOX": 1950.0},
+    {"CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN", "RADESYS": None, "EQUINOX": None},
+    {"CTYPE1": "DEC--SIN", "CTYPE2": "RA---SIN", "CRVAL1": DEC, "CRVAL2": RA},
+    {"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", **SIP},
+]
+
+
+@pytest.mark.parametrize("cards", FRAMES, ids=lambda cards: f"{cards.get('CTYPE1', '')} {cards.get('RADESYS', '')}")
+def test_places_on_the_sky_are_those_of_astropy_bit_for_bit(cards):
+    made = header()
+    for key, value in cards.items():
+        made.remove(key, ignore_missing=True)
+        if value is not None:
+            made[key] = value
+    wcs = WCS(made)
+    for columns, rows in ((3.0, 250.5), ([0, 1, 149.5], [299, 0, 12]), (np.arange(6).reshape(2, 3), np.full((2, 3), 7))):
+        ours, there = on_sky(wcs, columns, rows), wcs.pixel_to_world(columns, rows).icrs
+        np.testing.assert_array_equal([ours.ra.deg, ours.dec.deg], [there.ra.deg, there.dec.deg])
+        np.testing.assert_array_equal(ours.cartesian.xyz.value, there.cartesian.xyz.value)

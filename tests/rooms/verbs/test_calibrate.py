@@ -52,6 +52,9 @@ def test_a_team_answers_as_it_was_scored(team, sky):
     assert not team.with_name("lenets.parts").exists()
     assert card.validation["nll_after"] <= card.validation["nll_before"] + 1e-9
     assert set(card.nll_by_poses) <= {"1", "2"}
+    assert card.by_poses.keys() == card.nll_by_poses.keys()
+    own = card.by_poses[str(card.poses)]
+    assert (own["temperature"], own["threshold"], own["coverage"]) == (card.temperature, card.threshold, card.validation["coverage"])
     opened = equiradio.load(team)
     assert opened.calibration.calibrated
     sources = open_data(str(sky)).of_split("test")

@@ -1,0 +1,65 @@
+"""A team asked in another number of poses than its card's: what temperature and threshold it takes, and what it says of that."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from equiradio.artefacts.team import TeamCard, team_card
+from equiradio.cli.main import main
+from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.inference.calibration import Calibration
+from equiradio.inference.team import load
+
+CHOICE = {"temperature": 1.5, "threshold": 0.9, "coverage": 0.5, "selective_accuracy": 0.95}
+CALIBRATION = Calibration(2, 1.1, 0.8, reach=7.0)
+
+
+@pytest.fixture(scope="module")
+def card():
+    """A packaged team's, with what was tried beside two poses."""
+    return replace(load("c4-attention", "cpu").card, by_poses={"1": CHOICE, "8": CHOICE | {"temperature": 2.0}})
+
+
+@pytest.mark.parametrize(
+    ("poses", "temperature", "threshold", "calibrated"),
+    [(1, 1.5, 0.9, True), (2, 1.1, 0.8, True), (3, 1.1, 0.8, False), (5, 1.1, 0.8, False), (6, 2.0, 0.9, False), (8, 2.0, 0.9, True)],
+)
+def test_what_was_chosen_for_a_number_is_taken_for_it_and_the_nearest_for_others(card, poses, temperature, threshold, calibrated):
+    asked = CALIBRATION.in_poses(poses, card)
+    assert (asked.poses, asked.temperature, asked.threshold, asked.calibrated) == (poses, temperature, threshold, calibrated)
+    assert asked.reach == CALIBRATION.reach  # of the image as it is
+
+
+def test_without_a_calibration_any_number_is_uncalibrated(card):
+    assert not Calibration().in_poses(1, card).calibrated
+    assert Calibration().in_poses(1, card).poses == 1
+
+
+@pytest.mark.parametrize("poses", [0, -1, 65])
+def test_numbers_that_nobody_needs_are_refused(card, poses):
+    with pytest.raises(SettingRefusal, match=f"--poses: {poses}; expected 1 to 64"):
+        CALIBRATION.in_poses(poses, card)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"0": CHOICE}, {"one": CHOICE}, {"1": CHOICE | {"threshold": 2.0}}, {"1": CHOICE | {"temperature": 0.0}}, {"1": {}}]
+)
+def test_a_card_with_choices_that_nobody_makes_is_refused(card, wrong, tmp_path):
+    with pytest.raises(RunRefusal, match=r"card\.json"):
+        team_card(TeamCard.as_json(card) | {"by_poses": wrong}, tmp_path / "card.json")
+
+
+def test_the_command_asks_in_so_many_poses_and_warns(tmp_path, monkeypatch, capsys):
+    image = np.zeros((150, 150), np.uint8)
+    image[70:80, 70:80] = 200
+    np.save(tmp_path / "a.npy", image)
+    monkeypatch.chdir(tmp_path)
+    assert main(["classify", "a.npy", "--model", "c4-attention", "--poses", "3", "--json"]) == 0
+    answer = capsys.readouterr()
+    assert "uncalibrated" in answer.out
+    assert "c4-attention is calibrated for 1, 2. Temperature and threshold are those of the nearest; flag uncalibrated." in answer.err
+    assert main(["classify", "a.npy", "--model", "c4-attention", "--poses", "1", "--json"]) == 0
+    answer = capsys.readouterr()
+    assert "uncalibrated" not in answer.out + answer.err
+    assert main(["classify", "a.npy", "--poses", "0"]) == 2
