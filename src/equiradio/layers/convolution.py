@@ -177,8 +177,11 @@ class SteerableConvolution(SteeredConvolution):
     def _prepare(self) -> Tensor:
         return self._form.prepare(self)
 
-    def forward(self, fields: Tensor) -> Tensor:
-        return self._form.apply(self, fields, self.prepared())
+    def forward(self, fields: Tensor, lit: Tensor | None = None) -> Tensor:
+        """``lit`` (batch, height, width), in training only: pixels of the answer that see more than empty sky, see `Form.apply_lit`."""
+        if lit is None:
+            return self._form.apply(self, fields, self.prepared())
+        return self._form.apply_lit(self, fields, self.prepared(), lit)
 
 
 class PlainConvolution(nn.Conv2d):

@@ -11,6 +11,7 @@ from equiradio.errors import SettingRefusal
 from equiradio.layers.attention_gate import AttentionGate, attend
 from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution
 from equiradio.layers.fields import to_channels, to_fields
+from equiradio.layers.lit import halved, lit_pixels, seen
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool, group_pool, max_pool
 from equiradio.models.names import WIDTHS
@@ -31,14 +32,15 @@ class Block(nn.Module):
         self.convolutions = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(FieldBatchNorm(fields) for _ in convolutions)
 
-    def layers(self, fields: Tensor) -> Iterator[Tensor]:
-        """The fields behind each layer."""
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            fields = norm(F.relu(convolution(fields)))
+    def layers(self, fields: Tensor, lit: list[Tensor] | None = None) -> Iterator[Tensor]:
+        """The fields behind each layer; ``lit`` : pixels of each that see more than empty sky, in training."""
+        for number, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            where = [lit[number]] if lit and isinstance(convolution, SteerableConvolution) else []
+            fields = norm(F.relu(convolution(fields, *where)))
             yield fields
 
-    def forward(self, fields: Tensor) -> Tensor:
-        *_, last = self.layers(fields)
+    def forward(self, fields: Tensor, lit: list[Tensor] | None = None) -> Tensor:
+        *_, last = self.layers(fields, lit)
         return last
 
 
@@ -85,8 +87,9 @@ class GatedNet(nn.Module):
 
     def forward(self, images: Tensor) -> Output:
         fields, pooled = self._padded(images), []
-        for number, block in enumerate(self.blocks):
-            fields = block(self.halve(fields) if number else fields)
+        lit = self._lit(images) if self._leaves_out_empty_sky(images) else [None for _ in self.blocks]
+        for number, (block, lit_behind) in enumerate(zip(self.blocks, lit, strict=True)):
+            fields = block(self.halve(fields) if number else fields, lit_behind)
             pooled.append(group_pool(fields))
         features, attention = self._attend(pooled)
         weights = attention or [torch.ones_like(features[0][:, :1], dtype=images.dtype)]
@@ -94,9 +97,31 @@ class GatedNet(nn.Module):
         logits, heads = self.aggregate(vectors)
         return Output(logits, attention, heads, vectors, features if attention else [])
 
+    def _leaves_out_empty_sky(self, images: Tensor) -> bool:
+        """Only where gradients by weights are all that is wanted: those by single images do not stay where they were."""
+        layers = (layer for layer in self.modules() if isinstance(layer, SteerableConvolution))
+        wanted = self.training and torch.is_grad_enabled() and not images.requires_grad
+        return wanted and any(layer.form.leaves_out_empty_sky for layer in layers)
+
+    def _lit(self, images: Tensor) -> Sequence[list[Tensor] | None]:
+        """Of each block's layers, the pixels of their answers that see more than empty sky; what is padded is empty."""
+        lit, behind = F.pad(lit_pixels(images), self._edges(images)), []
+        for number, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            if number and isinstance(self.halve, AntialiasedPool):
+                lit = self.halve.lit(lit)
+            elif number:
+                lit = halved(lit, lit.shape[1] // 2, lit.shape[2] // 2)
+            behind.append([lit := seen(lit, self.settings.kernel_size) for _ in block.norms])
+        return behind
+
     def _padded(self, images: Tensor) -> Tensor:
+        return F.pad(images, self._edges(images), value=self.blank)
+
+    def _edges(self, images: Tensor) -> tuple[int, ...]:
+        """Pixels to add at each side, as `torch.nn.functional.pad` takes them."""
         edge = self.side - images.shape[-1]
-        return F.pad(images, (edge // 2, edge - edge // 2) * 2, value=self.blank)
+        return (edge // 2, edge - edge // 2) * 2
 
     def _attend(self, pooled: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Features that count and the gates' maps of them, from the blocks' outputs pooled over the group."""
