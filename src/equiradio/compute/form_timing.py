@@ -86,7 +86,7 @@ class Case:
         def call() -> None:
             with torch.set_grad_enabled(self.training):
                 with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
-                    answer = layer(fields, lit)
+                    answer = layer(fields, lit=lit)
                 if self.training:
                     torch.autograd.grad(answer, (fields, layer.weight), torch.ones_like(answer))
 

@@ -35,8 +35,8 @@ class Block(nn.Module):
     def layers(self, fields: Tensor, lit: list[Tensor] | None = None) -> Iterator[Tensor]:
         """The fields behind each layer; ``lit`` : pixels of each that see more than empty sky, in training."""
         for number, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            where = [lit[number]] if lit and isinstance(convolution, SteerableConvolution) else []
-            fields = norm(F.relu(convolution(fields, *where)))
+            where = {"lit": lit[number]} if lit and isinstance(convolution, SteerableConvolution) else {}
+            fields = norm(F.relu(convolution(fields, **where)))
             yield fields
 
     def forward(self, fields: Tensor, lit: list[Tensor] | None = None) -> Tensor:

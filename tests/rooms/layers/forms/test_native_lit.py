@@ -47,7 +47,9 @@ def answer_and_gradients(layer, fields, lit=None):
     common = torch.zeros(fields.shape[1:], dtype=fields.dtype, requires_grad=True)
     own = torch.zeros_like(fields, requires_grad=True)
     inside = torch.zeros(len(fields), *fields.shape[-2:], dtype=torch.bool) if lit is None else lit
-    answer = layer(fields + common * ~inside[:, None, None] + own * inside[:, None, None], None if lit is None else seen(lit, layer.size))
+    answer = layer(
+        fields + common * ~inside[:, None, None] + own * inside[:, None, None], lit=None if lit is None else seen(lit, layer.size)
+    )
     weigh = torch.sin(torch.arange(answer.numel(), dtype=answer.dtype)).view(answer.shape)
     return answer, *torch.autograd.grad((answer * weigh).sum(), (layer.weight, common, own))
 
@@ -116,7 +118,7 @@ def test_only_pixels_that_differ_are_computed(monkeypatch):
     layer = a_layer("C4")
     fields, lit = a_sky(layer)
     wide = seen(lit, layer.size)
-    computed = layer(fields, wide)[:, 0, 0] != 0
+    computed = layer(fields, lit=wide)[:, 0, 0] != 0
     assert computed.sum() == wide.sum() + (~wide).any(0).sum()
 
 
@@ -137,4 +139,4 @@ def test_forms_that_compute_everything_pay_no_heed():
     layer = a_layer("C4")
     fields, lit = a_sky(layer)
     layer.take("winograd")
-    assert torch.equal(layer(fields, seen(lit, layer.size)), layer(fields))
+    assert torch.equal(layer(fields, lit=seen(lit, layer.size)), layer(fields))

@@ -85,11 +85,13 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #define REAL float
 #define SUFFIX float32
 #include "steerable.h"
+#include "lit.h"
 #undef REAL
 #undef SUFFIX
 
 #define REAL double
 #define SUFFIX float64
 #include "steerable.h"
+#include "lit.h"
 
 int vector_bytes(void) { return VECTOR_BYTES; }
