@@ -66,8 +66,8 @@ def test_an_image_without_a_source_has_maps_of_zeros_and_an_answer(dtype):
 def test_the_map_is_the_difference_of_two_scores_in_one_context():
     net = narrow(Cyclic(4), **SMALL, **ANCHORED)
     with torch.no_grad():
-        output, pooled = net(one_source()), net._blocks(net._padded(one_source()))
-        empty = net._blocks(net._padded(torch.full((1, 1, 38, 38), BLANK, dtype=torch.float64)))
+        output, pooled = net(one_source()), net._blocks(one_source())
+        empty = net._blocks(torch.full((1, 1, 38, 38), BLANK, dtype=torch.float64))
         for gate, features, nothing, alpha in zip(net.gates, pooled, empty, output.attention, strict=False):
             raised = nn.functional.interpolate(gate.from_context(pooled[3]), size=features.shape[-2:], mode="bilinear")
             score = lambda fields, gate=gate, raised=raised: gate.to_score((gate.from_features(fields) + raised).relu())

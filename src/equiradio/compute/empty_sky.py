@@ -31,6 +31,13 @@ def show_empty_sky(network: Layered, image: Tensor) -> None:
             hook.remove()
 
 
+def forget_empty_sky(network: Layered) -> None:
+    """Let every layer forget what it was shown, which with other weights would be of no use."""
+    for _, layer in network.named_modules():
+        if getattr(layer, "empty_sky", None) is not None:
+            layer.empty_sky = None  # type: ignore[assignment]
+
+
 def _remember(layer: nn.Module, given: tuple[Any, ...]) -> None:
     assert isinstance(layer, SteerableConvolution | LiftingConvolution)
     fields = given[0].detach()

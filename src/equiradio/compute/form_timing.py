@@ -3,9 +3,9 @@
 import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from equiradio.sky.recipe import MIRABEST
 
 SETTING = "training.layer_form"  # as refusals name it
 IMAGES = 2  # a layer is timed with on a CPU, where time grows with their number; on a GPU with a whole batch
+MANY = 16  # with which a form is timed that computes what they have in common once
+ISLANDS, ISLAND = 19, 4  # lit places of an image, and pixels along a side of one: layers then see as much as on MiraBest's images
+MOST_LIT = 0.9  # of a layer's pixels: where more are, there is too little empty sky to leave out
 
 Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, how much there is
 
@@ -26,13 +29,17 @@ class Layered(Protocol):
 
     def __call__(self, images: Tensor) -> Any: ...
     def eval(self) -> Any: ...
+    def train(self) -> Any: ...
     def parameters(self) -> Iterator[nn.Parameter]: ...
     def named_modules(self) -> Iterator[tuple[str, nn.Module]]: ...
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer's shape, and what is asked of it."""
+    """A layer's shape, and what is asked of it.
+
+    ``lit`` : in training, where a form may leave out empty sky, which pixels of its answer see more (images, height, width); else None.
+    """
 
     shape: Shape
     height: int
@@ -41,10 +48,12 @@ class Case:
     precision: str
     device: str
     training: bool
+    lit: Tensor | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         task = "training" if self.training else "answering"
-        return f"{self.shape} at {self.height}x{self.width}, {self.images} images, {self.precision}, {self.device}, {task}"
+        sky = "" if self.lit is None else f", {len(self.lit)} at a time with {100 * float(self.lit.float().mean()):.0f} % lit"
+        return f"{self.shape} at {self.height}x{self.width}, {self.images} images, {self.precision}, {self.device}, {task}{sky}"
 
     @property
     def forms(self) -> list[Form]:
@@ -53,25 +62,31 @@ class Case:
         return [form for form in possible_forms(*asked) if form.worth_timing(*asked)]
 
     def measure(self) -> Choice:
-        """Time the forms on noise: forward, and backward in training."""
+        """Time the forms on noise: forward, and backward in training; with as much empty sky as is usual where a form leaves it out."""
         with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
             group, fields_in, fields_out, size = self.shape
             layer = SteerableConvolution(fields_in, fields_out, group, size).to(self.device)
             layer.train(self.training)
-            noise = torch.randn((self.images, self.height, self.width, group.order, fields_in), device=self.device)
-            fields = noise.to(torch.bfloat16 if self.precision == "bf16" else torch.float32).permute(0, 4, 3, 1, 2)
-            call = self._call(layer, fields.requires_grad_(self.training))
             spent = {}
             for form in self.forms:
                 layer.take(form, self.precision)
-                spent[form.name] = round(1000 * _seconds(call, self.device), 3)
+                lit = self.lit if form.leaves_out_empty_sky else None
+                images = self.images if lit is None else len(lit)
+                seconds = _seconds(self._call(layer, self._noise(images), lit), self.device)
+                spent[form.name] = round(1000 * seconds * self.images / images, 3)
         return Choice(str(self), min(spent, key=spent.__getitem__), spent)
 
-    def _call(self, layer: SteerableConvolution, fields: Tensor) -> Callable[[], None]:
+    def _noise(self, images: int) -> Tensor:
+        group, fields_in, _, _ = self.shape
+        noise = torch.randn((images, self.height, self.width, group.order, fields_in), device=self.device)
+        fields = noise.to(torch.bfloat16 if self.precision == "bf16" else torch.float32).permute(0, 4, 3, 1, 2)
+        return fields.requires_grad_(self.training)
+
+    def _call(self, layer: SteerableConvolution, fields: Tensor, lit: Tensor | None) -> Callable[[], None]:
         def call() -> None:
             with torch.set_grad_enabled(self.training):
                 with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
-                    answer = layer(fields)
+                    answer = layer(fields, lit=lit)
                 if self.training:
                     torch.autograd.grad(answer, (fields, layer.weight), torch.ones_like(answer))
 
@@ -98,7 +113,19 @@ def steerable_layers(network: Layered) -> dict[str, SteerableConvolution]:
 def _cases(network: Layered, batch: int, precision: str, training: bool, device: str) -> dict[str, Case]:
     """The case of every steerable layer, by its name; nothing is convolved to find out."""
     images = batch if device == "cuda" else min(batch, IMAGES)
-    return {name: Case(*shape, images, precision, device, training) for name, shape in _shapes(network).items()}
+    leaving_out = _leaving_out(network, precision, device) if training and batch > 1 else {}
+    cases = {}
+    for name, (shape, height, width, lit) in _shapes(network, leaving_out).items():
+        some = lit is not None and name in leaving_out and float(lit.float().mean()) <= MOST_LIT
+        sky = shifted(lit[0], min(batch, MANY)) if lit is not None and some else None
+        cases[name] = Case(shape, height, width, images, precision, device, training, sky)
+    return cases
+
+
+def _leaving_out(network: Layered, precision: str, device: str) -> dict[str, Form]:
+    """A form that leaves out empty sky, by name of layer, of those that can take one."""
+    forms = {name: possible_forms(layer.shape, device, precision) for name, layer in steerable_layers(network).items()}
+    return {name: form for name, some in forms.items() for form in some if form.leaves_out_empty_sky}
 
 
 def _settled(cases: Iterable[Case], cached: Mapping[str, Choice]) -> dict[str, Choice]:
@@ -194,20 +221,53 @@ def _likely(shape: Shape, device: str, precision: str) -> str:
     return max(forms, key=lambda form: form.likely(shape, device, precision)).name
 
 
-@torch.no_grad()
-def _shapes(network: Layered) -> dict[str, tuple[Shape, int, int]]:
-    """Shape, and height and width of what it is given, of every steerable layer."""
+class _Seen(NamedTuple):
+    """What a layer is given: its shape, height and width, and where the network says so which pixels of the answer are lit."""
+
+    shape: Shape
+    height: int
+    width: int
+    lit: Tensor | None
+
+
+def _shapes(network: Layered, leaving_out: Mapping[str, Form]) -> dict[str, _Seen]:
+    """What every steerable layer is given; in training where some are to leave out empty sky."""
     copied = copy.deepcopy(network)
-    copied.eval()
-    shapes: dict[str, tuple[Shape, int, int]] = {}
+    copied.train() if leaving_out else copied.eval()
+    shapes: dict[str, _Seen] = {}
     for name, layer in steerable_layers(copied).items():
+        if name in leaving_out:
+            layer.take(leaving_out[name])
         layer.forward = partial(_watched, shapes, name, layer)  # type: ignore[method-assign]
     weight = next(copied.parameters())
-    copied(torch.zeros(1, 1, MIRABEST.side, MIRABEST.side, dtype=weight.dtype, device=weight.device))
+    with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(bool(leaving_out)):
+        copied(islands().to(weight.device, weight.dtype))
     return {name: shapes[name] for name in steerable_layers(network)}
 
 
-def _watched(shapes: dict[str, tuple[Shape, int, int]], name: str, layer: SteerableConvolution, fields: Tensor, *_: object) -> Tensor:
-    """In place of a layer's work: note height and width of what it is given, answer zeros of the right shape."""
-    shapes[name] = layer.shape, fields.shape[-2], fields.shape[-1]
+def islands() -> Tensor:
+    """An image (1, 1, 150, 150) that is 1 in some places and 0 elsewhere; always the same."""
+    image = torch.zeros(1, 1, MIRABEST.side, MIRABEST.side)
+    places = torch.randint(0, MIRABEST.side - ISLAND, (ISLANDS, 2), generator=torch.Generator().manual_seed(0))
+    for row, column in places.tolist():
+        image[..., row : row + ISLAND, column : column + ISLAND] = 1
+    return image
+
+
+def shifted(lit: Tensor, count: int) -> Tensor:
+    """Pixels (height, width) of one image -> of so many (count, height, width), each moved by as much against the one before."""
+    height, width = lit.shape
+    return torch.stack([lit.roll((image * height // count, image * 3 * width // count), (0, 1)) for image in range(count)])
+
+
+def _watched(
+    shapes: dict[str, _Seen],
+    name: str,
+    layer: SteerableConvolution,
+    fields: Tensor,
+    _finish: Tensor | None = None,
+    lit: Tensor | None = None,
+) -> Tensor:
+    """In place of a layer's work: note what it is given, answer zeros of the right shape."""
+    shapes[name] = _Seen(layer.shape, fields.shape[-2], fields.shape[-1], lit)
     return fields.new_zeros(len(fields), layer.fields_out, *fields.shape[2:])

@@ -199,10 +199,13 @@ class SteerableConvolution(SteeredConvolution):
     def finishes(self) -> bool:
         return self._form.finishes
 
-    def forward(self, fields: Tensor, finish: Tensor | None = None) -> Tensor:
-        if finish is None:
-            return self._form.apply(self, fields, self.prepared())
-        return self._form.apply_finished(self, fields, self.prepared(), finish)
+    def forward(self, fields: Tensor, finish: Tensor | None = None, lit: Tensor | None = None) -> Tensor:
+        """``finish``, in evaluation only: see `Form.apply_finished`; ``lit``, in training only: see `Form.apply_lit`."""
+        if finish is not None:
+            return self._form.apply_finished(self, fields, self.prepared(), finish)
+        if lit is not None:
+            return self._form.apply_lit(self, fields, self.prepared(), lit)
+        return self._form.apply(self, fields, self.prepared())
 
 
 class PlainConvolution(nn.Conv2d):

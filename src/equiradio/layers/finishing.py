@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.layers.convolution import SteeredConvolution
+from equiradio.layers.convolution import SteerableConvolution, SteeredConvolution
 from equiradio.layers.normalisation import FieldBatchNorm
 
 
-def activated(convolution: nn.Module, norm: nn.Module, fields: Tensor) -> Tensor:
-    """norm(relu(convolution(fields))), the same to rounding.
+def activated(convolution: nn.Module, norm: nn.Module, fields: Tensor, lit: Tensor | None = None) -> Tensor:
+    """norm(relu(convolution(fields))), the same to rounding; ``lit`` in training: pixels that see more than empty sky.
 
     The layer finishes by itself in evaluation and without a gradient, unless somebody listens behind it or to the norm.
     """
@@ -18,4 +18,6 @@ def activated(convolution: nn.Module, norm: nn.Module, fields: Tensor) -> Tensor
         finish = norm.finish() if isinstance(norm, FieldBatchNorm) else None
         if finish is not None:
             return convolution(fields, finish)  # type: ignore[no-any-return]
+    if lit is not None and isinstance(convolution, SteerableConvolution):
+        return norm(F.relu(convolution(fields, lit=lit)))  # type: ignore[no-any-return]
     return norm(F.relu(convolution(fields)))  # type: ignore[no-any-return]

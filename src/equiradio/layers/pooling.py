@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.forms.native import passes
+from equiradio.layers.lit import halved, seen
 
 
 def max_pool(fields: Tensor) -> Tensor:
@@ -80,6 +81,10 @@ class AntialiasedPool(nn.Module):
         bank = kernel.to(channels).expand(count, 1, size, size)
         pooled = F.conv2d(channels, bank, stride=2, padding=2, groups=count)
         return to_fields(pooled, fields.shape[2]) if fields.dim() == 5 else pooled
+
+    def lit(self, lit: Tensor) -> Tensor:
+        """Pixels (batch, height, width) of the answer that see one of these; the kernel reaches two beyond the pair in the middle."""
+        return halved(seen(lit, 5), *map(self.pooled_side, lit.shape[1:]))
 
     def pooled_side(self, side: int) -> int:
         """Side of the output for a square input of ``side`` pixels."""

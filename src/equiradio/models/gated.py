@@ -12,6 +12,7 @@ from equiradio.layers.attention_gate import ANCHORED, AttentionGate, attend
 from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution
 from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.finishing import activated
+from equiradio.layers.lit import halved, lit_pixels, seen
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool, group_pool, max_pool
 from equiradio.models.names import WIDTHS
@@ -32,14 +33,14 @@ class Block(nn.Module):
         self.convolutions = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(FieldBatchNorm(fields) for _ in convolutions)
 
-    def layers(self, fields: Tensor) -> Iterator[Tensor]:
-        """The fields behind each layer."""
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            fields = activated(convolution, norm, fields)
+    def layers(self, fields: Tensor, lit: list[Tensor] | None = None) -> Iterator[Tensor]:
+        """The fields behind each layer; ``lit`` : pixels of each that see more than empty sky, in training."""
+        for number, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            fields = activated(convolution, norm, fields, lit[number] if lit else None)
             yield fields
 
-    def forward(self, fields: Tensor) -> Tensor:
-        *_, last = self.layers(fields)
+    def forward(self, fields: Tensor, lit: list[Tensor] | None = None) -> Tensor:
+        *_, last = self.layers(fields, lit)
         return last
 
 
@@ -92,15 +93,38 @@ class GatedNet(nn.Module):
         logits, heads = self.aggregate(vectors)
         return Output(logits, attention, heads, vectors, features if attention else [])
 
-    def _padded(self, images: Tensor) -> Tensor:
-        edge = self.side - images.shape[-1]
-        return F.pad(images, (edge // 2, edge - edge // 2) * 2, value=self.blank)
+    def _leaves_out_empty_sky(self, images: Tensor) -> bool:
+        """Only where gradients by weights are all that is wanted: those by single images do not stay where they were."""
+        layers = (layer for layer in self.modules() if isinstance(layer, SteerableConvolution))
+        wanted = self.training and torch.is_grad_enabled() and not images.requires_grad
+        return wanted and any(layer.form.leaves_out_empty_sky for layer in layers)
 
-    def _blocks(self, padded: Tensor) -> list[Tensor]:
-        """The blocks' outputs pooled over the group."""
-        fields, pooled = padded, []
+    def _lit(self, images: Tensor) -> Sequence[list[Tensor] | None]:
+        """Of each block's layers, the pixels of their answers that see more than empty sky; what is padded is empty."""
+        lit, behind = F.pad(lit_pixels(images), self._edges(images)), []
         for number, block in enumerate(self.blocks):
-            fields = block(self.halve(fields) if number else fields)
+            assert isinstance(block, Block)
+            if number and isinstance(self.halve, AntialiasedPool):
+                lit = self.halve.lit(lit)
+            elif number:
+                lit = halved(lit, lit.shape[1] // 2, lit.shape[2] // 2)
+            behind.append([lit := seen(lit, self.settings.kernel_size) for _ in block.norms])
+        return behind
+
+    def _padded(self, images: Tensor) -> Tensor:
+        return F.pad(images, self._edges(images), value=self.blank)
+
+    def _edges(self, images: Tensor) -> tuple[int, ...]:
+        """Pixels to add at each side, as `torch.nn.functional.pad` takes them."""
+        edge = self.side - images.shape[-1]
+        return (edge // 2, edge - edge // 2) * 2
+
+    def _blocks(self, images: Tensor) -> list[Tensor]:
+        """The blocks' outputs pooled over the group."""
+        fields, pooled = self._padded(images), []
+        lit = self._lit(images) if self._leaves_out_empty_sky(images) else [None for _ in self.blocks]
+        for number, (block, lit_behind) in enumerate(zip(self.blocks, lit, strict=True)):
+            fields = block(self.halve(fields) if number else fields, lit_behind)
             pooled.append(group_pool(fields))
         return pooled
 
@@ -111,11 +135,11 @@ class GatedNet(nn.Module):
         learned it is kept for as long as the weights stay as they are.
         """
         if not self._anchored:
-            return self._blocks(self._padded(images)), None
+            return self._blocks(images), None
         empty = images.new_full((1, *images.shape[1:]), self.blank)
         if not (self.training or torch.is_grad_enabled()):
-            return self._blocks(self._padded(images)), self._empty_sky(empty)
-        pooled = self._blocks(self._padded(torch.cat([images, empty])))
+            return self._blocks(images), self._empty_sky(empty)
+        pooled = self._blocks(torch.cat([images, empty]))
         return [each[:-1] for each in pooled], [each[-1:] for each in pooled]
 
     @property
@@ -126,12 +150,12 @@ class GatedNet(nn.Module):
         """What the blocks make of an empty sky."""
         state = [*self.parameters(), *self.buffers()]
         if any(tensor.is_inference() for tensor in state):  # whose changes are invisible
-            return self._blocks(self._padded(image))
+            return self._blocks(image)
         kind = image.device.type
         cast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
         key = (image.shape, image.dtype, image.device, cast, *((tensor.data_ptr(), tensor._version) for tensor in state))
         if self._kept is None or self._kept[0] != key:
-            self._kept = key, self._blocks(self._padded(image))
+            self._kept = key, self._blocks(image)
         return self._kept[1]
 
     def train(self, mode: bool = True) -> "GatedNet":

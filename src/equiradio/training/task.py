@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equiradio.compute.empty_sky import forget_empty_sky, show_empty_sky, would_help
 from equiradio.labels import UNKNOWN
 from equiradio.models.network import Network, Output
 from equiradio.settings import Settings
+from equiradio.sky.recipe import MIRABEST
 
 
 class ClassificationTask(lightning.LightningModule):
@@ -42,6 +44,15 @@ class ClassificationTask(lightning.LightningModule):
         count = (labels != UNKNOWN).sum()  # the others are padding
         self._add("validation", F.cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="sum"), count)
         self._add("correct", (logits.argmax(1) == labels).sum(), count)
+
+    def on_validation_epoch_start(self) -> None:
+        """What layers make of empty sky, with the weights as they are now, is not computed again for every image."""
+        if would_help(self.network):
+            empty = torch.zeros(1, 1, MIRABEST.side, MIRABEST.side, device=self.device)
+            show_empty_sky(self.network, self.trainer.datamodule.preprocess(empty))
+
+    def on_validation_epoch_end(self) -> None:
+        forget_empty_sky(self.network)
 
     def on_train_epoch_start(self) -> None:
         # dropout depends on (seed, epoch) alone, so that a resumed run draws what an uninterrupted one would

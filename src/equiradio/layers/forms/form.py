@@ -85,7 +85,7 @@ class Form(ABC):
     ----------
     name : as it is set and recorded.
     limits : the layers that it takes, in words for refusals.
-    leaves_out_empty_sky : does it make use of `Layer.empty_sky`?
+    leaves_out_empty_sky : does it make use of `Layer.empty_sky`, and in training of what `apply_lit` is given?
     finishes : does `apply_finished` save a pass over the fields?
     """
 
@@ -132,6 +132,14 @@ class Form(ABC):
         """
         answer = self.apply(layer, fields, prepared)
         return answer if finish is None else finished(answer, finish)
+
+    def apply_lit(self, layer: Layer, fields: Tensor, prepared: Tensor, lit: Tensor) -> Tensor:
+        """As `apply`, in training, where ``lit`` (batch, height, width) says which pixels of the answer see more than empty sky.
+
+        At the others the images have the same fields, made of the same weights. A form may compute them once and add up their gradients:
+        those by weights stay as they are, those by the fields of each image do not.
+        """
+        return self.apply(layer, fields, prepared)
 
     def __repr__(self) -> str:
         return self.name

@@ -72,8 +72,30 @@ def spectral_weight(weight: Tensor, group: Group, size: int) -> Tensor:
     A block is a bin where there are rotations only, with complex weights as 2 x 2 real ones between the parts; with mirrors it is a bin
     and a part, with real weights between the copies S and T.
     """
+    count_out, count_in, _, _ = weight.shape
     with torch.autocast(weight.device.type, enabled=False):
-        return _spectral_weight(weight, group, size)
+        matrices, pairs = _of_pair(group, size, weight.dtype, weight.device), weight.permute(3, 2, 1, 0).flatten(2)  # (B, |G|, i * o)
+        by_harmonic = pairs.split([matrix.shape[1] // group.order for matrix in matrices])
+        made = torch.cat([torch.mm(matrix, some.flatten(0, 1)) for matrix, some in zip(matrices, by_harmonic, strict=True)])
+        halves = made.view(len(slots(group, size)), -1, 2, 2, count_in, count_out)  # (slots, blocks, half in, half out, i, o)
+        return halves.permute(1, 0, 2, 4, 3, 5).flatten(1, 3).flatten(2, 3)
+
+
+@lru_cache
+def _of_pair(group: Group, size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """For each harmonic (slots * blocks * half in * half out, filters * |G|): how its slots are made of its one or two real filters.
+
+    That is the same for every pair of fields, so that a layer's weights are a product for each harmonic in place of some twenty small ones
+    for every slot: what `_spectral_weight` makes of unit weights.
+    """
+    every, frequencies = slots(group, size), harmonic_basis(size).frequencies
+    filters = np.where(frequencies == 0, 1, 2).tolist()
+    with torch.inference_mode(False), torch.no_grad():
+        units = torch.eye(sum(filters) * group.order, dtype=torch.float64).view(-1, 1, sum(filters), group.order).transpose(2, 3)
+        made = _spectral_weight(units, group, size).unflatten(2, (2, sum(filters), group.order)).unflatten(1, (len(every), 2))
+        by_filter = made.transpose(0, 1).split(filters, 4)  # each (slots, blocks, half in, half out, its filters, |G|)
+        own = [[number for number, slot in enumerate(every) if slot.harmonic == harmonic] for harmonic in range(len(filters))]
+        return tuple(some[which].flatten(4).flatten(0, 3).to(device, dtype) for which, some in zip(own, by_filter, strict=True))
 
 
 def _spectral_weight(weight: Tensor, group: Group, size: int) -> Tensor:

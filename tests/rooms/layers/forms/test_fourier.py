@@ -83,7 +83,7 @@ SPOILS: dict[str, tuple[object, str, Callable]] = {
 @pytest.fixture
 def fresh_tables():
     """What is kept from call to call, forgotten before and after."""
-    kept = (spectral.slots, spectral._waves, fourier._transforms, fourier._planes)
+    kept = (spectral.slots, spectral._waves, spectral._of_pair, fourier._transforms, fourier._planes)
     for table in kept:
         table.cache_clear()
     yield

@@ -3,11 +3,12 @@
 The arithmetic is that of `equiradio.layers.forms.fourier`. There, what lies between bank and product goes through memory, 11 times as
 large as the fields; here a few pixels at a time go from fields to fields. Every pixel's sums are made in one order, so that an answer is
 the same bit for bit alone and in company, and on any number of threads. Pixels that see nothing but an empty sky are not computed at all:
-see `apply`.
+see `apply`. In training
+those that all images see alike are computed once: see `apply_lit`.
 """
 
 import ctypes
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,9 +19,12 @@ from equiradio.layers.forms.native.library import address
 from equiradio.layers.forms.native.plan import SIZE, Layout, adjoint, plan_of
 from equiradio.layers.forms.native.threads import each, strips
 from equiradio.layers.forms.spectral import slots
+from equiradio.layers.lit import seen
 from equiradio.symmetry.spectrum import Spectrum
 
 MOST_ELEMENTS = 32  # of a group, that a kernel has room for
+STRIP = 19  # rows that a thread takes at a time where only some pixels are computed
+MOST_LIT = 0.9  # of all pixels: where more are to be computed, the rest is computed too
 
 Empty = tuple[Tensor, Tensor]  # what a layer is given for an empty sky and what it answers, (height, width, |G|, fields)
 
@@ -64,27 +68,94 @@ class _Kernels:
                 total += part
         return total
 
+    def convolve_at(self, images: Tensor, packed: Tensor, active: Tensor) -> Tensor:
+        """As `convolve` at the pixels of ``active`` (batch, height, width); 0 at the others."""
+        answer = images.new_zeros(*images.shape[:4], self.layout.shape.fields_out)
+        run, weights = getattr(self.library, f"convolve_at_{self.kind}"), address(packed)
+
+        def work(task: tuple[int, int]) -> int:
+            image, low = task
+            high = min(low + STRIP, self.height)
+            return int(run(self.plan, address(images[image]), weights, address(active[image]), address(answer[image]), low, high))
+
+        each(work, ((image, low) for image in range(len(images)) for low in range(0, self.height, STRIP)))
+        return answer
+
+    def gradient_at(self, images: Tensor, grad: Tensor, packed: Tensor, active: Tensor) -> Tensor:
+        """As `gradient`, where ``grad`` is 0 but at the pixels of ``active``."""
+        run, parts = getattr(self.library, f"gradient_at_{self.kind}"), packed.new_zeros(len(images), len(packed))
+
+        def work(image: int) -> int:
+            return int(run(self.plan, address(images[image]), address(grad[image]), address(active[image]), address(parts[image])))
+
+        each(work, range(len(images)))
+        total = torch.zeros_like(packed)
+        for part in parts:
+            total += part
+        return total
+
+
+class _Shared(NamedTuple):
+    """Pixels that are computed, (batch, height, width), and which image's is taken for those that are not, (height, width)."""
+
+    active: Tensor
+    instead: Tensor
+
+    def fill(self, fields: Tensor) -> Tensor:
+        """Fields (batch, height, width, |G|, fields) with the pixels that were not computed put in, in place."""
+        self._run("share", fields, address(fields))
+        return fields
+
+    def fill_back(self, grad: Tensor) -> Tensor:
+        """The adjoint: gradients of pixels that were not computed go to those taken for them."""
+        out = torch.empty_like(grad)
+        self._run("share_back", grad, address(grad), address(out))
+        return out
+
+    def _run(self, name: str, fields: Tensor, *at: ctypes.c_void_p) -> None:
+        run = getattr(library.kernels(), f"{name}_{'float64' if fields.dtype == torch.float64 else 'float32'}")
+        pixels, step = self.instead.numel(), STRIP * self.instead.shape[1]
+        counts = len(fields), ctypes.c_size_t(pixels), ctypes.c_size_t(fields[0, 0, 0].numel()), address(self.active), address(self.instead)
+
+        def work(low: int) -> int:
+            return int(run(*counts, *at, ctypes.c_size_t(low), ctypes.c_size_t(min(low + step, pixels))))
+
+        each(work, range(0, pixels, step))
+
+
+def _shared(lit: Tensor) -> _Shared | None:
+    """The first image that shows empty sky at a pixel is taken for all that do; None where too little would be saved."""
+    instead, empty = torch.zeros_like(lit[0], dtype=torch.int32), ~lit
+    for image in reversed(range(len(lit))):
+        instead.masked_fill_(empty[image], image)
+    active = lit.scatter(0, instead[None].long(), True)
+    return _Shared(active, instead) if int(active.sum()) <= MOST_LIT * active.numel() else None
+
 
 class _Convolution(torch.autograd.Function):
     """Images (batch, height, width, |G|, fields_in), packed weights and the weights that they are made of -> the layer's answer."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, packed: Tensor, weight: Tensor, shape: Shape) -> Tensor:
+    def forward(ctx: Any, images: Tensor, packed: Tensor, weight: Tensor, shape: Shape, shared: _Shared | None) -> Tensor:
         ctx.save_for_backward(images, packed, weight)
-        ctx.shape = shape
-        return _Kernels(shape, images).convolve(images, packed)
+        ctx.shape, ctx.shared = shape, shared
+        kernels = _Kernels(shape, images)
+        return shared.fill(kernels.convolve_at(images, packed, shared.active)) if shared else kernels.convolve(images, packed)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         images, packed, weight = ctx.saved_tensors
-        grad, shape = grad.contiguous(), ctx.shape
+        grad, shape, shared = grad.contiguous(), ctx.shape, ctx.shared
+        grad = shared.fill_back(grad) if shared else grad
         d_images = d_packed = None
         if ctx.needs_input_grad[0]:
             back = _Kernels(shape._replace(fields_in=shape.fields_out, fields_out=shape.fields_in), grad)
-            d_images = back.convolve(grad, back.layout.packed(adjoint(weight, shape.group, shape.size)))
+            turned = back.layout.packed(adjoint(weight, shape.group, shape.size))
+            d_images = back.convolve_at(grad, turned, seen(shared.active, shape.size)) if shared else back.convolve(grad, turned)
         if ctx.needs_input_grad[1]:
-            d_packed = _Kernels(shape, images).gradient(images, grad, packed)
-        return d_images, d_packed, None, None
+            kernels = _Kernels(shape, images)
+            d_packed = kernels.gradient_at(images, grad, packed, shared.active) if shared else kernels.gradient(images, grad, packed)
+        return d_images, d_packed, None, None, None
 
 
 def _answer(layer: Layer, images: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:
@@ -122,11 +193,17 @@ class Native(Form):
         return _layout(layer.shape, layer.weight).packed(layer.weight)
 
     def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
+        return self._apply(layer, fields, prepared)
+
+    def apply_lit(self, layer: Layer, fields: Tensor, prepared: Tensor, lit: Tensor) -> Tensor:
+        return self._apply(layer, fields, prepared, _shared(lit))
+
+    def _apply(self, layer: Layer, fields: Tensor, prepared: Tensor, shared: _Shared | None = None) -> Tensor:
         images = _images(fields, prepared)
         if not (torch.is_grad_enabled() and (images.requires_grad or prepared.requires_grad)):
             return self.apply_finished(layer, fields, prepared, None)
         with torch.autocast("cpu", enabled=False):
-            answer = _Convolution.apply(images, prepared, layer.weight.detach(), layer.shape)  # type: ignore[no-untyped-call]
+            answer = _Convolution.apply(images, prepared, layer.weight.detach(), layer.shape, shared)  # type: ignore[no-untyped-call]
         return answer.permute(0, 4, 3, 1, 2)  # type: ignore[no-any-return]
 
     def apply_finished(self, layer: Layer, fields: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:

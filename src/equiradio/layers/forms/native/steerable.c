@@ -91,6 +91,7 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #define SUFFIX float32
 #include "steerable.h"
 #include "passes.h"
+#include "lit.h"
 #undef REAL
 #undef INTEGER
 #undef SUFFIX
@@ -105,5 +106,6 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #define SUFFIX float64
 #include "steerable.h"
 #include "passes.h"
+#include "lit.h"
 
 int vector_bytes(void) { return VECTOR_BYTES; }
