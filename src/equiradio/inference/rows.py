@@ -32,7 +32,7 @@ def refused_row(refusal: ImageRefusal, file: str, model: str, labels: Labels) ->
 
 def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, labels: Labels, *, calibrated: bool) -> list[Row]:
     """A row for each cutout that was asked about; one whose answer is not finite has none."""
-    rows, maps = [], answers.attention
+    rows, maps = [], answers.attention if answers.gates.shape[1] else None
     for number, cutout in enumerate(cutouts):
         flags = set(cutout.flags) | (set() if calibrated else {"uncalibrated"})
         place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg)}
@@ -41,7 +41,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
             rows.append(_row(cutout.name, model, flags | {"not_finite_answer"}, labels, nothing))
             continue
         flags |= {"unusual"} if answers.unusual[number] else set()
-        column, row = peak(maps[number])
+        column, row = (-1, -1) if maps is None else peak(maps[number])
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
         cells = place | {
             "answered": True,

@@ -4,9 +4,10 @@ import os
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ def map_names(files: Sequence[Path]) -> list[str]:
 
 def spare_images(files: Sequence[Path], out: Path | None, maps: Path | None) -> None:
     """Refuse to write over images."""
-    images = {_place(file) for file in files} | {os.path.realpath(file) for file in files}
+    real = cache(os.path.realpath)  # of folders, which many files share
+    places = {_place(file, real) for file in files}
+    images = places | {os.path.realpath(place) for place in places if os.path.islink(place)}
     if out is not None and (_place(out) in images or _holds_an_image(out)):
         do = "Name the catalogue right behind --out; of a pattern like *.fits it would take the first image."
         raise SettingRefusal("--out", f"{out} is an image", "a new file, or a catalogue to replace", do)
@@ -55,9 +58,9 @@ def spare_images(files: Sequence[Path], out: Path | None, maps: Path | None) -> 
         raise SettingRefusal("--maps", found, "a folder of their own", "For example --maps maps.")
 
 
-def _place(path: Path) -> str:
-    """The name itself in its real folder, whatever it links to: what writing would replace."""
-    return os.path.join(os.path.realpath(path.parent), path.name)
+def _place(path: Path, real: Callable[[Path], str] = os.path.realpath) -> str:
+    """The name itself in its real folder, whatever it links to: what writing would replace. ``real`` follows the folder's links."""
+    return os.path.join(real(path.parent), path.name)
 
 
 def _holds_an_image(path: Path) -> bool:
