@@ -104,7 +104,8 @@ def sizes() -> str:
     manifest = read_manifest(PACKAGED / FILE)
     inside = [name for name, listing in manifest.items() if not listing.lacking(PACKAGED / name)]
     total = sum(file["size"] for name in inside for file in manifest[name].files.values())
-    return f"{' and '.join(f'`{name}`' for name in inside)} ({total / 1e6:.1f} MB)"
+    *first, last = (f"`{name}`" for name in inside)
+    return f"{', '.join(first)} and {last} ({total / 1e6:.1f} MB)"
 
 
 def pythons() -> str:

@@ -1,4 +1,4 @@
-"""What the wheel holds: the package, its pages, its cards and two teams; and nothing else."""
+"""What the wheel holds: the package, its pages, its cards and three teams; and nothing else."""
 
 import importlib.util
 import json
@@ -56,12 +56,12 @@ def test_it_says_that_it_is_typed_and_carries_its_pages(names):
     assert {"equiradio/py.typed", "equiradio/serve/static/index.html", "equiradio/datasets/frozen/mirabest_split.csv"} <= names
 
 
-def test_it_carries_every_card_and_the_weights_of_two_teams(wheel, names):
+def test_it_carries_every_card_and_the_weights_of_three_teams(wheel, names):
     with zipfile.ZipFile(wheel) as file:
         manifest = json.loads(file.read("equiradio/weights/manifest.json"))
     assert {f"equiradio/weights/{name}/card.json" for name in manifest} <= names
     whole = {name for name, team in manifest.items() if {f"equiradio/weights/{name}/{file}" for file in team["files"]} <= names}
-    assert whole == {"c4-attention", "c8-attention"}
+    assert whole == {"c4-attention", "c8-attention", "quick"}
     assert {name.split("/")[2] for name in names if name.endswith(".safetensors")} == whole
 
 

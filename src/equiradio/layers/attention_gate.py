@@ -174,14 +174,15 @@ class AttentionGate(nn.Module):
     def forward(self, features: Tensor, context: Tensor, empty: Tensor | None = None) -> Tensor:
         height, width = features.shape[-2:]
         exact = self.to_score.weight.dtype
-        channels_last = lambda fields: fields.permute(0, 2, 3, 1).to(exact)
         context = self.from_context(context).permute(0, 2, 3, 1).to(exact).contiguous()
         with torch.autocast(features.device.type, enabled=False):
             weights = self.from_features.weight.flatten(1), self.to_score.weight.flatten()
             matrices = [interpolation(*sides, exact, context.device) for sides in zip(context.shape[1:3], (height, width), strict=True)]
-            score = _score(channels_last(features), context, *weights, *matrices)
+            columns = features.permute(0, 2, 3, 1).to(exact)
+            score = _score(columns, context, *weights, *matrices)
             if empty is not None:
-                score = apart(score, _score(channels_last(empty).expand(len(features), -1, -1, -1), context, *weights, *matrices))
+                nothing = empty.permute(0, 2, 3, 1).to(exact).expand_as(columns)
+                score = apart(score, _score(nothing, context, *weights, *matrices))
             return NORMALISATIONS[self.normalisation](score[:, None])
 
 
