@@ -58,7 +58,9 @@ def test_a_step_is_that_of_the_dense_form(shared, group):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"downsampling": "antialiased"}, {"side": 78}, {"gates": 0}, {"normalisation": "batch-range"}], ids=str
+    "changes",
+    [{"downsampling": "antialiased"}, {"side": 78}, {"gates": 0}, {"normalisation": "batch-range"}, {"normalisation": "anchored"}],
+    ids=str,
 )
 def test_in_any_kind_of_network(shared, changes):
     check_same_step(islands(78, 4), **changes)
