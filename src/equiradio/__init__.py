@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from equiradio.artefacts.shelf import list_models
     from equiradio.datasets.registry import open_data
+    from equiradio.inference.cascade import load_cascade
     from equiradio.inference.catalogue import Catalogue
     from equiradio.inference.team import Team, load
     from equiradio.settings import Settings
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["Catalogue", "Settings", "Team", "list_models", "load", "open_data", "train"]
+__all__ = ["Catalogue", "Settings", "Team", "list_models", "load", "load_cascade", "open_data", "train"]
 
 _HOMES = {
     "Catalogue": "equiradio.inference.catalogue",
@@ -20,6 +21,7 @@ _HOMES = {
     "Team": "equiradio.inference.team",
     "list_models": "equiradio.artefacts.shelf",
     "load": "equiradio.inference.team",
+    "load_cascade": "equiradio.inference.cascade",
     "open_data": "equiradio.datasets.registry",
     "train": "equiradio.training.fit",
 }
