@@ -27,7 +27,8 @@ def test_an_image_alone_answers_as_in_company(name):
 @pytest.mark.parametrize("normalisation", ["range", "sigmoid", "softmax", "std-mean", "tanh", "anchored"])
 @pytest.mark.parametrize("group", [None, Cyclic(4)], ids=["plain", "C4"])
 def test_so_it_does_under_every_normalisation(normalisation, group):
-    check_company(narrow(group, normalisation=normalisation, **SMALL), some_images(38, count=3), **EXACT)
+    bright = 1.0 if group else 1e3  # free filters are born with so small weights that an anchored gate sees but rounding in them
+    check_company(narrow(group, normalisation=normalisation, **SMALL), bright * some_images(38, count=3), **EXACT)
 
 
 @pytest.mark.parametrize("name", ["attention", "c4-attention"])

@@ -71,7 +71,8 @@ def test_pixels_as_the_published_script_feeds_them_show_no_sky(member, images):
 @torch.no_grad()
 def check_new_numbers(member, images):
     """What a member answers after its weights and its batch norms have changed, once it was shown an empty sky."""
-    member.look(images)
+    for _ in range(2):  # from the third image on it is shown one
+        member.look(images)
     state = {name: value + 0.1 * (value.dim() == 1) for name, value in member.network.state_dict().items()}  # batch norms and biases
     member.network.load_state_dict(state)
     shown = member.look(images).logits

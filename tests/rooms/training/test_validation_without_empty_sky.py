@@ -43,7 +43,7 @@ def validated(module, form: str) -> ClassificationTask:
 
 @pytest.fixture
 def shown(monkeypatch) -> list[int]:
-    """One entry for every time that a layer asked what it answers to an empty sky: ten layers, for that sky itself and two batches."""
+    """One entry for every time that a layer asked what it answers to an empty sky: eleven layers, for that sky itself and two batches."""
     calls, usual = [], EmptySky.answer
     monkeypatch.setattr(EmptySky, "answer", lambda *all_: calls.append(1) or usual(*all_))
     return calls
@@ -51,10 +51,10 @@ def shown(monkeypatch) -> list[int]:
 
 def test_every_bit_is_the_same(module, shown, monkeypatch):
     without = validated(module, "native")
-    assert len(shown) == 30
+    assert len(shown) == 33
     monkeypatch.setattr(training, "would_help", lambda network: False)
     everywhere = validated(module, "native")
-    assert len(shown) == 30
+    assert len(shown) == 33
     for name, total in everywhere._sums.items():
         assert torch.equal(total, without._sums[name])
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(library.best() is None, reason="the kernels were
 def variant(request, monkeypatch):
     if request.param not in variants_here():
         pytest.skip(f"this processor, or this build, has no kernels for {request.param}")
-    monkeypatch.setattr(native, "best", lambda: request.param)
+    monkeypatch.setattr(library, "best", lambda: request.param)
     return request.param
 
 
