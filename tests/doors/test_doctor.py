@@ -22,9 +22,9 @@ def no_data(tmp_path, monkeypatch):
 @pytest.fixture
 def fresh_kernels():
     """The best kernels are looked for once a process."""
-    library.best.cache_clear()
+    library.best.cache_clear(), library.opened.cache_clear()
     yield
-    library.best.cache_clear()
+    library.best.cache_clear(), library.opened.cache_clear()
 
 
 def test_a_whole_installation_is_well(no_data, capsys):
