@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from equiradio.artefacts.form_choices import Choice
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import Form, Shape, form_of, possible_forms
+from equiradio.layers.lit import MOST_LIT
 from equiradio.sky.recipe import MIRABEST
 
 SETTING = "training.layer_form"  # as refusals name it
 IMAGES = 2  # a layer is timed with on a CPU, where time grows with their number; on a GPU with a whole batch
 MANY = 16  # with which a form is timed that computes what they have in common once
 ISLANDS, ISLAND = 19, 4  # lit places of an image, and pixels along a side of one: layers then see as much as on MiraBest's images
-MOST_LIT = 0.9  # of a layer's pixels: where more are, there is too little empty sky to leave out
 
 Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, how much there is
 

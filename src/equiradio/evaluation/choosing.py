@@ -29,11 +29,16 @@ def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers / powers.sum(-1, keepdims=True)
 
 
+def mean_probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """What members say together: logits (members, poses, sources, classes) -> (sources, classes)."""
+    return np.asarray(probabilities(logits, temperature).mean((0, 1)))
+
+
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """Of lowest negative log-likelihood of the mean over member and pose; between exp(-2) and exp(2)."""
     from scipy.optimize import minimize_scalar
 
-    loss = lambda log_t: nll(labels, probabilities(logits, float(np.exp(log_t))).mean((0, 1)))
+    loss = lambda log_t: nll(labels, mean_probabilities(logits, float(np.exp(log_t))))
     return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
 
 
@@ -53,7 +58,7 @@ class Poses(NamedTuple):
 def choose_poses(logits: np.ndarray, labels: np.ndarray, choices: Sequence[int] = POSES) -> Poses:
     """The fewest poses whose likelihood is within `WORTH` of the best; only so many as ``logits`` holds are tried."""
     tried = {count: best_temperature(logits[:, :count], labels) for count in choices if count <= logits.shape[1]}
-    curve = {count: nll(labels, probabilities(logits[:, :count], tried[count]).mean((0, 1))) for count in tried}
+    curve = {count: nll(labels, mean_probabilities(logits[:, :count], tried[count])) for count in tried}
     count = next(count for count in tried if curve[count] <= min(curve.values()) + WORTH)
     return Poses(count, {str(each): round(value, 5) for each, value in curve.items()}, tried)
 

@@ -8,6 +8,8 @@ for the derivative by weights, and not for one by the fields of an image.
 import torch.nn.functional as F
 from torch import Tensor
 
+MOST_LIT = 0.9  # of all pixels: where more are lit, there is too little empty sky to leave out
+
 
 def lit_pixels(images: Tensor) -> Tensor:
     """Where images (batch, 1, height, width) differ from the value that is the median of all pixels, which is that of empty sky."""

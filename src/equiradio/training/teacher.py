@@ -12,7 +12,7 @@ import numpy as np
 from equiradio.datasets.simulated import simulate
 from equiradio.datasets.sources import Sources
 from equiradio.errors import SettingRefusal
-from equiradio.evaluation.choosing import probabilities
+from equiradio.evaluation.choosing import mean_probabilities
 from equiradio.inference.asking import Asking
 from equiradio.inference.team import Team, load
 from equiradio.labels import FANAROFF_RILEY, Labels
@@ -63,7 +63,7 @@ def ask_teacher(
     """Ask a team about the training sources and the skies; its answers are kept in ``folder``, so that an interrupted asking goes on."""
     skies = simulate(training.skies, SKIES_SEED, progress).images if training.skies else train.images[:0]
     asking, poses, temperature = Asking(team.members, folder, progress), team.calibration.poses, team.calibration.temperature
-    answers = lambda images, what: probabilities(asking.ask(images, what, poses).logits, temperature).mean((0, 1))
+    answers = lambda images, what: mean_probabilities(asking.ask(images, what, poses).logits, temperature)
     share, certain = training.teacher_share, np.eye(len(train.classes))[train.labels]
     targets = [(1 - share) * certain + share * answers(train.images, "train")]
     if training.skies:

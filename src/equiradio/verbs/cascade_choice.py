@@ -3,18 +3,17 @@
 from typing import NamedTuple
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from equiradio.artefacts.team import CascadeChoice, CascadeScores, TeamCard, TeamFolder
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
 from equiradio.evaluation.calibration import is_right, nll, top_probability
-from equiradio.evaluation.choosing import cascaded, probabilities, sure_from, team_distance
+from equiradio.evaluation.choosing import cascaded, mean_probabilities, sure_from
 from equiradio.inference.asking import Asking
 from equiradio.inference.cascade import WEIGHTS_DIGITS
 from equiradio.inference.member import weights_hash
 from equiradio.inference.team import Team, load
-from equiradio.verbs.team_choices import binary
+from equiradio.verbs.team_choices import binary, usual_to
 
 
 class _Both(NamedTuple):
@@ -78,11 +77,6 @@ def _answers(folder: TeamFolder, card: TeamCard, asking: Asking, team: Team, sou
     assert card.temperature is not None
     sources = sources.choose(sources.labels >= 0)
     logits, features = asking.ask(sources.images, split, card.poses)
-    stored = load_file(folder.statistics_file)
-    usual = team_distance(features, stored["centre"], stored["precision"]) <= card.out_of_distribution["reach"]
     last = Asking(team.members, asking.folder, asking.progress).ask(sources.images, split, team.calibration.poses).logits
-    return _Both(sources.labels, _mean(logits, card.temperature), _mean(last, team.calibration.temperature), usual)
-
-
-def _mean(logits: np.ndarray, temperature: float) -> np.ndarray:
-    return binary(probabilities(logits, temperature).mean((0, 1)))
+    quick, better = mean_probabilities(logits, card.temperature), mean_probabilities(last, team.calibration.temperature)
+    return _Both(sources.labels, binary(quick), binary(better), usual_to(folder, card, features))

@@ -10,7 +10,7 @@ from equiradio.artefacts.team import PartScores, PosesChoice, SplitScores, TeamC
 from equiradio.datasets.sources import Sources
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import brier, ece, is_right, nll, top_probability
-from equiradio.evaluation.choosing import POSES, WORTH, abstention, choose_poses, feature_reach, probabilities, team_distance
+from equiradio.evaluation.choosing import POSES, WORTH, abstention, choose_poses, feature_reach, mean_probabilities, team_distance
 from equiradio.evaluation.scores import scores
 from equiradio.inference.asking import Asking
 from equiradio.labels import Labels
@@ -28,7 +28,7 @@ def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sourc
         if poses.nll[str(count)] > last - WORTH:
             break
         last = poses.nll[str(count)]
-    before, after = (binary(probabilities(logits[:, : poses.number], t).mean((0, 1))) for t in (1.0, poses.temperature))
+    before, after = (binary(mean_probabilities(logits[:, : poses.number], t)) for t in (1.0, poses.temperature))
     by_poses = {str(count): choice_for(logits[:, :count], validation.labels, t) for count, t in poses.temperatures.items()}
     threshold, reach = by_poses[str(poses.number)]["threshold"], feature_reach(features)
     stored = {"centre": reach.centre.astype(np.float32), "precision": reach.precision.astype(np.float32)}
@@ -46,7 +46,7 @@ def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sourc
 
 def choice_for(logits: np.ndarray, labels: np.ndarray, temperature: float) -> PosesChoice:
     """Threshold that goes with the poses and the temperature of logits (members, poses, sources, classes), and how it does."""
-    p = binary(probabilities(logits, temperature).mean((0, 1)))
+    p = binary(mean_probabilities(logits, temperature))
     threshold = abstention(labels, p)
     right, answered = is_right(labels, p), top_probability(p) >= threshold
     return {
@@ -76,6 +76,12 @@ def _fitted(labels: np.ndarray, before: np.ndarray, after: np.ndarray, threshold
     }
 
 
+def usual_to(folder: TeamFolder, card: TeamCard, features: np.ndarray) -> np.ndarray:
+    """Which sources lie within a team's reach, by features (members, sources, features)."""
+    stored = load_file(folder.statistics_file)
+    return np.asarray(team_distance(features, stored["centre"], stored["precision"]) <= card.out_of_distribution["reach"])
+
+
 def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> SplitScores:
     """Test scores as the team will answer. Nothing is chosen here."""
     assert card.poses is not None
@@ -83,9 +89,8 @@ def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> 
     assert card.threshold is not None
     test = test.choose(test.labels >= 0)
     logits, features = asking.ask(test.images, "test", card.poses)
-    before, after = (binary(probabilities(logits, t).mean((0, 1))) for t in (1.0, card.temperature))
-    stored = load_file(folder.statistics_file)
-    usual = team_distance(features, stored["centre"], stored["precision"]) <= card.out_of_distribution["reach"]
+    before, after = (binary(mean_probabilities(logits, t)) for t in (1.0, card.temperature))
+    usual = usual_to(folder, card, features)
     answered = (top_probability(after) >= card.threshold) & usual  # as the column `uncertain` says
     parts = {"all": np.ones(len(after), bool), "answered": answered}
     parts |= {name: test.confidence == name for name in ("confident", "uncertain")}

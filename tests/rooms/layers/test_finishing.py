@@ -11,22 +11,12 @@ from equiradio.layers.convolution import LiftingConvolution, SteerableConvolutio
 from equiradio.layers.finishing import activated
 from equiradio.layers.forms import EmptySky
 from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.library import VARIANTS, variants_here
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.symmetry import parse_group
 
 pytestmark = pytest.mark.skipif(library.best() is None, reason="the kernels were not compiled here")
 
 kinds = pytest.mark.parametrize("kind", ["lifting", "steerable"])
-
-
-@pytest.fixture(params=list(VARIANTS))
-def variant(request, monkeypatch):
-    """Every kind of processor in turn, as far as this one can play it."""
-    if request.param not in variants_here():
-        pytest.skip(f"this processor, or this build, has no kernels for {request.param}")
-    monkeypatch.setattr(library, "best", lambda: request.param)
-    return request.param
 
 
 def a_pair(kind: str, group: str = "D4", fields: int = 18, dtype: torch.dtype = torch.float64) -> tuple[nn.Module, FieldBatchNorm]:

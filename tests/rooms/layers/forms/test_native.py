@@ -9,22 +9,12 @@ from torch.testing import assert_close
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import EmptySky, native
 from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.library import VARIANTS, variants_here
 from equiradio.layers.forms.native.plan import SIZE, Layout, adjoint
 from equiradio.symmetry import BUILT, Cyclic, Dihedral, parse_group
 
 pytestmark = pytest.mark.skipif(library.best() is None, reason="the kernels were not compiled here")
 
 by_group = pytest.mark.parametrize("name", BUILT)
-
-
-@pytest.fixture(params=list(VARIANTS))
-def variant(request, monkeypatch):
-    """Every kind of processor in turn, as far as this one can play it."""
-    if request.param not in variants_here():
-        pytest.skip(f"this processor, or this build, has no kernels for {request.param}")
-    monkeypatch.setattr(library, "best", lambda: request.param)
-    return request.param
 
 
 def a_layer(name="D4", fields_in=6, fields_out=16, dtype=torch.float64) -> SteerableConvolution:

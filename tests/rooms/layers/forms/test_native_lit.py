@@ -9,19 +9,10 @@ from torch.testing import assert_close
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import native
 from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.library import VARIANTS, variants_here
 from equiradio.layers.lit import seen
 from equiradio.symmetry import BUILT, parse_group
 
 pytestmark = pytest.mark.skipif(library.best() is None, reason="the kernels were not compiled here")
-
-
-@pytest.fixture(params=list(VARIANTS))
-def variant(request, monkeypatch):
-    if request.param not in variants_here():
-        pytest.skip(f"this processor, or this build, has no kernels for {request.param}")
-    monkeypatch.setattr(library, "best", lambda: request.param)
-    return request.param
 
 
 def a_layer(name: str = "D4", dtype: torch.dtype = torch.float64) -> SteerableConvolution:

@@ -10,7 +10,6 @@ from equiradio.layers.convolution import LiftingConvolution
 from equiradio.layers.fields import to_fields
 from equiradio.layers.forms import EmptySky
 from equiradio.layers.forms.native import library, passes
-from equiradio.layers.forms.native.library import VARIANTS, variants_here
 from equiradio.layers.pooling import group_pool, max_pool
 from equiradio.symmetry import parse_group
 
@@ -18,15 +17,6 @@ pytestmark = pytest.mark.skipif(library.best() is None, reason="the kernels were
 
 EXACT = {"rtol": 0, "atol": 1e-12}
 by_type = pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-
-
-@pytest.fixture(params=list(VARIANTS))
-def variant(request, monkeypatch):
-    """Every kind of processor in turn, as far as this one can play it."""
-    if request.param not in variants_here():
-        pytest.skip(f"this processor, or this build, has no kernels for {request.param}")
-    monkeypatch.setattr(library, "best", lambda: request.param)
-    return request.param
 
 
 def noise(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:

@@ -19,12 +19,11 @@ from equiradio.layers.forms.native.library import address
 from equiradio.layers.forms.native.plan import SIZE, Layout, adjoint, plan_of
 from equiradio.layers.forms.native.threads import each, strips
 from equiradio.layers.forms.spectral import slots
-from equiradio.layers.lit import seen
+from equiradio.layers.lit import MOST_LIT, seen
 from equiradio.symmetry.spectrum import Spectrum
 
 MOST_ELEMENTS = 32  # of a group, that a kernel has room for
 STRIP = 19  # rows that a thread takes at a time where only some pixels are computed
-MOST_LIT = 0.9  # of all pixels: where more are to be computed, the rest is computed too
 
 Empty = tuple[Tensor, Tensor]  # what a layer is given for an empty sky and what it answers, (height, width, |G|, fields)
 
@@ -56,14 +55,18 @@ class _Kernels:
         each(work, strips(len(images), self.height))
         return answer
 
-    def gradient(self, images: Tensor, grad: Tensor, packed: Tensor) -> Tensor:
-        """The gradient of the packed weights; each image's is added in turn, so that the sum does not depend on the threads."""
-        run, threads = getattr(self.library, f"gradient_{self.kind}"), torch.get_num_threads()
-        total = torch.zeros_like(packed)
+    def gradient(self, images: Tensor, grad: Tensor, packed: Tensor, active: Tensor | None = None) -> Tensor:
+        """The gradient of the packed weights; each image's is added in turn, so that the sum does not depend on the threads.
+
+        ``active`` (batch, height, width) : the pixels where ``grad`` is not 0; None for any.
+        """
+        name, threads = "gradient" if active is None else "gradient_at", torch.get_num_threads()
+        run, total = getattr(self.library, f"{name}_{self.kind}"), torch.zeros_like(packed)
+        given = [images, grad] if active is None else [images, grad, active]
         for first in range(0, len(images), threads):
             some = range(first, min(first + threads, len(images)))
             parts = packed.new_zeros(len(some), len(packed))
-            each(lambda image: int(run(self.plan, address(images[image]), address(grad[image]), address(parts[image - first]))), some)  # noqa: B023
+            each(lambda image: int(run(self.plan, *(address(of[image]) for of in given), address(parts[image - first]))), some)  # noqa: B023
             for part in parts:
                 total += part
         return total
@@ -80,19 +83,6 @@ class _Kernels:
 
         each(work, ((image, low) for image in range(len(images)) for low in range(0, self.height, STRIP)))
         return answer
-
-    def gradient_at(self, images: Tensor, grad: Tensor, packed: Tensor, active: Tensor) -> Tensor:
-        """As `gradient`, where ``grad`` is 0 but at the pixels of ``active``."""
-        run, parts = getattr(self.library, f"gradient_at_{self.kind}"), packed.new_zeros(len(images), len(packed))
-
-        def work(image: int) -> int:
-            return int(run(self.plan, address(images[image]), address(grad[image]), address(active[image]), address(parts[image])))
-
-        each(work, range(len(images)))
-        total = torch.zeros_like(packed)
-        for part in parts:
-            total += part
-        return total
 
 
 class _Shared(NamedTuple):
@@ -153,8 +143,7 @@ class _Convolution(torch.autograd.Function):
             turned = back.layout.packed(adjoint(weight, shape.group, shape.size))
             d_images = back.convolve_at(grad, turned, seen(shared.active, shape.size)) if shared else back.convolve(grad, turned)
         if ctx.needs_input_grad[1]:
-            kernels = _Kernels(shape, images)
-            d_packed = kernels.gradient_at(images, grad, packed, shared.active) if shared else kernels.gradient(images, grad, packed)
+            d_packed = _Kernels(shape, images).gradient(images, grad, packed, shared.active if shared else None)
         return d_images, d_packed, None, None, None
 
 
