@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from equiradio.artefacts.form_choices import Choice
 from equiradio.layers.convolution import SteerableConvolution
+from equiradio.layers.finishing import activated
 from equiradio.layers.forms import Form, Shape, form_of, possible_forms
 from equiradio.layers.lit import MOST_LIT
+from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.sky.recipe import MIRABEST
 
 SETTING = "training.layer_form"  # as refusals name it
@@ -62,17 +64,21 @@ class Case:
         return [form for form in possible_forms(*asked) if form.worth_timing(*asked)]
 
     def measure(self) -> Choice:
-        """Time the forms on noise: forward, and backward in training; with as much empty sky as is usual where a form leaves it out."""
+        """Time the forms on noise: forward; in training backward too, and through ReLU and batch norm.
+
+        There with as much empty sky as is usual, where a form leaves it out.
+        """
         with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
             group, fields_in, fields_out, size = self.shape
             layer = SteerableConvolution(fields_in, fields_out, group, size).to(self.device)
             layer.train(self.training)
+            norm = FieldBatchNorm(fields_out).to(self.device).train(self.training)
             spent = {}
             for form in self.forms:
                 layer.take(form, self.precision)
                 lit = self.lit if form.leaves_out_empty_sky else None
                 images = self.images if lit is None else len(lit)
-                seconds = _seconds(self._call(layer, self._noise(images), lit), self.device)
+                seconds = _seconds(self._call(layer, norm, self._noise(images), lit), self.device)
                 spent[form.name] = round(1000 * seconds * self.images / images, 3)
         return Choice(str(self), min(spent, key=spent.__getitem__), spent)
 
@@ -82,11 +88,11 @@ class Case:
         fields = noise.to(torch.bfloat16 if self.precision == "bf16" else torch.float32).permute(0, 4, 3, 1, 2)
         return fields.requires_grad_(self.training)
 
-    def _call(self, layer: SteerableConvolution, fields: Tensor, lit: Tensor | None) -> Callable[[], None]:
+    def _call(self, layer: SteerableConvolution, norm: FieldBatchNorm, fields: Tensor, lit: Tensor | None) -> Callable[[], None]:
         def call() -> None:
             with torch.set_grad_enabled(self.training):
                 with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
-                    answer = layer(fields, lit=lit)
+                    answer = activated(layer, norm, fields, lit) if self.training else layer(fields)
                 if self.training:
                     torch.autograd.grad(answer, (fields, layer.weight), torch.ones_like(answer))
 
@@ -238,7 +244,7 @@ def _shapes(network: Layered, leaving_out: Mapping[str, Form]) -> dict[str, _See
     for name, layer in steerable_layers(copied).items():
         if name in leaving_out:
             layer.take(leaving_out[name])
-        layer.forward = partial(_watched, shapes, name, layer)  # type: ignore[method-assign]
+        layer.forward = layer.learn = partial(_watched, shapes, name, layer)  # type: ignore[method-assign]
     weight = next(copied.parameters())
     with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(bool(leaving_out)):
         copied(islands().to(weight.device, weight.dtype))
@@ -261,13 +267,8 @@ def shifted(lit: Tensor, count: int) -> Tensor:
 
 
 def _watched(
-    shapes: dict[str, _Seen],
-    name: str,
-    layer: SteerableConvolution,
-    fields: Tensor,
-    _finish: Tensor | None = None,
-    lit: Tensor | None = None,
+    shapes: dict[str, _Seen], name: str, layer: SteerableConvolution, fields: Tensor, _: Any = None, lit: Tensor | None = None
 ) -> Tensor:
-    """In place of a layer's work: note what it is given, answer zeros of the right shape."""
+    """In place of a layer's work, in answering or in training: note what it is given, answer zeros of the right shape."""
     shapes[name] = _Seen(layer.shape, fields.shape[-2], fields.shape[-1], lit)
     return fields.new_zeros(len(fields), layer.fields_out, *fields.shape[2:])

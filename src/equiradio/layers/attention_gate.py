@@ -132,10 +132,11 @@ class _Score(torch.autograd.Function):
 
 def _score(features: Tensor, context: Tensor, from_features: Tensor, to_score: Tensor, *matrices: Tensor) -> Tensor:
     """`_Score`, compiled where it can be."""
-    weights = from_features, to_score
-    compute = passes.score if passes.possible(features, context, *weights) else _Score.apply
-    score: Tensor = compute(features, context, *weights, *matrices)
-    return score
+    given = features, context, from_features, to_score, *matrices
+    if not passes.possible(*(each.detach() for each in given)):
+        return _Score.apply(*given)  # type: ignore[no-untyped-call, no-any-return]
+    learns = torch.is_grad_enabled() and any(each.requires_grad for each in given)
+    return passes.learning_score(*given) if learns else passes.score(*given)
 
 
 def _pieces(features: Tensor) -> list[tuple[slice, slice]]:

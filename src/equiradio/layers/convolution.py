@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equiradio.layers.fields import to_channels, to_fields
-from equiradio.layers.forms import EmptySky, Form, Shape, form_of
+from equiradio.layers.forms import EmptySky, Form, Norm, Shape, form_of
 from equiradio.layers.forms.dense import FORM as DENSE
 from equiradio.layers.forms.form import finished
-from equiradio.layers.forms.native import passes
+from equiradio.layers.forms.native import learning, passes
 from equiradio.layers.initialisation import weight_scale
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import moved_filters
@@ -100,6 +100,10 @@ class SteeredConvolution(nn.Module, ABC):
             )  # which holds the memory, so that no other weight comes to lie there
         return prepared[1]
 
+    @abstractmethod
+    def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
+        """norm(relu(self(fields))) in training; ``lit`` (batch, height, width): see `Form.learn`."""
+
     def train(self, mode: bool = True) -> "SteeredConvolution":
         self._kept = None
         return super().train(mode)
@@ -144,6 +148,12 @@ class LiftingConvolution(SteeredConvolution):
         channels = F.conv2d(images, filters, padding=self.size // 2).contiguous(memory_format=torch.channels_last)
         fields = to_fields(channels, self.group.order)
         return fields if finish is None else finished(fields, finish)
+
+    def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
+        filters, images = self.prepared(), fields.permute(0, 2, 3, 1).contiguous()
+        if fields.requires_grad or torch.is_autocast_enabled("cpu") or not passes.possible(images, filters.detach()):
+            return norm(F.relu(self(fields)))
+        return learning.learn(learning.Lifting(self.group.order), images, filters, norm, lit).permute(0, 4, 3, 1, 2)
 
 
 class SteerableConvolution(SteeredConvolution):
@@ -199,13 +209,14 @@ class SteerableConvolution(SteeredConvolution):
     def finishes(self) -> bool:
         return self._form.finishes
 
-    def forward(self, fields: Tensor, finish: Tensor | None = None, lit: Tensor | None = None) -> Tensor:
-        """``finish``, in evaluation only: see `Form.apply_finished`; ``lit``, in training only: see `Form.apply_lit`."""
+    def forward(self, fields: Tensor, finish: Tensor | None = None) -> Tensor:
+        """``finish``, in evaluation only: see `Form.apply_finished`."""
         if finish is not None:
             return self._form.apply_finished(self, fields, self.prepared(), finish)
-        if lit is not None:
-            return self._form.apply_lit(self, fields, self.prepared(), lit)
         return self._form.apply(self, fields, self.prepared())
+
+    def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
+        return self._form.learn(self, fields, self.prepared(), norm, lit)
 
 
 class PlainConvolution(nn.Conv2d):

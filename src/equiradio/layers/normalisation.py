@@ -54,8 +54,7 @@ class FieldBatchNorm(nn.BatchNorm2d):
         return normal.reshape(batch, height, width, order, count).permute(0, 4, 3, 1, 2)
 
     def _normalise(self, x: Tensor) -> Tensor:
-        usual = self.affine and self.track_running_stats and self.momentum is not None
-        if not (usual and self.training and torch.is_grad_enabled() and x.device.type == "cpu"):
+        if not (self.remembers and self.training and torch.is_grad_enabled() and x.device.type == "cpu"):
             return super().forward(x)
         assert self.running_mean is not None
         assert self.running_var is not None
@@ -65,6 +64,22 @@ class FieldBatchNorm(nn.BatchNorm2d):
         statistics = self.running_mean, self.running_var, self.momentum, self.eps
         normal: Tensor = _BatchNorm.apply(x, self.weight, self.bias, *statistics)  # type: ignore[no-untyped-call]
         return normal
+
+    @property
+    def remembers(self) -> bool:
+        """Does it have a scale and a shift, and running statistics of batches, as is usual?"""
+        return self.affine and self.track_running_stats and self.momentum is not None
+
+    @torch.no_grad()
+    def remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Go on with the running statistics by mean and variance (fields,) of a batch with ``count`` numbers for each field."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+        self.running_var.lerp_((variance * (count / (count - 1))).to(self.running_var.dtype), self.momentum)
 
     @torch.no_grad()
     def finish(self) -> Tensor | None:

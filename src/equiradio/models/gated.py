@@ -14,7 +14,7 @@ from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.finishing import activated
 from equiradio.layers.lit import halved, lit_pixels, seen
 from equiradio.layers.normalisation import FieldBatchNorm
-from equiradio.layers.pooling import AntialiasedPool, group_pool, max_pool
+from equiradio.layers.pooling import AntialiasedPool, both_pools, group_pool, max_pool
 from equiradio.models.names import WIDTHS
 from equiradio.models.network import Output, Readings
 from equiradio.settings import ModelSettings
@@ -123,10 +123,11 @@ class GatedNet(nn.Module):
         """The blocks' outputs pooled over the group."""
         fields, pooled = self._padded(images), []
         lit = self._lit(images) if self._leaves_out_empty_sky(images) else [None for _ in self.blocks]
-        for number, (block, lit_behind) in enumerate(zip(self.blocks, lit, strict=True)):
-            fields = block(self.halve(fields) if number else fields, lit_behind)
-            pooled.append(group_pool(fields))
-        return pooled
+        for block, lit_behind in zip(self.blocks[:-1], lit[:-1], strict=True):
+            fields = block(fields, lit_behind)
+            largest, fields = both_pools(fields) if self.halve is max_pool else (group_pool(fields), self.halve(fields))
+            pooled.append(largest)
+        return [*pooled, group_pool(self.blocks[-1](fields, lit[-1]))]
 
     def _pooled(self, images: Tensor) -> tuple[list[Tensor], list[Tensor] | None]:
         """The blocks' outputs pooled over the group; and those of an empty sky, where the gates are anchored at it.

@@ -55,9 +55,9 @@ def test_as_many_images_as_a_step_has_up_to_some(timed, batch):
 
 
 def test_only_the_form_that_leaves_it_out_is_given_the_sky(monkeypatch):
-    given, usual = [], type(NATIVE).apply_lit
+    given, usual = [], type(NATIVE).learn
     monkeypatch.setattr(
-        type(NATIVE), "apply_lit", lambda form, layer, fields, *rest: given.append(fields.shape) or usual(form, layer, fields, *rest)
+        type(NATIVE), "learn", lambda form, layer, fields, *rest: given.append(fields.shape) or usual(form, layer, fields, *rest)
     )
     lit = torch.zeros(4, 9, 7, dtype=torch.bool)
     lit[:, :3] = True

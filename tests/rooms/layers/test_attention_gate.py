@@ -65,7 +65,7 @@ def test_the_gate_is_its_formula_in_values_and_gradients(name, height, width, se
     ],
     ids=["no ReLU", "nearest pixel"],
 )
-def test_the_formula_law_catches_another_formula(monkeypatch, wrong):
+def test_the_formula_law_catches_another_formula(monkeypatch, no_kernels, wrong):
     monkeypatch.setattr(attention_gate, "_hidden", wrong)
     with pytest.raises(AssertionError):
         test_the_gate_is_its_formula_in_values_and_gradients.hypothesis.inner_test("sigmoid", 8, 9, seed=0)
@@ -86,7 +86,7 @@ def test_the_gradient_is_that_of_finite_differences(name):
     assert torch.autograd.gradcheck(gate, (features.requires_grad_(), context.requires_grad_()))
 
 
-def test_one_piece_answers_as_many(monkeypatch):
+def test_one_piece_answers_as_many(monkeypatch, no_kernels):
     """A GPU takes the batch at once, a CPU strip by strip."""
     gate, features, context = a_case("range", 9, 7, seed=0)
     one_by_one = gate(features, context)

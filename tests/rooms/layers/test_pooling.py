@@ -49,7 +49,7 @@ def test_group_pooling_has_the_gradient_of_amax(order, values, seed):
     assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_the_gradient_law_catches_equals_that_do_not_share(monkeypatch):
+def test_the_gradient_law_catches_equals_that_do_not_share(monkeypatch, no_kernels):
     @staticmethod
     def to_each_in_full(ctx, grad):
         columns, largest = ctx.saved_tensors

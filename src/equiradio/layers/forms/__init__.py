@@ -5,9 +5,9 @@ from functools import lru_cache
 
 from equiradio import plugins
 from equiradio.errors import SettingRefusal, nearest
-from equiradio.layers.forms.form import EmptySky, Form, Layer, Shape
+from equiradio.layers.forms.form import EmptySky, Form, Layer, Norm, Shape
 
-__all__ = ["EmptySky", "Form", "Layer", "Shape", "all_forms", "find_form", "form_of", "possible_forms"]
+__all__ = ["EmptySky", "Form", "Layer", "Norm", "Shape", "all_forms", "find_form", "form_of", "possible_forms"]
 
 
 def all_forms() -> dict[str, Form]:

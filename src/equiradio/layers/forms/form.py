@@ -75,6 +75,19 @@ class Layer(Protocol):
         """The ordinary convolution filter (|G| * fields_out, |G| * fields_in, size, size)."""
 
 
+class Norm(Protocol):
+    """What a form sees of a `FieldBatchNorm` in training."""
+
+    weight: Any
+    bias: Any
+    eps: float
+
+    def __call__(self, fields: Tensor) -> Tensor: ...
+
+    def remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Go on with the running statistics by those of a batch, of ``count`` numbers for each field."""
+
+
 class Form(ABC):
     """One way to compute a steerable layer; all give the same numbers to rounding.
 
@@ -85,7 +98,7 @@ class Form(ABC):
     ----------
     name : as it is set and recorded.
     limits : the layers that it takes, in words for refusals.
-    leaves_out_empty_sky : does it make use of `Layer.empty_sky`, and in training of what `apply_lit` is given?
+    leaves_out_empty_sky : does it make use of `Layer.empty_sky`, and in training of what `learn` is given?
     finishes : does `apply_finished` save a pass over the fields?
     """
 
@@ -133,13 +146,13 @@ class Form(ABC):
         answer = self.apply(layer, fields, prepared)
         return answer if finish is None else finished(answer, finish)
 
-    def apply_lit(self, layer: Layer, fields: Tensor, prepared: Tensor, lit: Tensor) -> Tensor:
-        """As `apply`, in training, where ``lit`` (batch, height, width) says which pixels of the answer see more than empty sky.
+    def learn(self, layer: Layer, fields: Tensor, prepared: Tensor, norm: Norm, lit: Tensor) -> Tensor:
+        """norm(relu(`apply`)) in training, where ``lit`` (batch, height, width) says which pixels of the answer see more than empty sky.
 
         At the others the images have the same fields, made of the same weights. A form may compute them once and add up their gradients:
         those by weights stay as they are, those by the fields of each image do not.
         """
-        return self.apply(layer, fields, prepared)
+        return norm(F.relu(self.apply(layer, fields, prepared)))
 
     def __repr__(self) -> str:
         return self.name

@@ -10,7 +10,7 @@ from equiradio.layers.convolution import LiftingConvolution
 from equiradio.layers.fields import to_fields
 from equiradio.layers.forms import EmptySky
 from equiradio.layers.forms.native import library, passes
-from equiradio.layers.pooling import group_pool, max_pool
+from equiradio.layers.pooling import both_pools, group_pool, max_pool
 from equiradio.symmetry import parse_group
 
 pytestmark = pytest.mark.skipif(library.best() is None, reason="the kernels were not compiled here")
@@ -95,6 +95,52 @@ def a_gate(context_side: int, hidden: int, features: int = 6, dtype: torch.dtype
 def test_a_score_is_the_one_of_torch(variant, context_side, hidden):
     given = a_gate(context_side, hidden)
     assert_close(passes.score(*given), _Score.apply(*given), rtol=0, atol=1e-11)
+
+
+def check_gradients(ours, torchs, given: list[torch.Tensor]) -> None:
+    """Two functions of the same numbers: what they answer, and gradients of a weighted sum of that."""
+    every = []
+    for compute in (ours, torchs):
+        own = [numbers.detach().clone().requires_grad_() for numbers in given]
+        answers = compute(*own)
+        total = sum((each * torch.cos(torch.arange(each.numel(), dtype=each.dtype)).view(each.shape)).sum() for each in answers)
+        every.append([*answers, *torch.autograd.grad(total, own)])
+    for one, other in zip(*every, strict=True):
+        assert_close(one, other, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize(("context_side", "hidden", "features"), [(19, 64, 6), (5, 10, 17), (1, 1, 1), (60, 64, 32)])
+def test_gradients_of_a_score_are_those_of_torch(variant, context_side, hidden, features):
+    *given, rows, columns = a_gate(context_side, hidden, features)
+    few = (noise(2, 40, 33) > 0.5).double()  # pixels without a gradient are passed over
+    check_gradients(
+        lambda *own: [passes.learning_score(*own, rows, columns) * few], lambda *own: [_Score.apply(*own, rows, columns) * few], given
+    )
+
+
+@pytest.mark.parametrize(("order", "fields"), [(4, 6), (2, 33), (16, 1)])
+@pytest.mark.parametrize("sides", [(8, 10), (9, 7)], ids=str)
+def test_gradients_of_pooling_are_those_of_torch_where_values_are_equal_too(variant, order, fields, sides):
+    values = torch.randint(3, (2, fields, order, *sides), generator=torch.Generator().manual_seed(1)).double()
+    check_pooling(values.permute(0, 3, 4, 2, 1).contiguous())
+
+
+def check_pooling(maps: torch.Tensor) -> None:
+    def seen(columns):
+        return columns.permute(0, 4, 3, 1, 2)
+
+    def by_torch(columns):
+        return [seen(columns).amax(2), F.max_pool2d(seen(columns).flatten(1, 2), 2).unflatten(1, seen(columns).shape[1:3])]
+
+    check_gradients(lambda columns: [*both_pools(seen(columns))], by_torch, [maps])
+    check_gradients(lambda columns: [group_pool(seen(columns))], lambda columns: by_torch(columns)[:1], [maps])
+
+
+def test_the_law_catches_pooled_gradients_that_are_lost(monkeypatch):
+    usual = passes._pool_back
+    monkeypatch.setattr(passes, "_pool_back", lambda images, largest, grad, *halved: usual(images, largest, grad))
+    with pytest.raises(AssertionError):
+        check_pooling(noise(2, 8, 10, 4, 6))
 
 
 @torch.no_grad()

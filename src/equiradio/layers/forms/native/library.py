@@ -2,14 +2,20 @@
 
 import ctypes
 import platform
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 VARIANTS = {"avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl"}, "avx2": {"avx2", "fma"}, "plain": set[str]()}
 """By name, best first: what a processor must have. On others than x86-64 there is only ``plain``, compiled for what they have."""
+
+TYPES = {torch.float32: "float32", torch.float64: "float64"}
+"""Of the numbers that there are kernels for, as their names end."""
 
 
 def file_of(variant: str) -> Path:
@@ -61,6 +67,11 @@ def kernels() -> ctypes.CDLL:
     variant = best()
     assert variant is not None
     return opened(variant)
+
+
+def kernel(name: str, numbers: Tensor) -> Callable[..., Any]:
+    """The compiled function of this name for numbers of their type."""
+    return getattr(kernels(), f"{name}_{TYPES[numbers.dtype]}")  # type: ignore[no-any-return]
 
 
 def padded(numbers: Tensor) -> Tensor:

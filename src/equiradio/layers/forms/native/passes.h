@@ -85,6 +85,7 @@ typedef struct {
     int height, width, features, context_width, vectors; /* vectors of hidden channels */
     const void *rows, *columns;                          /* Between, for every row and column */
     const void *from_features, *to_score;                /* (features, vectors), (vectors) */
+    const void *to_features;                             /* the first again, (hidden, vectors of features), for the way back */
 } NAMED(Gate);
 
 INLINE REAL NAMED(total)(Vector x) {
@@ -101,15 +102,23 @@ INLINE REAL NAMED(total)(Vector x) {
     return lane[0];
 }
 
+/* A pixel's hidden channels before the ReLU: some vectors of them, from the first on. */
+INLINE void NAMED(hidden)(const int count, const NAMED(Gate) *gate, const REAL *pixel, const Vector *left, const Vector *right,
+                          NAMED(Between) column, int first, Vector *hidden) {
+    const Vector *weights = (const Vector *)gate->from_features + first;
+    for (int n = 0; n < count; n++) hidden[n] = column.near * left[first + n] + column.far * right[first + n];
+    for (int i = 0; i < gate->features; i++)
+        for (int n = 0; n < count; n++) hidden[n] += pixel[i] * weights[i * gate->vectors + n];
+}
+
+INLINE Vector NAMED(relu)(Vector x) { return (Vector)((Bits)x & ~(Bits)(x < (Vector){0})); }
+
 /* Adds what some vectors of hidden channels bring to a pixel's score. */
 INLINE void NAMED(score_of)(const int count, const NAMED(Gate) *gate, const REAL *pixel, const Vector *left, const Vector *right,
                             NAMED(Between) column, int first, Vector *sum) {
-    const Vector *weights = (const Vector *)gate->from_features + first, *to_score = (const Vector *)gate->to_score + first;
     Vector hidden[4];
-    for (int n = 0; n < count; n++) hidden[n] = column.near * left[n] + column.far * right[n];
-    for (int i = 0; i < gate->features; i++)
-        for (int n = 0; n < count; n++) hidden[n] += pixel[i] * weights[i * gate->vectors + n];
-    for (int n = 0; n < count; n++) *sum += (Vector)((Bits)hidden[n] & ~(Bits)(hidden[n] < (Vector){0})) * to_score[n];
+    NAMED(hidden)(count, gate, pixel, left, right, column, first, hidden);
+    for (int n = 0; n < count; n++) *sum += NAMED(relu)(hidden[n]) * ((const Vector *)gate->to_score)[first + n];
 }
 
 /* Rows [low, high) of W relu(W_x x + up(context)): features (height, width, features), context (rows, columns, vectors). */
@@ -127,12 +136,74 @@ int NAMED(score)(const NAMED(Gate) *gate, const REAL *features, const REAL *cont
             const Vector *left = between + column.first * gate->vectors, *right = between + column.second * gate->vectors;
             Vector sum = {0};
             for (int n = 0; n < gate->vectors; n += 4) {
-                if (n + 4 <= gate->vectors) NAMED(score_of)(4, gate, pixel, left + n, right + n, column, n, &sum);
+                if (n + 4 <= gate->vectors) NAMED(score_of)(4, gate, pixel, left, right, column, n, &sum);
                 else
-                    for (int m = n; m < gate->vectors; m++) NAMED(score_of)(1, gate, pixel, left + m, right + m, column, m, &sum);
+                    for (int m = n; m < gate->vectors; m++) NAMED(score_of)(1, gate, pixel, left, right, column, m, &sum);
             }
             out[(size_t)y * gate->width + x] = NAMED(total)(sum);
         }
+    }
+    return 0;
+}
+
+/* Where gradients of an image's score go; all but `features` are added to. */
+typedef struct {
+    REAL *features, *context, *from_features, *to_score;
+} NAMED(GateSlopes);
+
+/* The way back of some vectors of hidden channels: their slopes, and what they bring to all but the features. */
+INLINE void NAMED(slopes_of)(const int count, const NAMED(Gate) *gate, const NAMED(GateSlopes) *to, const REAL *pixel, REAL grad,
+                             const Vector *left, const Vector *right, Vector *d_left, Vector *d_right, NAMED(Between) column, int first,
+                             Vector *slope) {
+    Vector hidden[4];
+    NAMED(hidden)(count, gate, pixel, left, right, column, first, hidden);
+    for (int n = 0; n < count; n++) {
+        ((Vector *)to->to_score)[first + n] += grad * NAMED(relu)(hidden[n]);
+        slope[first + n] = (Vector)((Bits)(grad * ((const Vector *)gate->to_score)[first + n]) & (Bits)(hidden[n] > (Vector){0}));
+        d_left[first + n] += column.near * slope[first + n];
+        d_right[first + n] += column.far * slope[first + n];
+    }
+    for (int i = 0; i < gate->features; i++)
+        for (int n = 0; n < count; n++) ((Vector *)to->from_features)[i * gate->vectors + first + n] += pixel[i] * slope[first + n];
+}
+
+/* The way back of `score`, of one image; pixels without a gradient cost nothing. */
+int NAMED(score_back)(const NAMED(Gate) *gate, const REAL *features, const REAL *context, const REAL *grad, const NAMED(GateSlopes) *to) {
+    size_t line = (size_t)gate->context_width * gate->vectors;
+    int wide = (gate->features + LANES - 1) / LANES;
+    Vector *between = room(6, (2 * line + gate->vectors) * VECTOR_BYTES), *d_between = between + line, *slope = d_between + line;
+    if (!between) return 1;
+    for (int y = 0; y < gate->height; y++) {
+        NAMED(Between) row = ((const NAMED(Between) *)gate->rows)[y];
+        const Vector *upper = (const Vector *)context + row.first * line, *lower = (const Vector *)context + row.second * line;
+        for (size_t i = 0; i < line; i++) between[i] = row.near * upper[i] + row.far * lower[i], d_between[i] = (Vector){0};
+        for (int x = 0; x < gate->width; x++) {
+            NAMED(Between) column = ((const NAMED(Between) *)gate->columns)[x];
+            size_t at = (size_t)y * gate->width + x, near = (size_t)column.first * gate->vectors, far = (size_t)column.second * gate->vectors;
+            const REAL *pixel = features + at * gate->features;
+            REAL *d_pixel = to->features + at * gate->features;
+            if (grad[at] == 0) {
+                memset(d_pixel, 0, gate->features * sizeof(REAL));
+                continue;
+            }
+#define SLOPES(count, n)                                                                                                                   \
+    NAMED(slopes_of)(count, gate, to, pixel, grad[at], between + near, between + far, d_between + near, d_between + far, column, n, slope)
+            for (int n = 0; n < gate->vectors; n += 4) {
+                if (n + 4 <= gate->vectors) SLOPES(4, n);
+                else
+                    for (int m = n; m < gate->vectors; m++) SLOPES(1, m);
+            }
+#undef SLOPES
+            for (int n = 0; n < wide; n++) {
+                const Vector *weights = (const Vector *)gate->to_features + n;
+                Vector sum[4] = {{0}, {0}, {0}, {0}};
+                for (int i = 0; i < gate->vectors * LANES; i++) sum[i % 4] += ((const REAL *)slope)[i] * weights[(size_t)i * wide];
+                NAMED(store)(d_pixel + n * LANES, (sum[0] + sum[1]) + (sum[2] + sum[3]), NAMED(lanes_used)(n, gate->features));
+            }
+        }
+        Vector *d_upper = (Vector *)to->context + row.first * line, *d_lower = (Vector *)to->context + row.second * line;
+        for (size_t i = 0; i < line; i++) d_upper[i] += row.near * d_between[i];
+        for (size_t i = 0; i < line; i++) d_lower[i] += row.far * d_between[i];
     }
     return 0;
 }

@@ -4,21 +4,21 @@ For numbers in the memory of this machine and where no gradient is wanted; elsew
 """
 
 import ctypes
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from equiradio.layers.forms.form import EmptySky
 from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.library import address, padded
+from equiradio.layers.forms.native.library import address, kernel, padded
 from equiradio.layers.forms.native.plan import Plan
 from equiradio.layers.forms.native.threads import each, strips
 
-REAL = {torch.float32: ("float32", ctypes.c_float, np.float32), torch.float64: ("float64", ctypes.c_double, np.float64)}
+REAL = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def possible(*numbers: Tensor) -> bool:
@@ -26,11 +26,7 @@ def possible(*numbers: Tensor) -> bool:
     first = numbers[0]
     learns = torch.is_grad_enabled() and any(each.requires_grad for each in numbers)
     plain = all(each.device.type == "cpu" and each.dtype == first.dtype for each in numbers) and type(first) is Tensor
-    return plain and first.dtype in REAL and not learns and not torch.jit.is_tracing() and library.best() is not None
-
-
-def _kernel(name: str, numbers: Tensor) -> Callable[..., Any]:
-    return getattr(library.kernels(), f"{name}_{REAL[numbers.dtype][0]}")  # type: ignore[no-any-return]
+    return plain and first.dtype in library.TYPES and not learns and not torch.jit.is_tracing() and library.best() is not None
 
 
 def lift(images: Tensor, filters: Tensor, finish: Tensor | None, sky: EmptySky | None) -> Tensor:
@@ -46,7 +42,7 @@ def lift(images: Tensor, filters: Tensor, finish: Tensor | None, sky: EmptySky |
 
 def _lift(images: Tensor, filters: Tensor, finish: Tensor | None, empty: tuple[Tensor, Tensor] | None) -> Tensor:
     batch, height, width, fields_in = images.shape
-    answer, run = images.new_empty(batch, height, width, len(filters)), _kernel("lift", images)
+    answer, run = images.new_empty(batch, height, width, len(filters)), kernel("lift", images)
     plan = Plan(height, width, 1, fields_in, len(filters))
     numbers = padded(filters.permute(2, 3, 1, 0)), None if finish is None else padded(finish.to(images.dtype))
     given = [*map(address, numbers), *map(address, empty or (None, None))]
@@ -62,7 +58,7 @@ def _lift(images: Tensor, filters: Tensor, finish: Tensor | None, empty: tuple[T
 def group_pool(columns: Tensor) -> Tensor:
     """Largest over the group: (batch, height, width, |G|, fields) -> (batch, height, width, fields)."""
     batch, height, width, order, fields = columns.shape
-    answer, run = columns.new_empty(batch, height, width, fields), _kernel("group_pool", columns)
+    answer, run = columns.new_empty(batch, height, width, fields), kernel("group_pool", columns)
 
     def work(task: tuple[int, int, int]) -> None:
         image, low, high = task
@@ -75,7 +71,7 @@ def group_pool(columns: Tensor) -> Tensor:
 def max_pool(images: Tensor) -> Tensor:
     """Largest of each 2 x 2 pixels: (batch, height, width, channels) -> half the height and width, rounded down."""
     batch, height, width, channels = images.shape
-    answer, run = images.new_empty(batch, height // 2, width // 2, channels), _kernel("max_pool", images)
+    answer, run = images.new_empty(batch, height // 2, width // 2, channels), kernel("max_pool", images)
 
     def work(task: tuple[int, int, int]) -> None:
         image, low, high = task
@@ -85,13 +81,72 @@ def max_pool(images: Tensor) -> Tensor:
     return answer
 
 
+class _Pools(torch.autograd.Function):
+    """Images (batch, height, width, |G|, fields) -> largest over the group, and of each 2 x 2 pixels; equals over the group share the
+    gradient, of equal pixels the first one has it."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor) -> tuple[Tensor, Tensor]:
+        largest, halved = group_pool(images), max_pool(images.flatten(3))
+        ctx.save_for_backward(images, largest, halved)
+        return largest, halved.unflatten(3, images.shape[3:])
+
+    @staticmethod
+    def backward(ctx: Any, d_largest: Tensor, d_halved: Tensor) -> Tensor:
+        images, largest, halved = ctx.saved_tensors
+        return _pool_back(images, largest, d_largest, halved, d_halved)
+
+
+class _GroupPool(torch.autograd.Function):
+    """The first of `_Pools` alone."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor) -> Tensor:
+        largest = group_pool(images)
+        ctx.save_for_backward(images, largest)
+        return largest
+
+    @staticmethod
+    def backward(ctx: Any, d_largest: Tensor) -> Tensor:
+        images, largest = ctx.saved_tensors
+        return _pool_back(images, largest, d_largest)
+
+
+def _pool_back(images: Tensor, largest: Tensor, d_largest: Tensor, halved: Tensor | None = None, d_halved: Tensor | None = None) -> Tensor:
+    """The gradient by images of what `_Pools` makes of them."""
+    given = [images, largest, d_largest.contiguous(), halved, None if d_halved is None else d_halved.contiguous()]
+    answer, run = torch.empty_like(images), kernel("pool_back", images)
+
+    def work(image: int) -> None:
+        run(*images.shape[1:], *(address(None if numbers is None else numbers[image]) for numbers in [*given, answer]))
+
+    each(work, range(len(images)))
+    return answer
+
+
+def learning_group_pool(images: Tensor) -> Tensor:
+    """`group_pool`, with a gradient."""
+    return _GroupPool.apply(images)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def learning_pools(images: Tensor) -> tuple[Tensor, Tensor]:
+    """`group_pool` and `max_pool` of images (batch, height, width, |G|, fields), with a gradient that goes back through both at once."""
+    return _Pools.apply(images)  # type: ignore[no-untyped-call, no-any-return]
+
+
 class _Gate(ctypes.Structure):
     """``Gate`` of passes.h."""
 
     _fields_ = [
         *((name, ctypes.c_int) for name in ("height", "width", "features", "context_width", "vectors")),
-        *((name, ctypes.c_void_p) for name in ("rows", "columns", "from_features", "to_score")),
+        *((name, ctypes.c_void_p) for name in ("rows", "columns", "from_features", "to_score", "to_features")),
     ]
+
+
+class _GateSlopes(ctypes.Structure):
+    """``GateSlopes`` of passes.h."""
+
+    _fields_ = [(name, ctypes.c_void_p) for name in ("features", "context", "from_features", "to_score")]
 
 
 @lru_cache(maxsize=64)
@@ -101,35 +156,78 @@ def _between(matrix: Tensor) -> np.ndarray:
     wanted, side = numbers.shape
     first = np.minimum((numbers != 0).argmax(1), max(side - 2, 0))
     second, each = np.minimum(first + 1, side - 1), np.arange(wanted)
-    real = REAL[matrix.dtype][2]
+    real = REAL[matrix.dtype]
     between = np.zeros(wanted, [("first", np.intc), ("second", np.intc), ("near", real), ("far", real)])
     between["first"], between["second"], between["near"] = first, second, numbers[each, first]
     between["far"] = np.where(second > first, numbers[each, second], 0)
     return between
 
 
+class _Padded:
+    """What the kernels of a score are given: numbers in whole vectors, and the structure that points to them.
+
+    features (batch, height, width, c), context (batch, h, w, hidden), weights (hidden, c) and (hidden,), interpolation (height, h) and
+    (width, w).
+    """
+
+    def __init__(self, features: Tensor, context: Tensor, from_features: Tensor, to_score: Tensor, rows: Tensor, columns: Tensor) -> None:
+        self.features, self.context = features.contiguous(), padded(context)
+        self.from_features, self.to_score, self.hidden = padded(from_features.T), padded(to_score[None]), len(to_score)
+        self.to_features = F.pad(padded(from_features), (0, 0, 0, self.to_score.shape[1] - self.hidden))
+        lanes = library.kernels().vector_bytes() // features.element_size()
+        self.between = _between(rows), _between(columns)
+        at = [each.ctypes.data for each in self.between]
+        at += [each.data_ptr() for each in (self.from_features, self.to_score, self.to_features)]
+        gate = _Gate(*features.shape[1:], context.shape[2], self.context.shape[3] // lanes, *at)
+        self.gate = ctypes.byref(gate)
+
+
 def score(features: Tensor, context: Tensor, from_features: Tensor, to_score: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """W relu(W_x x + up(c)), with shapes and matrices of interpolation as in `equiradio.layers.attention_gate`."""
-    batch, height, width, count = features.shape
-    features, context = features.contiguous(), padded(context)
-    weights, top, (down, across) = padded(from_features.T), padded(to_score[None]), (_between(rows), _between(columns))
-    lanes = library.kernels().vector_bytes() // features.element_size()
-    gate = _Gate(height, width, count, context.shape[2], context.shape[3] // lanes, down.ctypes.data, across.ctypes.data)
-    gate.from_features, gate.to_score = weights.data_ptr(), top.data_ptr()
-    answer, run = features.new_empty(batch, height, width), _kernel("score", features)
+    batch, height, width, _ = features.shape
+    given = _Padded(features, context, from_features, to_score, rows, columns)
+    answer, run = features.new_empty(batch, height, width), kernel("score", features)
 
     def work(task: tuple[int, int, int]) -> int:
         image, low, high = task
-        return int(run(ctypes.byref(gate), address(features[image]), address(context[image]), address(answer[image]), low, high))
+        return int(run(given.gate, *(address(numbers[image]) for numbers in (given.features, given.context, answer)), low, high))
 
     each(work, strips(batch, height))
     return answer
 
 
+class _Score(torch.autograd.Function):
+    """`score` with gradients by features, context and weights; nothing of the size (pixels, hidden) is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Tensor) -> Tensor:
+        ctx.save_for_backward(*given)
+        return score(*given)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        given, run, grad = _Padded(*ctx.saved_tensors), kernel("score_back", grad), grad.contiguous()
+        d_features, d_context = torch.empty_like(given.features), torch.zeros_like(given.context)
+        d_from, d_to = (each.new_zeros(len(grad), *each.shape) for each in (given.from_features, given.to_score))
+
+        def work(image: int) -> int:
+            to = _GateSlopes(*(of[image].data_ptr() for of in (d_features, d_context, d_from, d_to)))
+            return int(run(given.gate, *(address(of[image]) for of in (given.features, given.context, grad)), ctypes.byref(to)))
+
+        each(work, range(len(grad)))
+        count = given.hidden
+        return d_features, d_context[..., :count], d_from.sum(0)[:, :count].T, d_to.sum((0, 1))[:count], None, None
+
+
+def learning_score(*given: Tensor) -> Tensor:
+    """`score`, with a gradient."""
+    return _Score.apply(*given)  # type: ignore[no-untyped-call, no-any-return]
+
+
 def attend(columns: Tensor, attention: Tensor) -> Tensor:
     """Sum over pixels of attention (batch, height, width) times columns (batch, height, width, channels) -> (batch, channels)."""
     batch, height, width, channels = columns.shape
-    answer, run, attention = columns.new_empty(batch, channels), _kernel("attend", columns), attention.contiguous()
+    answer, run, attention = columns.new_empty(batch, channels), kernel("attend", columns), attention.contiguous()
 
     def work(image: int) -> None:
         run(address(attention[image]), address(columns[image]), ctypes.c_long(height * width), channels, address(answer[image]))

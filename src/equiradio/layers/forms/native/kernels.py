@@ -1,0 +1,89 @@
+"""The compiled functions of a steerable layer, for images of one size: its answer, and the gradient of its weights."""
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equiradio.layers.forms.form import Shape
+from equiradio.layers.forms.native import library
+from equiradio.layers.forms.native.library import address
+from equiradio.layers.forms.native.plan import Layout, adjoint, plan_of
+from equiradio.layers.forms.native.threads import each, strips
+
+Empty = tuple[Tensor, Tensor]  # what a layer is given for an empty sky and what it answers, (height, width, |G|, fields)
+
+
+def layout_of(shape: Shape, numbers: Tensor) -> Layout:
+    """How a layer's numbers of this type lie in the kernels' vectors."""
+    return Layout(shape, library.kernels().vector_bytes() // numbers.element_size())
+
+
+class Kernels:
+    """The compiled functions for one layer, images (batch, height, width, |G|, fields_in) and numbers of their type.
+
+    ``active`` (batch, height, width) : pixels of the answer that are asked for.
+    """
+
+    def __init__(self, shape: Shape, images: Tensor) -> None:
+        self.shape, self.layout = shape, layout_of(shape, images)
+        self.height, self.width = images.shape[1:3]
+        self.plan = ctypes.byref(plan_of(self.layout, self.height, self.width, images.dtype))
+
+    def convolve(self, images: Tensor, packed: Tensor, finish: Tensor | None = None, empty: Empty | None = None) -> Tensor:
+        """The layer's answer (batch, height, width, |G|, fields_out), finished where that is asked for."""
+        answer, run = self._answer(images), library.kernel("convolve", images)
+        padded = None if finish is None else library.padded(finish.to(images.dtype))
+        given = [address(packed), address(padded), *map(address, empty or (None, None))]
+
+        def work(task: tuple[int, int, int]) -> int:
+            image, low, high = task
+            return int(run(self.plan, address(images[image]), *given, address(answer[image]), low, high))
+
+        each(work, strips(len(images), self.height))
+        return answer
+
+    def convolve_at(self, images: Tensor, packed: Tensor, active: Tensor, *, zeros: bool = False) -> Tensor:
+        """As `convolve` at the active pixels; at the others 0, or whatever lies there in memory."""
+        answer, run = self._answer(images), library.kernel("convolve_at", images)
+
+        def work(task: tuple[int, int, int]) -> int:
+            image, low, high = task
+            given = [address(each) for each in (images[image], packed, active[image])]
+            return int(run(self.plan, *given, int(zeros), address(answer[image]), low, high))
+
+        each(work, strips(len(images), self.height))
+        return answer
+
+    def gradient(self, images: Tensor, grad: Tensor, packed: Tensor, active: Tensor | None = None) -> Tensor:
+        """The gradient of the packed weights; ``grad`` is 0 where pixels are not active, or its numbers there are left out."""
+        run = library.kernel("gradient" if active is None else "gradient_at", images)
+        given = [images, grad] if active is None else [images, grad, active]
+
+        def work(image: int, part: Tensor) -> int:
+            return int(run(self.plan, *(address(of[image]) for of in given), address(part)))
+
+        return added_up(work, len(images), packed)
+
+    def _answer(self, images: Tensor) -> Tensor:
+        return images.new_empty(*images.shape[:4], self.shape.fields_out)
+
+
+def added_up(work: Any, images: int, like: Tensor) -> Tensor:
+    """What ``work`` adds for every image to a tensor of zeros, the images in turn, so that the sum does not depend on the threads."""
+    threads, total = torch.get_num_threads(), torch.zeros_like(like)
+    for first in range(0, images, threads):
+        some = range(first, min(first + threads, images))
+        parts = like.new_zeros(len(some), *like.shape)
+        each(lambda image: work(image, parts[image - first]), some)  # noqa: B023
+        for part in parts:
+            total += part
+    return total
+
+
+def convolve_back(shape: Shape, weight: Tensor, grad: Tensor, wanted: Tensor | None = None) -> Tensor:
+    """Gradients of the images, from those of the answer; 0 but at the pixels that are wanted (batch, height, width)."""
+    back = Kernels(shape._replace(fields_in=shape.fields_out, fields_out=shape.fields_in), grad)
+    turned = back.layout.packed(adjoint(weight, shape.group, shape.size))
+    return back.convolve(grad, turned) if wanted is None else back.convolve_at(grad, turned, wanted, zeros=True)
