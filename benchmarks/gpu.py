@@ -25,7 +25,7 @@ KEPT = ("milliseconds_per_image", "first_seconds", "steps")
 
 def measure(model: str, device: str, batch: int, seconds: float) -> dict[str, Any]:
     """Both tasks of one network: milliseconds per image, and the most memory of the GPU that tensors took, MiB."""
-    job = {"model": model, "batch": batch, "precision": "auto", "form": None, "keep_blocks": False, "device": device}
+    job = {"model": model, "batch": batch, "precision": "auto", "form": None, "keep_blocks": False, "images": "sources", "device": device}
     chosen = do(job | {"task": "forms"})
     answer: dict[str, Any] = {"precision": chosen["precision"], "forms_seconds": chosen["seconds"], "forms": chosen["forms"]}
     for task in TASKS:

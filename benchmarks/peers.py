@@ -21,7 +21,7 @@ from equiradio.errors import Refusal, SettingRefusal
 
 VARIABLE = "EQUIRADIO_E2CNN_PYTHON"
 NETWORK = Path(__file__).with_name("peer_network.py")
-OURS = ("default", "float32-dense", "default-dense")
+OURS = ("default", "default-noise", "float32-dense", "default-dense")
 PEERS = {"e2cnn": [], "e2cnn-kept-blocks": ["--keep-blocks"], "escnn": ["--library", "escnn"]}
 COSTLY = ("d8-attention", "c16-attention", "d16-attention")  # a step of e2cnn takes 20 to 50 s: one is counted, of ours two
 BASELINE = "e2cnn"
@@ -71,7 +71,7 @@ def summary(record: Record) -> dict[str, Any]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", help="comma-separated; default the eight of Table 1")
-    parser.add_argument("--variants", default=",".join([*OURS[:2], *PEERS]), help="comma-separated")
+    parser.add_argument("--variants", default=",".join([*OURS[:3], *PEERS]), help="comma-separated")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--out", type=Path, required=True)

@@ -19,9 +19,9 @@ def workers(monkeypatch):
 def test_a_table_and_the_peak(workers, capsys):
     assert main(["bench", "--models", "lenet", "--rounds", "1"]) == 0
     shown = capsys.readouterr()
-    assert "float32-dense (float32)" in shown.out
+    assert all(f"{variant} (float32)" in shown.out for variant in ("default", "default-noise", "float32-dense"))
     assert "peak: 100 (float32) and 200 (bf16)" in shown.out
-    assert shown.err.count("round 1 of 1") == 4
+    assert shown.err.count("round 1 of 1") == 6
 
 
 def test_json(workers, capsys, tmp_path):

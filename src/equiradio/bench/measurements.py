@@ -7,11 +7,15 @@ ByTask = dict[Task, int]
 
 
 class Variant(TypedDict):
-    """How a network computes: ``form`` None to choose the layers' forms by measurement; ``keep_blocks`` of memory between calls."""
+    """How a network computes: ``form`` None to choose the layers' forms by measurement; ``keep_blocks`` of memory between calls.
+
+    ``images`` : ``sources``, with as much empty sky as those of MiraBest, or ``noise`` over all pixels.
+    """
 
     precision: str
     form: str | None
     keep_blocks: bool
+    images: str
 
 
 class Counted(TypedDict):

@@ -24,12 +24,13 @@ from equiradio.compute.machine import facts, processors
 from equiradio.errors import SettingRefusal, nearest
 
 VARIANTS: dict[str, Variant] = {
-    "default": {"precision": "auto", "form": None, "keep_blocks": True},
-    "float32-dense": {"precision": "float32", "form": "dense", "keep_blocks": True},
-    "default-dense": {"precision": "auto", "form": "dense", "keep_blocks": True},
-    "default-plain-malloc": {"precision": "auto", "form": None, "keep_blocks": False},
+    "default": {"precision": "auto", "form": None, "keep_blocks": True, "images": "sources"},
+    "default-noise": {"precision": "auto", "form": None, "keep_blocks": True, "images": "noise"},
+    "float32-dense": {"precision": "float32", "form": "dense", "keep_blocks": True, "images": "sources"},
+    "default-dense": {"precision": "auto", "form": "dense", "keep_blocks": True, "images": "sources"},
+    "default-plain-malloc": {"precision": "auto", "form": None, "keep_blocks": False, "images": "sources"},
 }
-USUAL = ("default", "float32-dense")
+USUAL = ("default", "default-noise", "float32-dense")
 BATCHES = {16: 8, 32: 4}  # images at a time for groups of this order: what fits into 8 GB; 16 for all others
 MEASURES: Counted = {"steps": 3, "seconds": 0.0}
 COLUMNS = (

@@ -1,8 +1,8 @@
 """One measurement of speed in a process of its own: ``python -m equiradio.bench.worker JOB`` prints one line of JSON.
 
 JOB is a JSON object: ``task`` (peaks, forms, training or inference) and, except for peaks, ``model``, ``batch``, ``precision`` (auto,
-float32 or bf16), ``form`` (null to choose, or the name of one), ``forms`` (layer -> form), ``steps``, ``seconds``, ``keep_blocks`` and,
-where it is not the CPU, ``device``.
+float32 or bf16), ``form`` (null to choose, or the name of one), ``forms`` (layer -> form), ``images`` (sources or noise), ``steps``,
+``seconds``, ``keep_blocks`` and, where it is not the CPU, ``device``.
 """
 
 import json
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from equiradio.bench.measurements import ChosenForms, Job, Measurement, Peaks, Times
 from equiradio.compute.device import choose_precision
-from equiradio.compute.form_timing import choose_forms, take
+from equiradio.compute.empty_sky import show_empty_sky, would_help
+from equiradio.compute.form_timing import choose_forms, islands, shifted, take
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.compute.poses import TRAINING, draw_poses, show
 from equiradio.compute.preprocess import Preprocessing, preprocessing
@@ -79,7 +80,7 @@ def training(network: Network, prepare: Preprocessing, job: Job) -> Callable[[],
     learning, batch = preset("fast").training, job["batch"]
     optimiser = torch.optim.AdamW(network.train().parameters(), lr=learning.learning_rate, weight_decay=learning.weight_decay, fused=True)
     device, passes = job["device"], count()
-    raw, labels = some_sky(batch).to(device), torch.arange(batch, device=device) % 2
+    raw, labels = some_sky(batch, job["images"]).to(device), torch.arange(batch, device=device) % 2
 
     def step() -> float:
         optimiser.zero_grad()
@@ -97,10 +98,12 @@ def training(network: Network, prepare: Preprocessing, job: Job) -> Callable[[],
 
 
 def inference(network: Network, prepare: Preprocessing, job: Job) -> Callable[[], object]:
-    """Logits for a batch of raw images, by a network in evaluation."""
+    """Logits for a batch of raw images, by a network in evaluation, which has been shown an empty sky as `classify` shows it."""
     network.eval()
     device = job["device"]
-    raw = some_sky(job["batch"]).to(device)
+    raw = some_sky(job["batch"], job["images"]).to(device)
+    if would_help(network):
+        show_empty_sky(network, prepare(torch.zeros_like(raw[:1, None])))
 
     @torch.inference_mode()
     def call() -> list[float]:
@@ -110,9 +113,10 @@ def inference(network: Network, prepare: Preprocessing, job: Job) -> Callable[[]
     return call
 
 
-def some_sky(batch: int) -> Tensor:
-    """Raw images uint8 (batch, 150, 150): what is in them costs nothing, all pixels are computed alike."""
-    return torch.randint(0, 256, (batch, MIRABEST.side, MIRABEST.side), dtype=torch.uint8)
+def some_sky(batch: int, images: str) -> Tensor:
+    """Raw images uint8 (batch, 150, 150): noise over all pixels, or ``sources`` on an empty sky, each image elsewhere."""
+    noise = torch.randint(1, 256, (batch, MIRABEST.side, MIRABEST.side), dtype=torch.uint8)
+    return noise if images == "noise" else noise * shifted(islands()[0, 0].bool(), batch)
 
 
 def timed(call: Callable[[], object], job: Job) -> Times:

@@ -20,9 +20,10 @@ def bench(
         autocompletion=completion.listed(completion.models),
     ),
     variants: str = typer.Option(
-        "default,float32-dense",
+        "default,default-noise,float32-dense",
         "--variants",
-        help="What is compared: default (preset fast on this machine), float32-dense, default-dense, default-plain-malloc.",
+        help="What is compared: default (preset fast on this machine), default-noise (the same, no sky empty), float32-dense, "
+        "default-dense, default-plain-malloc.",
         autocompletion=completion.listed(completion.variants),
     ),
     rounds: int = typer.Option(3, "--rounds", help="How often each measurement is made, in turn."),

@@ -3,14 +3,21 @@
 import json
 
 import pytest
+import torch
 
 from equiradio.artefacts.claim import Claimed, claimed
 from equiradio.bench import run as module
+from equiradio.bench import worker
 from equiradio.bench.record import measure
 from equiradio.bench.run import bench, cells, rows
+from equiradio.bench.worker import some_sky
+from equiradio.compute.preprocess import preprocessing
 from equiradio.errors import Refusal, SettingRefusal
+from equiradio.models.registry import build
+from equiradio.settings import preset
 
 QUICK = {"rounds": 1, "steps": 1, "threads": 1}
+TWO = QUICK | {"variants": ["default", "float32-dense"]}
 
 
 def canned(job: dict) -> dict:
@@ -46,6 +53,26 @@ def jobs(monkeypatch) -> list[dict]:
     return done
 
 
+def test_images_of_sources_have_as_much_empty_sky_as_real_ones_and_noise_has_none():
+    sources, noise = some_sky(3, "sources"), some_sky(3, "noise")
+    assert sources.shape == noise.shape == (3, 150, 150)
+    assert ((sources > 0).float().mean((1, 2)) < 0.02).all()
+    assert (sources > 0).any(2).any(1).all()
+    assert not torch.equal(sources[0] > 0, sources[1] > 0)
+    assert (noise > 0).all()
+
+
+def test_a_network_that_answers_images_of_sources_is_shown_an_empty_sky(monkeypatch):
+    """Without it the default would be timed at what it never does."""
+    shown = []
+    monkeypatch.setattr(worker, "would_help", lambda network: True)
+    monkeypatch.setattr(worker, "show_empty_sky", lambda network, image: shown.append(image))
+    prepare = preprocessing(preset("fast").data, None)
+    job = {"device": "cpu", "batch": 2, "precision": "float32", "images": "sources"}
+    worker.inference(build("lenet", blank=prepare.blank), prepare, job)
+    assert [image.unique().tolist() for image in shown] == [pytest.approx([prepare.blank])]
+
+
 def test_a_real_one_on_the_smallest_model(tmp_path):
     out = tmp_path / "speed.json"
     result = bench(["lenet"], ["default"], out=out, **QUICK)
@@ -67,10 +94,10 @@ def test_variants_take_turns():
 
 def test_what_is_in_the_file_is_not_measured_again(jobs, tmp_path):
     out = tmp_path / "speed.json"
-    first = bench(["lenet"], out=out, **QUICK)
+    first = bench(["lenet"], out=out, **TWO)
     assert [job["task"] for job in jobs] == ["peaks", "forms", "training", "forms", "training", "inference", "inference"]
     jobs.clear()
-    assert bench(["lenet"], out=out, **QUICK) == first
+    assert bench(["lenet"], out=out, **TWO) == first
     assert jobs == []
 
 
@@ -81,10 +108,10 @@ def test_an_interrupted_bench_goes_on_where_it_stopped(jobs, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench(["lenet"], out=out, on_line=interrupted, **QUICK)
+        bench(["lenet"], out=out, on_line=interrupted, **TWO)
     assert list(json.loads(out.read_text())["measurements"]) == ["lenet/default/training"]
     jobs.clear()
-    bench(["lenet"], out=out, **QUICK)
+    bench(["lenet"], out=out, **TWO)
     assert [(job["task"], job["form"]) for job in jobs] == [
         ("forms", "dense"),
         ("training", "dense"),
@@ -94,7 +121,7 @@ def test_an_interrupted_bench_goes_on_where_it_stopped(jobs, tmp_path, monkeypat
 
 
 def test_ratios_and_shares_follow_from_the_measurements(jobs):
-    result = bench(["lenet"], **QUICK)
+    result = bench(["lenet"], **TWO)
     row = result["summary"]["lenet"]
     assert row["times_faster"]["default"]["training"]["median"] == 2
     macs = row["multiply_adds_per_image"]["bf16"]["inference"]
