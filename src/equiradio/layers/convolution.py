@@ -9,6 +9,7 @@ Regular fields are tensors (batch, field, |G|, height, width), laid out in memor
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -54,6 +55,14 @@ class _GatherRelative(torch.autograd.Function):
         return grad[torch.arange(len(product), device=product.device)[:, None], product].sum(0), None, None
 
 
+def state_of(tensors: Iterable[Tensor]) -> tuple[object, ...]:
+    """What tells whether tensors, or the precision that they are used in, have changed since; inference tensors tell nothing."""
+    some = list(tensors)
+    kind = some[0].device.type
+    cast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+    return cast, *((each.data_ptr(), each._version, each.dtype, each.device) for each in some)
+
+
 class SteeredConvolution(nn.Module, ABC):
     """What lifting and regular convolutions share: an ordinary filter made from weights, kept while the weights stay as they are."""
 
@@ -88,17 +97,11 @@ class SteeredConvolution(nn.Module, ABC):
         if self.training or torch.is_grad_enabled() or weight.is_inference():
             self._kept = None
             return self._prepare()
-        kind = weight.device.type
-        cast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
-        key = (weight.data_ptr(), weight._version, weight.dtype, weight.device, cast)
-        prepared = self._kept
-        if prepared is None or prepared[0] != key:
-            prepared = self._kept = (
-                key,
-                self._prepare(),
-                weight.detach(),
-            )  # which holds the memory, so that no other weight comes to lie there
-        return prepared[1]
+        key, kept = state_of([weight]), self._kept
+        if kept is None or kept[0] != key:
+            # the weight holds its memory, so that no other comes to lie there
+            kept = self._kept = key, self._prepare(), weight.detach()
+        return kept[1]
 
     @abstractmethod
     def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:

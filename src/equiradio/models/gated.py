@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from equiradio.errors import SettingRefusal
 from equiradio.layers.attention_gate import ANCHORED, AttentionGate, attend
-from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution
+from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution, state_of
 from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.finishing import activated
 from equiradio.layers.lit import halved, lit_pixels, seen
@@ -152,9 +152,7 @@ class GatedNet(nn.Module):
         state = [*self.parameters(), *self.buffers()]
         if any(tensor.is_inference() for tensor in state):  # whose changes are invisible
             return self._blocks(image)
-        kind = image.device.type
-        cast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
-        key = (image.shape, image.dtype, image.device, cast, *((tensor.data_ptr(), tensor._version) for tensor in state))
+        key = (image.shape, image.dtype, image.device, *state_of(state))
         if self._kept is None or self._kept[0] != key:
             self._kept = key, self._blocks(image)
         return self._kept[1]
