@@ -69,6 +69,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
             _column("uncertain", pa.bool_(), "", "meta.code.qual", doubt),
             _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
+            _share("padded_share", "stat.value", "share of the crop that lies beyond the file's field and was filled with empty sky"),
             _place("attention_peak_ra_deg", "pos.eq.ra", "right ascension of the brightest attention pixel"),
             _place("attention_peak_dec_deg", "pos.eq.dec", "declination of the brightest attention pixel"),
             _column("map_agreement", pa.float64(), "", "stat.correlation", AGREEMENT, decimals="4"),

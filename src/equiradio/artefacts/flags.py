@@ -38,7 +38,7 @@ FLAGS = tuple(
             ("no_image", True, "no HDU holds an image"),
             ("several_images", True, "several HDUs hold images and none was chosen"),
             ("wrong_shape", True, "no plane of the sky, or several and none chosen"),
-            ("too_small", True, "field smaller than the crop of 270 arcsec"),
+            ("too_small", True, "field smaller than 60 arcsec"),
             ("too_many_nonfinite", True, "too many pixels of the crop are not finite"),
             ("blank", True, "no source stands out from the noise"),
             ("absurd_scale", True, "pixels that cannot be brought to 1.8 arcsec, or no position"),
@@ -49,6 +49,8 @@ FLAGS = tuple(
             ("raised_sky", False, "more than half of the field lies above 3 sigma: the network sees the background too"),
             ("distorted", True, "positions are bent by header terms that are not followed"),
             ("not_finite_answer", True, "the network answers with numbers that are not finite"),
+            ("padded", False, "field smaller than the crop of 270 arcsec: the rest was filled with empty sky"),
+            ("cut_off", False, "a source reaches the edge of the field: it may go on beyond"),
         )
     )
 )

@@ -40,6 +40,9 @@ def classify(
     hdu: int = typer.Option(None, "--hdu", help="HDU of the image, where there are several.", show_default=False),
     plane: str = typer.Option(None, "--plane", help="Plane of a cube: a number from 0, or a value as 1.42GHz.", show_default=False),
     max_nonfinite: float = typer.Option(0.05, "--max-nonfinite", help="Share of the crop that may be not finite, 0 to 1."),
+    beam: str = typer.Option(
+        None, "--beam", help="Of files that state none: major, minor axis (arcsec), angle; or one width.", show_default=False
+    ),
     precision: Precision = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it."),
     poses: int = typer.Option(None, "--poses", help="Turned copies each network is asked about; default: the card's.", show_default=False),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
@@ -65,6 +68,7 @@ def classify(
         from equiradio.sky.axes import check_plane
 
         check_plane(plane)
+    widths = None if beam is None else _beam(beam)
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
@@ -79,7 +83,7 @@ def classify(
     from equiradio.verbs.classify import image_files
 
     listed = image_files([_examples()] if example else files)
-    options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite}
+    options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, "beam": widths}
     team = _open(model or default_name(), device, precision, poses, cascade=cascade)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
@@ -129,6 +133,18 @@ def _in_poses(team: "Team", poses: int) -> "Team":
         has = f"{poses}; {team.model} is calibrated for {', '.join(map(str, tried))}"
         say(f"--poses: {has}. Temperature and threshold are those of the nearest; flag uncalibrated.", err=True)
     return asked
+
+
+def _beam(text: str) -> list[float]:
+    """Numbers of ``--beam``."""
+    from equiradio.sky.beams import Beam
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise SettingRefusal("--beam", f"'{text}'", "numbers with commas between", "For example --beam 6.4,5.4,0.") from None
+    Beam.of(numbers)
+    return numbers
 
 
 def _examples() -> Path:

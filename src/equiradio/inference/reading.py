@@ -22,7 +22,7 @@ from equiradio.inference.rows import refused_row
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
-from equiradio.sky.pictures import refuse_choices
+from equiradio.sky.pictures import from_pixels, refuse_choices
 from equiradio.sky.recipe import MIRABEST
 from equiradio.version import version
 
@@ -43,7 +43,7 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
         if source.max() == source.min():
             raise ImageRefusal("blank", name, f"all pixels are {source.max()}", "a source", "Choose another image.")
         refuse_choices(name, **options)
-        return Cutout(name, 0, source, flags=frozenset({"no_wcs"}))
+        return from_pixels(name, source, options.get("beam"))
     except ImageRefusal as refusal:
         return refusal
 

@@ -35,7 +35,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
     rows, maps = [], answers.attention if answers.gates.shape[1] else None
     for number, cutout in enumerate(cutouts):
         flags = set(cutout.flags) | (set() if calibrated else {"uncalibrated"})
-        place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg)}
+        place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg), "padded_share": cutout.padded}
         if not answers.answered[number]:
             nothing = place | {"answered": False, "uncertain": True}
             rows.append(_row(cutout.name, model, flags | {"not_finite_answer"}, labels, nothing))

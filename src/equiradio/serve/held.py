@@ -35,7 +35,7 @@ class Held:
     beam_arcsec : major and minor axis, beam_pa_deg its position angle.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
-    hdu, resampled, about : as in `equiradio.sky.images.Cutout`.
+    hdu, resampled, about, padded : as in `equiradio.sky.images.Cutout`.
     """
 
     key: str
@@ -54,6 +54,7 @@ class Held:
     hdu: int = 0
     resampled: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
+    padded: float = 0.0
 
     @cached_property
     def digest(self) -> str:
@@ -80,7 +81,19 @@ class Held:
         beam = None if self.beam_arcsec is None else (*self.beam_arcsec, self.beam_pa_deg)
         flags = frozenset(self.flags)
         return Cutout(
-            self.name, self.hdu, self.pixels, self.values, self.any_wcs(), ra, dec, self.unit, flags, beam, self.resampled, self.about
+            self.name,
+            self.hdu,
+            self.pixels,
+            self.values,
+            self.any_wcs(),
+            ra,
+            dec,
+            self.unit,
+            flags,
+            beam,
+            self.resampled,
+            self.about,
+            self.padded,
         )
 
     def any_wcs(self) -> Any:

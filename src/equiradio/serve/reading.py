@@ -49,6 +49,7 @@ def read_source(file: bytes | Path, name: str, key: str) -> Held:
         hdu=cutout.hdu,
         resampled=cutout.resampled,
         about=cutout.about,
+        padded=cutout.padded,
     )
 
 

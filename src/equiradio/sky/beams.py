@@ -2,9 +2,11 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from equiradio.errors import SettingRefusal
 from equiradio.sky.cards import Cards
 from equiradio.sky.recipe import MIRABEST
 
@@ -27,6 +29,22 @@ class Beam:
     major: float
     minor: float = math.nan
     angle: float = math.nan
+
+    @classmethod
+    def of(cls, sizes: Sequence[float]) -> "Beam":
+        """Of full widths in arcsec, one of a circle or two, and the position angle in degrees.
+
+        Raises SettingRefusal where that is no beam.
+        """
+        numbers = [float(size) for size in sizes]
+        minor = numbers[1] if len(numbers) > 1 else numbers[0] if numbers else 0.0
+        angle = numbers[2] if len(numbers) > 2 else 0.0 if len(numbers) == 1 else None
+        made = _made(numbers[0], minor, angle) if 1 <= len(numbers) <= 3 and 0 < minor < 3600 else None
+        if made is None:
+            shown = ",".join(f"{number:g}" for number in numbers) or "nothing"
+            expected = "major axis, minor axis (arcsec, above 0) and position angle (degrees), or the width of a round one"
+            raise SettingRefusal("--beam", shown, expected, "For example --beam 6.4,5.4,0 or --beam 5.4.")
+        return made
 
     @property
     def ellipse(self) -> tuple[float, float, float] | None:

@@ -9,11 +9,12 @@ import numpy as np
 from equiradio.errors import ImageRefusal
 from equiradio.sky.blanks import blanked, check_sky
 from equiradio.sky.clipping import clipped_noise
+from equiradio.sky.edges import reaches_edge
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.positions import distorted, north_angle, position
 from equiradio.sky.recipe import MIRABEST
 from equiradio.sky.resample import area_mean, bilinear
-from equiradio.sky.target import SAME_SCALE, View, check_size, target_of, view_of
+from equiradio.sky.target import SAME_SCALE, View, check_size, smaller_than_crop, target_of, view_of
 
 __all__ = ["MAX_NONFINITE", "Cutout", "SkyImage", "cut", "noise", "position", "stretched", "to_mirabest"]
 CROP = slice((MIRABEST.noise_field - MIRABEST.side) // 2, (MIRABEST.noise_field + MIRABEST.side) // 2)  # the central part of a field
@@ -26,7 +27,8 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
 
     Parameters
     ----------
-    max_nonfinite : share of the crop's pixels, 0..1, that may be not finite (or outside the image).
+    max_nonfinite : share of the crop's pixels, 0..1, that may be not finite (or outside the image). An image that is smaller than the
+        crop is filled up with empty sky, which does not count.
 
     Raises
     ------
@@ -34,15 +36,18 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     """
     view = view_of(sky, *target_of(sky, ra_deg, dec_deg))
     check_size(sky, view)
-    same = view.same and not (sky.wcs is not None and distorted(sky.wcs))
+    small, same = smaller_than_crop(sky, view), view.same and not (sky.wcs is not None and distorted(sky.wcs))
     corner, part = _part(sky, view, same)
     part, zeros = blanked(part)
     how = "" if same else "mean over the area of each pixel" if _fine(view) else "bilinear"
-    place, wcs = (_window if same else _resampled)(sky, part, corner, view)
+    bring = _window if same else _resampled
+    place, wcs = bring(sky, part, corner, view)
     _crop_wcs(wcs)
     crop = _middle(place)
-    _check_finite(crop, sky.name, max_nonfinite, "not finite" + (" or blank areas of exact zeros" if zeros else ""))
+    beyond = np.isnan(_middle(bring(sky, np.zeros_like(part), corner, view)[0])) if small else np.zeros(crop.shape, bool)
+    _check_finite(crop[~beyond], sky.name, max_nonfinite, "not finite" + (" or blank areas of exact zeros" if zeros else ""))
     median, sigma = noise(place)
+    sigma = min(sigma, noise_below(place, median)) if small else sigma
     flags = set(sky.flags) | check_sky(part, crop, median, sigma, sky.name)
     image = stretched(crop, sigma, sky.name)
     other_scale = sky.wcs is not None and abs(view.scale / MIRABEST.scale_arcsec - 1) > SAME_SCALE
@@ -52,14 +57,17 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
         "other_beam": other,
         "reprojected": not same,
         "zero_filled": zeros,
-        "nonfinite": not np.isfinite(crop).all(),
+        "nonfinite": not np.isfinite(crop[~beyond]).all(),
+        "padded": bool(beyond.any()),
+        "cut_off": reaches_edge(image, beyond),
         "small_field": int(np.isfinite(place).sum()) < (1 - 2 * SAME_SCALE) * place.size,
     }
     flags |= {flag for flag, yes in earned.items() if yes}
     beam = sky.beam if same or sky.beam is None else sky.beam.turned(north_angle(sky.wcs, view.column, view.row))
     ra, dec = position(wcs, (MIRABEST.side - 1) / 2, (MIRABEST.side - 1) / 2)
     ellipse = None if beam is None else beam.ellipse
-    return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, sky.unit, frozenset(flags), ellipse, how, sky.about)
+    about = sky.unit, frozenset(flags), ellipse, how, sky.about, float(beyond.mean())
+    return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, *about)
 
 
 def to_mirabest(field_pixels: np.ndarray, name: str = "image", max_nonfinite: float = MAX_NONFINITE) -> np.ndarray:
@@ -76,6 +84,12 @@ def to_mirabest(field_pixels: np.ndarray, name: str = "image", max_nonfinite: fl
 def noise(field_pixels: np.ndarray) -> tuple[float, float]:
     """Median and standard deviation of the finite pixels, clipped."""
     return clipped_noise(field_pixels[np.isfinite(field_pixels)], MIRABEST.clip_sigma, MIRABEST.clip_rounds)
+
+
+def noise_below(field_pixels: np.ndarray, median: float) -> float:
+    """Standard deviation by the finite pixels below the median alone, where no source is: in a small field it takes up much of the rest."""
+    below = field_pixels[field_pixels < median]
+    return float(np.sqrt(np.square(below - median).mean())) if below.size else 0.0
 
 
 def stretched(crop: np.ndarray, sigma: float, name: str = "image") -> np.ndarray:

@@ -6,6 +6,8 @@
 import io
 import math
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,12 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Axes, Plane, axes_of, image_of, planes_of
-from equiradio.sky.beams import beam_of, history
+from equiradio.sky.beams import Beam, beam_of, history
 from equiradio.sky.cards import Cards
 from equiradio.sky.contents import CHANGED, LIMITS, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE, cut
 from equiradio.sky.images import Cutout, SkyImage
-from equiradio.sky.pictures import NPY, PNG, picture, refuse_choices
+from equiradio.sky.pictures import NPY, PNG, from_pixels, picture, refuse_choices
 from equiradio.sky.positions import celestial, nominal_scale
 from equiradio.sky.target import of_use
 from equiradio.sky.tiles import decoded
@@ -44,6 +46,7 @@ def read_cutout(
     ra_deg: float | None = None,
     dec_deg: float | None = None,
     max_nonfinite: float = MAX_NONFINITE,
+    beam: Sequence[float] | None = None,
     limits: Limits = LIMITS,
 ) -> Cutout:
     """What a network is shown of a file, or of an upload's bytes.
@@ -55,6 +58,7 @@ def read_cutout(
         with its unit ("1.42GHz", "250km/s") or a Stokes letter; of two axes one for each ("12,I").
     ra_deg, dec_deg : ICRS position to cut around; by default the image's centre.
     max_nonfinite : share of the crop, 0..1, that may be not finite.
+    beam : of what states none, pictures too: one or two full widths at half maximum in arcsec and a position angle in degrees.
     limits : larger files and images are refused.
 
     Raises
@@ -64,10 +68,12 @@ def read_cutout(
     content, name = content_of(file, name, limits)
     if content.startswith((PNG, NPY)):
         refuse_choices(name, hdu=hdu, plane=plane, ra_deg=ra_deg, dec_deg=dec_deg)
-        return Cutout(name, 0, picture(content, name), flags=frozenset({"no_wcs"}))
+        return from_pixels(name, picture(content, name), beam)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied
         image = _from_fits(content, name, hdu, plane, limits)
+        if beam is not None and image.beam is None:
+            image = replace(image, beam=Beam.of(beam))
         with in_words(name, "an image that cannot be cut"):
             return cut(image, ra_deg, dec_deg, max_nonfinite)
 

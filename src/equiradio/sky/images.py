@@ -49,6 +49,7 @@ class Cutout:
     ellipse : of the beam: major and minor axis in arcsec, position angle in degrees in the crop's frame; None where unknown.
     resampled : how the pixels were brought to 1.8 arcsec, in words; empty where they were taken as they are.
     about : as in `SkyImage`.
+    padded : share of the pixels, 0..1, that lie beyond the file's field and were filled with empty sky.
     """
 
     name: str
@@ -63,3 +64,4 @@ class Cutout:
     ellipse: tuple[float, float, float] | None = None
     resampled: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
+    padded: float = 0.0

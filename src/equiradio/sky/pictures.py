@@ -1,12 +1,16 @@
 """PNG and NPY files that hold an image in MiraBest form already."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from equiradio.errors import ImageRefusal
+from equiradio.sky.beams import Beam
 from equiradio.sky.contents import in_words
+from equiradio.sky.edges import reaches_edge
+from equiradio.sky.images import Cutout
 from equiradio.sky.recipe import MIRABEST
 
 PNG, NPY = b"\x89PNG\r\n\x1a\n", b"\x93NUMPY"
@@ -18,6 +22,14 @@ def picture(content: bytes, name: str) -> np.ndarray:
     if image.max() == image.min():
         raise ImageRefusal("blank", name, f"all pixels are {image.max()}", "a source", "Choose another image.")
     return image
+
+
+def from_pixels(name: str, pixels: np.ndarray, beam: Sequence[float] | None = None) -> Cutout:
+    """An image in MiraBest form, uint8 (150, 150), as a cutout; ``beam`` as in `equiradio.sky.fits.read_cutout`."""
+    stated = None if beam is None else Beam.of(beam)
+    earned = {"no_wcs": True, "cut_off": reaches_edge(pixels), "other_beam": not (stated is None or stated.of_first)}
+    flags = frozenset(flag for flag, yes in earned.items() if yes)
+    return Cutout(name, 0, pixels, flags=flags, ellipse=None if stated is None else stated.ellipse)
 
 
 def refuse_choices(name: str, *, hdu: Any = None, plane: Any = None, ra_deg: Any = None, dec_deg: Any = None, **others: Any) -> None:

@@ -12,6 +12,7 @@ from equiradio.sky.recipe import MIRABEST
 
 SAME_SCALE, SAME_ANGLE_DEG = 0.01, 0.5  # within these an image is taken as it is
 SCALES_ARCSEC = (0.1, 20.0)  # pixels that can be brought to 1.8 arcsec
+LEAST_FIELD = 60.0  # arcsec: less of the sky does not show what the networks tell classes by
 NO_RADIO_IMAGE = 3600.0  # arcsec: coarser pixels are an error of the header
 
 
@@ -74,17 +75,29 @@ def view_of(sky: SkyImage, column: float, row: float) -> View:
     return view
 
 
+def field_of(sky: SkyImage, view: View) -> tuple[float, float]:
+    """Width and height of the image on the sky, arcsec."""
+    height, width = sky.pixels.shape
+    return width * view.sides[0], height * view.sides[1]
+
+
+def smaller_than_crop(sky: SkyImage, view: View) -> bool:
+    """Whether the image must be filled up with empty sky to be what a network sees."""
+    return min(field_of(sky, view)) < MIRABEST.size_arcsec * (1 - SAME_SCALE)
+
+
 def check_size(sky: SkyImage, view: View) -> None:
     """Refuse a field that is too small, and pixels that cannot be brought to 1.8 arcsec."""
-    (height, width), needed = sky.pixels.shape, MIRABEST.size_arcsec
-    wide, high = width * view.sides[0], height * view.sides[1]
+    (height, width), (wide, high) = sky.pixels.shape, field_of(sky, view)
     across = f"{view.scale:.3g}" if max(view.sides) < 1.01 * min(view.sides) else f"{view.sides[0]:.3g} x {view.sides[1]:.3g}"
-    if min(wide, high) < needed * (1 - SAME_SCALE):
+    if min(wide, high) < LEAST_FIELD * (1 - SAME_SCALE):
         size = f"{wide:.4g} x {high:.4g} arcsec, {width} x {height} pixels of {across}"
         if sky.wcs is None:
             size = f"{width} x {height} pixels without a scale in the header, taken as {MIRABEST.scale_arcsec}"
-        expected = f"at least {MIRABEST.side} x {MIRABEST.side} pixels of {MIRABEST.scale_arcsec} arcsec"
-        raise ImageRefusal("too_small", sky.name, f"field smaller than {needed:.0f} arcsec ({size})", expected, "Take a larger cutout.")
+        expected = f"{LEAST_FIELD:.0f} arcsec or more, better {MIRABEST.size_arcsec:.0f}"
+        raise ImageRefusal(
+            "too_small", sky.name, f"field smaller than {LEAST_FIELD:.0f} arcsec ({size})", expected, "Take a larger cutout."
+        )
     for scale in (view.scale,) if sky.wcs is None else (nominal_scale(sky.wcs), view.scale):
         if not of_use(scale):
             if scale > NO_RADIO_IMAGE:

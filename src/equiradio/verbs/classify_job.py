@@ -26,7 +26,7 @@ from equiradio.verbs.suspects import DEATHS
 from equiradio.version import version
 
 Options = dict[str, Any]  # of `equiradio.sky.fits.read_cutout`
-DEFAULTS: Options = {"hdu": None, "plane": None, "ra_deg": None, "dec_deg": None, "max_nonfinite": MAX_NONFINITE}
+DEFAULTS: Options = {"hdu": None, "plane": None, "ra_deg": None, "dec_deg": None, "max_nonfinite": MAX_NONFINITE, "beam": None}
 BORN = b"job"  # key of a part's metadata: the fingerprint of its job and files
 ANEW = "Drop --resume to classify anew, or name another --out."
 MAP_SUFFIXES = (".fits", ".png", ".reg")

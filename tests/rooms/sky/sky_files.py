@@ -79,7 +79,7 @@ def damaged(folder: Path) -> dict[str, tuple[Path, str]]:
     add("several", "several_images", empty, some, fits.ImageHDU(sky(), header()))
     add("cube", "wrong_shape", fits.PrimaryHDU(np.stack([sky(), sky()])))
     add("row", "wrong_shape", fits.PrimaryHDU(np.zeros((1, 300), np.float32)))
-    add("small", "too_small", fits.PrimaryHDU(sky(100), header(100)))
+    add("small", "too_small", fits.PrimaryHDU(sky(30), header(30)))
     add("allnan", "too_many_nonfinite", fits.PrimaryHDU(np.full((300, 300), np.nan, np.float32), header()))
     add("zero", "blank", fits.PrimaryHDU(np.zeros((300, 300), np.float32), header()))
     add("absurd", "absurd_scale", fits.PrimaryHDU(sky(), header(scale=1e6)))

@@ -27,10 +27,10 @@ def content(*hdus):
 
 
 def test_a_small_field_is_told_in_arcsec_and_no_scale_is_made_up(tmp_path):
-    flag, words = refusal(write(tmp_path / "a.fits", sky(100, 2.4), header(100, 2.4)))
-    assert (flag, "field smaller than 270 arcsec (240 x 240 arcsec, 100 x 100 pixels of 2.4)" in words) == ("too_small", True)
-    flag, words = refusal(write(tmp_path / "b.fits", sky(100), fits.Header()))
-    assert (flag, "100 x 100 pixels without a scale in the header" in words) == ("too_small", True)
+    flag, words = refusal(write(tmp_path / "a.fits", sky(24, 2.4), header(24, 2.4)))
+    assert (flag, "field smaller than 60 arcsec (57.6 x 57.6 arcsec, 24 x 24 pixels of 2.4)" in words) == ("too_small", True)
+    flag, words = refusal(write(tmp_path / "b.fits", sky(30), fits.Header()))
+    assert (flag, "30 x 30 pixels without a scale in the header" in words) == ("too_small", True)
 
 
 @pytest.mark.parametrize(("scale", "words"), [(61.0, "too coarse for the networks"), (0.09, "too fine"), (1e6, "Correct CDELT or CD")])
