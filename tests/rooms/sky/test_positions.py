@@ -36,7 +36,7 @@ def test_sip_terms_are_followed(tmp_path, suffix):
     assert SkyCoord(*position(read_image(path).wcs, 310, 200), unit="deg").separation(SkyCoord(ra, dec, unit="deg")).arcsec < 1e-6
     apart, found = peaks(path, wcs)
     assert apart < 0.5
-    assert found.flags == {"reprojected"}
+    assert found.flags == {"reprojected", "cut_off"}
     assert found.wcs.sip is None
 
 
