@@ -91,11 +91,15 @@ def cascaded(quick: np.ndarray, team: np.ndarray, sure: np.ndarray) -> np.ndarra
 
 
 class Reach(NamedTuple):
-    """Mean (members, features), inverse covariance (members, features, features), and the distance beyond which a source is unusual."""
+    """Mean (members, features), inverse covariance (members, features, features), and the distance beyond which a source is unusual.
+
+    ``usual`` (sources,) : which of those that it was chosen by lie within, each left out of the fit.
+    """
 
     centre: np.ndarray
     precision: np.ndarray
     reach: float
+    usual: np.ndarray
 
 
 def feature_reach(features: np.ndarray) -> Reach:
@@ -108,8 +112,9 @@ def feature_reach(features: np.ndarray) -> Reach:
         for member, vectors in enumerate(features):
             held[member, out] = squared_distance(vectors[out], *mean_and_precision(vectors[seen]))
     shapes = [mean_and_precision(vectors) for vectors in features]
-    reach = float(np.percentile(np.sqrt(held.mean(0)), 100 - FLAGGED))
-    return Reach(np.array([shape[0] for shape in shapes]), np.array([shape[1] for shape in shapes]), reach)
+    distance = np.sqrt(held.mean(0))
+    reach = float(np.percentile(distance, 100 - FLAGGED))
+    return Reach(np.array([shape[0] for shape in shapes]), np.array([shape[1] for shape in shapes]), reach, distance <= reach)
 
 
 def mean_and_precision(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,8 +29,9 @@ def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sourc
             break
         last = poses.nll[str(count)]
     before, after = (binary(mean_probabilities(logits[:, : poses.number], t)) for t in (1.0, poses.temperature))
-    by_poses = {str(count): choice_for(logits[:, :count], validation.labels, t) for count, t in poses.temperatures.items()}
-    threshold, reach = by_poses[str(poses.number)]["threshold"], feature_reach(features)
+    reach = feature_reach(features)
+    by_poses = {str(count): choice_for(logits[:, :count], validation.labels, t, reach.usual) for count, t in poses.temperatures.items()}
+    threshold = by_poses[str(poses.number)]["threshold"]
     stored = {"centre": reach.centre.astype(np.float32), "precision": reach.precision.astype(np.float32)}
     write_atomically(folder.statistics_file, lambda part: save_file(stored, part))
     return card.with_changes(
@@ -40,15 +41,18 @@ def choose(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sourc
         temperature=poses.temperature,
         threshold=threshold,
         out_of_distribution={"file": folder.statistics_file.name, "reach": reach.reach, "method": METHOD},
-        validation=_fitted(validation.labels, before, after, threshold),
+        validation=_fitted(validation.labels, before, after, (top_probability(after) >= threshold) & reach.usual),
     )
 
 
-def choice_for(logits: np.ndarray, labels: np.ndarray, temperature: float) -> PosesChoice:
-    """Threshold that goes with the poses and the temperature of logits (members, poses, sources, classes), and how it does."""
+def choice_for(logits: np.ndarray, labels: np.ndarray, temperature: float, usual: np.ndarray) -> PosesChoice:
+    """Threshold that goes with the poses and the temperature of logits (members, poses, sources, classes), and how it does.
+
+    Answered are, as in a catalogue, sources above it that are ``usual`` (sources,).
+    """
     p = binary(mean_probabilities(logits, temperature))
     threshold = abstention(labels, p)
-    right, answered = is_right(labels, p), top_probability(p) >= threshold
+    right, answered = is_right(labels, p), (top_probability(p) >= threshold) & usual
     return {
         "temperature": temperature,
         "threshold": threshold,
@@ -62,9 +66,9 @@ def binary(p: np.ndarray) -> np.ndarray:
     return p[:, 1] if p.shape[1] == 2 else p
 
 
-def _fitted(labels: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float) -> ValidationScores:
+def _fitted(labels: np.ndarray, before: np.ndarray, after: np.ndarray, answered: np.ndarray) -> ValidationScores:
     """Scores on the split that everything was chosen on: flattering, for comparing models and not as a promise."""
-    right, answered = is_right(labels, after), top_probability(after) >= threshold
+    right = is_right(labels, after)
     return {
         "sources": len(labels),
         "nll_before": nll(labels, before),

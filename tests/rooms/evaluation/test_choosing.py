@@ -98,3 +98,8 @@ def test_a_cascade_asks_the_better_team_as_rarely_as_it_may():
     assert sure_from(labels, quick, quick, usual) == pytest.approx(0.6), "the same team may always answer"
     three = np.stack([1 - quick, quick / 2, quick / 2], 1)
     assert (cascaded(three, three[::-1], sure)[sure] == three[sure]).all()
+
+
+def test_the_reach_says_who_lies_within():
+    reach = feature_reach(np.random.default_rng(0).normal(size=(2, 200, 3)))
+    assert reach.usual.mean() == pytest.approx(0.97, abs=0.006)

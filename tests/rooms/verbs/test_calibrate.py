@@ -22,6 +22,7 @@ from equiradio.inference import asking
 from equiradio.inference.team import load
 from equiradio.sky.cutout import to_mirabest
 from equiradio.verbs.calibrate import calibrate
+from equiradio.verbs.team_choices import choice_for
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,9 @@ def test_what_is_beyond_the_reach_is_unusual_and_never_certain(team, tmp_path):
     for reach, unusual in ((0.0, True), (1e9, False)):
         folder.write_card(card.with_changes(out_of_distribution=card.out_of_distribution | {"reach": reach}, threshold=0.5))
         rows = [*load(folder.path).classify(images)]
-        assert [row["flag_names"] for row in rows] == ["no_wcs unusual" if unusual else "no_wcs"] * len(images)
+        assert [set(row["flag_names"].split()) - {"cut_off"} for row in rows] == [{"no_wcs"} | ({"unusual"} if unusual else set())] * len(
+            images
+        )
         assert [row["uncertain"] for row in rows] == [unusual] * len(images)
 
 
@@ -231,3 +234,14 @@ def test_packaged_teams_are_not_sure_of_strange_skies(name):
     assert team_card_of(name).calibrated
     images = [to_mirabest(make(seed)) for make in KINDS.values() for seed in range(2)]
     assert load(name).classify(images)["uncertain"] == [True] * len(images)
+
+
+def test_sources_that_are_unusual_do_not_count_as_answered():
+    """As in a catalogue and on the test split: the share answered means one thing."""
+    labels = np.array([0, 1] * 10)
+    logits = np.where(labels[:, None] == [0, 1], 3.0, -3.0)[None, None]
+    usual = np.arange(20) >= 5
+    chosen = choice_for(logits, labels, 1.0, usual)
+    assert chosen["coverage"] == 0.75
+    assert chosen["selective_accuracy"] == 1
+    assert choice_for(logits, labels, 1.0, usual & False)["selective_accuracy"] is None
