@@ -1,11 +1,11 @@
 """The ranking of `equiradio explain` for several networks: every kind of map by every measure; seeds of a model are pooled.
 
-The parts `maps`, `faithfulness` and `ranking` alone. What is finished lies in --work and is not measured again.
+The parts `maps`, `faithfulness`, `ranking` and `astronomy` alone. What is finished lies in --work and is not measured again.
 
 Usage: python scripts/rank_maps.py results/explain/ranking attention:0,1,2 c4-attention:0 runs/attention-anchored-mirabest-fast-seed0
 
-writes OUT.json (means, ranks), OUT-MODEL-DATA.csv (every pair of maps with its interval) and OUT-MODEL-DATA.png. TEAM:SEEDS are members
-of a team, with its other members as their siblings; a folder is a run.
+writes OUT.json (means, ranks, core and peaks), OUT-MODEL-DATA.csv (every pair of maps with its interval) and OUT-MODEL-DATA.png.
+TEAM:SEEDS are members of a team, with its other members as their siblings; a folder is a run.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from equiradio.report.figures import save
 from equiradio.report.ranking_figure import ranking_figure
 from equiradio.verbs.explain import about_case, case_of, measured, open_networks
 
-PARTS = ("maps", "faithfulness", "ranking")
+PARTS = ("maps", "faithfulness", "ranking", "astronomy")
 Values = dict[str, np.ndarray]
 
 
@@ -73,7 +73,8 @@ def main() -> None:
     written = {}
     for key, cases in models.items():
         values = pooled([values_of(case, folder) for case, folder in cases])
-        written[key] = {"seeds": [case.member.card.seed for case, _ in cases], **summarised(values)}
+        marks = {f"seed {case.member.card.seed}": (folder.summary("astronomy") or {}).get("marks") for case, folder in cases}
+        written[key] = {"seeds": [case.member.card.seed for case, _ in cases], **summarised(values), "core_and_peaks": marks}
         write_json(asked.out.with_name(f"{asked.out.name}.json"), plain({"split": "test", "models": written}))
         _draw(asked.out.with_name(f"{asked.out.name}-{key}"), values, *cases[0])
 
