@@ -9,6 +9,7 @@ TEAM:SEEDS are members of a team, with its other members as their siblings; a fo
 """
 
 import argparse
+import csv
 import tempfile
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def _draw(out: Path, values: Values, case: Case, folder: Folder) -> None:
     """Figure and table of pairs of one model; the small maps are those of its first network."""
     made, shown = rank(values), int(folder.arrays("ranking")["shown"])
     rows = pair_rows(list(values), made.means, made.lift, made.low, made.high)
-    Folder(out.parent).write_table(f"../{out.name}", PAIR_COLUMNS, rows)
+    with out.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(PAIR_COLUMNS)
+        writer.writerows([[f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows])
     examples = {kind: plane[shown] for kind, plane in planes_of(case, folder.arrays("maps")).items()}
     save(ranking_figure(list(values), made.means, made.rank, made.sources, case.sources.images[shown], examples), out.with_suffix(".png"))
 
