@@ -1,5 +1,6 @@
 """The catalogue of many files: whole, resumable, on the sky, whatever some of the files are."""
 
+import csv
 import json
 import os
 import shutil
@@ -308,10 +309,10 @@ def test_evidence_is_each_source_s_own_and_adds_up_to_its_margin(untrained, fold
     """Of an ensemble, in the second batch as in the first, whatever poses are asked for after the first."""
     teams = [load(untrained("attention", seed=seed, kernel_size=3)) for seed in (0, 1)]
     members = [team.members[0] for team in teams]
-    table = room.classify(
+    room.classify(
         Team(members, teams[0].calibration, teams[0].card), room.image_files([folder]), out=tmp_path / "c.csv", maps=tmp_path / "maps"
     )
-    rows = {row["source_id"]: row for row in table.to_pylist()}
+    rows = {row["source_id"]: row for row in csv.DictReader((tmp_path / "c.csv").read_text().splitlines())}
     for name in ("J00", "J15", "J16", "J19"):
         with fits.open(tmp_path / "maps" / f"{name}.fits") as hdus:
             found, image = hdus["EVIDENCE"], hdus["NETWORK"].data[None]
@@ -326,8 +327,8 @@ def test_evidence_is_each_source_s_own_and_adds_up_to_its_margin(untrained, fold
             header = found.header
             assert header["AGAINST"] + header["FOR"] + header["CONSTANT"] == pytest.approx(header["MARGIN"], rel=1e-4)
             assert header["AGAINST"] <= 0 <= header["FOR"]
-            cells = [rows[name][f"evidence_{what}"] for what in ("against", "for", "constant", "agreement")]
-            assert cells == pytest.approx([header[key] for key in ("AGAINST", "FOR", "CONSTANT", "MAPAGREE")], rel=1e-6)
+            cells = [float(rows[name][f"evidence_{what}"]) for what in ("against", "for", "constant", "agreement")]
+            assert cells == pytest.approx([header[key] for key in ("AGAINST", "FOR", "CONSTANT", "MAPAGREE")], abs=1e-4)
             assert header["MAPAGREE"] == pytest.approx(agreement(np.stack(planes)), abs=1e-4)
 
 
