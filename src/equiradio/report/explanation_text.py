@@ -122,7 +122,8 @@ def rank_columns(measures: Sequence[str]) -> list[str]:
 
 def rank_rows(ranking: Mapping[str, Any]) -> list[list[str]]:
     """One row per kind of map, best mean rank first: its mean by each measure, and its rank in brackets."""
-    cell = lambda each: f"{number(each['mean'], 2)} ({each['rank']:g})" if each["sources"] else "-"
+    place = lambda rank: f" ({rank:g})" if rank is not None and rank == rank else ""  # few sources have no rank
+    cell = lambda each: f"{number(each['mean'], 2)}{place(each['rank'])}" if each["sources"] else "-"
     mean = {kind: value for kind, value in ranking["mean_rank"].items() if value is not None and value == value}
     order = sorted(mean, key=lambda kind: mean[kind])
     return [[KINDS[kind], number(mean[kind], 1), *(cell(each[kind]) for each in ranking["measures"].values())] for kind in order]

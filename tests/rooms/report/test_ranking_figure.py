@@ -60,9 +60,11 @@ def test_pairs_say_who_is_better(ranking):
 def test_the_table_is_in_the_order_of_mean_ranks():
     cell = lambda mean, rank, sources=40: {"mean": mean, "rank": rank, "sources": sources}
     measures = {"energy": {kind: cell(0.5, 6.0) for kind in KINDS} | {"image": cell(0.96, 1.5), "occlusion": cell(None, None, 0)}}
+    measures["energy"]["noise"] = cell(0.01, None, 4)  # few sources
     rows = rank_rows({"measures": measures, "mean_rank": dict.fromkeys(KINDS, 6.0) | {"image": 1.5, "occlusion": None}})
     assert rank_columns(["energy"]) == ["map", "mean rank", "energy on islands"]
     assert rows[0] == ["the image itself", "1.5", "0.96 (1.5)"]
     assert len(rows) == len(KINDS) - 1
+    assert ["noise", "6.0", "0.01"] in rows
     classes = {"FRI": {"core": {"rank": 0.8, "p_value": 1e-9, "sources": 9}, "peaks": {"rank": None, "p_value": None, "sources": 0}}}
     assert core_rows({"image": classes}) == [["the image itself", "0.80 (p < 0.0001)", "-"]]
