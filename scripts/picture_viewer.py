@@ -19,8 +19,8 @@ IMAGES = Path("docs/images")
 SOURCE = quote("mirabest/210_180.617+058.693_0.1268_0131.60", safe="")
 BOTH = f"#source?key={SOURCE}&b=attention&rotation=35"
 SHOTS = {  # name: address in the viewer, width and height of the window
-    "viewer-source": (BOTH, 1440, 1340),
-    "viewer-evidence": (f"{BOTH}&map=evidence", 1440, 1340),
+    "viewer-source": (f"{BOTH}&map=0", 1440, 1340),
+    "viewer-evidence": (BOTH, 1440, 1340),
     "viewer-source-phone": (f"#source?key={SOURCE}", 390, 1500),
     "viewer-run": ("#run", 1440, 860),
 }

@@ -75,7 +75,7 @@ def test_the_explanation_is_measured_and_on_the_page(installed, untrained, sky, 
     pytest.importorskip("photutils")
     (member,) = load(untrained("attention", kernel_size=3), "cpu").members
     test = open_data(str(sky)).of_split("test")
-    case = Case("run", member, {}, test, test, test, Effort(), lambda what, done, total: None)
+    case = Case("run", member, {}, test, test, test, Effort(deep=1, window=50), lambda what, done, total: None)
     folder, answer = Folder(tmp_path / "out"), {}
     assert list(parts())[list(parts()).index("lit") - 1] == "faithfulness"
     for name in ("maps", "lit"):

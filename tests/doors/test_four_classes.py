@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from equiradio.artefacts.tables import read_predictions
 from equiradio.artefacts.team import TeamFolder
 from equiradio.cli.main import main
 from equiradio.datasets.registry import open_data
+from equiradio.explain import case as efforts
 from equiradio.inference.team import load
 from equiradio.serve.app import create_app
 from equiradio.serve.offers import gather
@@ -137,7 +139,8 @@ def test_a_team_is_calibrated_and_scored(team, files):
     assert all("uncalibrated" not in names for names in table["flag_names"])
 
 
-def test_an_explanation_speaks_of_the_class_given(run, tmp_path):
+def test_an_explanation_speaks_of_the_class_given(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(efforts, "QUICK", replace(efforts.QUICK, curves=1, deep=1, angles=(0, 45, 90), gradient_steps=2, window=74))
     out = tmp_path / "explained"
     pytest.importorskip("captum")
     assert main(["explain", str(run.folder), "--out", str(out), "--quick", "--device", "cpu"]) == 0

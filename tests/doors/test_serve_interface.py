@@ -96,7 +96,7 @@ def test_maps_as_fits(client, key):
     response = client.get("/api/map.fits", params={"source": key, "rotation_deg": 90})
     assert response.headers["content-disposition"].endswith('-attention.fits"')
     with fits.open(io.BytesIO(response.content)) as hdus:
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3", "NETWORK", "EVIDENCE"]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "EVIDENCE", "ATTENTION", "GATE1", "GATE2", "GATE3", "NETWORK"]
         said = client.post("/api/explain", data={"source": key, "rotation_deg": 90}).json()["answers"][0]
         eight_bits = np.frombuffer(base64.b64decode(said["maps_turned_back"][0]), np.uint8).reshape(150, 150)
         saved = hdus["ATTENTION"].data

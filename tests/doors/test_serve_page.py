@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import time
 
 import numpy as np
@@ -84,6 +85,8 @@ def test_upload_class_and_a_turn_by_a_quarter(page, address, sky):
     assert "answers" in page.inner_text(".answer")
     assert "ICRS 12:00:00.0 +30:00:00" in page.inner_text(".about")
     shown_at(page, 0)
+    page.keyboard.press("e")  # attention in place of evidence
+    until(page, "document.querySelector('.row').dataset.layer === '0'")
     before, at = pictures(page), peak(page)
     turn(page, 90)
     after, there = pictures(page), peak(page)
@@ -102,16 +105,19 @@ def test_two_models_side_by_side_keys_cursor_and_a_link(page, address, sky):
     turn(page, 30)
     drifts = [float(row.get_attribute("data-drift")) for row in page.locator(".row").all()]
     assert all(drift > 0 for drift in drifts)
-    page.hover(".row:first-child canvas.panel-turning", position={"x": 100, "y": 100})
-    until(page, "document.querySelector('#readout').textContent.includes('attention')")
-    page.keyboard.press("e")
-    until(page, "document.querySelector('.row').dataset.layer === 'evidence'")
+    assert page.locator(".row").first.get_attribute("data-layer") == "evidence", "evidence comes first"
     page.hover(".row:first-child canvas.panel-back", position={"x": 100, "y": 100})
     until(page, "document.querySelector('#readout').textContent.includes('log-odds')")
-    assert "blue speaks for FRI, orange for FRII" in page.inner_text(".row:first-child")
-    assert "map=evidence" in page.url
+    words = page.inner_text(".row:first-child")
+    assert "blue speaks for FRI, orange for FRII" in words
+    sums = re.search(r"(\S+): pixels for FRI (\S+), for FRII (\S+), constant (\S+)", words)
+    whole, *parts = (float(number.replace("\N{MINUS SIGN}", "-")) for number in sums.groups())
+    assert sum(parts) == pytest.approx(whole, abs=0.03)
     page.keyboard.press("e")
     until(page, "document.querySelector('.row').dataset.layer === '0'")
+    assert "map=0" in page.url
+    page.hover(".row:first-child canvas.panel-turning", position={"x": 100, "y": 100})
+    until(page, "document.querySelector('#readout').textContent.includes('attention')")
     over = pictures(page)[0]
     page.keyboard.press("o")
     assert pictures(page)[0] != over

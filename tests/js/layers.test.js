@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compassOf } from "../../src/equiradio/serve/static/furniture.js";
+import { compassOf, numberOf } from "../../src/equiradio/serve/static/furniture.js";
 import { attentionLayers, evidenceLayer, plain, signed } from "../../src/equiradio/serve/static/layers.js";
 import { NOWHERE, readout } from "../../src/equiradio/serve/static/readout.js";
 
@@ -16,6 +16,8 @@ test("evidence says for what it speaks", () => {
   assert.equal(layer.colours, ": blue speaks against Bent, orange for Bent");
   assert.deepEqual([layer.map[0], layer.map[103]], [-100, 3]);
   assert.deepEqual([layer.base().low, layer.base().high], [-5, 5]);
+  assert.deepEqual(layer.bar, { colours: "evidence", low: -5, high: 5 });
+  assert.deepEqual([-0.00071, 0, 12.34, 0.0100].map(numberOf), ["−0.00071", "0", "+12", "+0.01"]);
   assert.equal(layer.say(-0.25), "evidence −0.2500 of log-odds");
   assert.deepEqual(evidenceLayer({ evidence: null }), []);
   assert.deepEqual([signed(1.04, 1), signed(-0.5, 1)], ["+1.0", "−0.5"]);

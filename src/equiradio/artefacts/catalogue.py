@@ -19,6 +19,7 @@ Row = dict[str, Any]  # of a catalogue: a value for each column of `catalogue_sc
 
 
 AGREEMENT = "mean correlation of the attention maps of all pairs of networks; none where there is one, or no map"
+EVIDENCE_AGREEMENT = "mean correlation of the evidence of all pairs of networks; none where there is one, or no evidence"
 
 
 def _column(name: str, kind: pa.DataType, unit: str, ucd: str, description: str, **more: str) -> pa.Field:
@@ -31,6 +32,10 @@ def _place(name: str, ucd: str, description: str) -> pa.Field:
 
 def _share(name: str, ucd: str, description: str) -> pa.Field:
     return _column(name, pa.float64(), "", ucd, description, decimals="6")
+
+
+def _odds(name: str, ucd: str, description: str) -> pa.Field:
+    return _column(name, pa.float64(), "", ucd, description, decimals="4")
 
 
 def spread_columns(labels: Labels) -> list[tuple[int, str, str]]:
@@ -55,6 +60,8 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
         probabilities.append(_share(low, "stat.probability;stat.min", f"5 % of the model spread of {of}"))
         probabilities.append(_share(high, "stat.probability;stat.max", f"95 % of the model spread of {of}"))
     which = " or ".join(labels) if labels.binary else f"one of {labels}"
+    toward, other = (labels.names[1], labels.names[0]) if labels.binary else ("the class answered", "")
+    against = f"for {other}" if labels.binary else f"against {toward}"
     doubt = "abstain: probability below the threshold, source unusual, or no answer"
     return pa.schema(
         [
@@ -70,6 +77,10 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
             _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
             _share("padded_share", "stat.value", "share of the crop that lies beyond the file's field and was filled with empty sky"),
+            _odds("evidence_against", "arith.sum", f"sum of the pixels that speak {against}, 0 or less"),
+            _odds("evidence_for", "arith.sum", f"sum of the pixels that speak for {toward}, 0 or more"),
+            _odds("evidence_constant", "arith.zp", f"log-odds of {toward} without any pixel; with both sums its log-odds uncalibrated"),
+            _odds("evidence_agreement", "stat.correlation", EVIDENCE_AGREEMENT),
             _place("attention_peak_ra_deg", "pos.eq.ra", "right ascension of the brightest attention pixel"),
             _place("attention_peak_dec_deg", "pos.eq.dec", "declination of the brightest attention pixel"),
             _column("map_agreement", pa.float64(), "", "stat.correlation", AGREEMENT, decimals="4"),

@@ -27,7 +27,7 @@ def explain(
     ),
     split: Split = typer.Option("test", "--split", help="Which sources of the data set."),
     everything: bool = typer.Option(False, "--all", help="All sources of the split instead of 40."),
-    quick: bool = typer.Option(False, "--quick", help="About half the work: angles in steps of 15 degrees, fewer pixels deleted."),
+    quick: bool = typer.Option(False, "--quick", help="A quarter of the work: fewer angles and pixels, no ranking by seeds and turns."),
     member: list[str] = typer.Option(
         None,
         "--member",
@@ -40,7 +40,7 @@ def explain(
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
-    """Measure what attention maps are worth: symmetry, residue, faithfulness over controls, astronomy, uncertainty; one page.
+    """Measure what attention maps are worth: symmetry, residue, faithfulness and rank among controls, astronomy, uncertainty; one page.
 
     Example: equiradio explain runs/c4-attention-mirabest-fast-seed0 --out explained/c4
     """

@@ -7,8 +7,10 @@ from typing import NamedTuple, TypedDict
 
 import numpy as np
 
+from equiradio.explain.islands import rank_of
 from equiradio.sky.recipe import MIRABEST
 
+BEAM_RADIUS = 1.5  # pixels: half of FIRST's beam
 BOUNDARY = 0.5  # peak separation over extent: below is FRI, at or above FRII. Source: Fanaroff & Riley 1974
 REACH = 1.3  # islands farther out than this times half the catalogued size belong to other sources
 
@@ -56,21 +58,52 @@ def shape(plane: np.ndarray, pixels: np.ndarray) -> Shape | None:
     The side's peak is the brightest pixel whose projection on the main axis (through the core) is at or beyond half a pixel on that side.
     A source with light on one side only has separation 0.
     """
-    rows, columns = np.nonzero(pixels)
-    if len(rows) < 3:
+    if pixels.sum() < 3:
         return None
-    middle = (plane.shape[-1] - 1) / 2
-    places = np.stack([rows - middle, columns - middle], 1)
-    axis = np.linalg.eigh(places.T @ places)[1][:, 1]
-    along, values = places @ axis, plane[rows, columns]
+    places = _places(pixels)
     extent = max(_widest(places), 1.0)
-    sides = [np.flatnonzero(hand * along >= 0.5) for hand in (1, -1)]
-    if not all(len(side) for side in sides):
+    peaks = side_peaks(plane, pixels)
+    if len(peaks) < 2:
         return Shape(0.0, extent, 0.0, (0.0, 0.0))
-    peaks = [places[side[values[side].argmax()]] for side in sides]
     separation = float(np.linalg.norm(peaks[0] - peaks[1]))
     distances = tuple(float(np.linalg.norm(peak)) for peak in peaks)
     return Shape(separation, extent, separation / extent, (distances[0], distances[1]))
+
+
+def _places(pixels: np.ndarray) -> np.ndarray:
+    """Rows and columns of pixels from the image's centre, (count, 2)."""
+    return np.argwhere(pixels) - (np.array(pixels.shape) - 1) / 2
+
+
+def side_peaks(plane: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Places (2, 2) from the centre of a plane's highest pixels on both sides of the core; empty where one side has no pixel."""
+    places, values = _places(pixels), plane[pixels]
+    axis = np.linalg.eigh(places.T @ places)[1][:, 1]
+    sides = [np.flatnonzero(hand * (places @ axis) >= 0.5) for hand in (1, -1)]
+    if not all(len(side) for side in sides):
+        return np.empty((0, 2))
+    return np.array([places[side[values[side].argmax()]] for side in sides])
+
+
+def marked(plane: np.ndarray, image: np.ndarray, pixels: np.ndarray) -> tuple[float, float]:
+    """Mean percentile rank (0..1) of a map, among a source's pixels, on its core and on the image's peaks of both sides; 0.5 for noise.
+
+    The core is within a beam's radius of the centre, a peak within as much of the image's highest pixel of its side; nan without any.
+    """
+    rows, columns = (np.arange(side) - (side - 1) / 2 for side in pixels.shape)
+    near = lambda place: np.hypot(rows[:, None] - place[0], columns - place[1]) <= BEAM_RADIUS
+    peaks = side_peaks(image, pixels) if pixels.sum() >= 3 else np.empty((0, 2))
+    hot = np.any([near(place) for place in peaks], 0) if len(peaks) else np.zeros(pixels.shape, bool)
+    return rank_of(plane, near((0, 0)), pixels), rank_of(plane, hot, pixels)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """P-values corrected for their number by Holm 1979; nan stays and does not count."""
+    there = np.flatnonzero(np.isfinite(p_values))
+    order = there[np.argsort(p_values[there], kind="stable")]
+    corrected = p_values.astype(float).copy()
+    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)), 1)
+    return corrected
 
 
 def _widest(places: np.ndarray) -> float:

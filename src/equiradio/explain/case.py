@@ -23,17 +23,22 @@ class Effort:
     """How much is measured; the defaults take a C4 network less than 15 minutes on two cores."""
 
     sample: int = 40  # sources whose maps are measured, 0 for all
-    deep: int = 12  # of these, sources for deletion, integrated gradients and randomisation
+    curves: int = 12  # of these, sources for deletion and insertion
+    deep: int = 12  # of these, sources for Score-CAM, integrated gradients, occlusion and randomisation
     turned: int = 4  # of these, sources for exact quarter turns and mirrors
     angles: tuple[float, ...] = ANGLES
     fractions: tuple[float, ...] = FRACTIONS  # of the pixels, deleted and inserted
     gradient_steps: int = 8
+    window: int = 12  # pixels, of occlusion: a square four beams wide, moved by half of itself
+    checks: bool = True  # every kind of map of fresh weights, of turned sources and of other seeds too
     draws: int = 50  # of dropout
     whole_team: bool = False  # conformal sets of the ensemble too: every member looks at the validation split
 
 
-QUICK = Effort(deep=8, angles=tuple(range(0, 105, 15)), fractions=(0.005, 0.02, 0.08))  # about half the work
-WHOLE = Effort(sample=0, deep=40, whole_team=True)
+QUICK = Effort(
+    curves=8, deep=6, angles=tuple(range(0, 105, 15)), fractions=(0.005, 0.02, 0.08), window=24, checks=False
+)  # about a quarter of the work
+WHOLE = Effort(sample=0, curves=0, deep=40, whole_team=True)
 
 
 @dataclass
@@ -93,6 +98,11 @@ class Case:
     def deep(self) -> np.ndarray:
         """Rows of the sample that the costly measures look at."""
         return evenly(self.sources.labels, self.effort.deep)
+
+    @property
+    def curved(self) -> np.ndarray:
+        """Rows of the sample whose pixels are deleted and inserted: as many as asked for, and those of the costly maps."""
+        return np.union1d(evenly(self.sources.labels, self.effort.curves), self.deep)
 
 
 def scored(p: np.ndarray) -> np.ndarray:

@@ -60,8 +60,8 @@ class Cascade:
     def __repr__(self) -> str:
         return f"Cascade({self.quick!r} from probability {self.threshold:.3f}, else {self.team!r})"
 
-    def ask(self, cutouts: Sequence[Cutout], *, why: bool = False) -> tuple[list[Row], Answers]:
-        """A row of the catalogue for each cutout, and the answers; ``why`` adds evidence."""
+    def ask(self, cutouts: Sequence[Cutout], *, why: bool = True) -> tuple[list[Row], Answers]:
+        """A row of the catalogue for each cutout, and the answers, with evidence unless ``why`` is false."""
         rows, answers = self.quick.ask(cutouts, why=why)
         sure = (answers.p.max(1) >= self.threshold) & ~answers.unusual  # nan, where there is no answer, is not sure
         if sure.all():

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equiradio.errors import SettingRefusal
+from equiradio.inference.gate_maps import agreement
 from equiradio.inference.member import Member, chunks
 from equiradio.models.network import Network, Output
 from equiradio.sky.recipe import MIRABEST
@@ -112,12 +113,26 @@ class PixelEvidence(NamedTuple):
     constant : the answer without any, of the heads and by the blank padding around the image.
     margin : the class's logit less the mean of the others', the sum of both.
     toward : place of the class: the second of two (FRII), else the one answered.
+    agreement : how alike the members' planes are, see `equiradio.inference.gate_maps.agreement`; None for one member, or a flat plane.
     """
 
     plane: np.ndarray
     constant: float
     margin: float
     toward: int
+    agreement: float | None = None
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Sum of the pixels that speak against the class, 0 or less, and of those that speak for it, 0 or more."""
+        plane = self.plane.astype(float)
+        return float(np.minimum(plane, 0).sum()), float(np.maximum(plane, 0).sum())
+
+
+def agreement_of(planes: np.ndarray) -> float | None:
+    """That of members' planes (members, side, side); None where there is none."""
+    agree = agreement(planes)
+    return agree if np.isfinite(agree) else None
 
 
 def pixel_evidence(networks: Sequence[Network], seen: Sequence[Sum], toward: np.ndarray) -> list[PixelEvidence]:
@@ -126,5 +141,6 @@ def pixel_evidence(networks: Sequence[Network], seen: Sequence[Sum], toward: np.
     for network, answer in zip(networks, seen, strict=True):
         planes.append(on_sky([part.toward(toward) for part in answer.parts], network.side).numpy())
         sums.append(margins(answer)[rows, toward])
-    means = zip(np.mean(planes, 0), np.mean(sums, 0), toward, strict=True)
-    return [PixelEvidence(plane, float(whole - plane.sum(dtype=float)), float(whole), int(place)) for plane, whole, place in means]
+    alike = [agreement_of(each) for each in np.moveaxis(np.stack(planes), 1, 0)]
+    means = zip(np.mean(planes, 0), np.mean(sums, 0), toward, alike, strict=True)
+    return [PixelEvidence(plane, float(all_ - plane.sum(dtype=float)), float(all_), int(place), same) for plane, all_, place, same in means]

@@ -104,8 +104,8 @@ class Classifier(Protocol):
     def precision(self) -> str: ...
     @property
     def about(self) -> Provenance: ...
-    def ask(self, cutouts: Sequence[Cutout], *, why: bool = False) -> tuple[list[Row], Answers]:
-        """A row for each cutout, and the answers; ``why`` adds evidence."""
+    def ask(self, cutouts: Sequence[Cutout], *, why: bool = True) -> tuple[list[Row], Answers]:
+        """A row for each cutout, and the answers, with evidence unless ``why`` is false."""
 
 
 class Answered(NamedTuple):
@@ -116,13 +116,13 @@ class Answered(NamedTuple):
     answers: Answers | None
 
 
-def answered(team: Classifier, batch: Batch, *, why: bool = False) -> Answered:
-    """Ask a team about a batch; ``why`` asks for evidence too."""
+def answered(team: Classifier, batch: Batch) -> Answered:
+    """Ask a team about a batch."""
     cutouts = [cutout for _, cutout in batch if isinstance(cutout, Cutout)]
     answers: Answers | None = None
     asked: list[Row] = []
     if cutouts:
-        asked, answers = team.ask(cutouts, why=why)
+        asked, answers = team.ask(cutouts)
     rows = iter(asked)
     refused = lambda refusal: refused_row(refusal, refusal.where, team.name, team.labels)
     return Answered([next(rows) if isinstance(what, Cutout) else refused(what) for _, what in batch], cutouts, answers)

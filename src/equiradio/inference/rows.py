@@ -10,6 +10,7 @@ from equiradio.artefacts import flags as quality
 from equiradio.artefacts.catalogue import Row, catalogue_schema, spread_columns
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers
+from equiradio.inference.evidence import PixelEvidence
 from equiradio.labels import Labels
 from equiradio.printable import printable
 from equiradio.sky.cutout import Cutout, position
@@ -48,6 +49,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
             "label": labels.names[answers.top[number]],
             **dict(zip(labels.columns(), map(float, answers.p[number]), strict=True)),
             "uncertain": bool(answers.uncertain[number]) or "unusual" in flags,
+            **_sums(answers.evidence[number]),
             "attention_peak_ra_deg": _finite(ra),
             "attention_peak_dec_deg": _finite(dec),
             "map_agreement": _finite(float(answers.agreement[number])),
@@ -56,6 +58,15 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
             cells |= {low: float(answers.low[number, of]), high: float(answers.high[number, of])}
         rows.append(_row(cutout.name, model, flags, labels, cells))
     return rows
+
+
+def _sums(evidence: PixelEvidence | None) -> Row:
+    """Both sums of pixels, the constant, and how alike the members' evidence is; nothing where there is no evidence."""
+    if evidence is None:
+        return {}
+    against, speaking = evidence.sides
+    sums = {"evidence_against": against, "evidence_for": speaking, "evidence_constant": evidence.constant}
+    return sums | {"evidence_agreement": evidence.agreement}
 
 
 def peak(attention: np.ndarray) -> tuple[int, int]:

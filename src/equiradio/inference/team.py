@@ -87,8 +87,8 @@ class Team:
         """The calibrated answers about raw images uint8 (count, 150, 150), as arrays; ``why`` adds evidence."""
         return answer(self.members, self.calibration, _stack(images), why=why)
 
-    def ask(self, cutouts: Sequence[Cutout], *, why: bool = False) -> tuple[list[Row], Answers]:
-        """A row of the catalogue for each cutout, and the answers; ``why`` adds evidence."""
+    def ask(self, cutouts: Sequence[Cutout], *, why: bool = True) -> tuple[list[Row], Answers]:
+        """A row of the catalogue for each cutout, and the answers, with evidence unless ``why`` is false."""
         answers = self.answer(reading.images_of(cutouts), why=why)
         return answered_rows(cutouts, answers, self.name, self.labels, calibrated=self.calibration.calibrated), answers
 

@@ -11,13 +11,20 @@ from equiradio.report.explanation_text import KINDS, MEASURES
 from equiradio.report.figures import COLOURS
 
 Lifts = Mapping[str, Mapping[str, float | None]]
-STYLES = {"attention": (COLOURS[0], 2.4), "image": (COLOURS[1], 1.2), "gaussian": (COLOURS[4], 1.2), "untrained": (GREY, 1.2)}
-STYLES |= {"departure": (COLOURS[5], 2.4), "grad_cam": (COLOURS[2], 1.2), "gradients": (COLOURS[3], 1.2)}
+OURS = ("attention", "departure", "combined", "first_gate", "evidence", "evidence_for")  # full lines; controls are dashed
+STYLES = {
+    kind: {"color": [*COLOURS[:6], GREY, "0.75"][place % 8], "linewidth": 2.0, "linestyle": "-"} if kind in OURS
+    else {"color": [*COLOURS[:6], GREY, "0.75"][(place - len(OURS)) % 8], "linewidth": 1.2, "linestyle": "--"}
+    for place, kind in enumerate(KINDS)
+}  # fmt: skip
 
 
 def faithfulness_figure(fractions: tuple[float, ...], deletion: np.ndarray, insertion: np.ndarray) -> Figure:
-    """Probability of the class first given as the most marked pixels are deleted, or put into sky: (kinds, sources, fractions) each."""
-    figure = Figure(figsize=(9.2, 3.6), layout="constrained")
+    """Probability of the class first given as the most marked pixels are deleted, or put into sky.
+
+    ``deletion`` and ``insertion`` : (kinds, sources, fractions), nan where not measured.
+    """
+    figure = Figure(figsize=(11.2, 4.2), layout="constrained")
     for axes, curves, title in zip(
         figure.subplots(1, 2, sharey=True),
         (deletion, insertion),
@@ -25,8 +32,9 @@ def faithfulness_figure(fractions: tuple[float, ...], deletion: np.ndarray, inse
         strict=True,
     ):
         for (kind, name), values in zip(KINDS.items(), curves, strict=True):
-            colour, width = STYLES[kind]
-            axes.plot(100 * np.array(fractions), values.mean(0), "o-", color=colour, linewidth=width, markersize=3, label=name)
+            there = values[np.isfinite(values).all(-1)]
+            if len(there):
+                axes.plot(100 * np.array(fractions), there.mean(0), marker="o", markersize=3, label=name, **STYLES[kind])
         axes.set_xscale("log")
         axes.set_xticks(100 * np.array(fractions), [f"{100 * fraction:g}" for fraction in fractions])
         axes.minorticks_off()
@@ -34,7 +42,8 @@ def faithfulness_figure(fractions: tuple[float, ...], deletion: np.ndarray, inse
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(0, 1.02)
     figure.axes[0].set_ylabel(f"Probability of the class given\n(mean of {deletion.shape[1]} sources)")
-    figure.axes[1].legend(frameon=False, fontsize=8, loc="best")
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, fontsize=8, loc="outside right center")
     return figure
 
 

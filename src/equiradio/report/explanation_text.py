@@ -1,16 +1,23 @@
 """An explanation in words and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 KINDS = {
     "attention": "attention",
     "departure": "departure of attention",
+    "combined": "product of departures",
+    "first_gate": "departure of gate 1",
+    "evidence": "evidence",
+    "evidence_for": "evidence for the class",
     "image": "the image itself",
     "gaussian": "centred Gaussian",
+    "noise": "noise",
     "untrained": "untrained network",
     "grad_cam": "Grad-CAM",
+    "score_cam": "Score-CAM",
     "gradients": "integrated gradients",
+    "occlusion": "occlusion",
 }
 MEASURES = {
     "deletion": "deletion",
@@ -20,6 +27,9 @@ MEASURES = {
     "precision": "average precision",
     "hot_spot_rank": "rank of hot spots",
     "core_rank": "rank of the core",
+    "randomised": "likeness to fresh weights",
+    "turned": "stability under turns",
+    "seeds": "agreement of seeds",
 }
 
 
@@ -86,4 +96,45 @@ def mark_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
         [kind, gate, span(measures["energy"]), span(measures.get("precision"))]
         for kind, gates in evidence["marks"].items()
         for gate, measures in gates.items()
+    ]
+
+
+PAIR_COLUMNS = ("measure", "map", "other", "mean", "mean_of_other", "lift", "low", "high", "better")
+
+
+def pair_rows(measures: Sequence[str], means: Any, lift: Any, low: Any, high: Any) -> list[list[Any]]:
+    """One row per measure and pair of maps that were measured: lift of the first over the other, with its simultaneous interval."""
+    kinds, rows = list(KINDS), []
+    for m, name in enumerate(measures):
+        for a, kind in enumerate(kinds):
+            for b in range(a + 1, len(kinds)):
+                if lift[m, a, b] == lift[m, a, b]:  # not nan
+                    better = kind if low[m, a, b] > 0 else kinds[b] if high[m, a, b] < 0 else ""
+                    spans = (float(each[m, a, b]) for each in (lift, low, high))
+                    rows.append([name, kind, kinds[b], float(means[m, a]), float(means[m, b]), *spans, better])
+    return rows
+
+
+def rank_columns(measures: Sequence[str]) -> list[str]:
+    """Of the table that `rank_rows` fills."""
+    return ["map", "mean rank", *(MEASURES[name] for name in measures)]
+
+
+def rank_rows(ranking: Mapping[str, Any]) -> list[list[str]]:
+    """One row per kind of map, best mean rank first: its mean by each measure, and its rank in brackets."""
+    place = lambda rank: f" ({rank:g})" if rank is not None and rank == rank else ""  # few sources have no rank
+    cell = lambda each: f"{number(each['mean'], 2)}{place(each['rank'])}" if each["sources"] else "-"
+    mean = {kind: value for kind, value in ranking["mean_rank"].items() if value is not None and value == value}
+    order = sorted(mean, key=lambda kind: mean[kind])
+    return [[KINDS[kind], number(mean[kind], 1), *(cell(each[kind]) for each in ranking["measures"].values())] for kind in order]
+
+
+CORE_COLUMNS = ("map", "core of FRI", "its image's peaks", "core of FRII", "its image's peaks")
+
+
+def core_rows(marks: Mapping[str, Any]) -> list[list[str]]:
+    """One row per kind of map: its mean rank on core and peaks of each class, with the p-value against noise."""
+    cell = lambda each: f"{number(each['rank'], 2)} (p {p_text(each['p_value'])})" if each["sources"] else "-"
+    return [
+        [KINDS[kind], *(cell(each[what]) for each in classes.values() for what in ("core", "peaks"))] for kind, classes in marks.items()
     ]

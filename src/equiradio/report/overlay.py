@@ -2,7 +2,7 @@
 
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,11 +11,14 @@ from equiradio.report.png import png
 
 ZOOM = 4  # screen pixels for each pixel of the sky
 LEVELS = {0.5: 1, 0.7: 2, 0.9: 3}  # shares of the way from the lowest to the highest attention of a map -> width of the contour there
+BAR, BAR_MARGIN, LINE_HEIGHT = 120, 66, 20  # screen pixels: the bar of evidence's colours, room for a number beside it, lines of words
 GAP, STRIP = 12, 44  # screen pixels between panels, and for the words above and below them
+OUTLINE_COLOUR = (90, 90, 96)
 BACKGROUND, WORDS, FAINT, LINE = (18, 18, 22), (235, 235, 235), (160, 160, 168), (90, 220, 255)
 BAR_ARCSEC = 60.0
 LARGE, SMALL = 17, 14  # sizes of the font
-FOR_FRII, FOR_FRI = (240, 150, 30), (70, 160, 255)  # the colour-blind can tell them from each other too
+FOR_FRII, FOR_FRI = (204, 85, 0), (20, 95, 190)  # on white; the colour-blind can tell them from each other too
+OUTLINE, LIGHT = 0.2, (250, 250, 250)  # of the stretched image, drawn over evidence in grey; what says nothing
 STRONG = 99.5  # percent of the pixels of an evidence map that are weaker than its full colour
 
 
@@ -42,15 +45,22 @@ def _plasma() -> np.ndarray:
     return matplotlib.colormaps["plasma"](np.arange(256))[:, :3]
 
 
-def evidence_overlay(image: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-    """RGBA uint8 (height, width, 4), first row on top: the image in grey, over it what speaks for FRII in orange and for FRI in blue.
+class Why(NamedTuple):
+    """Evidence of a picture: the plane, what pixels below and above 0 speak for, and two lines of words."""
 
-    ``evidence`` (height, width) is above 0 for FRII; the stronger, the more opaque.
+    plane: np.ndarray
+    sides: tuple[str, str] = ("", "")
+    words: tuple[str, str] = ("", "")
+
+
+def evidence_overlay(evidence: np.ndarray) -> np.ndarray:
+    """RGBA uint8 (height, width, 4), first row on top: what speaks for FRII in orange and for FRI in blue, on white.
+
+    ``evidence`` (height, width) is above 0 for FRII; the stronger, the darker.
     """
-    sky = grey(image)[..., None] * np.ones(3)
-    weight = 0.85 * np.clip(abs(evidence) / full_colour(evidence), 0, 1)[..., None]
+    weight = np.clip(abs(evidence) / full_colour(evidence), 0, 1)[..., None]
     colour = np.where(evidence[..., None] > 0, FOR_FRII, FOR_FRI) / 255
-    return _pixels((1 - weight) * sky + weight * colour)
+    return _pixels((1 - weight) * np.array(LIGHT) / 255 + weight * colour)
 
 
 def full_colour(evidence: np.ndarray) -> float:
@@ -78,41 +88,40 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 def contours(attention: np.ndarray) -> list[tuple[float, np.ndarray]]:
     """Closed lines (points, 2) of column and row at each of the `LEVELS` of the stretched map, of a single pixel too."""
+    share = stretched(attention)
+    return [(level, line) for level in LEVELS for line in outlines(share, level)]
+
+
+def outlines(plane: np.ndarray, level: float) -> list[np.ndarray]:
+    """Closed lines (points, 2) of column and row around what is higher than a level."""
     from contourpy import contour_generator
 
-    maker = contour_generator(z=np.pad(stretched(attention), 1), name="serial")  # padded, so that lines at the edge close
-    return [(level, np.asarray(line) - 1) for level in LEVELS for line in maker.lines(level)]
+    maker = contour_generator(z=np.pad(plane, 1), name="serial")  # padded, so that lines at the edge close
+    return [np.asarray(line) - 1 for line in maker.lines(level)]
 
 
 def save_overlay(
-    image: np.ndarray,
-    attention: np.ndarray,
-    title: str,
-    words: str,
-    path: Path,
-    arcsec: float | None = None,
-    evidence: np.ndarray | None = None,
-    sides: tuple[str, str] = ("", ""),
+    image: np.ndarray, attention: np.ndarray, title: str, words: str, path: Path, arcsec: float | None = None, why: Why | None = None
 ) -> None:
-    """A PNG of panels: the image, the same with attention, its contours and its peak, and with evidence where there is any.
+    """A PNG of panels: the image, evidence where there is any, and the image with attention, its contours and its peak.
 
-    ``sides`` names what evidence below and above 0 speaks for. ``arcsec`` is the size of a pixel where north is up and east is left;
-    a bar and a compass then say so.
+    ``arcsec`` is the size of a pixel where north is up and east is left; a bar and a compass then say so.
     """
     from PIL import Image, ImageDraw
 
-    panels = [overlay(image, np.zeros_like(attention)), overlay(image, attention)]
-    panels += [] if evidence is None else [evidence_overlay(image, evidence)]
+    panels = [overlay(image, np.zeros_like(attention)), *([] if why is None else [evidence_overlay(why.plane)]), overlay(image, attention)]
     height, width = (ZOOM * side for side in image.shape)
     lefts = _lefts(len(panels), width)
-    page = _empty_page(len(panels), width, height, bool(np.isfinite(attention).any()), None if evidence is None else sides).copy()
+    page = _empty_page(len(panels), width, height, bool(np.isfinite(attention).any()), None if why is None else why.sides).copy()
     pen = ImageDraw.Draw(page)
     for left, panel in zip(lefts, panels, strict=True):
         picture = Image.fromarray(panel).convert("RGB")
         page.paste(picture.resize((width, height), Image.Resampling.BILINEAR), (left, STRIP))
     for left, text in zip(lefts, (title, words), strict=False):
         pen.text((left, 12), text, WORDS, _font(LARGE))
-    _draw_map(pen, attention, lefts[1], STRIP)
+    if why is not None:
+        _draw_evidence(pen, why, image, lefts[1], STRIP)
+    _draw_map(pen, attention, lefts[-1], STRIP)
     if arcsec:
         _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, _font(SMALL))
     content = png(np.asarray(page))
@@ -130,17 +139,31 @@ def _empty_page(panels: int, width: int, height: int, attention: bool, sides: tu
     from PIL import Image, ImageDraw
 
     lefts, below, small = _lefts(panels, width), STRIP + height + 13, _font(SMALL)
-    page = Image.new("RGB", (lefts[-1] + width + GAP, height + 2 * STRIP), BACKGROUND)
+    lines = 1 if sides is None else 3
+    page = Image.new("RGB", (lefts[-1] + width + GAP, height + 2 * STRIP + (lines - 1) * LINE_HEIGHT), BACKGROUND)
     pen = ImageDraw.Draw(page)
     pen.text((lefts[0], below), "brightness, asinh stretch", FAINT, small)
     if attention:
-        page.paste(_colour_bar(120, 12), (lefts[1], below + 3))
+        page.paste(_colour_bar(120, 12), (lefts[-1], below + 3))
         shares = ", ".join(f"{100 * level:g}" for level in LEVELS)
-        pen.text((lefts[1] + 130, below), f"attention, lowest to highest; lines at {shares} %; cross: peak", FAINT, small)
+        pen.text((lefts[-1] + 130, below), f"attention, lowest to highest; lines at {shares} %; cross: peak", FAINT, small)
     if sides is not None:
-        page.paste(_evidence_bar(120, 12), (lefts[2], below + 3))
-        pen.text((lefts[2] + 130, below), f"evidence: blue speaks for {sides[0]}, orange for {sides[1]}", FAINT, small)
+        page.paste(_evidence_bar(BAR, 12), (lefts[1] + BAR_MARGIN, below + 3))
+        pen.text((lefts[1] + BAR + 2 * BAR_MARGIN + 4, below), f"evidence: blue for {sides[0]}, orange for {sides[1]}", FAINT, small)
     return page
+
+
+def _draw_evidence(pen: Any, why: Why, image: np.ndarray, left: int, top: int) -> None:
+    """The image's outline over its evidence, the numbers of the bar of colours, and the sums in words below."""
+    rows = image.shape[0]
+    for line in outlines(grey(image), OUTLINE):
+        pen.line([(left + ZOOM * (column + 0.5), top + ZOOM * (rows - row - 0.5)) for column, row in line], OUTLINE_COLOUR, 1)
+    small, below = _font(SMALL), top + ZOOM * rows + 13
+    full = f"{full_colour(why.plane):.2g}"
+    pen.text((left + BAR_MARGIN - 4, below), f"-{full}", FAINT, small, anchor="ra")
+    pen.text((left + BAR_MARGIN + BAR + 4, below), f"+{full}", FAINT, small)
+    for number, words in enumerate(why.words, 1):
+        pen.text((left, below + number * LINE_HEIGHT), words, WORDS if number == 1 else FAINT, small)
 
 
 def _draw_map(pen: Any, attention: np.ndarray, left: int, top: int) -> None:
@@ -177,11 +200,11 @@ def _colour_bar(width: int, height: int) -> Any:
 
 
 def _evidence_bar(width: int, height: int) -> Any:
-    """The colours of `evidence_overlay` over a black sky, from all for FRI to all for FRII."""
+    """The colours of `evidence_overlay`, from all for FRI to all for FRII."""
     from PIL import Image
 
     ramp = np.repeat(np.linspace(-1, 1, width)[None], height, 0)
-    return Image.fromarray(evidence_overlay(np.zeros_like(ramp), ramp)).convert("RGB")
+    return Image.fromarray(evidence_overlay(ramp)).convert("RGB")
 
 
 def _draw_compass(pen: Any, left: int, bottom: int, right: int, bar: float, font: Any) -> None:

@@ -111,6 +111,9 @@ def evidence_of(view: View, labels: Labels) -> dict[str, Any] | None:
         "full": full_colour(still.plane),
         "constant": now.constant,
         "margin": now.margin,
+        "sum_below": now.sides[0],
+        "sum_above": now.sides[1],
+        "member_agreement": now.agreement,
         "below": f"for {below}" if labels.binary else f"against {above}",
         "above": f"for {above}",
     }

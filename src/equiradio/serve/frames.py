@@ -13,7 +13,7 @@ from equiradio.compute.poses import turned
 from equiradio.evaluation.choosing import probabilities
 from equiradio.explain.attention import exact_quarter_turns
 from equiradio.inference.answers import no_answer
-from equiradio.inference.evidence import PixelEvidence, pixel_evidence, sums_over_pixels, taken_apart
+from equiradio.inference.evidence import PixelEvidence, agreement_of, pixel_evidence, sums_over_pixels, taken_apart
 from equiradio.inference.gate_maps import agreement, gate_maps
 from equiradio.inference.member import Member
 from equiradio.serve.held import Held
@@ -119,4 +119,5 @@ def _agreement(maps: torch.Tensor) -> float | None:
 
 def _mean_evidence(each: Sequence[PixelEvidence]) -> PixelEvidence:
     plane, margin = np.mean([one.plane for one in each], 0), float(np.mean([one.margin for one in each]))
-    return PixelEvidence(plane, margin - float(plane.sum(dtype=float)), margin, each[0].toward)
+    alike = agreement_of(np.stack([one.plane for one in each]))
+    return PixelEvidence(plane, margin - float(plane.sum(dtype=float)), margin, each[0].toward, alike)

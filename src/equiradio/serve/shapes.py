@@ -102,6 +102,11 @@ class Evidence(BaseModel):
     margin: float = Field(
         description="logit of the class less the mean of the others' (of two classes: less the other's), of the turned source"
     )
+    sum_below: float = Field(description="sum of the pixels below 0; with the sum above and the constant it makes the margin")
+    sum_above: float
+    member_agreement: float | None = Field(
+        description="mean Pearson correlation of all pairs of members' evidence at this angle, inside the inscribed circle; null for one"
+    )
     below: str = Field(description="what pixels below 0 speak for, in words")
     above: str
 

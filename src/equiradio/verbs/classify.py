@@ -143,7 +143,7 @@ class _Work:
         self.progress("sources", done, len(self.files))
         begin = 0
         for number, batch in zip(numbers, batches([self.files[place] for place in places], read=read, **self.options), strict=True):
-            rows, cutouts, answers = answered(self.team, batch, why=self.maps is not None)
+            rows, cutouts, answers = answered(self.team, batch)
             self._refuse(batch, rows)
             for claim in self.claims:
                 claim.check()

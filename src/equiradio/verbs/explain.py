@@ -24,7 +24,7 @@ from equiradio.inference.team import Team, load, member_of
 from equiradio.settings import Settings, change
 from equiradio.verbs.trained_data import trained_data
 
-VERSION = 3  # of the measures and arrays: a folder made by another version is not gone on with
+VERSION = 4  # of the measures and arrays: a folder made by another version is not gone on with
 DIGITS = 16  # of the hash of a network's weights
 
 

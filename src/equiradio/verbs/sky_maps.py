@@ -13,14 +13,15 @@ from equiradio.artefacts.provenance import Provenance, cards
 from equiradio.inference.evidence import PixelEvidence
 from equiradio.inference.gate_maps import mean_map
 from equiradio.inference.rows import peak
-from equiradio.labels import Labels
+from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.printable import as_ascii
-from equiradio.report.overlay import LEVELS, contours, save_overlay
+from equiradio.report.overlay import LEVELS, Why, contours, full_colour, outlines, save_overlay
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.positions import on_sky
 from equiradio.sky.recipe import MIRABEST
 
 SYSTEM = {True: "icrs", False: "image"}  # of a region file, with and without a WCS
+HALF = 0.5  # of a picture's full colour, where outlines of evidence are drawn
 COMMENT = 47  # characters that fit behind a number in a FITS card
 
 
@@ -56,13 +57,13 @@ def write_maps(folder: Path, cutout: Cutout, maps: SkyMaps, row: Row, about: Pro
     history = [f"equiradio classify: {column} {row[column]:.4f}, flags {row['flags']} {row['flag_names']}"]
     name = row["map_name"]
     write_atomically(folder / f"{name}.fits", lambda part: part.write_bytes(as_fits(cutout, maps, about, history)))
-    write_text(folder / f"{name}.reg", region(cutout, attention))
+    write_text(folder / f"{name}.reg", region(cutout, attention, evidence, labels))
     words = f"{row['label']}  p({name_of}) {row[column]:.2f}, {row[low]:.2f} to {row[high]:.2f}"
     words += "  uncertain" if row["uncertain"] else ""
     shown = cutout.image if cutout.pixels is None else np.where(cutout.image > 0, cutout.pixels, 0)
-    arcsec, why = None if cutout.wcs is None else MIRABEST.scale_arcsec, None if evidence is None else evidence.plane
-    sides = ("", "") if evidence is None else sides_of(evidence, labels)
-    save_overlay(shown, attention, name, words, folder / f"{name}.png", arcsec, why, sides)
+    arcsec = None if cutout.wcs is None else MIRABEST.scale_arcsec
+    why = None if evidence is None else Why(evidence.plane, sides_of(evidence, labels), in_words(evidence, labels))
+    save_overlay(shown, attention, name, words, folder / f"{name}.png", arcsec, why)
 
 
 def shown_class(row: Row, labels: Labels) -> tuple[str, str, str, str]:
@@ -78,8 +79,17 @@ def sides_of(evidence: PixelEvidence, labels: Labels) -> tuple[str, str]:
     return (labels.names[0] if labels.binary else f"not {name}"), name
 
 
+def in_words(evidence: PixelEvidence, labels: Labels) -> tuple[str, str]:
+    """Both sums and the constant, as 'pixels for FRI -2.6, for FRII +1.8, constant +0.1'; and how alike the networks' evidence is."""
+    (below, above), (against, speaking) = sides_of(evidence, labels), evidence.sides
+    other = f"for {below}" if labels.binary else f"against {above}"
+    sums = f"pixels {other} {against:+.1f}, for {above} {speaking:+.1f}, constant {evidence.constant:+.1f}"
+    alike = "one network" if evidence.agreement is None else f"networks agree {evidence.agreement:.2f} (1: all alike)"
+    return f"{sums} = {evidence.margin:+.1f} of log-odds", alike
+
+
 def as_fits(cutout: Cutout, maps: SkyMaps, about: Provenance, history: Sequence[str]) -> bytes:
-    """Image, maps, what the network saw, and evidence: one HDU each, all with the cutout's WCS, beam and unit.
+    """Image, evidence, attention, and what the network saw: one HDU each, all with the cutout's WCS, beam and unit.
 
     The primary header says what made them: ``about`` as cards, and lines of ``history``.
     """
@@ -99,11 +109,10 @@ def as_fits(cutout: Cutout, maps: SkyMaps, about: Provenance, history: Sequence[
     shown["BUNIT"] = ("", "no unit: what the network saw, 0 to 255")
     if maps.agreement is not None:
         attention["MAPAGREE"] = (maps.agreement, "mean correlation of networks' maps")
-    hdus = [primary, fits.ImageHDU(maps.attention.astype(np.float32), attention, name="ATTENTION")]
+    hdus = [primary] if maps.evidence is None else [primary, evidence_hdu(maps.evidence, header, maps.labels)]
+    hdus += [fits.ImageHDU(maps.attention.astype(np.float32), attention, name="ATTENTION")]
     hdus += [fits.ImageHDU(gate.astype(np.float32), share, name=f"GATE{number}") for number, gate in enumerate(maps.gates, 1)]
     hdus.append(fits.ImageHDU(cutout.image, shown, name="NETWORK"))
-    if maps.evidence is not None:
-        hdus.append(evidence_hdu(maps.evidence, header, maps.labels))
     file = io.BytesIO()
     fits.HDUList(hdus).writeto(file, checksum=True, output_verify="ignore")  # cards were checked as they were set
     return file.getvalue()
@@ -123,7 +132,7 @@ def _header(cutout: Cutout) -> Any:
 
 
 def evidence_hdu(evidence: PixelEvidence, header: Any, labels: Labels) -> Any:
-    """The HDU named EVIDENCE: the plane, with CONSTANT and MARGIN in its header."""
+    """The HDU named EVIDENCE: the plane, with CONSTANT and MARGIN, both sums and the networks' agreement in its header."""
     from astropy.io import fits
 
     name = labels.names[evidence.toward].encode("ascii", "replace").decode()[:20]
@@ -132,15 +141,22 @@ def evidence_hdu(evidence: PixelEvidence, header: Any, labels: Labels) -> Any:
     hdu = fits.ImageHDU(evidence.plane.astype(np.float32), header, name="EVIDENCE")
     hdu.header["BUNIT"] = ("", "no unit: log-odds")
     hdu.header["CONSTANT"] = (evidence.constant, f"log-odds of {name} without any of these pixels"[:COMMENT])
+    hdu.header["AGAINST"], hdu.header["FOR"] = (
+        (total, f"sum of the pixels {way} {name}"[:COMMENT]) for way, total in zip(("against", "for"), evidence.sides, strict=True)
+    )
+    if evidence.agreement is not None:
+        hdu.header["MAPAGREE"] = (evidence.agreement, "mean correlation of networks' evidence")
     hdu.header["MARGIN"] = (evidence.margin, margin[:COMMENT])
     return hdu
 
 
-def region(cutout: Cutout, attention: np.ndarray) -> str:
-    """Contours and peak of the attention as a DS9 region file: in degrees where there is a WCS, else in pixels counted from 1."""
+def region(cutout: Cutout, attention: np.ndarray, evidence: PixelEvidence | None = None, labels: Labels = FANAROFF_RILEY) -> str:
+    """Outlines of evidence, contours and peak of attention for DS9: in degrees where there is a WCS, else in pixels counted from 1."""
     lines = ["# Region file format: DS9 version 4.1", "global color=cyan", SYSTEM[cutout.wcs is not None]]
+    if evidence is not None:
+        lines += _sides(cutout, evidence, labels)
     drawn = contours(attention)
-    closed = [line[:-1] if np.allclose(line[0], line[-1]) else line for _, line in drawn]
+    closed = [_open(line) for _, line in drawn]
     column, row = peak(attention)
     points = np.concatenate([*closed, np.array([[column, row]], float)])
     places = iter(_places(cutout, points))
@@ -150,6 +166,23 @@ def region(cutout: Cutout, attention: np.ndarray) -> str:
     if column >= 0:
         lines.append(f"point({next(places)}) # point=cross color=white text={{attention peak}} tag={{attention peak}}")
     return "\n".join(lines) + "\n"
+
+
+def _sides(cutout: Cutout, evidence: PixelEvidence, labels: Labels) -> list[str]:
+    """Polygons around the pixels that speak for either side by at least half of a picture's full colour."""
+    below, above = sides_of(evidence, labels)
+    lines = []
+    for hand, colour, words in ((-1, "blue", f"for {below}" if labels.binary else below), (1, "orange", f"for {above}")):
+        strength = np.clip(hand * evidence.plane / full_colour(evidence.plane), 0, 1)
+        for line in outlines(strength, HALF):
+            corners = ",".join(_places(cutout, _open(line)))
+            lines.append(f"polygon({corners}) # color={colour} width=2 tag={{evidence {as_ascii(words)}}}")
+    return lines
+
+
+def _open(line: np.ndarray) -> np.ndarray:
+    """The corners of a closed line, the first one once."""
+    return line[:-1] if np.allclose(line[0], line[-1]) else line
 
 
 def _places(cutout: Cutout, points: np.ndarray) -> list[str]:

@@ -20,7 +20,8 @@ from equiradio.cli.lines import LONGEST, command_line
 ANSWER = {
     "source_id": "a", "file": "a.fits", "hdu": 1, "ra_deg": 150.123456789012, "dec_deg": -0.1, "answered": True, "label": "FRII",
     "p_fri": 0.123456789012, "p_frii": 0.876543210988, "p_frii_low": 0.5, "p_frii_high": 1.0, "uncertain": False, "flags": 0,
-    "flag_names": "", "attention_peak_ra_deg": 150.12, "attention_peak_dec_deg": -0.1,
+    "flag_names": "", "evidence_against": -2.6, "evidence_for": 1.8, "evidence_constant": 0.1, "evidence_agreement": 0.9,
+    "attention_peak_ra_deg": 150.12, "attention_peak_dec_deg": -0.1,
     "map_agreement": 0.123456, "map_name": "a-1", "model": "c4-attention 0",
 }  # fmt: skip
 NONE = {"source_id": "b", "file": "b.fits", "answered": False, "uncertain": True, "flags": 512, "flag_names": "empty_file", "model": "m"}
@@ -45,7 +46,7 @@ def test_parquet_and_csv_hold_nulls(table, tmp_path):
         numbers = read(tmp_path / f"c{suffix}").to_pylist()[1]
         assert {name for name in EMPTY if numbers[name] not in (None, "")} == set()
     (line,) = (tmp_path / "c.csv").read_text().splitlines()[2:]
-    assert line == '"b","b.fits",,,,false,,,,,,true,512,"empty_file",,,,,,"m"'
+    assert line == '"b","b.fits",,,,false,,,,,,true,512,"empty_file",,,,,,,,,,"m"'
     kept = pq.read_table(tmp_path / "c.parquet")
     assert kept.to_pylist() == table.to_pylist(), "bit for bit"
     group = pq.ParquetFile(tmp_path / "c.parquet").metadata.row_group(0)
@@ -98,7 +99,8 @@ def test_tables_of_old_are_read_alike(tmp_path):
 def test_digits_are_those_that_mean_something(table):
     line = as_csv(table).decode().splitlines()[1]
     assert (
-        line == '"a","a.fits",1,150.1234568,-0.1,true,"FRII",0.123457,0.876543,0.5,1,false,0,"",,150.12,-0.1,0.1235,"a-1","c4-attention 0"'
+        line == '"a","a.fits",1,150.1234568,-0.1,true,"FRII",0.123457,0.876543,0.5,1,false,0,"",'
+        ',-2.6,1.8,0.1,0.9,150.12,-0.1,0.1235,"a-1","c4-attention 0"'
     )
     assert b"<TD>150.1234568</TD>" in as_votable(table)
     with fits.open(io.BytesIO(as_fits(table))) as hdus:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from equiradio.explain import astronomy as room
-from equiradio.explain.astronomy import agreement, correlation, inner_share, own_pixels, shape
+from equiradio.explain.astronomy import agreement, correlation, holm, inner_share, marked, own_pixels, shape
 
 SIDE = 101
 MIDDLE = 50
@@ -83,3 +83,42 @@ def test_correlation_and_agreement_of_known_lists():
     assert other["share"] == 0.5
     assert other["kappa"] == pytest.approx(0)
     assert same["table"] == [[10, 0], [0, 10]]
+
+
+def check_marked():
+    """A map of the hot spots ranks them and not the core; one of the core the other way round; the image's negative neither."""
+    image, pixels = source((-18, 16))
+    rows = np.arange(SIDE) - MIDDLE
+    spots = np.exp(-np.hypot(rows[:, None], np.minimum(abs(rows + 18), abs(rows - 16))) / 3)
+    core = np.exp(-np.hypot(rows[:, None], rows) / 3)
+    at_core, at_peaks = marked(spots, image, pixels)
+    assert at_core < 0.6
+    assert at_peaks > 0.9
+    at_core, at_peaks = marked(core, image, pixels)
+    assert at_core > 0.9
+    assert at_peaks < 0.3
+    assert marked(-spots, image, pixels)[1] < 0.1
+
+
+def test_core_and_peaks_are_ranked_where_the_image_has_them():
+    check_marked()
+
+
+def test_the_law_of_marks_catches_the_dimmest_pixels(monkeypatch):
+    peaks = room.side_peaks
+    monkeypatch.setattr(room, "side_peaks", lambda plane, pixels: peaks(-plane, pixels))
+    with pytest.raises(AssertionError):
+        check_marked()
+
+
+def test_noise_ranks_core_and_peaks_in_the_middle():
+    image, pixels = source((-18, 16))
+    ranks = [marked(np.random.default_rng(seed).random(image.shape), image, pixels) for seed in range(200)]
+    np.testing.assert_allclose(np.mean(ranks, 0), 0.5, atol=0.04)
+    assert np.isnan(marked(image, image, np.zeros_like(pixels))).all()
+
+
+def test_holm_is_the_textbooks():
+    corrected = holm(np.array([0.01, 0.04, np.nan, 0.03, 0.005]))
+    np.testing.assert_allclose(corrected, [0.03, 0.06, np.nan, 0.06, 0.02])
+    assert holm(np.array([0.9, 0.8])).tolist() == [1, 1]

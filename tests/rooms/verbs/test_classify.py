@@ -1,5 +1,6 @@
 """The catalogue of many files: whole, resumable, on the sky, whatever some of the files are."""
 
+import csv
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ from equiradio.cli.tables import print_table
 from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal
 from equiradio.inference import reading
 from equiradio.inference.evidence import evidence, margins, on_sky
+from equiradio.inference.gate_maps import agreement
 from equiradio.inference.team import Team, load
 from equiradio.labels import FANAROFF_RILEY
 from equiradio.verbs import classify as room
@@ -290,7 +292,7 @@ def test_the_attention_peak_lies_where_the_catalogue_says(trained, tmp_path):
     path = write(tmp_path / "a.fits", sky(400, 1.5, at=(40, 25)), header(400, 1.5, turn_deg=20))
     row = room.classify(load(trained("attention")), [path], maps=tmp_path / "maps").to_pylist()[0]
     with fits.open(tmp_path / "maps" / "a.fits", checksum=True) as hdus:
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", "ATTENTION", "GATE1", "GATE2", "GATE3", "NETWORK", "EVIDENCE"]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "EVIDENCE", "ATTENTION", "GATE1", "GATE2", "GATE3", "NETWORK"]
         assert np.all(WCS(hdus["EVIDENCE"].header).wcs.crval == WCS(hdus["ATTENTION"].header).wcs.crval)
         place = np.unravel_index(hdus["ATTENTION"].data.argmax(), (150, 150))
         found = WCS(hdus["ATTENTION"].header).pixel_to_world(place[1], place[0]).icrs
@@ -310,6 +312,7 @@ def test_evidence_is_each_source_s_own_and_adds_up_to_its_margin(untrained, fold
     room.classify(
         Team(members, teams[0].calibration, teams[0].card), room.image_files([folder]), out=tmp_path / "c.csv", maps=tmp_path / "maps"
     )
+    rows = {row["source_id"]: row for row in csv.DictReader((tmp_path / "c.csv").read_text().splitlines())}
     for name in ("J00", "J15", "J16", "J19"):
         with fits.open(tmp_path / "maps" / f"{name}.fits") as hdus:
             found, image = hdus["EVIDENCE"], hdus["NETWORK"].data[None]
@@ -321,6 +324,12 @@ def test_evidence_is_each_source_s_own_and_adds_up_to_its_margin(untrained, fold
             assert found.header["MARGIN"] == pytest.approx(np.mean(sums), rel=1e-4)
             assert found.header["CONSTANT"] + found.data.sum(dtype=float) == pytest.approx(found.header["MARGIN"], rel=1e-4)
             np.testing.assert_allclose(found.data, np.mean(planes, 0), rtol=1e-3, atol=1e-3 * abs(found.data).max())
+            header = found.header
+            assert header["AGAINST"] + header["FOR"] + header["CONSTANT"] == pytest.approx(header["MARGIN"], rel=1e-4)
+            assert header["AGAINST"] <= 0 <= header["FOR"]
+            cells = [float(rows[name][f"evidence_{what}"]) for what in ("against", "for", "constant", "agreement")]
+            assert cells == pytest.approx([header[key] for key in ("AGAINST", "FOR", "CONSTANT", "MAPAGREE")], abs=1e-4)
+            assert header["MAPAGREE"] == pytest.approx(agreement(np.stack(planes)), abs=1e-4)
 
 
 def test_networks_whose_answer_is_no_sum_over_pixels_have_no_evidence(untrained, folder, tmp_path):

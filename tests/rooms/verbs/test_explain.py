@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,17 @@ from equiradio.explain.case import Effort
 from equiradio.explain.folder import Folder
 from equiradio.explain.part import parts
 from equiradio.explain.parts.evidence import taken_apart
+from equiradio.report.explanation_measures import OURS
+from equiradio.report.explanation_text import KINDS
 from equiradio.verbs.explain import case_of, explain, open_networks
 
 pytest.importorskip("captum")
 pytest.importorskip("photutils")
 
-SMALL = Effort(sample=4, deep=2, turned=2, angles=(0, 45, 90), fractions=(0.01, 0.05), gradient_steps=2, draws=3)
-FIGURES = {"symmetry", "layers", "residue", "faithfulness", "lifts", "randomisation", "astronomy", "uncertainty"}
+QUICK = {"gradient_steps": 2, "window": 50, "draws": 3}
+SMALL = Effort(sample=4, curves=2, deep=1, turned=2, angles=(0, 45, 90), fractions=(0.01, 0.05), **QUICK)
+UNCHECKED = replace(SMALL, checks=False)
+FIGURES = {"symmetry", "layers", "residue", "faithfulness", "lifts", "randomisation", "ranking", "astronomy", "uncertainty"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,7 @@ def explained(trained, tmp_path_factory):
 def test_everything_is_written_and_agrees(explained):
     out, answer = explained
     assert json.loads((out / "explanation.json").read_text()) == answer
-    assert list(answer) == ["about", "maps", "symmetry", "layers", "faithfulness", "evidence", "astronomy", "uncertainty"]
+    assert list(answer) == ["about", "maps", "symmetry", "layers", "faithfulness", "ranking", "evidence", "astronomy", "uncertainty"]
     assert {file.stem for file in (out / "figures").glob("*.png")} == FIGURES
     assert {file.stem for file in (out / "figures").glob("*.csv")} == FIGURES
     page = (out / "index.html").read_text()
@@ -54,11 +59,29 @@ def test_a_plain_network_is_not_exact_and_its_controls_are_measured(explained):
     assert not answer["symmetry"]["quarter_turns"]["exact"]
     faithful = answer["faithfulness"]
     assert set(faithful["lifts"]) == {"deletion", "insertion", "pointing", "energy", "precision", "hot_spot_rank", "core_rank"}
-    assert set(faithful["lifts"]["energy"]) == {"image", "gaussian", "untrained", "grad_cam", "gradients"}
+    assert set(faithful["lifts"]["energy"]) == set(KINDS) - set(OURS)
     assert faithful["means"]["energy"]["image"] > faithful["means"]["energy"]["gaussian"]
     assert faithful["means"]["precision"]["image"] > 0.5
     conformal = answer["uncertainty"]["conformal"]["one network"]["all"]
     assert 0 <= conformal["coverage"] <= 1
+
+
+def test_every_kind_of_map_is_ranked_by_every_measure(explained):
+    """What needs no trained network is alike under fresh weights, whatever the network; too few sources have no rank."""
+    out, answer = explained
+    measures = answer["ranking"]["measures"]
+    assert list(measures) == ["deletion", "insertion", "pointing", "energy", "precision", "randomised", "turned"]
+    assert all(list(kinds) == list(KINDS) for kinds in measures.values())
+    assert {kind for kind in KINDS if measures["pointing"][kind]["sources"] == 2} == {"score_cam", "gradients", "occlusion"}
+    fresh, turned = measures["randomised"], measures["turned"]
+    assert (fresh["image"]["mean"], fresh["gaussian"]["mean"]) == (pytest.approx(1), pytest.approx(1))
+    assert fresh["noise"]["mean"] < 0.1 > abs(turned["noise"]["mean"])
+    assert turned["gaussian"]["mean"] > 0.99
+    assert all(each["rank"] is None for kinds in measures.values() for each in kinds.values())  # four sources decide nothing
+    page = (out / "index.html").read_text()
+    assert "Which map marks what the answer rests on?" in page
+    energy = Folder(out).arrays("ranking")["value_energy"][list(KINDS).index("evidence")]
+    assert measures["energy"]["evidence"]["mean"] == pytest.approx(energy.mean())
 
 
 def test_the_answer_is_taken_apart(explained):
@@ -132,7 +155,7 @@ def test_a_kill_in_the_first_writing_leaves_a_folder_that_can_be_explained_in(tm
 
 def test_a_c4_network_is_exact_and_is_compared(explained, trained, tmp_path):
     run, other = trained("c4-attention"), trained("attention")
-    answer = explain(run, tmp_path / "c4", effort=SMALL, members=[other], against=explained[0])
+    answer = explain(run, tmp_path / "c4", effort=UNCHECKED, members=[other], against=explained[0])
     turns = answer["symmetry"]["quarter_turns"]
     assert turns["exact"], turns
     assert turns["largest"] <= 1e-3

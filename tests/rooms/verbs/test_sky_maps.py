@@ -1,13 +1,16 @@
 """Maps say of beam, frequency, object and unit what the image's file said, in every HDU, and where the beam lies in the crop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.io import fits
 from sky_files import header, sky, write
 
-from equiradio.labels import FANAROFF_RILEY
+from equiradio.inference.evidence import PixelEvidence
+from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.sky.fits import read_cutout
-from equiradio.verbs.sky_maps import SkyMaps, region, write_maps
+from equiradio.verbs.sky_maps import SkyMaps, in_words, region, write_maps
 
 ABOUT = {"OBJECT": "3C405", "TELESCOP": "VLA", "DATE-OBS": "1998-03-07", "RESTFRQ": 1.4204e9}
 BEAM = {"BMAJ": 0.0016, "BMIN": 0.0014, "BPA": 92.0}
@@ -65,3 +68,32 @@ def test_every_level_has_its_contour_even_around_one_pixel(tmp_path):
         assert line.startswith("polygon(")
         assert f" width={width} " in line
     assert lines[-1].endswith("tag={attention peak}")
+
+
+@pytest.fixture
+def evidence():
+    """2.6 for FRI in one corner, 1.8 for FRII in another; the constant 0.1."""
+    plane = np.zeros((150, 150), np.float32)
+    plane[10:20, 10:20], plane[100:110, 100:110] = -0.026, 0.018
+    return PixelEvidence(plane, 0.1, -0.7, 1, 0.87)
+
+
+def test_sums_are_put_in_words(evidence):
+    sums, alike = in_words(evidence, FANAROFF_RILEY)
+    assert sums == "pixels for FRI -2.6, for FRII +1.8, constant +0.1 = -0.7 of log-odds"
+    assert alike == "networks agree 0.87 (1: all alike)"
+    sums, alike = in_words(evidence._replace(agreement=None), Labels(("Compact", "Bent", "FRI")))
+    assert sums == "pixels against Bent -2.6, for Bent +1.8, constant +0.1 = -0.7 of log-odds"
+    assert alike == "one network"
+
+
+def test_ds9_sees_what_speaks_for_either_side(evidence, tmp_path):
+    cutout = read_cutout(write(tmp_path / "a.fits", sky()))
+    lines = region(replace(cutout, wcs=None), np.zeros((150, 150), np.float32), evidence).splitlines()
+    sides = {tag: [line for line in lines if line.endswith(f"tag={{evidence for {tag}}}")] for tag in ("FRI", "FRII")}
+    for tag, colour, low, high in (("FRI", "blue", 10, 22), ("FRII", "orange", 100, 112)):
+        (line,) = sides[tag]
+        corners = np.array(line.partition("(")[2].partition(")")[0].split(","), float)
+        assert f"color={colour}" in line
+        assert low < corners.min() < corners.max() < high
+    assert len([line for line in lines if "evidence" in line]) == 2

@@ -6,14 +6,15 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from equiradio.datasets.sources import Sources
-from equiradio.explain.astronomy import BOUNDARY, agreement, correlation, inner_share, own_pixels, shape
+from equiradio.explain.astronomy import BOUNDARY, agreement, correlation, holm, inner_share, marked, own_pixels, shape
 from equiradio.explain.case import Case
 from equiradio.explain.folder import Folder
 from equiradio.explain.islands import source_islands
 from equiradio.explain.part import Measured, Summary
+from equiradio.explain.parts.faithfulness import planes_of
 from equiradio.labels import FANAROFF_RILEY
 from equiradio.report.explanation_measures import astronomy_figure
-from equiradio.report.explanation_text import number, p_text
+from equiradio.report.explanation_text import CORE_COLUMNS, core_rows, number, p_text
 from equiradio.report.figures import save
 from equiradio.report.page import Page
 
@@ -37,7 +38,32 @@ def measure(case: Case, folder: Folder) -> Measured:
         reason = f"peaks, inner half and the ratio of Fanaroff & Riley are measures of FRI and FRII, and these classes are {case.labels}"
         return {"applies": False, "reason": reason}, {}
     maps = folder.arrays("maps")
-    return compared(case.sources, maps["maps"][:, -1].astype(np.float32), maps["p"][:, 1])
+    summary, arrays = compared(case.sources, maps["maps"][:, -1].astype(np.float32), maps["p"][:, 1])
+    return summary | {"marks": marks(case.sources, planes_of(case, maps))}, arrays
+
+
+def marks(sources: Sources, planes: dict[str, np.ndarray]) -> Summary:
+    """How high each kind of map ranks a source's core, and the image's peaks on both sides of it, among the source's own pixels.
+
+    By kind and class: mean rank of ``core`` and ``peaks``, its p-value against 0.5 (noise) by a two-sided Wilcoxon test, corrected for the
+    number of tests by Holm, and how many sources.
+    """
+    own = [own_pixels(source_islands(image), float(size)) for image, size in zip(sources.images, sources.size_arcsec, strict=True)]
+    rows: Summary = {}
+    for kind, maps in planes.items():
+        each = zip(maps, sources.images.astype(float), own, strict=True)
+        ranks = np.array([marked(*one) if np.isfinite(one[0]).all() else (np.nan, np.nan) for one in each])
+        for label, name in enumerate(FANAROFF_RILEY.names):
+            for place, what in enumerate(("core", "peaks")):
+                values = ranks[sources.labels == label, place]
+                there = values[np.isfinite(values)]
+                p_value = float(wilcoxon(there - 0.5).pvalue) if len(there) and np.any(there != 0.5) else np.nan
+                mean = float(there.mean()) if len(there) else np.nan
+                rows.setdefault(kind, {}).setdefault(name, {})[what] = {"rank": mean, "p_value": p_value, "sources": len(there)}
+    cells = [cell for classes in rows.values() for each in classes.values() for cell in each.values()]
+    for cell, corrected in zip(cells, holm(np.array([cell["p_value"] for cell in cells])), strict=True):
+        cell["p_value"] = float(corrected)
+    return rows
 
 
 def compared(sources: Sources, maps: np.ndarray, p_frii: np.ndarray) -> Measured:
@@ -150,3 +176,5 @@ def sections(page: Page, case: Case, folder: Folder, answer: dict[str, Any], oth
         f"{number(summary['ratio_accuracy'], 2)} rightly, the network {number(summary['network_accuracy'], 2)}; "
         f"they agree on {number(agree['share'], 2)} (kappa {number(agree['kappa'], 2)}, Fisher p {p_text(agree['p_value'])})."
     )
+    page.table(CORE_COLUMNS, core_rows(summary["marks"]))
+    page.text("Mean rank among the source's own pixels, 0.5 for noise, and its p-value, corrected for the number of tests (Holm).")

@@ -13,6 +13,7 @@ from equiradio.explain.equivariance import inscribed
 from equiradio.explain.faithfulness import Lift, curves, departure, paired_lift, similarity, sky_values
 from equiradio.explain.folder import Folder
 from equiradio.explain.islands import energy_inside, points_at, precision_of, rank_of, source_islands
+from equiradio.explain.kinds import CHEAP, COSTLY, noise
 from equiradio.explain.part import Arrays, Measured
 from equiradio.report.explanation_figures import randomisation_figure
 from equiradio.report.explanation_measures import faithfulness_figure, lifts_figure
@@ -22,26 +23,28 @@ from equiradio.report.figures import save
 from equiradio.report.page import Page
 
 PLACE, NEEDS = 40, ("maps",)
-KINDS = tuple(NAMES)  # attention, its departure, and the controls
-CONTROLS = KINDS[2:]
+KINDS = tuple(NAMES)  # what is made of attention, and the controls
+CONTROLS = KINDS[KINDS.index("image") :]
 LOWER_IS_BETTER = ("deletion",)
 
 
 def planes_of(case: Case, maps: Arrays) -> dict[str, np.ndarray]:
     """One map of each kind for every source of the sample (nan where a kind was made for a part of it)."""
     images = case.sources.images.astype(np.float32)
-    gradients = np.full(images.shape, np.nan, np.float32)
-    gradients[maps["deep"]] = maps["gradients"]
     attention = maps["maps"][:, -1].astype(np.float32)
-    return {
+    planes = {
         "attention": attention,
         "departure": departure(attention, images > 0),
         "image": images,
         "gaussian": np.broadcast_to(maps["gaussian"], images.shape),
+        "noise": noise(images, 0),
         "untrained": maps["untrained"].astype(np.float32),
-        "grad_cam": maps["grad_cam"],
-        "gradients": gradients,
     }
+    planes |= {kind: maps[kind] for kind in CHEAP if kind not in planes}
+    for kind in COSTLY:
+        planes[kind] = np.full(images.shape, np.nan, np.float32)
+        planes[kind][maps["deep"]] = maps[kind]
+    return {kind: planes[kind] for kind in KINDS}
 
 
 def measure(case: Case, folder: Folder) -> Measured:
@@ -50,7 +53,8 @@ def measure(case: Case, folder: Folder) -> Measured:
     planes = planes_of(case, maps)
     islands = np.stack([source_islands(image) for image in case.sources.images])
     deletion, insertion = _curves(case, planes, maps, islands)
-    measured: Arrays = {"deletion": deletion.mean(-1), "insertion": insertion.mean(-1)}
+    place = lambda values: _of_sample(values.mean(-1), case.curved, len(case.sources))
+    measured: Arrays = {"deletion": place(deletion), "insertion": place(insertion)}
     measured |= {"pointing": _each(points_at, planes, islands), "energy": _each(energy_inside, planes, islands)}
     if case.truth is not None:
         measured |= _against_truth(case.truth, case.sources.images > 0, planes)
@@ -84,18 +88,27 @@ def _lifts(name: str, values: np.ndarray, kind: str = "attention") -> dict[str, 
 
 
 def _curves(case: Case, planes: dict[str, np.ndarray], maps: Arrays, islands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Deletion and insertion (kinds, deep sources, fractions): probability of the class that the whole image is given."""
+    """Deletion and insertion (kinds, `Case.curved` sources, fractions): probability of the class that the whole image is given."""
     deletions, insertions = [], []
-    rows, given = maps["deep"], most_probable(maps["p"])
+    rows, given = case.curved, most_probable(maps["p"])
+    nothing = (np.full(len(case.effort.fractions), np.nan),) * 2
     for done, row in enumerate(rows, 1):
         image = case.sources.images[row]
         sky = sky_values(image, islands[row], np.random.default_rng([0, int(row)]))
         probability = lambda images, place=given[row]: case.look(case.member, images)[1][:, place]
-        pairs = [curves(probability, image, planes[kind][row], sky, int(row), case.effort.fractions) for kind in KINDS]
+        ask = lambda plane, image=image, sky=sky, row=int(row), p=probability: curves(p, image, plane, sky, row, case.effort.fractions)
+        pairs = [ask(planes[kind][row]) if np.isfinite(planes[kind][row]).all() else nothing for kind in KINDS]
         deletions.append([deletion for deletion, _ in pairs])
         insertions.append([insertion for _, insertion in pairs])
         case.progress("deletion and insertion", done, len(rows))
     return np.stack(deletions, 1), np.stack(insertions, 1)
+
+
+def _of_sample(values: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Values (kinds, rows) in their places among all sources (kinds, count), nan elsewhere."""
+    whole = np.full((len(values), count), np.nan)
+    whole[:, rows] = values
+    return whole
 
 
 def _against_truth(truth: np.ndarray, lit: np.ndarray, planes: dict[str, np.ndarray]) -> Arrays:
@@ -147,7 +160,7 @@ def sections(page: Page, case: Case, folder: Folder, answer: dict[str, Any], oth
     """Curves, lifts over the controls, and the randomisation test."""
     arrays, summary = folder.arrays("faithfulness"), answer["faithfulness"]
     deletion, insertion = arrays["deletion_curves"], arrays["insertion_curves"]
-    names = [str(case.sources.source_ids[row]) for row in case.deep]
+    names = [str(case.sources.source_ids[row]) for row in case.curved]
     rows = [
         [kind, name, *map(float, deletion[k, s]), *map(float, insertion[k, s])]
         for k, kind in enumerate(KINDS)
@@ -171,7 +184,7 @@ def sections(page: Page, case: Case, folder: Folder, answer: dict[str, Any], oth
     better = [NAMES[kind] for kind in KINDS if any(kind in kinds for kinds in summary["wins"].values())]
     some = f"Controls that beat attention on some measure: {', '.join(better)}."
     page.text(some if better else "No control beats attention for sure on any measure.")
-    _randomisation(page, folder, arrays, names)
+    _randomisation(page, folder, arrays, [str(case.sources.source_ids[row]) for row in case.deep])
 
 
 def _randomisation(page: Page, folder: Folder, arrays: Arrays, names: list[str]) -> None:

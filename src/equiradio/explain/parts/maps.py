@@ -8,10 +8,11 @@ import numpy as np
 
 from equiradio.evaluation.calibration import most_probable
 from equiradio.explain.case import Case
-from equiradio.explain.controls import centred_gaussian, fresh_network, grad_cam, integrated_gradients
+from equiradio.explain.controls import FRESH_SEED, centred_gaussian
 from equiradio.explain.equivariance import inscribed
 from equiradio.explain.faithfulness import similarity
 from equiradio.explain.folder import Folder
+from equiradio.explain.kinds import CHEAP, COSTLY, cheap_maps, costly_maps, passes_of, untrained_maps
 from equiradio.explain.part import Arrays, Measured
 from equiradio.report.explanation_figures import gallery
 from equiradio.report.figures import save
@@ -22,33 +23,35 @@ MODELS_SHOWN = 4
 
 
 def measure(case: Case, folder: Folder) -> Measured:
-    """Maps as float16, probabilities ``p`` (count, classes), and rows ``deep`` of the sources with ``gradients``."""
+    """Maps as float16, probabilities ``p`` (count, classes), every kind of map, and rows ``deep`` that have the costly ones."""
     images = case.sources.images
     planes, p = case.look(case.member, images, "maps")
     arrays = {"maps": planes.astype(np.float16), "p": p, "gaussian": centred_gaussian()}
-    untrained = case.member.with_network(fresh_network(case.member))
-    arrays["untrained"] = case.look(untrained, images, "maps of an untrained network")[0][:, -1].astype(np.float16)
+    arrays["untrained"] = untrained_maps(case.member, images, FRESH_SEED).astype(np.float16)
+    case.count(len(images))
     for number, (name, member) in enumerate(case.members.items()):
         others, answers = case.look(member, images, f"maps of {name}")
         arrays |= {f"member{number}_map": others[:, -1].astype(np.float16), f"member{number}_p": answers}
-    arrays |= _saliency(case, most_probable(p))
+    arrays |= _kinds(case, most_probable(p))
     summary = {"sources": len(images), "deep": len(arrays["deep"]), "members": list(case.members), "planes": planes.shape[1]}
     return summary, arrays
 
 
-def _saliency(case: Case, given: np.ndarray) -> Arrays:
-    """What others draw of the same network, for the class given (count,): Grad-CAM, and integrated gradients of some sources."""
-    images, rows, steps = case.sources.images, case.deep, case.effort.gradient_steps
-    case.progress("Grad-CAM", 0, 1)
-    cam = grad_cam(case.member, images, given).astype(np.float32)
-    case.count(len(images))
-    case.progress("Grad-CAM", 1, 1)
-    gradients = []
+def _kinds(case: Case, given: np.ndarray) -> Arrays:
+    """What the network gives of every kind, for the class given (count,): the cheap ones of all sources, the costly ones of some."""
+    images, rows, effort = case.sources.images, case.deep, case.effort
+    case.progress("maps of every kind", 0, len(rows) + 1)
+    cheap = cheap_maps(case.member, images, given)
+    case.count(passes_of(CHEAP, images, effort))
+    costly: dict[str, list[np.ndarray]] = {kind: [] for kind in COSTLY}
     for done, row in enumerate(rows, 1):
-        gradients.append(integrated_gradients(case.member, images[row : row + 1], given[row : row + 1], steps))
-        case.progress("integrated gradients", done, len(rows))
-    case.count(steps * len(rows))
-    return {"grad_cam": cam, "gradients": np.concatenate(gradients), "deep": rows}
+        case.progress("maps of every kind", done, len(rows) + 1)
+        for kind, plane in costly_maps(case.member, images[row : row + 1], given[row : row + 1], effort).items():
+            costly[kind].append(plane)
+    case.count(passes_of(COSTLY, images[rows], effort))
+    case.progress("maps of every kind", len(rows) + 1, len(rows) + 1)
+    del cheap["attention"], cheap["departure"]  # made of ``maps``
+    return cheap | {kind: np.concatenate(planes) for kind, planes in costly.items()} | {"deep": rows}
 
 
 def sections(page: Page, case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:

@@ -1,4 +1,4 @@
-// What stands on a picture of the sky: scale bar, beam, compass.
+// What stands on a picture of the sky: scale bar, beam, compass, and the bar of a map's colours with its numbers.
 
 import { position, unturned } from "./sky.js";
 
@@ -12,6 +12,22 @@ export function furnish(pen, { scale, beam, beamAngle, angle, compass }, unit, s
   if (beam && scale) drawBeam(pen, beam.map((arcsec) => Math.max((arcsec / scale / 2) * unit, 1.5 * sharp)), angle - (beamAngle || 0), side, sharp);
   if (compass) drawCompass(pen, compass, sharp);
 }
+
+/** A bar of 256 colours along the lower edge, with the numbers at its ends and in its middle. */
+export function colourBar(pen, { table, low, high }, side, sharp) {
+  const [x, y, length, thick] = [side * 0.3, side - 16 * sharp, side * 0.4, 8 * sharp];
+  for (let value = 0; value < 256; value++) {
+    pen.fillStyle = `rgb(${table[3 * value]} ${table[3 * value + 1]} ${table[3 * value + 2]})`;
+    pen.fillRect(x + (value / 256) * length, y, length / 256 + 1, thick);
+  }
+  pen.strokeStyle = BLACK;
+  pen.lineWidth = sharp;
+  pen.strokeRect(x, y, length, thick);
+  for (const [share, number] of [[0, low], [0.5, (low + high) / 2], [1, high]]) words(pen, numberOf(number), x + share * length, y - 4 * sharp, sharp);
+}
+
+/** Two digits that count, a sign, and 0 as it is. */
+export const numberOf = (value) => (value === 0 ? "0" : `${value < 0 ? "−" : "+"}${Number(Math.abs(value).toPrecision(2))}`);
 
 function words(pen, text, x, y, sharp) {
   pen.font = `${11 * sharp}px system-ui, sans-serif`;

@@ -5,7 +5,8 @@ import { span } from "./panel.js";
 
 /**
  * A layer: key (as the state has it) and words; kind and colours for captions; map (turning) and back (turned back to the sky), 150 x 150
- * numbers; their peaks; base and over, how to paint it alone and over an image; levels of its contours; say, one number in words.
+ * numbers; their peaks; base and over, how to paint it alone and over an image; levels of its contours; say, one number in words; of
+ * evidence also bar, the numbers that its colours span, and line, what outlines are drawn in on it.
  */
 export function attentionLayers({ maps, maps_turned_back: backs, peaks, peaks_turned_back: peaksBack }) {
   return maps.map((text, k) => {
@@ -31,10 +32,11 @@ export function evidenceLayer({ evidence }) {
   if (!evidence) return [];
   const [map, back] = [evidence.map, evidence.map_turned_back].map((text) => new Float32Array(bytes(text).buffer));
   const painted = (colours) => ({ colours, stretch: "linear", low: -evidence.full, high: evidence.full });
+  const bar = { colours: "evidence", low: -evidence.full, high: evidence.full };
   const over = () => ({ ...painted("sign"), fading: (share) => Math.abs(2 * share - 1) });
   const say = (value) => `evidence ${signed(value, 4)} of log-odds`;
   const colours = `: blue speaks ${evidence.below}, orange ${evidence.above}`;
-  return [{ key: "evidence", words: "evidence", kind: "Evidence", colours, map, back, base: () => painted("evidence"), over, levels: () => [], say }];
+  return [{ key: "evidence", words: "evidence", kind: "Evidence", colours, map, back, base: () => painted("evidence"), over, levels: () => [], say, bar, line: "#444" }];
 }
 
 /** A number with a true minus, and none before a zero. */

@@ -2,7 +2,7 @@
 
 import { contour } from "./contours.js";
 import { shades } from "./colours.js";
-import { furnish } from "./furniture.js";
+import { colourBar, furnish } from "./furniture.js";
 import { unturned } from "./sky.js";
 
 export const SIDE = 150;
@@ -28,7 +28,7 @@ export class Panel {
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
 
-  /** base, over: {plane, colours, stretch, opacity}; lines: [{plane, levels, colour}]; furniture: {scale, beam, angle, compass}; marker: {row, column}. */
+  /** base, over: {plane, colours, stretch, opacity}; lines: [{plane, levels, colour}]; furniture: {scale, beam, angle, compass}; marker: {row, column}; bar: {colours, low, high}. */
   show(scene) {
     this.scene = scene;
     this.draw();
@@ -61,12 +61,13 @@ export class Panel {
     pen.fillStyle = "#000";
     pen.fillRect(0, 0, side, side);
     if (!this.scene) return;
-    const { base, over, lines = [], furniture, marker } = this.scene;
+    const { base, over, lines = [], furniture, marker, bar } = this.scene;
     if (base) this.paint(pen, base, 1);
     if (over) this.paint(pen, over, over.opacity);
     for (const line of lines) this.trace(pen, line, sharp);
     if (marker) this.mark(pen, marker, sharp);
     if (this.cursor) this.cross(pen, this.cursor, sharp);
+    if (bar) colourBar(pen, { ...bar, table: shades(bar.colours) }, side, sharp);
     if (furniture) furnish(pen, furniture, (side / SIDE) * eye.zoom, side, sharp);
   }
 
@@ -124,14 +125,16 @@ export class Panel {
 
   cross(pen, { row, column }, sharp) {
     const [x, y] = this.place(row, column);
-    pen.strokeStyle = "#fffc";
-    pen.lineWidth = sharp;
-    pen.beginPath();
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      pen.moveTo(x + 4 * dx * sharp, y + 4 * dy * sharp);
-      pen.lineTo(x + 12 * dx * sharp, y + 12 * dy * sharp);
+    for (const [colour, width] of [["#0008", 3], ["#fffc", 1]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = width * sharp;
+      pen.beginPath();
+      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+        pen.moveTo(x + 4 * dx * sharp, y + 4 * dy * sharp);
+        pen.lineTo(x + 12 * dx * sharp, y + 12 * dy * sharp);
+      }
+      pen.stroke();
     }
-    pen.stroke();
   }
 }
 

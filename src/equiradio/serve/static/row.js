@@ -111,7 +111,7 @@ export class Row {
   take(explanation) {
     const { toward, p, p_unturned: still, drift, drift_of_resampling: resampling, member_agreement: agreement, evidence } = explanation;
     this.explanation = explanation;
-    this.layers = [...attentionLayers(explanation), ...evidenceLayer(explanation)];
+    this.layers = [...evidenceLayer(explanation), ...attentionLayers(explanation)];
     const pair = (word, value, kind = "") => [element("dt", {}, word), element("dd", { class: kind }, value)];
     this.live.replaceChildren(
       ...pair(`${toward} at this angle`, `${percent(p, 1)}, unturned ${percent(still, 1)}`),
@@ -120,6 +120,9 @@ export class Row {
         : pair("Drift of attention", `${percent(drift, 1)} (resampling alone ${percent(resampling, 1)})`, "drift")),
       ...(agreement === null ? [] : pair("Agreement of the networks' maps", `${plain(agreement, 2)} (mean correlation)`, "agreement")),
       ...(evidence ? pair(`Log-odds of ${toward} at this angle`, inParts(evidence), "evidence") : []),
+      ...(evidence && evidence.member_agreement !== null
+        ? pair("Agreement of the networks' evidence", `${plain(evidence.member_agreement, 2)} (mean correlation)`, "evidence-agreement")
+        : []),
     );
     this.box.dataset.drift = drift ?? "";
     if (this.layers.length > 1 && this.gates.children.length !== this.layers.length) {
@@ -133,7 +136,7 @@ export class Row {
     }
   }
 
-  /** The layer chosen, or the first where this network has none of that name. */
+  /** The layer chosen, or the first where none was chosen or this network has none of that name: evidence where there is any. */
   layer() {
     return this.layers.find(({ key }) => key === wish.map) || this.layers[0];
   }
@@ -156,8 +159,8 @@ export class Row {
       return;
     }
     const drawn = (plane, under, peak) => {
-      const lines = outline ? [{ plane: under, levels: [0.5], colour: "#fff", dashed: true }] : [];
-      return { base: { ...layer.base(wish), plane }, lines, marker: peak && { row: peak[0], column: peak[1] } };
+      const lines = outline ? [{ plane: under, levels: [0.5], colour: layer.line || "#fff", dashed: true }] : [];
+      return { base: { ...layer.base(wish), plane }, lines, bar: layer.bar, marker: peak && { row: peak[0], column: peak[1] } };
     };
     this.panels.turning.show(drawn(layer.map, shown.plane, layer.peak));
     const back = drawn(layer.back, source.plane, layer.peakBack);
@@ -239,7 +242,7 @@ function bar(name, { p, low, high }) {
   );
 }
 
-/** +0.42: pixels +1.30, heads and padding −0.88 */
-function inParts({ margin, constant }) {
-  return `${signed(margin, 2)}: pixels ${signed(margin - constant, 2)}, heads and padding ${signed(constant, 2)}`;
+/** −0.70: pixels for FRI −2.60, for FRII +1.80, constant +0.10 */
+function inParts({ margin, constant, sum_below: under, sum_above: over, below, above }) {
+  return `${signed(margin, 2)}: pixels ${below} ${signed(under, 2)}, ${above} ${signed(over, 2)}, constant ${signed(constant, 2)}`;
 }

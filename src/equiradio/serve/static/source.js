@@ -159,10 +159,10 @@ export class SourceView {
   offerMaps(gates, evident) {
     const deep = (k) => (k === 1 ? " (shallow)" : k === gates ? " (deep)" : "");
     const each = Array.from({ length: gates }, (_, k) => [String(k + 1), `gate ${k + 1}${deep(k + 1)}`]);
-    const pairs = [["0", "mean of the gates"], ...each, ...(evident ? [["evidence", "evidence"]] : [])];
+    const pairs = [...(evident ? [["evidence", "evidence"]] : []), ["0", "attention, mean of the gates"], ...each];
     if (this.map.options.length !== pairs.length) offer(this.map, pairs);
-    if (!pairs.some(([key]) => key === wish.map)) wish.map = "0";
-    this.map.value = wish.map;
+    if (!pairs.some(([key]) => key === wish.map)) wish.map = "";
+    this.map.value = wish.map || pairs[0][0];
   }
 
   choose(map) {
@@ -225,7 +225,7 @@ export class SourceView {
     else if (event.key === "o") {
       this.controls.over.checked = !this.controls.over.checked;
       this.set("over", this.controls.over.checked ? "1" : "0");
-    } else if (event.key === "e" && [...this.map.options].some(({ value }) => value === "evidence")) this.choose(wish.map === "evidence" ? "0" : "evidence");
+    } else if (event.key === "e" && [...this.map.options].some(({ value }) => value === "evidence")) this.choose(this.map.value === "evidence" ? "0" : "evidence");
     else return false;
     return true;
   }

@@ -3,7 +3,7 @@
 import { query } from "./api.js";
 
 export const DEFAULTS = {
-  source: { set: "", key: "", a: "", b: "", a_member: "", b_member: "", rotation: "0", map: "0", image: "gray", colours: "viridis", stretch: "sqrt", range: "own", over: "1", opacity: "0.6", contours: "3" },
+  source: { set: "", key: "", a: "", b: "", a_member: "", b_member: "", rotation: "0", map: "", image: "gray", colours: "viridis", stretch: "sqrt", range: "own", over: "1", opacity: "0.6", contours: "3" },
   run: { run: "", evaluation: "", label: "", answer: "", sureness: "", sort: "name", descending: "" },
   table: { table: "", where: [], sort: "", descending: "", offset: "0", limit: "50", column: "" },
 };
