@@ -45,6 +45,26 @@ def spread_columns(labels: Labels) -> list[tuple[int, str, str]]:
     return [(place, f"{columns[place]}_low", f"{columns[place]}_high") for place in places]
 
 
+def _probabilities(labels: Labels) -> list[pa.Field]:
+    columns = [_share(column, "stat.probability", f"probability of {name}") for column, name in zip(labels.columns(), labels, strict=True)]
+    for place, low, high in spread_columns(labels):
+        of = labels.columns()[place]
+        columns.append(_share(low, "stat.probability;stat.min", f"5 % of the model spread of {of}"))
+        columns.append(_share(high, "stat.probability;stat.max", f"95 % of the model spread of {of}"))
+    return columns
+
+
+def _evidence(labels: Labels) -> list[pa.Field]:
+    toward, other = (labels.names[1], labels.names[0]) if labels.binary else ("the class answered", "")
+    against = f"for {other}" if labels.binary else f"against {toward}"
+    return [
+        _odds("evidence_against", "arith.sum", f"sum of the pixels that speak {against}, 0 or less"),
+        _odds("evidence_for", "arith.sum", f"sum of the pixels that speak for {toward}, 0 or more"),
+        _odds("evidence_constant", "arith.zp", f"log-odds of {toward} without any pixel; with both sums its log-odds uncalibrated"),
+        _odds("evidence_agreement", "stat.correlation", EVIDENCE_AGREEMENT),
+    ]
+
+
 @lru_cache
 def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
     """Columns of the table of ``classify``; what has no answer is null.
@@ -52,16 +72,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
     Metadata of a column: ``unit``, ``ucd``, ``description``; ``decimals`` that mean something; ``frame`` of positions; ``null``, a whole
     number that stands for no answer where a form has no other way (FITS).
     """
-    probabilities = [
-        _share(column, "stat.probability", f"probability of {name}") for column, name in zip(labels.columns(), labels, strict=True)
-    ]
-    for place, low, high in spread_columns(labels):
-        of = labels.columns()[place]
-        probabilities.append(_share(low, "stat.probability;stat.min", f"5 % of the model spread of {of}"))
-        probabilities.append(_share(high, "stat.probability;stat.max", f"95 % of the model spread of {of}"))
     which = " or ".join(labels) if labels.binary else f"one of {labels}"
-    toward, other = (labels.names[1], labels.names[0]) if labels.binary else ("the class answered", "")
-    against = f"for {other}" if labels.binary else f"against {toward}"
     doubt = "abstain: probability below the threshold, source unusual, or no answer"
     return pa.schema(
         [
@@ -72,15 +83,12 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
             _place("dec_deg", "pos.eq.dec;meta.main", "declination of the crop's centre"),
             _column("answered", pa.bool_(), "", "meta.code", "whether there is an answer: a class and its probabilities"),
             _column("label", pa.string(), "", "src.class", f"{which}, whichever is more probable"),
-            *probabilities,
+            *_probabilities(labels),
             _column("uncertain", pa.bool_(), "", "meta.code.qual", doubt),
             _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
             _share("padded_share", "stat.value", "share of the crop that lies beyond the file's field and was filled with empty sky"),
-            _odds("evidence_against", "arith.sum", f"sum of the pixels that speak {against}, 0 or less"),
-            _odds("evidence_for", "arith.sum", f"sum of the pixels that speak for {toward}, 0 or more"),
-            _odds("evidence_constant", "arith.zp", f"log-odds of {toward} without any pixel; with both sums its log-odds uncalibrated"),
-            _odds("evidence_agreement", "stat.correlation", EVIDENCE_AGREEMENT),
+            *_evidence(labels),
             _place("attention_peak_ra_deg", "pos.eq.ra", "right ascension of the brightest attention pixel"),
             _place("attention_peak_dec_deg", "pos.eq.dec", "declination of the brightest attention pixel"),
             _column("map_agreement", pa.float64(), "", "stat.correlation", AGREEMENT, decimals="4"),

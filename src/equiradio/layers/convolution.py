@@ -97,11 +97,11 @@ class SteeredConvolution(nn.Module, ABC):
         if self.training or torch.is_grad_enabled() or weight.is_inference():
             self._kept = None
             return self._prepare()
-        key, kept = state_of([weight]), self._kept
-        if kept is None or kept[0] != key:
+        key, prepared = state_of([weight]), self._kept
+        if prepared is None or prepared[0] != key:
             # the weight holds its memory, so that no other comes to lie there
-            kept = self._kept = key, self._prepare(), weight.detach()
-        return kept[1]
+            prepared = self._kept = key, self._prepare(), weight.detach()
+        return prepared[1]
 
     @abstractmethod
     def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:

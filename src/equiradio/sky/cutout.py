@@ -39,22 +39,16 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     small, same = smaller_than_crop(sky, view), view.same and not (sky.wcs is not None and distorted(sky.wcs))
     corner, part = _part(sky, view, same)
     part, zeros = blanked(part)
-    how = "" if same else "mean over the area of each pixel" if _fine(view) else "bilinear"
-    bring = _window if same else _resampled
+    how, bring = ("", _window) if same else ("mean over the area of each pixel" if _fine(view) else "bilinear", _resampled)
     place, wcs = bring(sky, part, corner, view)
     _crop_wcs(wcs)
     crop = _middle(place)
     beyond = np.isnan(_middle(bring(sky, np.zeros_like(part), corner, view)[0])) if small else np.zeros(crop.shape, bool)
     _check_finite(crop[~beyond], sky.name, max_nonfinite, "not finite" + (" or blank areas of exact zeros" if zeros else ""))
-    median, sigma = noise(place)
-    sigma = min(sigma, noise_below(place, median)) if small else sigma
+    median, sigma = _noise_of_small(place) if small else noise(place)
     flags = set(sky.flags) | check_sky(part, crop, median, sigma, sky.name)
     image = stretched(crop, sigma, sky.name)
-    other_scale = sky.wcs is not None and abs(view.scale / MIRABEST.scale_arcsec - 1) > SAME_SCALE
-    other = other_scale or not (sky.beam is None or sky.beam.of_first)
     earned = {
-        "no_wcs": sky.wcs is None,
-        "other_beam": other,
         "reprojected": not same,
         "zero_filled": zeros,
         "nonfinite": not np.isfinite(crop[~beyond]).all(),
@@ -62,12 +56,19 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
         "cut_off": reaches_edge(image, beyond),
         "small_field": int(np.isfinite(place).sum()) < (1 - 2 * SAME_SCALE) * place.size,
     }
-    flags |= {flag for flag, yes in earned.items() if yes}
+    flags |= _of_place(sky, view) | {flag for flag, yes in earned.items() if yes}
     beam = sky.beam if same or sky.beam is None else sky.beam.turned(north_angle(sky.wcs, view.column, view.row))
     ra, dec = position(wcs, (MIRABEST.side - 1) / 2, (MIRABEST.side - 1) / 2)
-    ellipse = None if beam is None else beam.ellipse
-    about = sky.unit, frozenset(flags), ellipse, how, sky.about, float(beyond.mean())
+    about = sky.unit, frozenset(flags), None if beam is None else beam.ellipse, how, sky.about, float(beyond.mean())
     return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, *about)
+
+
+def _of_place(sky: SkyImage, view: View) -> set[str]:
+    """Flags of positions and resolution."""
+    if sky.wcs is None:
+        return {"no_wcs"} | ({"other_beam"} if sky.beam is not None and not sky.beam.of_first else set())
+    other_scale = abs(view.scale / MIRABEST.scale_arcsec - 1) > SAME_SCALE
+    return {"other_beam"} if other_scale or not (sky.beam is None or sky.beam.of_first) else set()
 
 
 def to_mirabest(field_pixels: np.ndarray, name: str = "image", max_nonfinite: float = MAX_NONFINITE) -> np.ndarray:
@@ -86,10 +87,11 @@ def noise(field_pixels: np.ndarray) -> tuple[float, float]:
     return clipped_noise(field_pixels[np.isfinite(field_pixels)], MIRABEST.clip_sigma, MIRABEST.clip_rounds)
 
 
-def noise_below(field_pixels: np.ndarray, median: float) -> float:
-    """Standard deviation by the finite pixels below the median alone, where no source is: in a small field it takes up much of the rest."""
+def _noise_of_small(field_pixels: np.ndarray) -> tuple[float, float]:
+    """The same of a small field, of which a source takes up much: by the pixels below the median, where none is, if that is less."""
+    median, sigma = noise(field_pixels)
     below = field_pixels[field_pixels < median]
-    return float(np.sqrt(np.square(below - median).mean())) if below.size else 0.0
+    return median, min(sigma, float(np.sqrt(np.square(below - median).mean()))) if below.size else sigma
 
 
 def stretched(crop: np.ndarray, sigma: float, name: str = "image") -> np.ndarray:
