@@ -34,6 +34,17 @@ def _share(name: str, ucd: str, description: str) -> pa.Field:
     return _column(name, pa.float64(), "", ucd, description, decimals="6")
 
 
+def _evidence(labels: Labels) -> list[pa.Field]:
+    """Sums of evidence: of two classes for the second, else for the class answered."""
+    toward, against = (labels.names[1], f"for {labels.names[0]}") if labels.binary else ("the class answered", "against the class answered")
+    return [
+        _odds("evidence_against", "arith.sum", f"sum of the pixels that speak {against}, 0 or less"),
+        _odds("evidence_for", "arith.sum", f"sum of the pixels that speak for {toward}, 0 or more"),
+        _odds("evidence_constant", "arith.zp", f"log-odds of {toward} without any pixel; with both sums its log-odds uncalibrated"),
+        _odds("evidence_agreement", "stat.correlation", EVIDENCE_AGREEMENT),
+    ]
+
+
 def _odds(name: str, ucd: str, description: str) -> pa.Field:
     return _column(name, pa.float64(), "", ucd, description, decimals="4")
 
@@ -60,8 +71,6 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
         probabilities.append(_share(low, "stat.probability;stat.min", f"5 % of the model spread of {of}"))
         probabilities.append(_share(high, "stat.probability;stat.max", f"95 % of the model spread of {of}"))
     which = " or ".join(labels) if labels.binary else f"one of {labels}"
-    toward, other = (labels.names[1], labels.names[0]) if labels.binary else ("the class answered", "")
-    against = f"for {other}" if labels.binary else f"against {toward}"
     doubt = "abstain: probability below the threshold, source unusual, or no answer"
     return pa.schema(
         [
@@ -76,10 +85,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
             _column("uncertain", pa.bool_(), "", "meta.code.qual", doubt),
             _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
-            _odds("evidence_against", "arith.sum", f"sum of the pixels that speak {against}, 0 or less"),
-            _odds("evidence_for", "arith.sum", f"sum of the pixels that speak for {toward}, 0 or more"),
-            _odds("evidence_constant", "arith.zp", f"log-odds of {toward} without any pixel; with both sums its log-odds uncalibrated"),
-            _odds("evidence_agreement", "stat.correlation", EVIDENCE_AGREEMENT),
+            *_evidence(labels),
             _place("attention_peak_ra_deg", "pos.eq.ra", "right ascension of the brightest attention pixel"),
             _place("attention_peak_dec_deg", "pos.eq.dec", "declination of the brightest attention pixel"),
             _column("map_agreement", pa.float64(), "", "stat.correlation", AGREEMENT, decimals="4"),
