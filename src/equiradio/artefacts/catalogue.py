@@ -34,6 +34,17 @@ def _share(name: str, ucd: str, description: str) -> pa.Field:
     return _column(name, pa.float64(), "", ucd, description, decimals="6")
 
 
+def _evidence(labels: Labels) -> list[pa.Field]:
+    """Sums of evidence: of two classes for the second, else for the class answered."""
+    toward, against = (labels.names[1], f"for {labels.names[0]}") if labels.binary else ("the class answered", "against the class answered")
+    return [
+        _odds("evidence_against", "arith.sum", f"sum of the pixels that speak {against}, 0 or less"),
+        _odds("evidence_for", "arith.sum", f"sum of the pixels that speak for {toward}, 0 or more"),
+        _odds("evidence_constant", "arith.zp", f"log-odds of {toward} without any pixel; with both sums its log-odds uncalibrated"),
+        _odds("evidence_agreement", "stat.correlation", EVIDENCE_AGREEMENT),
+    ]
+
+
 def _odds(name: str, ucd: str, description: str) -> pa.Field:
     return _column(name, pa.float64(), "", ucd, description, decimals="4")
 
@@ -52,17 +63,6 @@ def _probabilities(labels: Labels) -> list[pa.Field]:
         columns.append(_share(low, "stat.probability;stat.min", f"5 % of the model spread of {of}"))
         columns.append(_share(high, "stat.probability;stat.max", f"95 % of the model spread of {of}"))
     return columns
-
-
-def _evidence(labels: Labels) -> list[pa.Field]:
-    toward, other = (labels.names[1], labels.names[0]) if labels.binary else ("the class answered", "")
-    against = f"for {other}" if labels.binary else f"against {toward}"
-    return [
-        _odds("evidence_against", "arith.sum", f"sum of the pixels that speak {against}, 0 or less"),
-        _odds("evidence_for", "arith.sum", f"sum of the pixels that speak for {toward}, 0 or more"),
-        _odds("evidence_constant", "arith.zp", f"log-odds of {toward} without any pixel; with both sums its log-odds uncalibrated"),
-        _odds("evidence_agreement", "stat.correlation", EVIDENCE_AGREEMENT),
-    ]
 
 
 @lru_cache
