@@ -58,7 +58,7 @@ def test_a_source_is_shown_and_its_map_saved(page, place, sky):
     with page.expect_download() as saved:
         page.click("#save-fits")
     with fits.open(saved.value.path()) as hdus:
-        assert hdus[1].name == "ATTENTION"
+        assert [hdu.name for hdu in hdus[1:3]] == ["EVIDENCE", "ATTENTION"]
 
 
 def test_an_upload_is_answered(page, place, offers, sky):

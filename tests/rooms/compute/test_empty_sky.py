@@ -1,5 +1,7 @@
 """A network that was shown an empty sky answers the same, bit for bit, and a member shows it one before its second image."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -22,11 +24,17 @@ def images() -> np.ndarray:
     return equiradio.open_data("simulated").images[:2]
 
 
+@pytest.fixture(scope="module")
+def made() -> Member:
+    return untrained(change(preset("quick"), {"model.name": "c4-attention"}), equiradio.open_data("simulated"))
+
+
 @pytest.fixture
-def member(images) -> Member:
-    made = untrained(change(preset("quick"), {"model.name": "c4-attention"}), equiradio.open_data("simulated"))
-    take(made.network, dict.fromkeys(steerable_layers(made.network), "native"))
-    return made
+def member(made) -> Member:
+    """One that has seen nothing yet."""
+    own = copy.deepcopy(made)
+    take(own.network, dict.fromkeys(steerable_layers(own.network), "native"))
+    return own
 
 
 def skies(member: Member) -> int:

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
@@ -16,6 +16,7 @@ from equiradio.evaluation import scores as scores_module
 from equiradio.evaluation.scores import metrics, scores
 
 seeds = st.integers(0, 2**16)
+few = settings(max_examples=25)  # a table takes a tenth of a second
 LEAVES = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "f1", "precision", "recall"}
 
 
@@ -82,6 +83,7 @@ def test_strange_weights_are_refused(weights):
         scores([0, 1], [0.2, 0.8], weights)
 
 
+@few
 @given(seeds)
 def test_point_estimates_are_scikit_learns(seed):
     table = a_table(seed)
@@ -129,6 +131,7 @@ def test_the_pass_law_catches_a_table_read_by_row_order(monkeypatch):
         law_passes_are_kept_apart()
 
 
+@few
 @given(seeds)
 def test_the_order_of_rows_does_not_matter(seed):
     table = a_table(seed)
@@ -136,6 +139,7 @@ def test_the_order_of_rows_does_not_matter(seed):
     assert measure(shuffled) == measure(table)
 
 
+@few
 @given(seeds, st.sampled_from(["confident", "uncertain"]))
 def test_a_part_scores_the_same_alone_as_within_the_whole(seed, name):
     table = a_table(seed)
@@ -144,6 +148,7 @@ def test_a_part_scores_the_same_alone_as_within_the_whole(seed, name):
     assert alone["uncertain" if name == "confident" else "confident"] is None
 
 
+@few
 @given(seeds)
 def test_swapping_the_classes_swaps_their_scores(seed):
     table = a_table(seed)

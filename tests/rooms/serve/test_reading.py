@@ -111,7 +111,7 @@ REFUSED = {
     ),
     "two images": (TWO.getvalue(), "Save the image as a file of its own."),
     "an image of many pixels": (as_fits(np.zeros((5000, 4000), np.uint8)), "at most 16,000,000"),
-    "too small": (as_fits(sky(120)), "field smaller than 270 arcsec (216 x 216 arcsec, 120 x 120 pixels of 1.8)"),
+    "too small": (as_fits(sky(30)), "field smaller than 60 arcsec (54 x 54 arcsec, 30 x 30 pixels of 1.8)"),
     "a hole": (as_fits(blank(0.5)), "recentre it."),
     "empty sky": (as_fits(np.zeros((200, 200), np.float32)), "all pixels of the image are alike"),
     "a broken picture": (PNG + b"nonsense", "a PNG that cannot be read"),
