@@ -3,8 +3,8 @@
 import numpy as np
 
 from equiradio.errors import SettingRefusal
+from equiradio.sky.edges import BEAM_PIXELS
 
-BEAM_PIXELS = 10  # area of FIRST's 5.4 arcsec beam at 1.8 arcsec per pixel, 1.133 * 3^2: an island must be as large, or it may be noise
 TOLERANCE = 3  # pixels by which the pointing game may miss: one beam
 
 

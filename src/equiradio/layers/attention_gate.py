@@ -133,10 +133,9 @@ class _Score(torch.autograd.Function):
 def _score(features: Tensor, context: Tensor, from_features: Tensor, to_score: Tensor, *matrices: Tensor) -> Tensor:
     """`_Score`, compiled where it can be."""
     given = features, context, from_features, to_score, *matrices
-    if not passes.possible(*(each.detach() for each in given)):
+    if not passes.fits(*given):
         return _Score.apply(*given)  # type: ignore[no-untyped-call, no-any-return]
-    learns = torch.is_grad_enabled() and any(each.requires_grad for each in given)
-    return passes.learning_score(*given) if learns else passes.score(*given)
+    return passes.learning_score(*given) if passes.learns(*given) else passes.score(*given)
 
 
 def _pieces(features: Tensor) -> list[tuple[slice, slice]]:

@@ -154,7 +154,7 @@ class LiftingConvolution(SteeredConvolution):
 
     def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
         filters, images = self.prepared(), fields.permute(0, 2, 3, 1).contiguous()
-        if fields.requires_grad or torch.is_autocast_enabled("cpu") or not passes.possible(images, filters.detach()):
+        if fields.requires_grad or torch.is_autocast_enabled("cpu") or not passes.fits(images, filters):
             return norm(F.relu(self(fields)))
         return learning.learn(learning.Lifting(self.group.order), images, filters, norm, lit).permute(0, 4, 3, 1, 2)
 

@@ -51,8 +51,8 @@ def group_pool(fields: Tensor) -> Tensor:
     if fields.shape[2] == 1:
         largest = columns.squeeze(3)
     else:
-        learns = columns.requires_grad and torch.is_grad_enabled()
-        if columns.is_contiguous() and passes.possible(fields.detach()):
+        learns = passes.learns(columns)
+        if columns.is_contiguous() and passes.fits(fields):
             largest = passes.learning_group_pool(columns) if learns else passes.group_pool(columns)
         else:
             largest = _GroupMax.apply(columns) if learns else columns.amax(3)  # type: ignore[no-untyped-call]
@@ -62,8 +62,7 @@ def group_pool(fields: Tensor) -> Tensor:
 def both_pools(fields: Tensor) -> tuple[Tensor, Tensor]:
     """`group_pool` and `max_pool` of the same fields (batch, field, |G|, height, width); their gradients come back in one pass."""
     columns = fields.permute(0, 3, 4, 2, 1)
-    learns = fields.requires_grad and torch.is_grad_enabled() and fields.shape[2] > 1
-    if learns and columns.is_contiguous() and passes.possible(fields.detach()):
+    if fields.shape[2] > 1 and passes.learns(fields) and columns.is_contiguous() and passes.fits(fields):
         largest, halved = passes.learning_pools(columns)
         return largest.permute(0, 3, 1, 2), halved.permute(0, 4, 3, 1, 2)
     return group_pool(fields), max_pool(fields)

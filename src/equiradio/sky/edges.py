@@ -2,7 +2,7 @@
 
 import numpy as np
 
-BEAM_PIXELS = 10  # area of FIRST's beam in pixels, 1.133 * 3^2: an island must be as large, or it may be noise
+BEAM_PIXELS = 10  # area of FIRST's 5.4 arcsec beam at 1.8 arcsec per pixel, 1.133 * 3^2: an island must be as large, or it may be noise
 SHARE = 0.05  # of all light above 3 sigma: fainter islands at the edge are neighbours. By MiraBest: 3 % of its sources reach the edge
 
 

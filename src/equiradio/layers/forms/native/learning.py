@@ -49,16 +49,13 @@ def shared(lit: Tensor) -> Shared:
 
 
 class Way(Protocol):
-    """A convolution that learns: at the active pixels what it answers, and where gradients go from there."""
+    """A convolution that learns: at the active pixels what it answers, and the gradient of what it multiplies by."""
 
     def convolve(self, images: Tensor, factors: Tensor, active: Tensor) -> Tensor:
         """Images (batch, height, width, |G|, fields_in) -> (batch, height, width, |G|, fields_out), anything where it is not active."""
 
     def gradient(self, images: Tensor, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        """Of what it multiplies by."""
-
-    def back(self, grad: Tensor, active: Tensor) -> Tensor:
-        """Of the images; ``grad`` is 0 where it is not active."""
+        """Of what it multiplies by; ``grad`` is 0 where it is not active."""
 
 
 class Steerable(NamedTuple):
@@ -74,11 +71,15 @@ class Steerable(NamedTuple):
         return Kernels(self.shape, images).gradient(images, grad, factors, active)
 
     def back(self, grad: Tensor, active: Tensor) -> Tensor:
+        """The gradient of the images."""
         return convolve_back(self.shape, self.weight, grad, seen(active, self.shape.size))
 
 
 class Lifting(NamedTuple):
-    """From the sky to regular fields of a group of ``order`` elements; multiplies by a filter (channels, fields_in, size, size)."""
+    """From the sky to regular fields of a group of ``order`` elements; multiplies by a filter (channels, fields_in, size, size).
+
+    Images of the sky are given no gradient: see `equiradio.layers.convolution.LiftingConvolution.learn`.
+    """
 
     order: int
 
@@ -102,9 +103,6 @@ class Lifting(NamedTuple):
             run(ctypes.byref(plan), factors.shape[-1], *(address(each) for each in (images[image], grad[image], active[image], part)))
 
         return added_up(work, len(images), like)[..., : len(factors)].permute(3, 2, 0, 1)
-
-    def back(self, grad: Tensor, active: Tensor) -> Tensor:
-        raise NotImplementedError("where gradients by images are wanted, nothing is left out of them")
 
 
 def _plan(images: Tensor, filters: Tensor) -> Plan:
@@ -177,7 +175,10 @@ class _Learning(torch.autograd.Function):
         slope = -factor * inverse * d_scale / count
         constant = -factor * d_shift / count - slope * mean
         passes.run("unscaled", fields, *map(passes.of_fields, (factor, constant, slope)), own)
-        d_images = way.back(own, pixels.active) if ctx.needs_input_grad[0] else None
+        d_images = None
+        if ctx.needs_input_grad[0]:
+            assert isinstance(way, Steerable)
+            d_images = way.back(own, pixels.active)
         d_factors = way.gradient(images, own, factors, pixels.active) if ctx.needs_input_grad[1] else None
         return d_images, d_factors, d_scale.to(scale.dtype), d_shift.to(scale.dtype), None, None, None
 

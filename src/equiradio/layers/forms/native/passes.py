@@ -21,12 +21,21 @@ from equiradio.layers.forms.native.threads import each, strips
 REAL = {torch.float32: np.float32, torch.float64: np.float64}
 
 
+def learns(*numbers: Tensor) -> bool:
+    """Is a gradient wanted of any?"""
+    return torch.is_grad_enabled() and any(each.requires_grad for each in numbers)
+
+
 def possible(*numbers: Tensor) -> bool:
-    """Can the kernels take these: of one type that they have, here, with no gradient wanted, and not of a call that is only traced?"""
+    """Can the kernels take these, with no gradient wanted?"""
+    return fits(*numbers) and not learns(*numbers)
+
+
+def fits(*numbers: Tensor) -> bool:
+    """Can the kernels take these, with a gradient or without: of one type that they have, here, and not of a call that is only traced?"""
     first = numbers[0]
-    learns = torch.is_grad_enabled() and any(each.requires_grad for each in numbers)
     plain = all(each.device.type == "cpu" and each.dtype == first.dtype for each in numbers) and type(first) is Tensor
-    return plain and first.dtype in library.TYPES and not learns and not torch.jit.is_tracing() and library.best() is not None
+    return plain and first.dtype in library.TYPES and not torch.jit.is_tracing() and library.best() is not None
 
 
 def lift(images: Tensor, filters: Tensor, finish: Tensor | None, sky: EmptySky | None) -> Tensor:
