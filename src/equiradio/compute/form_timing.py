@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from equiradio.artefacts.form_choices import Choice
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.finishing import activated
-from equiradio.layers.forms import Form, Shape, form_of, possible_forms
-from equiradio.layers.lit import MOST_LIT
+from equiradio.layers.forms import EmptySky, Form, Shape, form_of, possible_forms
+from equiradio.layers.lit import MOST_LIT, seen
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.sky.recipe import MIRABEST
 
@@ -40,7 +40,7 @@ class Layered(Protocol):
 class Case:
     """A layer's shape, and what is asked of it.
 
-    ``lit`` : in training, where a form may leave out empty sky, which pixels of its answer see more (images, height, width); else None.
+    ``lit`` : where a form may leave out empty sky, which pixels of its answer see more (images, height, width); else None.
     """
 
     shape: Shape
@@ -64,9 +64,9 @@ class Case:
         return [form for form in possible_forms(*asked) if form.worth_timing(*asked)]
 
     def measure(self) -> Choice:
-        """Time the forms on noise: forward; in training backward too, and through ReLU and batch norm.
+        """Time the forms on noise, through ReLU and batch norm; in training backward too.
 
-        There with as much empty sky as is usual, where a form leaves it out.
+        With as much empty sky as is usual, where a form leaves it out.
         """
         with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
             group, fields_in, fields_out, size = self.shape
@@ -78,7 +78,11 @@ class Case:
                 layer.take(form, self.precision)
                 lit = self.lit if form.leaves_out_empty_sky else None
                 images = self.images if lit is None else len(lit)
-                seconds = _seconds(self._call(layer, norm, self._noise(images), lit), self.device)
+                fields = self._noise(images)
+                if lit is not None and not self.training:
+                    fields = _on_empty_sky(layer, fields, lit)
+                seconds = _seconds(self._call(layer, norm, fields, lit), self.device)
+                layer.empty_sky = None
                 spent[form.name] = round(1000 * seconds * self.images / images, 3)
         return Choice(str(self), min(spent, key=spent.__getitem__), spent)
 
@@ -92,11 +96,18 @@ class Case:
         def call() -> None:
             with torch.set_grad_enabled(self.training):
                 with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
-                    answer = activated(layer, norm, fields, lit) if self.training else layer(fields)
+                    answer = activated(layer, norm, fields, lit)
                 if self.training:
                     torch.autograd.grad(answer, (fields, layer.weight), torch.ones_like(answer))
 
         return call
+
+
+def _on_empty_sky(layer: SteerableConvolution, fields: Tensor, lit: Tensor) -> Tensor:
+    """Show a layer an empty sky, and make fields of it of which the layer's answer is lit where ``lit`` says so."""
+    layer.empty_sky = EmptySky(fields[:1].permute(0, 3, 4, 2, 1).contiguous())
+    given = ~seen(~lit, layer.size)  # whose windows reach no further
+    return torch.where(given[:, None, None], fields + 1, fields[:1])
 
 
 def _seconds(call: Callable[[], None], device: str, rounds: int = 2) -> float:
@@ -119,7 +130,7 @@ def steerable_layers(network: Layered) -> dict[str, SteerableConvolution]:
 def _cases(network: Layered, batch: int, precision: str, training: bool, device: str) -> dict[str, Case]:
     """The case of every steerable layer, by its name; nothing is convolved to find out."""
     images = batch if device == "cuda" else min(batch, IMAGES)
-    leaving_out = _leaving_out(network, precision, device) if training and batch > 1 else {}
+    leaving_out = _leaving_out(network, precision, device) if batch > 1 else {}
     cases = {}
     for name, (shape, height, width, lit) in _shapes(network, leaving_out).items():
         some = lit is not None and name in leaving_out and float(lit.float().mean()) <= MOST_LIT
@@ -237,7 +248,7 @@ class _Seen(NamedTuple):
 
 
 def _shapes(network: Layered, leaving_out: Mapping[str, Form]) -> dict[str, _Seen]:
-    """What every steerable layer is given; in training where some are to leave out empty sky."""
+    """What every steerable layer is given; as in training where some are to leave out empty sky, for there layers hear of it."""
     copied = copy.deepcopy(network)
     copied.train() if leaving_out else copied.eval()
     shapes: dict[str, _Seen] = {}

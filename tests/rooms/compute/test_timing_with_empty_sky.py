@@ -1,4 +1,4 @@
-"""A form that leaves out empty sky in training is timed with about as much of it as images of MiraBest have."""
+"""A form that leaves out empty sky is timed with about as much of it as images of MiraBest have."""
 
 import re
 
@@ -9,6 +9,7 @@ from equiradio.compute.form_timing import MOST_LIT, Case, choose_forms, islands,
 from equiradio.layers.forms import Shape
 from equiradio.layers.forms.native import FORM as NATIVE
 from equiradio.layers.forms.native import library
+from equiradio.layers.forms.native.kernels import Kernels
 from equiradio.models import GatedNet
 from equiradio.settings import ModelSettings
 from equiradio.symmetry import Cyclic
@@ -27,16 +28,18 @@ def cases_of(net, timed, **asked) -> list[Case]:
     return timed
 
 
-def test_layers_see_as_much_sky_as_on_real_images(timed):
-    shares = [None if case.lit is None else float(case.lit.float().mean()) for case in cases_of(a_net(), timed)]
+@pytest.mark.parametrize("task", ["training", "answering"])
+def test_layers_see_as_much_sky_as_on_real_images(timed, task):
+    cases = cases_of(a_net(), timed, training=task == "training")
+    shares = [None if case.lit is None else float(case.lit.float().mean()) for case in cases]
     assert shares[:6] == pytest.approx(MIRABEST, abs=0.03)
     assert max(share for share in shares if share) <= MOST_LIT
     assert shares[6:] == [None] * 3
-    assert re.search(r", training, 16 at a time with 1\d % lit$", str(timed[0]))
-    assert str(timed[-1]).endswith(", training")
+    assert re.search(rf", {task}, 16 at a time with 1\d % lit$", str(timed[0]))
+    assert str(timed[-1]).endswith(f", {task}")
 
 
-@pytest.mark.parametrize("asked", [{"training": False}, {"precision": "bf16"}, {"batch": 1}], ids=str)
+@pytest.mark.parametrize("asked", [{"precision": "bf16"}, {"batch": 1}, {"batch": 1, "training": False}], ids=str)
 def test_elsewhere_there_is_no_sky_to_leave_out(timed, asked):
     assert all(case.lit is None for case in cases_of(a_net(side=40), timed, **asked))
     assert timed
@@ -65,6 +68,20 @@ def test_only_the_form_that_leaves_it_out_is_given_the_sky(monkeypatch):
     assert {tuple(shape) for shape in given} == {(4, 2, 4, 9, 7)}
     assert {"dense", "native", "winograd"} == choice.milliseconds.keys()
     assert choice.case == "C4 2->3 5x5 at 9x7, 2 images, float32, cpu, training, 4 at a time with 33 % lit"
+
+
+def test_in_answering_too_only_what_is_lit_is_computed(monkeypatch):
+    given, usual = [], Kernels.convolve
+    monkeypatch.setattr(Kernels, "convolve", lambda kernels, *asked: given.append(asked) or usual(kernels, *asked))
+    lit = torch.zeros(4, 19, 17, dtype=torch.bool)
+    lit[:, 5:12, 4:11] = True
+    Case(Shape(Cyclic(4), 2, 3, 5), 19, 17, 2, "float32", "cpu", False, lit).measure()
+    beside = [asked for asked in given if len(asked) == 4]  # an empty sky is given with them
+    assert len(beside) == 3
+    for images, packed, finish, sky in beside:
+        kernels = Kernels(Shape(Cyclic(4), 2, 3, 5), images)
+        assert finish is not None
+        assert torch.equal((usual(kernels, images, packed) != usual(kernels, sky[0], packed)).any(4).any(3), lit)
 
 
 def test_finding_out_leaves_network_and_random_numbers_alone(timed):
