@@ -84,7 +84,7 @@ def test_the_terminal_shows_no_escapes(trained, files, capsys):
 
 def test_the_viewers_fits_holds_a_strange_name():
     source = Held("upload/a", NAME, np.zeros((150, 150), np.uint8))
-    maps = SkyMaps(np.zeros((1, 150, 150), np.float32), Labels(("FRI", "FRII")))
+    maps = SkyMaps(np.zeros((1, 150, 150), np.float32), np.zeros((150, 150), np.float32), Labels(("FRI", "FRII")))
     header = fits.getheader(io.BytesIO(as_fits(source.cutout(), maps, {"model": "lenet\n"}, [f"of {source.name}\x07"])))
     assert header["MODEL"] == "lenet?"
     assert str(header["HISTORY"]).startswith("of " + f"{SHOWN}.npy".replace("ü", "\\xfc"))

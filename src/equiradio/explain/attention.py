@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from equiradio.compute.poses import show, turned
-from equiradio.inference.gate_maps import combined_map
+from equiradio.compute.poses import Poses, show, turned
+from equiradio.inference.gate_maps import combined_map, gate_maps
 from equiradio.inference.member import Member, chunks
 from equiradio.sky.recipe import MIRABEST
 
@@ -20,10 +20,12 @@ SQUARE = 3  # pixels of an image to a side of a pixel in the means of single sou
 
 def maps(member: Member, images: np.ndarray, *, raw: bool = False, batch: int = 32) -> np.ndarray:
     """Combined map of every image as it is: float32 (count, 150, 150)."""
-    parts = [
-        combined_map(member.look(images[slice(*rows)], raw=raw).attention).float().cpu().numpy() for rows in chunks(len(images), batch)
-    ]
-    return np.concatenate(parts)
+    return np.concatenate([_one_map(member, images[slice(*rows)], raw=raw).float().cpu().numpy() for rows in chunks(len(images), batch)])
+
+
+def _one_map(member: Member, images: np.ndarray, poses: Poses | None = None, *, raw: bool = False) -> Tensor:
+    gates = gate_maps(member.look(images, poses, raw=raw).attention)
+    return combined_map(gates, member.network.anchored)
 
 
 def exact_quarter_turns(member: Member) -> bool:
@@ -70,7 +72,7 @@ def rotation_means(
             rows = own[slice(*piece)]
             for angle in angles:
                 pose = turned([angle] * len(rows))
-                planes = combined_map(member.look(images[rows], pose, raw=raw).attention).double().cpu()
+                planes = _one_map(member, images[rows], pose, raw=raw).double().cpu()
                 sums[0, label] += planes.sum(0)
                 sums[1, label] += show(torch.from_numpy(images[rows]), pose.matrices())[:, 0].double().sum(0)
                 of_sources[torch.from_numpy(rows)] += F.avg_pool2d(planes[:, None], SQUARE)[:, 0]

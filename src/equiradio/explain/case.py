@@ -9,7 +9,7 @@ import torch
 from equiradio.datasets.sources import Sources
 from equiradio.explain.equivariance import ANGLES
 from equiradio.explain.faithfulness import FRACTIONS
-from equiradio.inference.gate_maps import gate_maps
+from equiradio.inference.gate_maps import combined_map, gate_maps
 from equiradio.inference.member import Member, chunks
 from equiradio.labels import Labels
 
@@ -72,7 +72,7 @@ class Case:
         for start, stop in chunks(len(images), BATCH):
             output = member.look(images[start:stop])
             gates = gate_maps(output.attention).float()
-            planes.append(torch.cat([gates, gates.mean(1, keepdim=True)], 1).cpu().numpy())
+            planes.append(torch.cat([gates, combined_map(gates, member.network.anchored)[:, None]], 1).cpu().numpy())
             answers.append(output.logits.double().softmax(1).cpu().numpy())
             if what:
                 self.progress(what, stop, len(images))

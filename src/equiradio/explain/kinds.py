@@ -11,7 +11,7 @@ from equiradio.explain.controls import fresh_network, grad_cam, integrated_gradi
 from equiradio.explain.faithfulness import departure
 from equiradio.explain.saliency import occlusion, score_cam, windows
 from equiradio.inference.evidence import on_sky, taken_apart
-from equiradio.inference.gate_maps import gate_maps
+from equiradio.inference.gate_maps import combined_map, gate_maps, one_map
 from equiradio.inference.member import Member, chunks
 
 BATCH = 16
@@ -45,13 +45,13 @@ def seen(member: Member, images: np.ndarray, given: np.ndarray) -> Seen:
 def cheap_maps(member: Member, images: np.ndarray, given: np.ndarray) -> dict[str, np.ndarray]:
     """The kinds of `CHEAP`, float32 (count, 150, 150) each.
 
-    attention : mean over gates, as the paper draws it. departure : how far that is from its level on dark pixels. combined : see
-    `equiradio.explain.combining`. first_gate : departure of the map of the shallowest gate, the finest. evidence : what each pixel adds to
-    the answer, by how far it is from its level on dark pixels; evidence_for : the same with its sign, above 0 for the class given.
-    grad_cam : see `equiradio.explain.controls`.
+    attention : as it is shown, see `equiradio.inference.gate_maps.combined_map`. departure : how far that is from its level on dark
+    pixels. combined : see `equiradio.explain.combining`. first_gate : departure of the map of the shallowest gate, the finest. evidence :
+    what each pixel adds to the answer, by how far it is from its level on dark pixels; evidence_for : the same with its sign, above 0 for
+    the class given. grad_cam : see `equiradio.explain.controls`.
     """
     sight, lit = seen(member, images, given), images > 0
-    attention = sight.gates.mean(1)
+    attention = one_map(sight.gates, member.network.anchored)
     level = np.array([np.median(plane[~mask]) if not mask.all() else 0.0 for plane, mask in zip(sight.evidence, lit, strict=True)])
     signed = (sight.evidence - level[:, None, None]).astype(np.float32)
     return {
@@ -77,7 +77,9 @@ def costly_maps(member: Member, images: np.ndarray, given: np.ndarray, effort: E
 def untrained_maps(member: Member, images: np.ndarray, seed: int) -> np.ndarray:
     """Attention of the network with fresh weights by ``seed``, (count, 150, 150)."""
     fresh = member.with_network(fresh_network(member, seed))
-    looks = (gate_maps(fresh.look(images[slice(*rows)]).attention).mean(1) for rows in chunks(len(images), BATCH))
+    looks = (
+        combined_map(gate_maps(fresh.look(images[slice(*rows)]).attention), fresh.network.anchored) for rows in chunks(len(images), BATCH)
+    )
     return np.concatenate([plane.float().cpu().numpy() for plane in looks])
 
 

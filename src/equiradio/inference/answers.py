@@ -12,7 +12,7 @@ from equiradio.evaluation.calibration import most_probable
 from equiradio.evaluation.choosing import probabilities, squared_distance
 from equiradio.inference.calibration import Calibration
 from equiradio.inference.evidence import PixelEvidence, Sum, joined, pixel_evidence, sums_over_pixels, taken_apart
-from equiradio.inference.gate_maps import agreement, gate_maps, mean_map
+from equiradio.inference.gate_maps import agreement, gate_maps, one_map
 from equiradio.inference.member import Member
 from equiradio.inference.posed import Posed, in_pose
 
@@ -33,6 +33,7 @@ class Answers:
     distance, unusual : (count,), from the known sources (nan where that was never measured), and whether it is too large.
     agreement : (count,), of the members' mean maps, see `equiradio.inference.gate_maps.agreement`; nan where there is none.
     gates : float32 (count, gates, 150, 150), maps at the image's scale, mean over members of the image as it is; no gates for a LeNet.
+    attention : float32 (count, 150, 150), one map of all gates (`combined_map`), mean over members; nan without gates.
     evidence : of each image, where it was asked for and the answer is a sum over pixels.
     """
 
@@ -45,6 +46,7 @@ class Answers:
     unusual: np.ndarray
     agreement: np.ndarray
     gates: np.ndarray
+    attention: np.ndarray
     evidence: list[PixelEvidence | None]
 
     @property
@@ -61,11 +63,6 @@ class Answers:
             for place, value in zip(places, theirs, strict=True):
                 changed[spec.name][place] = value
         return Answers(**changed)
-
-    @property
-    def attention(self) -> np.ndarray:
-        """The gates' mean map (count, 150, 150)."""
-        return mean_map(self.gates)
 
 
 def answer(members: Sequence[Member], calibration: Calibration, images: np.ndarray, *, why: bool = False) -> Answers:
@@ -108,8 +105,9 @@ def answer_in_pieces(
         evidence = [one if there else None for one, there in zip(each, fine, strict=True)]
     low, high = np.minimum(low, mean), np.maximum(high, mean)
     uncertain = doubtful(mean, low, high, top, calibration.threshold) | ~fine
-    agree = np.array([agreement(planes) for planes in np.moveaxis(np.stack([mean_map(gates) for gates in maps]), 1, 0)])
-    yield Answers(mean, low, high, top, uncertain, distance, unusual, agree, np.mean(maps, axis=0), evidence)
+    joint = np.stack([one_map(gates, member.network.anchored) for gates, member in zip(maps, members, strict=True)], 1)
+    agree = np.array([agreement(planes) for planes in joint])
+    yield Answers(mean, low, high, top, uncertain, distance, unusual, agree, np.mean(maps, axis=0), joint.mean(1), evidence)
 
 
 def no_answer(name: str) -> ImageRefusal:

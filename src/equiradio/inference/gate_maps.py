@@ -25,14 +25,23 @@ def gate_maps(attention: list[Tensor], side: int = MIRABEST.side) -> Tensor:
     return torch.cat(planes, 1)[..., edge : edge + side, edge : edge + side]
 
 
-def combined_map(attention: list[Tensor]) -> Tensor:
-    """Mean of the gate maps at image scale (batch, 150, 150)."""
-    return gate_maps(attention).mean(1)
+def combined_map(gates: Tensor, anchored: bool) -> Tensor:
+    """One map (..., side, side) of the maps of several gates (..., gates, side, side), from one to many.
+
+    Their mean, as in the paper. Of gates that are anchored at the empty sky their geometric mean, which is 0 where one of them attends to
+    nothing: on validation sources it lies on the source several times as much as the mean (docs/notebook/explanations.md). Source: Bowles
+    et al. 2021, figure 2.
+    """
+    if not anchored:
+        return gates.mean(-3)
+    return gates.clamp(min=0).prod(-3) ** (1 / gates.shape[-3])
 
 
-def mean_map(gates: np.ndarray) -> np.ndarray:
-    """Mean over gates: (..., gates, side, side) to (..., side, side) float32; nan where there are none."""
-    return gates.mean(-3) if gates.shape[-3] else np.full((*gates.shape[:-3], *gates.shape[-2:]), np.nan, np.float32)
+def one_map(gates: np.ndarray, anchored: bool) -> np.ndarray:
+    """`combined_map` of arrays, float32; nan where there are no gates."""
+    if not gates.shape[-3]:
+        return np.full((*gates.shape[:-3], *gates.shape[-2:]), np.nan, np.float32)
+    return combined_map(torch.from_numpy(gates), anchored).numpy()
 
 
 def agreement(maps: np.ndarray) -> float:

@@ -123,7 +123,9 @@ class Team:
         return reading.catalogue(self, as_sources(sources), **options)
 
     def attention(self, sources: Source | Iterable[Source], **options: Any) -> np.ndarray:
-        """Attention maps float32 (count, 150, 150), mean over gates and members, on the pixels of each cutout; as `classify` takes them.
+        """Attention maps float32 (count, 150, 150) of all gates, mean over members, on the pixels of each cutout; as `classify` takes them.
+
+        Of gates that are anchored at the empty sky their geometric mean, of others their mean.
 
         A source that cannot be used has a map of nan.
         """

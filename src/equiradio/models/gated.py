@@ -135,7 +135,7 @@ class GatedNet(nn.Module):
         The empty sky goes along in the batch, so that in training it has the same statistics, and gradients reach it; where nothing is
         learned it is kept for as long as the weights stay as they are.
         """
-        if not self._anchored:
+        if not self.anchored:
             return self._blocks(images), None
         empty = images.new_full((1, *images.shape[1:]), self.blank)
         if not (self.training or torch.is_grad_enabled()):
@@ -144,7 +144,8 @@ class GatedNet(nn.Module):
         return [each[:-1] for each in pooled], [each[-1:] for each in pooled]
 
     @property
-    def _anchored(self) -> bool:
+    def anchored(self) -> bool:
+        """See `Network`."""
         return self.settings.normalisation == ANCHORED and self.gate_count > 0
 
     def _empty_sky(self, image: Tensor) -> list[Tensor]:
@@ -204,7 +205,7 @@ class GatedNet(nn.Module):
             seen |= {f"block {number}, layer {layer}": group_pool(each) for layer, each in enumerate(behind, 1)}
             fields = behind[-1]
             pooled.append(group_pool(fields))
-        gates = self._attend(pooled, self._pooled(images)[1] if self._anchored else None)[1]
+        gates = self._attend(pooled, self._pooled(images)[1] if self.anchored else None)[1]
         return seen | {f"gate {number}": gate for number, gate in enumerate(gates, 1)}
 
     @property

@@ -23,7 +23,7 @@ def _dense(features: int, dropout: float, classes: int) -> nn.Sequential:
 class _Ungated(nn.Module):
     """What LeNets share as a `Network`: dense layers, no gates, logits that are no sum over pixels."""
 
-    side, gate_count = MIRABEST.side, 0
+    side, gate_count, anchored = MIRABEST.side, 0, False
     group: Group | None
     dense: nn.Sequential
 

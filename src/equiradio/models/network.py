@@ -58,6 +58,10 @@ class Network(Protocol):
     def __call__(self, images: Tensor) -> Output:
         """Normalised images (batch, 1, 150, 150) -> what the network answers."""
 
+    @property
+    def anchored(self) -> bool:
+        """Are the gates' maps 0 wherever a gate sees what an empty sky would show it?"""
+
     def decide(self, vectors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Logits and heads from an output's ``vectors``."""
 

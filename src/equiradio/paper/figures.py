@@ -133,7 +133,7 @@ def figure2(rows: list[Row], models: list[str], note: str) -> Figure:
         first.text(-EDGE + 45, -EDGE + 22, '60"', color="white", fontsize=6, ha="center")
     if shades is not None:
         bar = figure.colorbar(shades, ax=panels, location="bottom", fraction=0.03, pad=0.01, aspect=40)
-        bar.set_label("attention, mean of the gates", fontsize=7)
+        bar.set_label("attention, all gates", fontsize=7)
         bar.ax.tick_params(labelsize=6)
     _note(figure, note)
     return figure

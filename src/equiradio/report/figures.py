@@ -105,7 +105,7 @@ def attention_grid(sources: Sources, maps: np.ndarray, p: np.ndarray, model: str
         )
         left.text(0.02, 0.02, str(sources.source_ids[k])[:SHORT], transform=left.transAxes, fontsize=5, color="white", va="bottom")
     if shades is not None:
-        figure.colorbar(shades, ax=panels, shrink=0.5, pad=0.01, label="Attention (mean of the gates)")
+        figure.colorbar(shades, ax=panels, shrink=0.5, pad=0.01, label="Attention (all gates)")
     figure.suptitle(
         f"{model}: image (square root of brightness) and attention; sources evenly spaced through the split; dashed outline: wrong class",
         fontsize=9,

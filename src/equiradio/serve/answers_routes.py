@@ -120,7 +120,8 @@ def fits_of(offers: Offers, network: Network, held: Held, seed: int | None, rota
     from equiradio.verbs.sky_maps import SkyMaps, as_fits
 
     view = explanations.look(offers.turner(), network, held, rotation_deg, seed)
-    maps = SkyMaps(view.back.maps.numpy()[1:], network.card.labels, view.back.evidence_for(view.toward), view.back.agreement)
+    back = view.back
+    maps = SkyMaps(back.maps[1:].numpy(), back.attention, network.card.labels, back.evidence_for(view.toward), back.agreement)
     several = f", mean of {len(network.card.seeds)} networks" if len(network.card.seeds) > 1 else ""
     history = [
         f"equiradio serve: {held.name}, model {network.name}{several if seed is None else f', seed {seed}'}",

@@ -14,7 +14,7 @@ from equiradio.evaluation.choosing import probabilities
 from equiradio.explain.attention import exact_quarter_turns
 from equiradio.inference.answers import no_answer
 from equiradio.inference.evidence import PixelEvidence, agreement_of, pixel_evidence, sums_over_pixels, taken_apart
-from equiradio.inference.gate_maps import agreement, gate_maps
+from equiradio.inference.gate_maps import agreement, combined_map, gate_maps
 from equiradio.inference.member import Member
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
@@ -27,7 +27,7 @@ ROOM = 128 * 2**20  # bytes of frames that are held
 class Frame(NamedTuple):
     """What a team, or one member of it, gives of a source at an angle.
 
-    maps : attention float32 (1 + gates, 150, 150), the gates' mean first, then shallow to deep; none without gates.
+    maps : attention float32 (1 + gates, 150, 150), the one of all gates first, then shallow to deep; none without gates.
     p : float64 (classes,), calibrated.
     evidence : what each pixel says, one for each class that may be spoken of (of two the second alone); none where the answer is no sum.
     agreement : of its members, see `equiradio.inference.gate_maps.agreement`; None where there is none.
@@ -41,6 +41,11 @@ class Frame(NamedTuple):
     @property
     def bytes(self) -> int:
         return self.maps.nbytes + sum(each.plane.nbytes for each in self.evidence)
+
+    @property
+    def attention(self) -> np.ndarray:
+        """The one map of all gates; nan without any."""
+        return self.maps[0].numpy() if len(self.maps) else np.full(self.maps.shape[1:], np.nan, np.float32)
 
     def evidence_for(self, place: int) -> PixelEvidence | None:
         """The evidence for the class at a place of the labels."""
@@ -89,7 +94,7 @@ def ask(member: Member, temperature: float, source: Held, rotation_deg: float) -
     maps = torch.zeros(0, MIRABEST.side, MIRABEST.side)
     if output.attention:
         gates = gate_maps(output.attention)[0].float().cpu()
-        maps = torch.cat([gates.mean(0, keepdim=True), gates])
+        maps = torch.cat([combined_map(gates, member.network.anchored)[None], gates])
     logits = output.logits.double().cpu().numpy()
     if not np.isfinite(logits).all():
         raise no_answer(source.name)

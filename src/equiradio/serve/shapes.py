@@ -114,7 +114,7 @@ class Evidence(BaseModel):
 class Explanation(BaseModel):
     """Attention of one model.
 
-    Maps are base64 of 150 x 150 uint8, rows from row 0; the mean of the gates first, then shallow to deep.
+    Maps are base64 of 150 x 150 uint8, rows from row 0; the map of all gates first, then shallow to deep.
     Beside the fields below, ``p`` and ``p_unturned`` under the class's own name: p_<class>, p_<class>_unturned.
     """
 

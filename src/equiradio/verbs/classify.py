@@ -165,13 +165,13 @@ class _Work:
     def _draw(self, names: Sequence[str], batch: Batch, rows: Sequence[Row], cutouts: Sequence[Cutout], answers: Answers | None) -> None:
         """Maps of the sources that have an answer, and none of the others."""
         assert self.maps is not None
-        drawn = zip(cutouts, answers.gates, answers.evidence, strict=True) if answers is not None else iter(())
+        drawn = zip(cutouts, answers.gates, answers.attention, answers.evidence, strict=True) if answers is not None else iter(())
         for name, (_, what), row in zip(names, batch, rows, strict=True):
             drawing = next(drawn) if isinstance(what, Cutout) else None
             if drawing is not None and row["label"]:
-                cutout, gates, why = drawing
+                cutout, gates, attention, why = drawing
                 row["map_name"] = name
-                write_maps(self.maps, cutout, SkyMaps(gates, self.team.labels, why, row["map_agreement"]), row, self.about)
+                write_maps(self.maps, cutout, SkyMaps(gates, attention, self.team.labels, why, row["map_agreement"]), row, self.about)
             else:
                 drop_maps(self.maps, name)
 

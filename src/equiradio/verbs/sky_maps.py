@@ -11,7 +11,6 @@ from equiradio.artefacts.atomic import write_atomically, write_text
 from equiradio.artefacts.catalogue import Row
 from equiradio.artefacts.provenance import Provenance, cards
 from equiradio.inference.evidence import PixelEvidence
-from equiradio.inference.gate_maps import mean_map
 from equiradio.inference.rows import peak
 from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.printable import as_ascii
@@ -29,19 +28,16 @@ class SkyMaps(NamedTuple):
     """What a team sees in a cutout, on its pixels.
 
     gates : float32 (gates, 150, 150), maps of each gate, shallow to deep; none for a network without attention.
+    attention : float32 (150, 150), one map of all gates; nan without any.
     evidence : why, if the answer is a sum over pixels.
     agreement : the catalogue's ``map_agreement``.
     """
 
     gates: np.ndarray
+    attention: np.ndarray
     labels: Labels
     evidence: PixelEvidence | None = None
     agreement: float | None = None
-
-    @property
-    def attention(self) -> np.ndarray:
-        """The gates' mean; nan without any."""
-        return mean_map(self.gates)
 
 
 def write_maps(folder: Path, cutout: Cutout, maps: SkyMaps, row: Row, about: Provenance) -> None:

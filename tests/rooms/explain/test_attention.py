@@ -55,7 +55,7 @@ def test_every_network_gives_maps_of_the_image_s_size(side, gates):
     with torch.inference_mode():
         output = network(torch.rand(2, 1, 150, 150))
     assert gate_maps(output.attention).shape == (2, gates, 150, 150)
-    assert combined_map(output.attention).shape == (2, 150, 150)
+    assert combined_map(gate_maps(output.attention), network.anchored).shape == (2, 150, 150)
 
 
 def test_the_finest_gate_is_only_cropped():
@@ -67,12 +67,14 @@ def test_the_finest_gate_is_only_cropped():
 def test_maps_turn_with_their_gates(turns):
     gates = [torch.rand(1, 1, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(side)) for side in (152, 76, 38)]
     turned = [torch.rot90(gate, turns, (-2, -1)) for gate in gates]
-    assert_close(combined_map(turned), torch.rot90(combined_map(gates), turns, (-2, -1)), rtol=0, atol=1e-12)
+    for anchored in (False, True):
+        whole, moved = (combined_map(gate_maps(each), anchored) for each in (gates, turned))
+        assert_close(moved, torch.rot90(whole, turns, (-2, -1)), rtol=0, atol=1e-12)
 
 
 def test_the_combined_map_is_the_mean_over_gates():
     gates = [torch.full((1, 1, side, side), value) for side, value in ((152, 0.0), (76, 0.3), (38, 0.9))]
-    assert_close(combined_map(gates), torch.full((1, 150, 150), 0.4))
+    assert_close(combined_map(gate_maps(gates), anchored=False), torch.full((1, 150, 150), 0.4))
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +104,7 @@ def test_maps_come_in_the_order_of_their_images(trained, sources):
 def test_only_groups_with_quarter_turns_on_the_padded_sky_are_exact(group, side, exact):
     from equiradio.symmetry.groups import parse_group
 
-    stand_in = SimpleNamespace(group=group and parse_group(group), network=SimpleNamespace(side=side, gate_count=3))
+    stand_in = SimpleNamespace(group=group and parse_group(group), network=SimpleNamespace(anchored=False, side=side, gate_count=3))
     assert exact_quarter_turns(stand_in) == exact
     stand_in.network.gate_count = 0  # a LeNet has no maps, and poolings that do not halve evenly
     assert not exact_quarter_turns(stand_in)
@@ -112,7 +114,7 @@ class Mirror:
     """A stand-in whose attention is the image itself, so that means are known."""
 
     group = None
-    network = SimpleNamespace(side=150, gate_count=3)
+    network = SimpleNamespace(anchored=False, side=150, gate_count=3)
 
     @staticmethod
     def look(images, poses=None, *, raw=False):

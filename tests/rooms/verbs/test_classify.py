@@ -345,7 +345,7 @@ def test_a_map_is_on_the_sky_of_its_source(tmp_path, turn_deg):
     path = write(tmp_path / "a.fits", sky(at=(40, 25)), header(turn_deg=turn_deg))
     cutout, whole = reading.read_cutout(path), fits.PrimaryHDU(fits.getdata(path), fits.getheader(path))
     row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "flags": 0, "flag_names": ""}
-    maps = SkyMaps((cutout.image / np.float32(255))[None], FANAROFF_RILEY)
+    maps = SkyMaps((cutout.image / np.float32(255))[None], cutout.image / np.float32(255), FANAROFF_RILEY)
     write_maps(tmp_path, cutout, maps, row | {"map_name": "m"}, {})
     with fits.open(tmp_path / "m.fits") as hdus:
         spots = []

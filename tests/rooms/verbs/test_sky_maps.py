@@ -20,7 +20,7 @@ def maps_of(tmp_path, cards, pixels):
     """The FITS file of a source's maps."""
     cutout = read_cutout(write(tmp_path / "a.fits", pixels, cards))
     row = dict.fromkeys(("p_frii", "p_frii_low", "p_frii_high"), 0.5) | {"label": "FRI", "uncertain": False, "flags": 0, "flag_names": ""}
-    maps = SkyMaps(np.stack([cutout.image / np.float32(255)] * 2), FANAROFF_RILEY, agreement=0.25)
+    maps = SkyMaps(np.stack([cutout.image / np.float32(255)] * 2), cutout.image / np.float32(255), FANAROFF_RILEY, agreement=0.25)
     write_maps(tmp_path, cutout, maps, row | {"map_name": "m"}, {"version": "equiradio 1.0", "threshold": 0.9})
     return fits.open(tmp_path / "m.fits")
 

@@ -46,7 +46,7 @@ function turning(view, wish) {
 function display(view, control) {
   const maps = Object.entries(NAMES);
   const levels = [["0", "none"], ["1", "1 level"], ...["3", "5", "9"].map((count) => [count, `${count} levels`])];
-  view.map = control("map", choice([["0", "attention, mean of the gates"]], { id: "map" }));
+  view.map = control("map", choice([["0", "attention, all gates"]], { id: "map" }));
   view.controls = {
     stretch: control("stretch", choice(Object.keys(STRETCHES).map((name) => [name, name]), { id: "stretch" })),
     image: control("image", choice(maps, { id: "image-colours" })),

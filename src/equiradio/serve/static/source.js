@@ -159,7 +159,7 @@ export class SourceView {
   offerMaps(gates, evident) {
     const deep = (k) => (k === 1 ? " (shallow)" : k === gates ? " (deep)" : "");
     const each = Array.from({ length: gates }, (_, k) => [String(k + 1), `gate ${k + 1}${deep(k + 1)}`]);
-    const pairs = [...(evident ? [["evidence", "evidence"]] : []), ["0", "attention, mean of the gates"], ...each];
+    const pairs = [...(evident ? [["evidence", "evidence"]] : []), ["0", "attention, all gates"], ...each];
     if (this.map.options.length !== pairs.length) offer(this.map, pairs);
     if (!pairs.some(([key]) => key === wish.map)) wish.map = "";
     this.map.value = wish.map || pairs[0][0];
