@@ -39,12 +39,14 @@ class DataSettings:
     """What it is trained on.
 
     ``classes``: those of the data set to distinguish, in this order; all of them where none is named. ``mask``: circle = the
-    inscribed circle; published = what the paper's code did for the model at hand.
+    inscribed circle; published = what the paper's code did for the model at hand. ``weighing``: of a union, catalogue = sources are drawn
+    so that the catalogue says less about the class (`equiradio.datasets.union.balanced`); none = all alike.
     """
 
     name: str = _setting("mirabest")
     classes: tuple[str, ...] = _setting(())
     mask: str = _setting("none", choices=("none", "circle", "published"))
+    weighing: str = _setting("catalogue", choices=("catalogue", "none"))
     pixel_mean: float = _setting(0.0031)
     pixel_std: float = _setting(0.0350, low=1e-6)
 

@@ -88,12 +88,12 @@ REFUSED = {
     "fetch what is nothing": (("data", "fetch", "mirabset"), "data: 'mirabset' is not a data set nor a folder; ", "Did you mean mirabest?"),
     "fetch what is not published": (
         ("data", "fetch", "simulated"),
-        "data: 'simulated' is not published; expected a published data set (mirabest).",
+        "data: 'simulated' is not published; expected a published data set (first, mirabest).",
         "See equiradio data list.",
     ),
     "verify what has no checksums": (
         ("data", "verify", "simulated"),
-        "data: 'simulated' has no published checksums to compare with; expected a published data set (mirabest).",
+        "data: 'simulated' has no published checksums to compare with; expected a published data set (first, mirabest).",
         "",
     ),
     "unknown split": (

@@ -12,6 +12,7 @@ from equiradio.labels import Labels, labels_of
 EXPECTED, DAMAGED = "a model card in JSON", "The run is damaged; train anew into another folder."
 STATES = ("training", "interrupted", "failed", "finished")
 IMAGES_LICENCE = "; training images: MiraBest, CC BY 4.0, where data is mirabest"
+FIRST_LICENCE = "; training images: FIRST radio galaxy data set (Griese et al. 2023), scholarly, educational and private non-commercial use"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Card:
     images_seen, seconds : augmented training images, wall-clock seconds of training and validation.
     versions, licence, citation : of software, weights and paper.
     commit : of equiradio, with "-dirty" where its files were changed; "" where it was not known.
+    left_out : in a line each, sources of the data that were left out, how many and why.
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.
     weights_hash : SHA-256 of all weights in the order of their names, in the digits that they are used in (float32); of a team's member
         those of the team's own file. "" in cards of older versions.
@@ -60,13 +62,17 @@ class Card:
     unknown: str = ""
     commit: str = ""
     teacher: str = ""
+    left_out: list[str] = field(default_factory=list)
     weights_hash: str = ""
     licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
 
     def __post_init__(self) -> None:
-        if self.data != "mirabest":  # nor do cards of earlier versions speak of images that were not trained on
-            object.__setattr__(self, "licence", self.licence.replace(IMAGES_LICENCE, ""))
+        parts = self.data.split("+")
+        licence = self.licence if "mirabest" in parts else self.licence.replace(IMAGES_LICENCE, "")  # also in cards of earlier versions
+        if {"first", "first-fr"} & set(parts) and FIRST_LICENCE not in licence:
+            licence += FIRST_LICENCE
+        object.__setattr__(self, "licence", licence)
 
     @property
     def labels(self) -> Labels:

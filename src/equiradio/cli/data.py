@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import typer
 
@@ -15,19 +16,47 @@ app = typer.Typer(help="List, fetch, verify and simulate data sets.", no_args_is
 
 
 @app.command("list")
-def list_datasets(data_dir: Path = DATA_DIR, as_json: bool = JSON) -> None:
-    """The data sets and whether they are here.
+def list_datasets(
+    name: str = typer.Argument(
+        None, help="A data set, a folder, or several joined by +: count what it holds.", autocompletion=completion.data_sets
+    ),
+    data_dir: Path = DATA_DIR,
+    as_json: bool = JSON,
+) -> None:
+    """The data sets and whether they are here; or what one of them holds, by split, class and catalogue, and what was left out.
 
-    Example: equiradio data list
+    Example: equiradio data list mirabest+first-fr
     """
     from equiradio.cli.tables import print_table
-    from equiradio.datasets.registry import data_sets
+    from equiradio.datasets.registry import data_sets, open_data
+
+    if name is not None:
+        from equiradio.datasets.overview import overview
+
+        about = overview(open_data(name, data_dir))
+        typer.echo(json.dumps(about, indent=2)) if as_json else _print_overview(about)
+        return
 
     rows = [(name, each.DATASETS[name], _where(each, data_dir)) for name, each in data_sets().items()]
     if as_json:
         typer.echo(json.dumps([dict(zip(("name", "what", "where"), row, strict=True)) for row in rows], indent=2))
     else:
         print_table(("name", "what", "where"), [(name, what, place or "its module does not say") for name, what, place in rows])
+
+
+def _print_overview(about: dict[str, Any]) -> None:
+    """Counts as tables, and a line for everything that was left out."""
+    from equiradio.cli.tables import print_table
+
+    for title, counted in (("split", about["splits"]), ("catalogue", about["catalogues"])):
+        names = list(dict.fromkeys(name for counts in counted.values() for name in counts))
+        rows = [[str(each), *(str(counts.get(name, 0)) for name in names), str(sum(counts.values()))] for each, counts in counted.items()]
+        print_table((title, *names, "all"), rows, f"{about['name']}: {about['sources']:,} sources" if title == "split" else "")
+    for line in about["left_out"]:
+        say(line)
+    if guess := about.get("guessed_by_catalogue"):
+        alike, drawn = (f"{100 * guess[how]:.1f} %" for how in ("alike", "drawn"))
+        say(f"A training source's class is guessed by its catalogue alone in {alike} (balanced), as they are drawn in {drawn}.")
 
 
 @app.command()

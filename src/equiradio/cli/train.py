@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import typer
 
-from equiradio.artefacts.run import Epoch
+from equiradio.artefacts.run import Epoch, Run
 from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
@@ -62,6 +62,9 @@ def train(
     with bars() as step:
 
         def on_epoch(row: Epoch) -> None:
+            if row["epoch"] == 0:
+                for line in Run(out).card().left_out:
+                    say(line, err=True)
             step("epochs", row["epoch"] + 1, settings.training.epochs)
             typer.echo(epoch_line(row, settings.training.epochs), err=True)
 
@@ -113,5 +116,7 @@ def gather(
 
 def default_folder(settings: Any) -> Path:
     """``runs/<model>-<data>-<preset>-seed<k>``."""
-    data = Path(settings.data.name).name
+    from equiradio.datasets.registry import parts_of
+
+    data = "+".join(Path(part).name for part in parts_of(settings.data.name))
     return Path("runs") / f"{settings.model.name}-{data}-{settings.training.preset}-seed{settings.training.seed}"

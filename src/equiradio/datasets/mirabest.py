@@ -12,11 +12,11 @@ import tarfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
 
+from equiradio.datasets.fetching import NotFetched, retrieve
 from equiradio.datasets.sources import Check, Sources
 from equiradio.datasets.splits import frozen_split
 from equiradio.errors import DataRefusal, nearest
@@ -93,13 +93,9 @@ def fetch(folder: str | Path | None = None, progress: bool = True) -> Path:
     """
     home = data_folder(folder) / "mirabest"
     try:
-        import pooch
-
-        pooch.get_logger().setLevel("WARNING")
-        return Path(pooch.retrieve(URL, f"md5:{ARCHIVE_MD5}", fname=ARCHIVE, path=home, progressbar=progress))
-    except (ImportError, OSError, ValueError) as error:  # no pooch; no network or no room; another md5
-        reason = shorten(f"{type(error).__name__}: {error}", 120, placeholder=" ...")
-        raise _absent(home, f"no MiraBest there, and fetching {URL} failed ({reason})") from error
+        return retrieve(URL, ARCHIVE_MD5, home / ARCHIVE, progress)
+    except NotFetched as error:
+        raise _absent(home, f"no MiraBest there, and {error}") from error
 
 
 def verify(folder: str | Path | None = None) -> list[Check]:
@@ -142,6 +138,7 @@ def read_mirabest(folder: str | Path | None = None, download: bool = True) -> So
         md5=ARCHIVE_MD5,
         ra_deg=ra_deg,
         dec_deg=dec_deg,
+        catalogue=np.full(len(digits), "MiraBest"),
     )
 
 

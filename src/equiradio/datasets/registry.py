@@ -7,7 +7,8 @@ A data set is a module of this package, or an entry point of the group ``equirad
 - ``load(name, data_dir)``: its `Sources`;
 
 and may have ``where(data_dir)`` (where it lies, in words), ``fetch(data_dir)`` (download it and return its path) and
-``verify(data_dir)`` (a list of `Check`). A data set that can be fetched owns its name: no folder may take it.
+``verify(data_dir)`` (a list of `Check`). A data set that can be fetched owns its name: no folder may take it. Several joined by ``+`` are
+one (`equiradio.datasets.union`).
 """
 
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
 
     Parameters
     ----------
-    name : a data set that ``equiradio data list`` names, or the path of a folder (docs/reference/files.md).
+    name : a data set that ``equiradio data list`` names, the path of a folder (docs/reference/files.md), or several of these joined
+        by ``+``.
     data_dir : where data sets lie; default ``EQUIRADIO_DATA``, else the user's cache.
     classes : those wanted, in this order (the setting ``data.classes``); all of the data set where none is named.
 
@@ -48,21 +50,39 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
     ------
     DataRefusal : no such data set, or it cannot be read. SettingRefusal : a class that it does not have.
     """
-    each = module_of(name)
-    if each is not None:
-        return each.load(name, data_dir).only(classes)
     check_name(name)
-    return read_folder(Path(name)).only(classes)
+    parts = parts_of(name)
+    if len(parts) > 1:
+        from equiradio.datasets.union import united
+
+        return united([_open(part, data_dir) for part in parts], classes)
+    return _open(name, data_dir).only(classes)
+
+
+def _open(name: str, data_dir: Path | None) -> Sources:
+    """The sources of one data set or folder."""
+    each = module_of(name)
+    return read_folder(Path(name)) if each is None else each.load(name, data_dir)
+
+
+def parts_of(name: str) -> list[str]:
+    """The data sets of a union, by name; of anything else itself."""
+    return [name] if Path(name).exists() else name.split("+")
 
 
 def is_data(name: str) -> bool:
-    """Is there a data set or a folder of that name?"""
-    return module_of(name) is not None or Path(name).is_dir()
+    """Is there a data set or a folder of that name, or a union of such?"""
+    return all(part and (module_of(part) is not None or Path(part).is_dir()) for part in parts_of(name))
 
 
 def check_name(name: str) -> None:
     """Raises a DataRefusal where there is neither a data set nor a folder of that name; reads none."""
-    if not is_data(name):
+    if len(parts := parts_of(name)) > 1:
+        if twice := [part for part in dict.fromkeys(parts) if parts.count(part) > 1]:
+            raise DataRefusal("data", f"'{name}' names {twice[0]} twice", "each data set once", "Name it once.")
+        for part in parts:
+            check_name(part)
+    elif not is_data(name):
         names = list(data_sets())
         raise DataRefusal("data", f"'{name}' is not a data set nor a folder", ", ".join(names), nearest(name, names))
 
@@ -71,5 +91,6 @@ def chosen_split(sources: Sources, split: str) -> Sources:
     """The sources of one split; refused where the data set has none."""
     if not (sources.split == split).any():
         present = ", ".join(f"{name} ({count:,})" for name, count in zip(*np.unique(sources.split, return_counts=True), strict=True))
-        raise DataRefusal(sources.where, f"no source is of split '{split}'", present, "Choose one of these splits.")
+        do = sources.elsewhere or "Choose one of these splits."
+        raise DataRefusal(sources.where, f"no source is of split '{split}'", present, do)
     return sources.of_split(split)

@@ -13,7 +13,7 @@ __all__ = ["Sources"]
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("images", "labels", "source_ids", "confidence", "split", "size_arcsec")
-OPTIONAL = ("ra_deg", "dec_deg", "masks")
+OPTIONAL = ("ra_deg", "dec_deg", "masks", "catalogue", "weights")
 
 
 class Check(NamedTuple):
@@ -41,7 +41,11 @@ class Sources:
     classes : what the labels stand for.
     ra_deg, dec_deg : float64 (count,), position of the centre (ICRS); not a number where unknown, None where it is of no source.
     masks : uint8 (count, height, width), bits of the part that a pixel belongs to; None where unknown.
+    catalogue : str (count,), who classified the source; None where it is the data set's own name for all.
+    weights : float64 (count,), how often each is drawn in training, 1 as often as on average; None where all are alike.
     folder : that they were read from, as it was named; empty where there is none.
+    left_out : in a line each, what the data set holds and these are not, how many and why.
+    elsewhere : where the sources of a split are that is not here, and what to do; empty where there are none.
     """
 
     name: str
@@ -56,7 +60,16 @@ class Sources:
     ra_deg: np.ndarray | None = None
     dec_deg: np.ndarray | None = None
     masks: np.ndarray | None = None
+    catalogue: np.ndarray | None = None
+    weights: np.ndarray | None = None
     folder: str = ""
+    left_out: tuple[str, ...] = ()
+    elsewhere: str = ""
+
+    @property
+    def catalogues(self) -> np.ndarray:
+        """Who classified each source (count,): the data set's own name where nothing else is stated."""
+        return np.full(len(self), self.name) if self.catalogue is None else self.catalogue
 
     @property
     def where(self) -> str:

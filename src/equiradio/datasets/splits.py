@@ -23,6 +23,16 @@ def angular_separation_arcsec(ra_deg: np.ndarray, dec_deg: np.ndarray, other_ra_
     return 2 * np.arcsin(np.sqrt(np.minimum(haversine, 1))) * ARCSEC_PER_RADIAN
 
 
+def pairs_within(ra_deg: np.ndarray, dec_deg: np.ndarray, arcsec: float) -> np.ndarray:
+    """Places (pairs, 2), the smaller first, of all pairs of positions (count,) in degrees that are no further apart."""
+    from scipy.spatial import cKDTree
+
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    towards = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    pairs: np.ndarray = cKDTree(towards).query_pairs(2 * np.sin(arcsec / ARCSEC_PER_RADIAN / 2), output_type="ndarray")
+    return pairs
+
+
 def friends_of_friends(ra_deg: np.ndarray, dec_deg: np.ndarray, linking_arcsec: float = LINKING_ARCSEC) -> np.ndarray:
     """Group number of every position: chains of neighbours no further apart than the linking length share one.
 
@@ -37,13 +47,9 @@ def friends_of_friends(ra_deg: np.ndarray, dec_deg: np.ndarray, linking_arcsec: 
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
 
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    towards = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
-    chord = 2 * np.sin(linking_arcsec / ARCSEC_PER_RADIAN / 2)
-    first, second = cKDTree(towards).query_pairs(chord, output_type="ndarray").T
-    links = coo_array((np.ones(len(first)), (first, second)), shape=(len(ra), len(ra)))
+    first, second = pairs_within(ra_deg, dec_deg, linking_arcsec).T
+    links = coo_array((np.ones(len(first)), (first, second)), shape=(len(ra_deg), len(ra_deg)))
     return connected_components(links, directed=False)[1]
 
 

@@ -67,6 +67,7 @@ class Metrics(TypedDict):
     confident: Block | None
     uncertain: Block | None
     calibration: CalibrationScores | None
+    catalogues: NotRequired[dict[str, Block]]
 
 
 def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None, classes: Labels = FANAROFF_RILEY) -> Scores:

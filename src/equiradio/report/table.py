@@ -29,7 +29,22 @@ def metrics_tables(metrics: Metrics) -> list[Table]:
     of_classes = () if many else tuple(f"{word} {name}" for word in BY_CLASS.values() for name in classes)
     columns = ("", "sources", "accuracy, %", *(("balanced, %", "macro F1") if many else ()), "AUC", *of_classes)
     rows = [[BLOCKS[key], str(block.get("sources", metrics["sources"])), *_cells(block, classes, many)] for key, block in blocks.items()]
-    return [Table(columns, rows), *([_by_class(blocks, classes)] if many else [])]
+    return [Table(columns, rows), *([_by_class(blocks, classes)] if many else []), *_by_catalogue(metrics)]
+
+
+def _by_catalogue(metrics: Metrics) -> list[Table]:
+    """A row for each catalogue, per source, where there are several; balanced accuracy is over the classes that a catalogue has."""
+    blocks = metrics.get("catalogues", {})
+    classes = next((list(block["f1"]) for block in blocks.values()), [])
+    row = lambda name, block: [
+        name,
+        str(block["sources"]),
+        f"{100 * block['accuracy']:.1f}" + _between(block["interval95"]["accuracy"], 100, 1),
+        f"{100 * block['balanced_accuracy']:.1f}",
+        *(f"{block['recall'][each]:.3f}" for each in classes),
+    ]
+    columns = ("by catalogue", "sources", "accuracy, %", "balanced, %", *(f"recall {name}" for name in classes))
+    return [Table(columns, [row(name, block) for name, block in blocks.items()])] if blocks else []
 
 
 def _block(metrics: Metrics, key: str) -> Block | None:

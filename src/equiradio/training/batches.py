@@ -17,13 +17,22 @@ from equiradio.labels import UNKNOWN
 from equiradio.settings import TrainingSettings
 from equiradio.training.teacher import Lesson
 
+DRAW = 3  # a stream of random numbers beside those of `equiradio.compute.poses`
+
+
+def drawn(weights: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """``count`` places in ``weights``, sorted: each as often as its share of them, rounded up or down by chance (systematic sampling)."""
+    ends = np.cumsum(weights / weights.sum())
+    return np.minimum(np.searchsorted(ends, (np.arange(count) + rng.random()) / count, side="right"), len(weights) - 1)
+
 
 class SourcesModule(lightning.LightningDataModule):
     """Training and validation batches of labelled sources.
 
     A batch is (images (batch, 1, 150, 150) normalised, labels (batch,)), with the label `UNKNOWN` for what only fills the last validation
     batches of several processes, so that all have as many. Training poses are drawn anew every epoch; validation poses are
-    the same every epoch. With a ``lesson`` its skies follow the training sources, and a training batch has probabilities (batch, classes)
+    the same every epoch. Where training sources have weights, an epoch shows as many images as without, and each source by its weight
+    as often. With a ``lesson`` its skies follow the training sources, and a training batch has probabilities (batch, classes)
     in the place of labels.
     """
 
@@ -38,7 +47,7 @@ class SourcesModule(lightning.LightningDataModule):
             found = f"{unknown} of the sources are '{word}'" if word else f"{unknown} sources have no class"
             raise DataRefusal(sources.name, found, f"{sources.classes} only", "Train on sources of these classes, and evaluate on this.")
         self._device: dict[str, tuple[Tensor, Tensor]] = {}
-        self._poses: tuple[tuple[str, int], Tensor] | None = None
+        self._poses: tuple[tuple[str, int], Tensor, Tensor] | None = None
 
     def _passes(self, split: str) -> int:
         return self.settings.passes if split == "train" else self.settings.validation_passes
@@ -73,12 +82,25 @@ class SourcesModule(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         return self._loader("validation", shuffle=False)
 
-    def poses(self, split: str, epoch: int) -> Tensor:
-        """Affine matrices of a whole epoch (images x passes, 2, 3), pass by pass."""
+    def shown(self, split: str, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which image each view of an epoch shows, and for the how-manieth time since training began: int (images x passes,) each.
+
+        Pass by pass, all alike; with weights by a draw of (seed, epoch) that gives each source its expected number, rounded up or down.
+        """
         count, passes = self._images(split), self._passes(split)
-        first, purpose = (epoch * passes, TRAINING) if split == "train" else (0, VALIDATION)
-        shown = np.arange(count * passes)
-        return draw_poses(self.settings.seed, purpose, shown % count, first + shown // count).matrices()
+        weights = self.splits[split].weights if split == "train" else None
+        views = np.arange(count * passes)
+        if weights is None:
+            return views % count, (epoch * passes if split == "train" else 0) + views // count
+        weights = np.concatenate([weights, np.ones(count - len(weights))])  # skies weigh as usual
+        images = drawn(weights, count * passes, np.random.default_rng([self.settings.seed, DRAW, epoch]))
+        again = np.arange(len(images)) - np.searchsorted(images, images)  # sorted: how often an image was shown before in this epoch
+        return images, epoch * count * passes + again
+
+    def poses(self, split: str, epoch: int) -> Tensor:
+        """Affine matrices of a whole epoch (images x passes, 2, 3), in the order of `shown`."""
+        purpose = TRAINING if split == "train" else VALIDATION
+        return draw_poses(self.settings.seed, purpose, *self.shown(split, epoch)).matrices()
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         assert self.trainer is not None
@@ -86,10 +108,10 @@ class SourcesModule(lightning.LightningDataModule):
         images, labels = self._on_device(split, batch.device)
         key = (split, self.trainer.current_epoch if split == "train" else 0)
         if self._poses is None or self._poses[0] != key:
-            self._poses = key, self.poses(*key).to(batch.device)
+            self._poses = key, self.poses(*key).to(batch.device), torch.from_numpy(self.shown(*key)[0]).to(batch.device)
         views = self._views(split)
         shown = batch % views
-        sources = shown % len(labels)
+        sources = self._poses[2][shown]
         answers = labels[sources] if split == "train" else labels[sources].where(batch < views, UNKNOWN)
         return self.preprocess(show(images[sources], self._poses[1][shown])), answers
 

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ def train(
     architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
     run, accelerator, options = Run(Path(out)), choose_device(device), trainer_options or {}
     sources = open_data(settings.data.name, data_dir, settings.data.classes)  # refused before anything is written
+    if settings.data.weighing == "none":
+        sources = replace(sources, weights=None)
     follower = bool(rank_zero_only.rank) and any(options.get(name, 1) != 1 for name in ("devices", "num_nodes"))
     # the other processes of a distributed training work under the first one's claim, in the folder that it has begun
     with claimed(run.folder) if claim is None and not follower else nullcontext(claim) as held:
@@ -163,6 +165,7 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
         },
         commit=commit(),
         teacher="" if module.lesson is None else module.lesson.teacher,
+        left_out=list(sources.left_out),
     )
 
 

@@ -19,6 +19,7 @@ from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.evaluation.catalogues import by_catalogue
 from equiradio.evaluation.scores import Metrics, metrics
 from equiradio.inference.member import Member, chunks
 from equiradio.inference.team import load
@@ -80,7 +81,10 @@ def _write(run: Run, member: Member, sources: Sources, columns: dict[str, np.nda
     if not all(np.isfinite(columns[name]).all() for name in member.labels.columns("logit")):
         found = "the network's answers are not finite numbers"
         raise RunRefusal(run.folder, found, "finite logits", "The weights are damaged; train anew.")
-    scored = metrics(columns, data=sources.name, split=split, seed=run.settings().training.seed, labels=member.labels)
+    seed = run.settings().training.seed
+    scored = metrics(columns, data=sources.name, split=split, seed=seed, labels=member.labels)
+    if blocks := by_catalogue(columns, sources.catalogues, seed, member.labels):
+        scored["catalogues"] = blocks
     run.metrics_file(sources.name, split).unlink(missing_ok=True)
     schema = predictions_schema(member.labels)
     bearings = zip(BEARINGS, (member.weights_hash[:12], sources.md5, *asked), strict=True)

@@ -110,7 +110,7 @@ def test_a_new_data_set_is_one_new_file(toy, tmp_path, tiny, capsys, monkeypatch
     assert open_data("toy-small").classes.names == ("cross", "ring")
     assert "Did you mean toy?" in refused(open_data, "tooy")
     assert main(["data", "fetch", "toy"]) == 2
-    assert "data: 'toy' is not published; expected a published data set (mirabest). See" in capsys.readouterr().err
+    assert "data: 'toy' is not published; expected a published data set (first, mirabest). See" in capsys.readouterr().err
     assert main(["data", "verify", "toy"]) == 2
     assert "data: 'toy' has no published checksums to compare with; expected a published" in capsys.readouterr().err
     monkeypatch.setenv("COLUMNS", "200")
