@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from equiradio.inference.team import Team, load
     from equiradio.settings import Settings
     from equiradio.training.fit import train
+    from equiradio.training.start import fine_tune
 
     __version__: str
 
-__all__ = ["Catalogue", "Settings", "Team", "list_models", "load", "load_cascade", "open_data", "train"]
+__all__ = ["Catalogue", "Settings", "Team", "fine_tune", "list_models", "load", "load_cascade", "open_data", "train"]
 
 _HOMES = {
     "Catalogue": "equiradio.inference.catalogue",
     "Settings": "equiradio.settings",
     "Team": "equiradio.inference.team",
+    "fine_tune": "equiradio.training.start",
     "list_models": "equiradio.artefacts.shelf",
     "load": "equiradio.inference.team",
     "load_cascade": "equiradio.inference.cascade",

@@ -56,7 +56,8 @@ class TrainingSettings:
     """How it is trained. One epoch shows every training image ``passes`` times, each time turned, mirrored and scaled anew.
 
     ``teacher``: a team, by name or folder, whose calibrated answers count for ``teacher_share`` of every label and are all that is told
-    of ``skies`` further, simulated sources (distillation).
+    of ``skies`` further, simulated sources (distillation). ``start_from``: a team or run, whose weights are begun with (fine-tuning); its
+    body learns at ``body_rate`` times the learning rate, or not at all where ``freeze`` is blocks.
     """
 
     preset: str = _setting("fast", choices=("paper", "fast", "quick"))
@@ -75,6 +76,9 @@ class TrainingSettings:
     teacher: str = _setting("")
     teacher_share: float = _setting(0.5, low=0.0, high=1.0)
     skies: int = _setting(0, low=0, high=1_000_000)
+    start_from: str = _setting("")
+    freeze: str = _setting("none", choices=("none", "blocks"))
+    body_rate: float = _setting(0.1, low=0.0, high=1.0)
     layer_form: str = _setting("auto")  # auto or a form of layers/forms, which is asked where a network is built
     compat: tuple[str, ...] = _setting((), choices=HABITS)
 

@@ -33,6 +33,7 @@ class Card:
     versions, licence, citation : of software, weights and paper.
     commit : of equiradio, with "-dirty" where its files were changed; "" where it was not known.
     left_out : in a line each, sources of the data that were left out, how many and why.
+    started_from : network whose weights it began with, and the beginning of their hash; "" where they were drawn.
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.
     weights_hash : SHA-256 of all weights in the order of their names, in the digits that they are used in (float32); of a team's member
         those of the team's own file. "" in cards of older versions.
@@ -61,6 +62,7 @@ class Card:
     classes: list[str] = field(default_factory=lambda: ["FRI", "FRII"])
     unknown: str = ""
     commit: str = ""
+    started_from: str = ""
     teacher: str = ""
     left_out: list[str] = field(default_factory=list)
     weights_hash: str = ""

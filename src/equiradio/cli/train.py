@@ -24,6 +24,17 @@ def train(
     data: str = typer.Option(
         None, "--data", help="A data set or a folder; default mirabest.", show_default=False, autocompletion=completion.data_sets
     ),
+    start: str = typer.Option(
+        None,
+        "--from",
+        help="A team by name, or the folder of a team or run, to begin with its weights (fine-tuning).",
+        metavar="TEAM|RUN",
+        show_default=False,
+        autocompletion=completion.teams,
+    ),
+    freeze: Literal["none", "blocks"] = typer.Option(
+        None, "--freeze", help="With --from: blocks trains gates and heads alone.", show_default=False
+    ),
     preset: Preset = typer.Option(None, "--preset", help="Of settings; default fast, or what --config says.", show_default=False),
     config: Path = typer.Option(None, "--config", help="Settings in TOML, on top of the preset.", show_default=False),
     assign: list[str] = typer.Option(
@@ -53,7 +64,9 @@ def train(
 
     Example: equiradio train --model c4-attention --data mirabest --preset fast --seed 0
     """
-    settings = gather(model, data, preset, config, assign, seed, epochs, precision, compat)
+    settings = gather(model, data, preset, config, assign, seed, epochs, precision, compat, start, freeze)
+    if settings.training.start_from:
+        settings = _fitted(settings, model)
     out = out or default_folder(settings)
 
     from equiradio.cli.progress import bars
@@ -93,6 +106,8 @@ def gather(
     epochs: int | None,
     precision: str | None,
     compat: str,
+    start: str | None = None,
+    freeze: str | None = None,
 ) -> Any:
     """Settings from the command line: the preset, then the file, then the options, then --set, then the habits."""
     from equiradio import settings as s
@@ -100,6 +115,7 @@ def gather(
     base = s.preset(preset or "fast")
     settings = s.from_toml(config, base if preset else None) if config else base
     options = {"model.name": model, "data.name": data, "training.seed": seed, "training.epochs": epochs, "training.precision": precision}
+    options |= {"training.start_from": start, "training.freeze": freeze}
     settings = s.change(settings, {key: value for key, value in options.items() if value is not None}, where="command line")
     assigned = dict(map(s.parse_assignment, assign))
     for key in assigned:
@@ -112,6 +128,14 @@ def gather(
         settings = s.change(settings, {"training.preset": preset})  # also where the file names another
     habits = [habit.strip() for habit in compat.split(",")] if compat else settings.training.compat
     return s.with_habits(settings, list(dict.fromkeys(habits)))
+
+
+def _fitted(settings: Any, model: str | None) -> Any:
+    """The settings with the model that is begun with; another model that was asked for is refused where its weights would be loaded."""
+    from equiradio.training.start import fitted, start_of
+
+    begun = start_of(settings)
+    return settings if begun is None or model not in (None, begun.settings.model.name) else fitted(settings, begun)
 
 
 def default_folder(settings: Any) -> Path:

@@ -15,6 +15,7 @@ from equiradio.layers.finishing import activated
 from equiradio.layers.lit import halved, lit_pixels, seen
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool, both_pools, group_pool, max_pool
+from equiradio.models.aggregation import Aggregation
 from equiradio.models.names import WIDTHS
 from equiradio.models.network import Output, Readings
 from equiradio.settings import ModelSettings
@@ -121,6 +122,11 @@ class GatedNet(nn.Module):
 
     def _blocks(self, images: Tensor) -> list[Tensor]:
         """The blocks' outputs pooled over the group."""
+        learned = images.requires_grad or any(weight.requires_grad for weight in self.blocks.parameters())
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learned):
+            return self._features(images)
+
+    def _features(self, images: Tensor) -> list[Tensor]:
         fields, pooled = self._padded(images), []
         lit = self._lit(images) if self._leaves_out_empty_sky(images) else [None for _ in self.blocks]
         for block, lit_behind in zip(self.blocks[:-1], lit[:-1], strict=True):
@@ -211,7 +217,17 @@ class GatedNet(nn.Module):
     @property
     def parts(self) -> Sequence[str]:
         """See `Network`."""
-        return [*(f"blocks.{number}" for number in range(len(self.blocks))), *["gates"] * bool(self.gate_count), "aggregate"]
+        return [*self.body, *["gates"] * bool(self.gate_count), self.last]
+
+    @property
+    def body(self) -> Sequence[str]:
+        """See `Network`."""
+        return [f"blocks.{number}" for number in range(len(self.blocks))]
+
+    @property
+    def last(self) -> str:
+        """See `Network`."""
+        return "aggregate"
 
     def layer(self, name: str) -> nn.Module:
         """See `Network`."""
@@ -243,55 +259,3 @@ def exported(convolution: nn.Module) -> nn.Module:
     if isinstance(convolution, LiftingConvolution | SteerableConvolution):
         return ExportedConvolution(convolution.export(), convolution.group.order)
     return convolution
-
-
-class Aggregation(nn.Module):
-    """From attended features, one vector per gate, to logits. Source: Bowles et al. 2021a, section 3; Schlemper et al. 2018.
-
-    fine-tuned : a linear layer per gate (ReLU behind it where ``head_relu``), joined, and a linear layer on top. The paper's choice.
-    mean : the gates' linear layers, averaged. deep-supervision : the same answer, but each gate's is trained too. concat : all features
-    joined, one linear layer.
-    """
-
-    def __init__(self, widths: tuple[int, ...], settings: ModelSettings, classes: int = 2) -> None:
-        super().__init__()
-        self.settings, self.classes = settings, classes
-        self.dropout = nn.Dropout(settings.dropout)
-        alone = settings.gates == 0  # without gates there is one vector and nothing to aggregate
-        self.joins = settings.aggregation == "concat" or alone
-        self.linears = nn.ModuleList([] if self.joins else [nn.Linear(width, classes) for width in widths])
-        joined = sum(widths) if self.joins else classes * len(widths)
-        self.top = nn.Linear(joined, classes) if self.joins or settings.aggregation == "fine-tuned" else None
-
-    def forward(self, features: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        if self.joins and self.top is not None:
-            return self.top(self.dropout(torch.cat(features, 1))), []
-        heads = [linear(self.dropout(feature)) for linear, feature in zip(self.linears, features, strict=True)]
-        if self.top is None:
-            return torch.stack(heads).mean(0), heads
-        activation: Callable[[Tensor], Tensor] = F.relu if self.settings.head_relu else nn.Identity()
-        heads = [activation(head) for head in heads]
-        return self.top(torch.cat(heads, 1)), heads
-
-    def readings(self, widths: list[int]) -> Readings:
-        """How each gate's features (of so many channels) enter the logits; refused where a ReLU stands in between."""
-        if self.settings.head_relu and self.settings.aggregation == "fine-tuned":
-            raise SettingRefusal("model.head_relu", "true", "linear heads, as in preset fast", "Train with --set head_relu=false.")
-        if self.top is None:
-            pairs = [_exact(linear) for linear in self.linears]
-            return Readings([weight / len(pairs) for weight, _ in pairs], torch.stack([bias for _, bias in pairs]).mean(0))
-        top, constant = _exact(self.top)
-        if self.joins:
-            return Readings(list(top.split(widths, 1)), constant)
-        vectors = []
-        for part, linear in zip(top.split(self.classes, 1), self.linears, strict=True):
-            weight, bias = _exact(linear)
-            vectors.append(part @ weight)
-            constant = constant + part @ bias
-        return Readings(vectors, constant)
-
-
-def _exact(linear: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weights (out, in) and bias (out,) in float64."""
-    assert isinstance(linear, nn.Linear)
-    return linear.weight.detach().double(), linear.bias.detach().double()

@@ -50,7 +50,17 @@ class _Ungated(nn.Module):
     @property
     def parts(self) -> Sequence[str]:
         """See `Network`."""
-        return ["first", "second", "dense"]
+        return [*self.body, "dense"]
+
+    @property
+    def body(self) -> Sequence[str]:
+        """See `Network`."""
+        return ["first", "second"]
+
+    @property
+    def last(self) -> str:
+        """See `Network`."""
+        return f"dense.{len(self.dense) - 1}"
 
 
 class LeNet(_Ungated):

@@ -80,7 +80,15 @@ class Network(Protocol):
         """The output of every layer, pooled over the group, by a name that a page can show."""
 
     def layer(self, name: str) -> nn.Module:
-        """A part of the network, by a name of `parts`."""
+        """A part of the network, by a name of `parts` or `body`."""
+
+    @property
+    def body(self) -> Sequence[str]:
+        """Names of the parts that make features of images: all before gates and heads."""
+
+    @property
+    def last(self) -> str:
+        """Name of what tells the classes apart, whose weights have a shape that goes by their number."""
 
     @property
     def parts(self) -> Sequence[str]:

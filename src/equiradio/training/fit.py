@@ -33,6 +33,7 @@ from equiradio.settings import Settings
 from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
 from equiradio.training.resume import checkpoint_to_resume, refuse_other_teacher
+from equiradio.training.start import begin_with, refuse_other_start, refuse_unlike, start_of
 from equiradio.training.task import ClassificationTask
 from equiradio.training.teacher import ask_teacher, open_teacher
 from equiradio.version import commit, version
@@ -97,10 +98,16 @@ def _train(
     module = SourcesModule(sources, settings.training, preprocess)
     keep_large_blocks()
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
+    start = start_of(settings)
+    if start is not None:
+        refuse_unlike(settings, start)
+    refuse_other_start(run, start)
     teacher = open_teacher(settings.training, sources.classes, accelerator)
     refuse_other_teacher(run, teacher, checkpoint)
     lightning.seed_everything(settings.training.seed, verbose=False)
     network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank)
+    if start is not None:
+        begin_with(network, start, sources.classes)
     precision = choose_precision(settings.training.precision, accelerator)
     refuse_form(network, settings.training.layer_form, precision, accelerator)
     run.write_settings(settings)
@@ -109,7 +116,7 @@ def _train(
         module.lesson = ask_teacher(teacher, settings.training, module.splits["train"], run.teacher_folder, progress)
     asked: dict[str, Any] = {"batch": settings.training.batch_size, "precision": precision, "training": True, "device": accelerator}
     settle_forms(network.to(accelerator), run.forms_file, form=settings.training.layer_form, progress=progress, **asked)
-    card = _card(settings, sources, module, network, accelerator, asdict(preprocess))
+    card = _card(settings, sources, module, network, accelerator, asdict(preprocess), "" if start is None else start.name)
     keeper = RunKeeper(run, card, module.images_per_epoch, on_epoch, catalogue_hash(sources))
     with quiet():
         trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
@@ -139,7 +146,7 @@ def _recorded(keeper: RunKeeper, settings: Settings) -> Iterator[None]:
     keeper.write_card("finished" if done else "interrupted")
 
 
-def _card(settings: Settings, sources: Sources, module: SourcesModule, network: Any, device: str, preprocess: dict) -> Card:
+def _card(settings: Settings, sources: Sources, module: SourcesModule, network: Any, device: str, preprocess: dict, start: str) -> Card:
     made_of = architecture(settings.model.name)
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return Card(
@@ -164,6 +171,7 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
             "python": platform.python_version(),
         },
         commit=commit(),
+        started_from=start,
         teacher="" if module.lesson is None else module.lesson.teacher,
         left_out=list(sources.left_out),
     )

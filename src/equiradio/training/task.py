@@ -25,6 +25,10 @@ class ClassificationTask(lightning.LightningModule):
     def __init__(self, network: Network, settings: Settings) -> None:
         super().__init__()
         self.network, self.settings = network, settings
+        self._body = [network.layer(name) for name in network.body] if settings.training.start_from else []
+        if self._frozen:
+            for part in self._body:
+                part.requires_grad_(False)
         self._sums: dict[str, Tensor] = {}
         self._ranges: list[Tensor] = []
 
@@ -46,6 +50,9 @@ class ClassificationTask(lightning.LightningModule):
         self._add("correct", (logits.argmax(1) == labels).sum(), count)
 
     def on_validation_epoch_start(self) -> None:
+        self._show_empty_sky()
+
+    def _show_empty_sky(self) -> None:
         """What layers make of empty sky, with the weights as they are now, is not computed again for every image."""
         if would_help(self.network):
             empty = torch.zeros(1, 1, MIRABEST.side, MIRABEST.side, device=self.device)
@@ -54,7 +61,15 @@ class ClassificationTask(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         forget_empty_sky(self.network)
 
+    @property
+    def _frozen(self) -> bool:
+        return self.settings.training.freeze == "blocks"
+
     def on_train_epoch_start(self) -> None:
+        if self._frozen:
+            for part in self._body:
+                part.eval()  # batch norm keeps the statistics that the weights were learned with
+            self._show_empty_sky()
         # dropout depends on (seed, epoch) alone, so that a resumed run draws what an uninterrupted one would
         state = np.random.SeedSequence([self.settings.training.seed, self.current_epoch, self.global_rank])
         torch.manual_seed(int(state.generate_state(1)[0]))
@@ -63,12 +78,23 @@ class ClassificationTask(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         training = self.settings.training
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[training.optimiser]
-        optimiser = kind(self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True)
+        groups = self._groups()
+        optimiser = kind(groups, lr=training.learning_rate, weight_decay=training.weight_decay, fused=True)
         if training.schedule == "constant":
             return optimiser
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.learning_rate, total_steps=steps)
+        highest = [group["lr"] for group in groups] if len(groups) > 1 else training.learning_rate
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, highest, total_steps=steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Weights with their learning rates: those of gates and heads, and where a training began with trained ones those of the body."""
+        rate, slow = self.settings.training.learning_rate, {weight for part in self._body for weight in part.parameters()}
+        groups = [{"params": [weight for weight in self.parameters() if weight not in slow], "lr": rate}]
+        if slow and not self._frozen:
+            body = [weight for weight in self.parameters() if weight in slow]
+            groups.append({"params": body, "lr": rate * self.settings.training.body_rate})
+        return groups
 
     def configure_gradient_clipping(self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None) -> None:
         """Clip by the norm of all gradients. Lightning refuses to for a fused optimiser: gradients might be scaled; ours never are."""

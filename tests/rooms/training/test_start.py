@@ -1,0 +1,150 @@
+"""Fine-tuning: whose weights a training begins with, which of them learn and how fast, and that an interrupted one goes on."""
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import equiradio
+from equiradio.artefacts.run import Run
+from equiradio.cli.main import app
+from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.inference.team import load
+from equiradio.settings import change, from_toml
+from equiradio.training.fit import train
+from equiradio.training.start import begin_with, fitted, start_of
+from equiradio.training.task import ClassificationTask
+
+
+def weights(folder):
+    return load(folder, "cpu").members[0].network.state_dict()
+
+
+@pytest.fixture
+def further(tiny, trained):
+    """Settings of a training that begins with a trained network of the same name."""
+
+    def settings(model="attention", **changes):
+        return tiny(model, **{"start_from": str(trained(model)), "epochs": 1, "dropout": 0.25, **changes})
+
+    return settings
+
+
+@pytest.mark.parametrize("model", ["lenet", "attention"])
+def test_a_training_begins_with_the_weights_of_another(further, trained, tmp_path, model):
+    """Nothing learned and nothing lost: with a learning rate of 0 every weight stays, the heads' too where the classes are the same."""
+    run = train(further(model, learning_rate=0.0, schedule="constant"), tmp_path / "run", device="cpu")
+    before, after = weights(trained(model)), weights(run.folder)
+    learned = [name for name in before if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))]
+    assert all(torch.equal(before[name], after[name]) for name in learned)
+    assert run.card().started_from == load(trained(model), "cpu").members[0].name
+    assert Run(trained(model)).card().started_from == ""
+
+
+@pytest.mark.parametrize("model", ["lenet", "attention"])
+def test_for_other_classes_the_last_layers_are_drawn_anew(untrained, model):
+    start = load(untrained(model, classes=("a", "b", "c")), "cpu").members[0]
+    network = load(untrained(model, seed=1), "cpu").members[0].network
+    fresh = {name: value.clone() for name, value in network.state_dict().items()}
+    taken = begin_with(network, start, load(untrained(model), "cpu").labels)
+    assert not taken
+    for name, value in network.state_dict().items():
+        origin = fresh if name.startswith(network.last) else start.network.state_dict()
+        assert torch.equal(value, origin[name]), name
+
+
+@pytest.mark.parametrize("model", ["lenet", "attention", "c4-attention-anchored"])
+def test_a_frozen_body_stays_bit_for_bit_and_the_rest_learns(tiny, untrained, tmp_path, model):
+    start = untrained(model)
+    frozen = tiny(model, start_from=str(start), freeze="blocks", epochs=1, **vars_of(start))
+    run = train(frozen, tmp_path / "run", device="cpu")
+    before, after = weights(start), weights(run.folder)
+    body = load(start, "cpu").members[0].network.body
+    of_body = [name for name in before if name.startswith(tuple(f"{part}." for part in body))]
+    assert all(torch.equal(before[name], after[name]) for name in of_body)
+    assert not any(torch.equal(before[name], after[name]) for name in before.keys() - of_body if name.endswith("weight"))
+
+
+def vars_of(folder):
+    """Settings of a run's model, as `change` takes them."""
+    settings = from_toml(folder / "settings.toml")
+    return {f"model.{name}": value for name, value in vars(settings.model).items() if name != "name"}
+
+
+def test_the_body_learns_more_slowly(further, trained):
+    settings = change(further(), {"training.learning_rate": 0.01, "training.body_rate": 0.3})
+    network = load(trained("attention"), "cpu").members[0].network
+    rest, body = ClassificationTask(network, settings)._groups()
+    assert (rest["lr"], body["lr"]) == (0.01, pytest.approx(0.003))
+    assert {id(weight) for weight in body["params"]} == {id(weight) for weight in network.blocks.parameters()}
+    assert len(rest["params"]) + len(body["params"]) == len(list(network.parameters()))
+    alone = ClassificationTask(network, change(settings, {"training.start_from": ""}))._groups()
+    assert [len(group["params"]) for group in alone] == [len(list(network.parameters()))]
+
+
+@pytest.mark.parametrize("freeze", ["none", "blocks"])
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(further, tmp_path, freeze):
+    settings = further(epochs=2, freeze=freeze)
+    whole = train(settings, tmp_path / "whole", device="cpu")
+    train(settings, tmp_path / "run", device="cpu", max_minutes=0)
+    run = train(settings, tmp_path / "run", device="cpu", resume=True)
+    assert run.card().weights_hash == whole.card().weights_hash
+
+
+def test_it_goes_on_from_no_other_start(further, untrained, tmp_path):
+    settings = further(epochs=2)
+    run = train(settings, tmp_path / "run", device="cpu", max_minutes=0)
+    other = change(settings, {"training.start_from": str(untrained("attention", seed=3))})
+    run.settings_file.write_text(run.settings_file.read_text().replace(settings.training.start_from, other.training.start_from))
+    with pytest.raises(RunRefusal, match=r"began with attention seed 0 .*, but training\.start_from is attention seed 3"):
+        train(other, run.folder, device="cpu", resume=True)
+
+
+def test_of_a_team_every_seed_begins_with_a_member_of_its_own(tiny, monkeypatch, untrained):
+    members = [load(untrained("lenet", seed=seed), "cpu").members[0] for seed in (0, 2, 5)]
+    monkeypatch.setattr("equiradio.training.start.load", lambda *_: type("Two", (), {"members": members}))
+    begun = [start_of(tiny("lenet", start_from="team", seed=seed)).card.seed for seed in (0, 1, 2, 3, 5)]
+    assert begun == [0, 2, 2, 0, 5]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"freeze": "blocks", "start_from": ""}, "training.freeze: blocks, and no training.start_from"),
+        ({"kernel_size": 3}, "model.kernel_size: 3, but attention seed 0 .* has 5"),
+        ({"model.name": "c4-attention"}, "model.name: c4-attention, but attention seed 0 .* has attention"),
+        ({"pixel_std": 0.5}, "data.pixel_std: 0.5, but attention seed 0 .* has 0.035"),
+    ],
+)
+def test_what_does_not_go_with_the_start_is_refused_before_anything_is_written(further, tmp_path, changes, words):
+    with pytest.raises(SettingRefusal, match=words):
+        train(further(**changes), tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run" / "settings.toml").exists()
+
+
+def test_the_model_is_that_of_the_start_and_its_images_are_prepared_alike(tiny, untrained):
+    start = load(untrained("c8-attention", kernel_size=3), "cpu").members[0]
+    settings = fitted(tiny("c4-attention", dropout=0.1, pixel_std=0.7), start)
+    assert (settings.model.name, settings.model.kernel_size, settings.model.dropout) == ("c8-attention", 3, 0.1)
+    assert settings.data.name == tiny("lenet").data.name
+    assert settings.data.pixel_std == 0.7, "what was asked for is left to be refused"
+
+
+def test_the_command_takes_the_model_of_the_start(sky, trained, tmp_path):
+    out = tmp_path / "run"
+    small = ["--set", "batch_size=8", "--preset", "quick", "--epochs", "1", "--precision", "float32", "--device", "cpu"]
+    asked = ["train", "--from", str(trained("lenet")), "--freeze", "blocks", "--data", str(sky), "--out", str(out), *small]
+    done = CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    run = Run(out)
+    assert (run.card().model, run.settings().training.freeze) == ("lenet", "blocks")
+    for other in (["--model", "attention"], ["--set", "kernel_size=3"]):
+        with pytest.raises(SettingRefusal, match="but lenet seed 0"):
+            CliRunner().invoke(app, [*asked, *other, "--out", str(tmp_path / "other")], catch_exceptions=False)
+
+
+def test_fine_tune_gives_a_team_of_the_new_network(sky, trained, tmp_path):
+    options = {"epochs": 1, "batch_size": 8, "precision": "float32"}
+    team = equiradio.fine_tune(trained("lenet"), sky, tmp_path / "run", seed=4, device="cpu", **options)
+    assert team.members[0].card.started_from == load(trained("lenet"), "cpu").members[0].name
+    assert team.members[0].card.seed == 4
+    assert len(team.classify(equiradio.open_data(str(sky)).images[:2])) == 2
