@@ -27,7 +27,7 @@ from equiradio.settings import Settings, change, preset
 from equiradio.training.fit import train
 from equiradio.training.start import fitted, start_of
 
-NEAR_ARCSEC, CHOSEN_ON, DRAWS = 45.0, 150, 10_000
+NEAR_ARCSEC, CHOSEN_ON, DRAWS = 45.0, 150, 500
 ARMS: dict[str, dict[str, Any]] = {
     "drawn": {},
     "fine-tuned": {"training.freeze": "none"},
@@ -53,7 +53,7 @@ def evenly(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.nd
 
 def data_of(folder: Path, labels: int, seed: int) -> Path:
     """A data set of so many training sources, drawn by the seed; written once."""
-    place = folder / f"first-{labels}-seed{seed}"
+    place = folder / f"four-{labels}-seed{seed}"
     if place.is_dir():
         return place
     whole = open_data("first")
@@ -97,16 +97,17 @@ def measures(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
 def compared(labels: np.ndarray, one: list[np.ndarray], other: list[np.ndarray]) -> dict[str, Any]:
     """Mean over seeds of the difference one - other with its 95 % interval over sources, paired."""
     rng, drawn = np.random.default_rng(0), []
-    difference = lambda rows: {
-        name: float(np.mean([measures(labels[rows], a[rows])[name] - measures(labels[rows], b[rows])[name] for a, b in zip(one, other)]))
-        for name in ("balanced_accuracy", "nll")
-    }
-    for _ in range(DRAWS // 20):
+    pairs = list(zip(one, other, strict=True))
+
+    def difference(rows: np.ndarray) -> dict[str, float]:
+        each = [(measures(labels[rows], a[rows]), measures(labels[rows], b[rows])) for a, b in pairs]
+        return {name: float(np.mean([mine[name] - theirs[name] for mine, theirs in each])) for name in ("balanced_accuracy", "nll")}
+
+    for _ in range(DRAWS):
         drawn.append(difference(rng.integers(0, len(labels), len(labels))))
     whole = difference(np.arange(len(labels)))
-    return {
-        name: {"mean": whole[name], "interval95": np.percentile([each[name] for each in drawn], (2.5, 97.5)).tolist()} for name in whole
-    }
+    edges = lambda name: np.percentile([each[name] for each in drawn], (2.5, 97.5)).tolist()
+    return {name: {"mean": mean, "interval95": edges(name)} for name, mean in whole.items()}
 
 
 def main() -> None:
