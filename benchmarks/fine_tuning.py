@@ -70,7 +70,7 @@ def data_of(folder: Path, labels: int, seed: int) -> Path:
 def settings_of(arm: str, start: str, data: Path, seed: int, epochs: int) -> Settings:
     """The same training for all arms, but for what it begins with."""
     named: dict[str, Any] = {"data.name": str(data), "training.seed": seed, "training.epochs": epochs}
-    named |= {"training.passes": 1, "training.batch_size": 16, "training.start_from": start}
+    named |= {"training.passes": 1, "training.validation_passes": 1, "training.batch_size": 16, "training.start_from": start}
     settings = change(preset("fast"), named | ARMS[arm])
     begun = start_of(settings)
     assert begun is not None
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--start", default="quick")
     parser.add_argument("--labels", default="100,300")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args()
     about = {"start": options.start, "epochs": options.epochs, "data": "first", "scored": "published validation sources far from MiraBest"}
     result: dict[str, Any] = {**about, "labels": {}}
