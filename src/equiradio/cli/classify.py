@@ -35,6 +35,7 @@ def classify(
     cascade: bool = typer.Option(False, "--cascade", help="Ask a quick team first, and this one where that is not sure."),
     out: Path = typer.Option(None, "--out", help="Catalogue: .parquet, .csv, .fits or .vot.", show_default=False),
     maps: Path = typer.Option(None, "--maps", help="Folder for attention maps: FITS, PNG and DS9 regions.", show_default=False),
+    features: Path = typer.Option(None, "--features", help="One vector a source, for similarity search: .parquet.", show_default=False),
     ra: float = typer.Option(None, "--ra", help="Cut around this ICRS right ascension, degrees.", show_default=False),
     dec: float = typer.Option(None, "--dec", help="And this declination, degrees.", show_default=False),
     hdu: int = typer.Option(None, "--hdu", help="HDU of the image, where there are several.", show_default=False),
@@ -72,12 +73,15 @@ def classify(
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
+    from equiradio.artefacts.features import check_features_suffix
     from equiradio.artefacts.shelf import default_name, find_team
 
     if model is not None and not Path(model).exists():
         find_team(model)  # refuses an unknown name with those there are
     if out is not None:
         check_suffix(out)
+    if features is not None:
+        check_features_suffix(features)
     from equiradio.cli.progress import bars
     from equiradio.verbs.classify import classify as run
     from equiradio.verbs.classify import image_files
@@ -90,7 +94,7 @@ def classify(
     try:
         with bars() as step:
             about: dict[str, Any] = {"contents": contents, "command": context.obj or "", "progress": step, "refused": note}
-            table = run(team, listed, out=out, maps=maps, resume=resume, **about, **options)
+            table = run(team, listed, out=out, maps=maps, features=features, resume=resume, **about, **options)
     except KeyboardInterrupt:
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None
@@ -107,6 +111,8 @@ def classify(
         _print(table.to_pylist(), team.name, team.labels)
     if maps is not None:
         say(f"{maps}: attention maps", err=as_json)
+    if features is not None:
+        say(f"{features}: features", err=as_json)
     say(outcome, err=as_json)
     outcome.refuse_emptiness()
 

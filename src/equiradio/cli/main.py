@@ -9,7 +9,23 @@ import typer
 
 import equiradio
 from equiradio.artefacts.atomic import disk_refusal, is_disk_full
-from equiradio.cli import bench, calibrate, classify, data, demo, doctor, evaluate, explain, export, models, report, reproduce, serve, train
+from equiradio.cli import (
+    bench,
+    calibrate,
+    classify,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    export,
+    models,
+    report,
+    reproduce,
+    serve,
+    similar,
+    train,
+)
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import command_line
 from equiradio.errors import Refusal, SettingRefusal, nearest
@@ -48,6 +64,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("models")(models.models)
 app.command("classify")(classify.classify)
+app.command("similar")(similar.similar)
 app.command("reproduce")(reproduce.reproduce)
 app.command("report")(report.report)
 app.command("explain")(explain.explain)

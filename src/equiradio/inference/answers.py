@@ -34,6 +34,8 @@ class Answers:
     agreement : (count,), of the members' mean maps, see `equiradio.inference.gate_maps.agreement`; nan where there is none.
     gates : float32 (count, gates, 150, 150), maps at the image's scale, mean over members of the image as it is; no gates for a LeNet.
     attention : float32 (count, 150, 150), one map of all gates (`combined_map`), mean over members; nan without gates.
+    features : float32 (count, n), what the members' heads decide from, side by side, of the image as it is; none (count, 0) where not all
+        answers are of one team.
     evidence : of each image, where it was asked for and the answer is a sum over pixels.
     """
 
@@ -47,6 +49,7 @@ class Answers:
     agreement: np.ndarray
     gates: np.ndarray
     attention: np.ndarray
+    features: np.ndarray
     evidence: list[PixelEvidence | None]
 
     @property
@@ -55,9 +58,11 @@ class Answers:
         return self.top != NO_CLASS
 
     def with_others(self, places: Sequence[int], others: "Answers") -> "Answers":
-        """These answers with ``others`` at some places."""
-        changed: dict[str, Any] = {}
+        """These answers with ``others``, another team's, at some places."""
+        changed: dict[str, Any] = {"features": self.features[:, :0]}
         for spec in fields(self):
+            if spec.name in changed:
+                continue
             mine, theirs = getattr(self, spec.name), getattr(others, spec.name)
             changed[spec.name] = mine.copy()
             for place, value in zip(places, theirs, strict=True):
@@ -76,7 +81,7 @@ def answer_in_pieces(
     members: Sequence[Member], calibration: Calibration, images: np.ndarray, *, why: bool = False
 ) -> Iterator[Answers | None]:
     """As `answer`; yields None after each pose of each member, where a caller may stop or do other work, and the answers at the end."""
-    logits, distances, maps = [], [], []
+    logits, distances, maps, features = [], [], [], []
     sums: list[Sum] = []
     why = why and all(sums_over_pixels(member.network) for member in members)
     for number, member in enumerate(members):
@@ -85,6 +90,7 @@ def answer_in_pieces(
             logits.append(posed.logits)
             if pose == 0:
                 maps.append(_maps(posed, images.shape))
+                features.append(posed.features.astype(np.float32))
                 if calibration.centre is not None and calibration.precision is not None:
                     distances.append(squared_distance(posed.features, calibration.centre[number], calibration.precision[number]))
                 if why:
@@ -107,7 +113,8 @@ def answer_in_pieces(
     uncertain = doubtful(mean, low, high, top, calibration.threshold) | ~fine
     joint = np.stack([one_map(gates, member.network.anchored) for gates, member in zip(maps, members, strict=True)], 1)
     agree = np.array([agreement(planes) for planes in joint])
-    yield Answers(mean, low, high, top, uncertain, distance, unusual, agree, np.mean(maps, axis=0), joint.mean(1), evidence)
+    seen = np.mean(maps, axis=0), joint.mean(1), np.concatenate(features, 1)
+    yield Answers(mean, low, high, top, uncertain, distance, unusual, agree, *seen, evidence)
 
 
 def no_answer(name: str) -> ImageRefusal:

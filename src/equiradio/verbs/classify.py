@@ -19,6 +19,7 @@ from equiradio.inference.answers import Answers, no_answer
 from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, provenance
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
+from equiradio.verbs.classified_features import add_features, check_features, with_features, write_features
 from equiradio.verbs.classify_job import Job, Options, Parts, begin_maps, drop_maps, is_finished, job_of, map_names, spare_images
 from equiradio.verbs.sky_maps import SkyMaps, write_maps
 from equiradio.verbs.suspects import Reader
@@ -45,6 +46,7 @@ def classify(
     *,
     out: Path | None = None,
     maps: Path | None = None,
+    features: Path | None = None,
     resume: bool = False,
     contents: bool = False,
     command: str = "",
@@ -57,6 +59,7 @@ def classify(
     Parameters
     ----------
     out, maps : .parquet, .csv, .fits or .vot; folder for attention maps, not that of the images. No other process may write there.
+    features : .parquet, for one vector a source; see `equiradio.artefacts.features`.
     resume : go on with the parts of an interrupted run; those of files that were changed since are made anew.
     contents : know files by a hash of their content, not by their size and time.
     command : line that products say they were made by.
@@ -67,14 +70,16 @@ def classify(
     ------
     ImageRefusal : the only file cannot be used. Among several it has a row with a flag.
     RunRefusal : parts of an interrupted run, without ``resume``; parts, maps or a catalogue of another run; another process at work there.
-    SettingRefusal : an image would be written over.
+    SettingRefusal : an image would be written over, or features are asked of a cascade, whose teams have features of their own each.
     """
     spare_images(files, out, maps)
     if out is not None:
         check_suffix(out)
+    if features is not None:
+        check_features(features, team, out)
     with ExitStack() as held:
-        claims = [held.enter_context(claimed(place)) for place in (out, maps) if place is not None]
-        work = _Work(team, files, maps, claims, provenance(team, command), progress, refused, options)
+        claims = [held.enter_context(claimed(place)) for place in (out, maps, features) if place is not None]
+        work = _Work(team, files, maps, features, claims, provenance(team, command), progress, refused, options)
         if out is None:
             return _answer(work, contents)
         _write(work, out, resume, contents)
@@ -85,13 +90,16 @@ def _answer(work: "_Work", contents: bool) -> pa.Table:
     """The catalogue at once, with its maps where they are asked for."""
     if work.maps is not None:
         begin_maps(work.maps, work.job(contents), going_on=False)
-    return work.table(row for _, part in work.parts(range(-(-len(work.files) // BATCH))) for row in part)
+    table = work.table(row for _, part in work.parts(range(-(-len(work.files) // BATCH))) for row in part)
+    if work.features is not None:
+        write_features(work.features, [table], work.schema, work.about)
+    return table.select(work.schema.names)
 
 
 def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
     """Write the catalogue part by part, going on with the parts that are there."""
     parts = Parts(out, work.job(contents))
-    if resume and is_finished(parts, work.files, work.maps):
+    if resume and is_finished(parts, work.files, work.maps, work.features):
         shutil.rmtree(parts.folder, ignore_errors=True)
         return
     going_on = parts.any()
@@ -107,7 +115,10 @@ def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
         raise
     finally:
         reader.close()
-    parts.finish(_join(parts, out, work.schema))
+    answered_rows = _join(parts, out, work.schema)
+    if work.features is not None:
+        write_features(work.features, parts.tables(work.part_schema), work.schema, work.about)
+    parts.finish(answered_rows)
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,7 @@ class _Work:
     team: Classifier
     files: Sequence[Path]
     maps: Path | None
+    features: Path | None
     claims: Sequence[Claim]
     about: Provenance
     progress: Progress
@@ -125,16 +137,21 @@ class _Work:
 
     def job(self, contents: bool) -> Job:
         """What rows and maps are of."""
-        return job_of(self.team, self.files, self.maps, self.options, contents=contents)
+        return job_of(self.team, self.files, self.maps, self.features, self.options, contents=contents)
 
     @property
     def schema(self) -> pa.Schema:
         """Columns of the catalogue, and what made it."""
         return with_provenance(catalogue_schema(self.team.labels), self.about)
 
+    @property
+    def part_schema(self) -> pa.Schema:
+        """Those of a part, which holds features too where they are wanted."""
+        return self.schema if self.features is None else with_features(self.schema)
+
     def table(self, rows: Iterable[Row]) -> pa.Table:
-        """Rows as a catalogue."""
-        return pa.Table.from_pylist(list(rows), schema=self.schema)
+        """Rows as a catalogue, with features where they are wanted."""
+        return pa.Table.from_pylist(list(rows), schema=self.part_schema)
 
     def parts(self, numbers: Sequence[int], read: Read | None = None) -> Iterator[tuple[int, list[Row]]]:
         """Number and rows of one batch of files after the other."""
@@ -145,6 +162,8 @@ class _Work:
         for number, batch in zip(numbers, batches([self.files[place] for place in places], read=read, **self.options), strict=True):
             rows, cutouts, answers = answered(self.team, batch)
             self._refuse(batch, rows)
+            if self.features is not None and answers is not None:
+                add_features(rows, [isinstance(what, Cutout) for _, what in batch], answers)
             for claim in self.claims:
                 claim.check()
             if self.maps is not None:
@@ -184,7 +203,7 @@ def _join(parts: Parts, out: Path, schema: pa.Schema) -> int:
         nonlocal answered_rows
         for table in parts.tables(schema):
             answered_rows += sum(bool(label) for label in table["label"].to_pylist())
-            yield table
+            yield table.select(schema.names)
 
     def write(path: Path) -> None:
         with pq.ParquetWriter(path, schema, write_page_checksum=True) as writer:

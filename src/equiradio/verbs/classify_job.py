@@ -91,7 +91,7 @@ class Job:
         return self.about | {"contents": fingerprint(self.stamps)}
 
 
-def job_of(team: Classifier, files: Sequence[Path], maps: Path | None, options: Options, *, contents: bool) -> Job:
+def job_of(team: Classifier, files: Sequence[Path], maps: Path | None, features: Path | None, options: Options, *, contents: bool) -> Job:
     """The job of these files; ``contents`` has them known by a hash of their content, not by size and time."""
     resolved = DEFAULTS | {key: value for key, value in options.items() if value is not None}
     about = {
@@ -104,6 +104,7 @@ def job_of(team: Classifier, files: Sequence[Path], maps: Path | None, options: 
         "hash": contents,
         **resolved,
         "maps": None if maps is None else printable(os.path.realpath(maps)),
+        "features": None if features is None else printable(os.path.realpath(features)),
     }
     return Job(plain_job(about), file_stamps(files, contents=contents))
 
@@ -174,12 +175,12 @@ def job_file(out: Path) -> Path:
     return out.with_name(f"{out.name}.{JOB}")
 
 
-def is_finished(parts: Parts, files: Sequence[Path], maps: Path | None) -> bool:
+def is_finished(parts: Parts, files: Sequence[Path], maps: Path | None, features: Path | None = None) -> bool:
     """Is the catalogue there, whole and of this job?
 
     Raises
     ------
-    RunRefusal : it is there without parts, and is not the one asked for; or its maps are missing.
+    RunRefusal : it is there without parts, and is not the one asked for; or its maps or features are missing.
     """
     out, job = parts.out, read_job(job_file(parts.out))
     if not out.is_file() or (parts.any() and not _agrees(out, job, parts.job)):
@@ -189,6 +190,8 @@ def is_finished(parts: Parts, files: Sequence[Path], maps: Path | None) -> bool:
     refuse_other(out, job, parts.job.whole(), "a catalogue", ANEW)
     if job.get("sha256") != content_hash(out):
         raise RunRefusal(out, "changed since it was written", "the catalogue that was written", ANEW)
+    if features is not None and not features.is_file():
+        raise RunRefusal(features, f"no such file, but {out} is finished", "the features written with it", ANEW)
     if maps is not None:
         check_maps(maps, parts.job)
         there = sum((maps / f"{name}.fits").is_file() for name in map_names(files))

@@ -1,0 +1,78 @@
+"""Features of classified sources on disk: one vector a source, for similarity search, clustering and maps of a catalogue."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from equiradio.artefacts.provenance import Provenance, with_provenance
+from equiradio.errors import RunRefusal, SettingRefusal, refused_as
+
+OPTION = "--features"
+VECTOR = pa.field(
+    "features",
+    pa.list_(pa.float32()),
+    metadata={"unit": "", "ucd": "", "description": "what the heads of all networks decide from, side by side; null without an answer"},
+)
+DISTANCE = pa.field(
+    "distance",
+    pa.float64(),
+    metadata={
+        "unit": "",
+        "ucd": "",
+        "description": "Mahalanobis distance from the sources of the calibration; null where it was never measured",
+    },
+)
+COLUMNS = ("source_id", "file", "label", DISTANCE.name, VECTOR.name)
+
+
+def features_schema(catalogue: pa.Schema, about: Provenance) -> pa.Schema:
+    """Columns of a file of features; those that it shares with the catalogue are described as there."""
+    own = {field.name: field for field in (DISTANCE, VECTOR)}
+    return with_provenance(pa.schema([own.get(name) or catalogue.field(name) for name in COLUMNS]), about)
+
+
+def check_features_suffix(path: Path) -> None:
+    """Refuse a file of features that could not be written, before work is done for it."""
+    if path.suffix.lower() != ".parquet":
+        raise SettingRefusal(OPTION, f"'{path.name}'", "a name that ends in .parquet, which holds vectors", "Change the suffix.")
+
+
+class Features(NamedTuple):
+    """Sources with their vectors.
+
+    Attributes
+    ----------
+    source_ids, files, labels : str (count,); a label is empty where there is no answer.
+    vectors : float32 (count, n), nan where there is no answer.
+    model : name of the team that made them.
+    """
+
+    source_ids: list[str]
+    files: list[str]
+    labels: list[str]
+    vectors: np.ndarray
+    model: str
+
+
+def read_features(path: Path) -> Features:
+    """What ``equiradio classify --features`` wrote.
+
+    Raises
+    ------
+    RunRefusal : it is not there, or no such file.
+    """
+    if not path.is_file():
+        raise RunRefusal(path, "no such file", "features that equiradio classify wrote", "Make them with equiradio classify --features.")
+    with refused_as(RunRefusal, path, "a file of features", "Make it anew with equiradio classify --features."):
+        table = pq.read_table(path, columns=list(COLUMNS))
+        given = table[VECTOR.name].to_pylist()
+        lengths = {len(each) for each in given if each is not None}
+        if len(lengths) != 1:
+            raise ValueError(f"vectors of {sorted(lengths)} numbers")
+        nothing = [np.nan] * lengths.pop()
+        vectors = np.array([nothing if each is None else each for each in given], np.float32)
+        sources, files, labels = ([text or "" for text in table[name].to_pylist()] for name in COLUMNS[:3])
+        return Features(sources, files, labels, vectors, (table.schema.metadata or {}).get(b"model", b"").decode())
