@@ -8,6 +8,7 @@ import numpy as np
 
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
+from equiradio.sky.recipe import MIRABEST, Recipe
 
 __all__ = ["Sources"]
 
@@ -45,6 +46,7 @@ class Sources:
     weights : float64 (count,), how often each is drawn in training, 1 as often as on average; None where all are alike.
     folder : that they were read from, as it was named; empty where there is none.
     left_out : in a line each, what the data set holds and these are not, how many and why.
+    recipe : by which the images were made.
     elsewhere : where the sources of a split are that is not here, and what to do; empty where there are none.
     """
 
@@ -65,6 +67,7 @@ class Sources:
     folder: str = ""
     left_out: tuple[str, ...] = ()
     elsewhere: str = ""
+    recipe: Recipe = MIRABEST
 
     @property
     def catalogues(self) -> np.ndarray:

@@ -40,10 +40,11 @@ class Intervals(TypedDict):
 
 
 class Block(Scores):
-    """Scores by one protocol; ``sources`` where it counts a part of them."""
+    """Scores by one protocol; ``sources`` where it counts a part of them, and ``of_class`` how many of each."""
 
     interval95: Intervals
     sources: NotRequired[int]
+    of_class: NotRequired[dict[str, int]]
 
 
 class CalibrationScores(TypedDict):

@@ -12,7 +12,6 @@ from equiradio.compute.empty_sky import forget_empty_sky, show_empty_sky, would_
 from equiradio.labels import UNKNOWN
 from equiradio.models.network import Network, Output
 from equiradio.settings import Settings
-from equiradio.sky.recipe import MIRABEST
 
 
 class ClassificationTask(lightning.LightningModule):
@@ -48,7 +47,7 @@ class ClassificationTask(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """What layers make of empty sky, with the weights as they are now, is not computed again for every image."""
         if would_help(self.network):
-            empty = torch.zeros(1, 1, MIRABEST.side, MIRABEST.side, device=self.device)
+            empty = torch.zeros(1, 1, self.network.image_side, self.network.image_side, device=self.device)
             show_empty_sky(self.network, self.trainer.datamodule.preprocess(empty))
 
     def on_validation_epoch_end(self) -> None:
