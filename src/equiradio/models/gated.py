@@ -22,6 +22,7 @@ from equiradio.sky.recipe import MIRABEST
 from equiradio.symmetry.groups import Group
 
 DEPTHS = (3, 3, 3, 2)  # convolutions of each block
+Widths = tuple[int, ...]
 HALVED = 8  # by three poolings, a side is divided by so much
 HIDDEN = 64  # channels between a gate's features and its score
 MEAN_SCALE = 10.0  # the pixel mean is small (most of the sky is empty): this brings it to the scale that a linear layer expects
@@ -65,13 +66,7 @@ class GatedNet(nn.Module):
     """
 
     def __init__(
-        self,
-        settings: ModelSettings,
-        group: Group | None,
-        blank: float,
-        widths: tuple[int, ...] = WIDTHS,
-        classes: int = 2,
-        side: int = 150,
+        self, settings: ModelSettings, group: Group | None, blank: float, widths: Widths = WIDTHS, classes: int = 2, side: int = 150
     ) -> None:
         super().__init__()
         self.settings, self.group, self.blank, self.gate_count = settings, group, blank, settings.gates
