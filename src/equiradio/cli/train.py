@@ -22,7 +22,11 @@ def train(
         autocompletion=completion.models,
     ),
     data: str = typer.Option(
-        None, "--data", help="A data set or a folder; default mirabest.", show_default=False, autocompletion=completion.data_sets
+        None,
+        "--data",
+        help="A data set, a folder or table of images, or several joined by +; default mirabest.",
+        show_default=False,
+        autocompletion=completion.data_sets,
     ),
     preset: Preset = typer.Option(None, "--preset", help="Of settings; default fast, or what --config says.", show_default=False),
     config: Path = typer.Option(None, "--config", help="Settings in TOML, on top of the preset.", show_default=False),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from equiradio import plugins
-from equiradio.datasets.sources import SPLITS, Sources
+from equiradio.datasets.sources import SPLITS, Sources, check_soft
 from equiradio.errors import DataRefusal, Refusal
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
 from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
@@ -60,8 +60,11 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
 def fill_folder(sources: Sources, folder: Path, **about: Any) -> None:
     """Write the files of a data set into a folder that is there, as `write_folder` does."""
     columns = COLUMNS | {name: name for name in (*POSITION, "catalogue") if getattr(sources, name) is not None}
+    table = {name: getattr(sources, attribute).tolist() for name, attribute in columns.items()}
+    if sources.soft is not None:
+        table |= dict(zip(sources.classes.columns(), sources.soft.T.tolist(), strict=True))
     np.save(folder / "images.npy", sources.images)
-    write_csv(folder / "catalogue.csv", {name: getattr(sources, attribute).tolist() for name, attribute in columns.items()})
+    write_csv(folder / "catalogue.csv", table)
     content = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
     if sources.masks is not None:
         np.save(folder / "masks.npy", sources.masks)
@@ -189,6 +192,8 @@ def _catalogue(path: Path, about: _About) -> dict[str, Any]:
         columns["labels"] = columns["labels"].astype(np.int64)
         numbers = ["size_arcsec", *(name for name in POSITION if rows and name in rows[0])]
         columns |= {name: np.array([float(row[name] or "nan") for row in rows]) for name in numbers}
+        if rows and set(about.classes.columns()) <= set(rows[0]):
+            columns["soft"] = np.array([[float(row[name]) for name in about.classes.columns()] for row in rows])
         if rows and "catalogue" in rows[0]:
             columns["catalogue"] = np.array([row["catalogue"] for row in rows])
     except Exception as error:
@@ -209,6 +214,8 @@ def _check_values(path: Path, columns: dict[str, np.ndarray], places: list[int])
         if strange:
             found = f"{attribute} holds {min(strange)} ({len(strange):,} of {len(columns[attribute]):,} rows)"
             raise DataRefusal(path, found, f"one of {', '.join(map(str, those))}", AGAIN)
+    if "soft" in columns:
+        check_soft(path, columns["soft"], columns["labels"], AGAIN)
     for name, (low, high) in POSITION.items():
         outside = [value for value in columns.get(name, np.empty(0)).tolist() if value < low or value > high]
         if outside:

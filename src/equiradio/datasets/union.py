@@ -125,6 +125,7 @@ def _joined(parts: Sequence[Sources], classes: Labels) -> Sources:
         [np.full(len(part), np.nan) if (values := getattr(part, column)) is None else values for part in parts]
     )
     masks = None if any(part.masks is None for part in parts) else together("masks")
+    soft = None if all(part.soft is None for part in parts) else np.concatenate([_shares(part, classes) for part in parts])
     return Sources(
         name="+".join(part.name for part in parts),
         images=together("images"),
@@ -138,10 +139,18 @@ def _joined(parts: Sequence[Sources], classes: Labels) -> Sources:
         ra_deg=nowhere("ra_deg"),
         dec_deg=nowhere("dec_deg"),
         masks=masks,
+        soft=soft,
         catalogue=together("catalogues"),
         recipe=parts[0].recipe,
         elsewhere=" ".join(part.elsewhere for part in parts if part.elsewhere),
     )
+
+
+def _shares(part: Sources, classes: Labels) -> np.ndarray:
+    """A part's soft labels by the classes of all."""
+    shares = np.zeros((len(part), len(classes)))
+    shares[:, [classes.names.index(name) for name in part.classes]] = part.shares
+    return shares
 
 
 def _left_out(whole: Sources, owner: np.ndarray, names: Sequence[str]) -> np.ndarray:

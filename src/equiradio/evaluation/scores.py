@@ -55,6 +55,13 @@ class CalibrationScores(TypedDict):
     ece: float
 
 
+class SoftScores(TypedDict):
+    """Against soft labels, per source, nats: cross-entropy, and the entropy of the labels, below which it cannot be."""
+
+    cross_entropy: float
+    entropy: float
+
+
 class Metrics(TypedDict):
     """What ``RUN/metrics/<data>-<split>.json`` holds: see `metrics` and docs/reference/files.md."""
 
@@ -69,6 +76,7 @@ class Metrics(TypedDict):
     uncertain: Block | None
     calibration: CalibrationScores | None
     catalogues: NotRequired[dict[str, Block]]
+    soft: NotRequired[SoftScores]
 
 
 def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None, classes: Labels = FANAROFF_RILEY) -> Scores:

@@ -160,7 +160,7 @@ def _write_onnx(team: Team, path: Path) -> None:
     plain = _plain(team)
     with _quiet(), torch.no_grad():
         side = team.recipe.side
-        given = {"input_names": ["images"], "output_names": _names(plain)}
+        given: dict[str, Any] = {"input_names": ["images"], "output_names": _names(plain)}
         program = torch.onnx.export(_program(plain, side), (_some_images(2, side),), dynamo=True, **given)
     assert program is not None
     model = program.model_proto

@@ -40,6 +40,11 @@ class ClassificationTask(lightning.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
         output = self(batch[0])
         logits, labels = output.logits.float(), batch[1]
+        if labels.dim() == 2:  # soft labels; their padding is all zeros, which costs nothing
+            real = labels.sum(1) > 0
+            self._add("validation", F.cross_entropy(logits, labels, reduction="sum"), real.sum())
+            self._add("correct", ((logits.argmax(1) == labels.argmax(1)) & real).sum(), real.sum())
+            return
         count = (labels != UNKNOWN).sum()  # the others are padding
         self._add("validation", F.cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="sum"), count)
         self._add("correct", (logits.argmax(1) == labels).sum(), count)

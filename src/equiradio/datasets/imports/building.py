@@ -52,6 +52,7 @@ def read_source(source: Path, choices: Choices | None = None, step: Step = lambd
         classes=classes,
         ra_deg=cut.ra_deg if np.isfinite(cut.ra_deg).any() else None,
         dec_deg=cut.dec_deg if np.isfinite(cut.ra_deg).any() else None,
+        soft=_soft(rows, cut, classes),
         folder=str(source),
         left_out=tuple(f"{name}: {line}" for line in report.lines),
         recipe=cut.recipe,
@@ -69,6 +70,14 @@ def _name(source: Path, choices: Choices) -> str:
         found = f"'{name}'" + (", which is a published data set's" if published else "")
         raise SettingRefusal("--name", found, "up to 100 letters, digits, '.', '_' and '-'", "Choose another.")
     return name
+
+
+def _soft(rows: Gathered, cut: Cut, classes: Labels) -> np.ndarray | None:
+    """Soft labels of what was cut, by the classes wanted; None where labels are certain."""
+    if not rows.soft:
+        return None
+    shares = np.stack([rows.soft[name][cut.rows] for name in classes], 1)
+    return shares / shares.sum(1, keepdims=True)
 
 
 def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Report) -> Cut:

@@ -1,8 +1,8 @@
 """The rows of a source, whatever its form: who they are, their class, split and position, and how to get each one's image."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.tables import SUFFIXES as TABLES
-from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order
+from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
 
@@ -33,6 +33,7 @@ class Gathered:
     ra_deg, dec_deg : float64 (count,), nan where the list has none.
     plane : of a row's number its image; raises an ImageRefusal where it cannot be used.
     at_positions : images are mosaics, from which is cut at the positions.
+    soft : how probable each class is, by its word, float64 (count,) each; empty where labels are certain.
     """
 
     where: str
@@ -44,6 +45,7 @@ class Gathered:
     dec_deg: np.ndarray
     plane: Callable[[int], Plane]
     at_positions: bool = False
+    soft: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -94,14 +96,17 @@ def class_folders(folder: Path) -> dict[str, list[Path]]:
 def from_table(table: Columns, choices: Choices, names: list[str], form: str, plane: Callable[[int], Plane], **about: Any) -> Gathered:
     """Rows of a table with the columns of classes, splits and positions that it has."""
     label = table.column("label", choices.labels)
-    if label is None:
+    soft = soft_labels(table, choices.classes) if label is None else {}
+    if label is None and not soft:
         do = "Name the column of classes by --labels."
         raise DataRefusal(table.where, f"no column of classes among {', '.join(table.values)}", "one such as label or class", do)
     split = table.column("split", choices.split, "--split")
     sky, nowhere = positions(table), np.full(len(table), np.nan)
     ra, dec = (nowhere, nowhere) if sky is None else sky
     splits = None if split is None else table.text(split)
-    return Gathered(table.where, form, names, table.text(label), splits, ra, dec, plane, **about)
+    likely = [list(soft)[place] for place in np.argmax(list(soft.values()), 0)] if soft else []
+    labels = likely if label is None else table.text(label)
+    return Gathered(table.where, form, names, labels, splits, ra, dec, plane, soft=soft, **about)
 
 
 def named(table: Columns, fallback: Sequence[str]) -> list[str]:

@@ -2,12 +2,14 @@
 
 import csv
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from equiradio.datasets.sources import check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
 SUFFIXES = (".csv", ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".xml")
@@ -96,6 +98,24 @@ def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
     return ra, dec
 
 
+def soft_labels(table: Columns, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Columns that say how probable each class is, by its name: those named as ``classes``, or all that begin with ``p_``; else none.
+
+    Raises
+    ------
+    DataRefusal : no numbers, or none that add up to 1.
+    """
+    columns = {name: next((each for each in (name, f"p_{name}") if each in table.values), None) for name in classes}
+    if not classes:
+        columns = {name[2:]: name for name in table.values if name.startswith("p_") and len(name) > 2}
+    there = {name: column for name, column in columns.items() if column is not None}
+    if len(there) < 2 or len(there) < len(columns):
+        return {}
+    shares = {name: _numbers(table, column, "probabilities") for name, column in there.items()}
+    check_soft(table.where, np.stack(list(shares.values()), 1), None, FIX)
+    return shares
+
+
 def refuse_other_order(table: Columns) -> None:
     """Refuse a table whose rows are numbered otherwise than from 0 or 1 on: images of an array go by their place."""
     name = table.column("row")
@@ -111,14 +131,19 @@ def refuse_other_order(table: Columns) -> None:
 
 
 def _degrees(table: Columns, name: str) -> np.ndarray:
-    """A column of degrees."""
+    """A column of degrees, nan where it is empty."""
+    return _numbers(table, name, "decimal degrees")
+
+
+def _numbers(table: Columns, name: str, expected: str) -> np.ndarray:
+    """A column of numbers, nan where it is empty."""
     numbers = []
     for place, word in enumerate(table.text(name), 1):
         try:
             numbers.append(float(word or "nan"))
         except ValueError:
             kind = "sexagesimal" if len(word.replace(":", " ").split()) >= 3 or "h" in word else "no number"
-            raise DataRefusal(table.where, f"{name} is '{word}' in row {place}: {kind}", "decimal degrees", "Convert it.") from None
+            raise DataRefusal(table.where, f"{name} is '{word}' in row {place}: {kind}", expected, "Convert it.") from None
     return np.array(numbers)
 
 
@@ -173,5 +198,5 @@ def _astropy(path: Path) -> Read:
 def _plain(column: Any) -> list[Any]:
     values = column.tolist()
     masked: np.ndarray = np.ma.getmaskarray(column) if hasattr(column, "mask") else np.zeros(len(values), bool)
-    gone = masked.reshape(len(values), -1).any(-1).tolist()
+    gone: list[bool] = list(masked.reshape(len(values), -1).any(-1))
     return [None if empty else value for value, empty in zip(values, gone, strict=True)]
