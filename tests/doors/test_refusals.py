@@ -219,7 +219,7 @@ def test_data_by_hand(capsys, tmp_path, nowhere):
     code, answer, _ = said(capsys, "data", "list", "--json")
     assert code == 0
     assert {row["name"] for row in json.loads(answer)} == {
-        "mirabest", "mirabest-confident", "mirabest-uncertain", "mirabest-hybrid", "simulated"
+        "first", "first-fr", "mirabest", "mirabest-confident", "mirabest-uncertain", "mirabest-hybrid", "simulated"
     }  # fmt: skip
     assert "made on the spot" in said(capsys, "data", "list")[1]
 

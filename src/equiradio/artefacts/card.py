@@ -8,6 +8,7 @@ from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.json_files import check, read_json
 from equiradio.errors import Refusal, RunRefusal, refused_as
 from equiradio.labels import Labels, labels_of
+from equiradio.sky.recipe import Recipe, recipe_of
 
 EXPECTED, DAMAGED = "a model card in JSON", "The run is damaged; train anew into another folder."
 STATES = ("training", "interrupted", "failed", "finished")
@@ -32,6 +33,7 @@ class Card:
     images_seen, seconds : augmented training images, wall-clock seconds of training and validation.
     versions, licence, citation : of software, weights and paper.
     commit : of equiradio, with "-dirty" where its files were changed; "" where it was not known.
+    recipe : by which the images were made, see `equiradio.sky.recipe.Recipe`; empty in older cards, whose images are MiraBest's.
     left_out : in a line each, sources of the data that were left out, how many and why.
     started_from : network whose weights it began with, and the beginning of their hash; "" where they were drawn.
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.
@@ -64,6 +66,7 @@ class Card:
     commit: str = ""
     started_from: str = ""
     teacher: str = ""
+    recipe: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     weights_hash: str = ""
     licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"
@@ -80,6 +83,11 @@ class Card:
     def labels(self) -> Labels:
         """The classes that the network distinguishes."""
         return labels_of(self.classes, self.unknown)
+
+    @property
+    def images(self) -> Recipe:
+        """By which the images were made."""
+        return recipe_of(self.recipe)
 
     def write(self, path: Path) -> None:
         write_json(path, asdict(self))
@@ -110,4 +118,5 @@ def card_of(content: Any, path: Path) -> Card:
             labels_of(card.classes, card.unknown)  # refused here, and not where a table is written
         except Refusal as refusal:
             raise ValueError(refusal) from None
+        recipe_of(card.recipe)
         return card

@@ -19,7 +19,7 @@ def calibrate(
     data: str = typer.Option(
         None,
         "--data",
-        help="A data set or a folder; default the one that the runs were trained on.",
+        help="A data set, or a folder or table of images; default the one that the runs were trained on.",
         show_default=False,
         autocompletion=completion.data_sets,
     ),

@@ -1,9 +1,9 @@
-"""The verb ``data``: list, fetch, verify, simulate. What a data set can do, its module says (`equiradio.datasets.registry`)."""
+"""The verb ``data``: list, fetch, verify, import, simulate. What a data set can do, its module says (`equiradio.datasets.registry`)."""
 
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, JSON
 from equiradio.errors import DataRefusal
 
-app = typer.Typer(help="List, fetch, verify and simulate data sets.", no_args_is_help=True)
+app = typer.Typer(help="List, fetch, verify, import and simulate data sets.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -99,6 +99,52 @@ def verify(
     wrong = [check.file for check in checks if check.actual != check.expected]
     if wrong:
         raise DataRefusal(name, f"{len(wrong)} of {len(checks)} files differ ({', '.join(wrong)})", "the published md5s", "Fetch it again.")
+
+
+@app.command("import")
+def import_(
+    source: Path = typer.Argument(
+        help="A folder per class, a table (CSV, Parquet, FITS, VOTable), an HDF5 file, or images.npy and a table."
+    ),
+    out: Path = typer.Option(..., "--out", help="A new folder.", show_default=False),
+    labels: str = typer.Option(None, "--labels", help="Column of classes; default: label, class or the like.", show_default=False),
+    classes: str = typer.Option("", "--classes", help="Those wanted, comma-separated, in this order.", show_default=False),
+    images: list[Path] = typer.Option(
+        [], "--images", help="Where a table's images lie: a folder, mosaics or an NPY array.", show_default=False
+    ),
+    split: str = typer.Option(None, "--split", help="Column of splits; default: split, or made.", show_default=False),
+    side: int = typer.Option(None, "--side", help="Pixels of a cutout; default that of the images.", show_default=False),
+    stretch: Literal["mirabest", "asinh", "linear"] = typer.Option(
+        None, "--stretch", help="From pixels to grey levels.", show_default=False
+    ),
+    clip: float = typer.Option(None, "--clip", help="Sigma up to which pixels are empty; default 3.", show_default=False),
+    neighbours: float = typer.Option(
+        None, "--neighbours", help="Arcsec within which sources stay on one side; default as far as an image reaches.", show_default=False
+    ),
+    seed: int = typer.Option(0, "--seed", help="Of splits that are made."),
+    name: str = typer.Option(None, "--name", help="Of the data set; default the source's.", show_default=False),
+    as_json: bool = JSON,
+) -> None:
+    """Make a data set of labelled images: read, count, leave out what is of no use, split, and draw a montage.
+
+    Example: equiradio data import cutouts --out mine
+    """
+    from equiradio.cli.progress import bars
+    from equiradio.datasets.imports.choices import Choices
+    from equiradio.verbs.import_data import MONTAGE, import_data
+
+    named = tuple(word.strip() for word in classes.split(",")) if classes else ()
+    choices = Choices(labels, split, named, tuple(images), side, stretch, clip, neighbours, seed, name)
+    with bars() as step:
+        about = import_data(source, out, choices, step)
+    if as_json:
+        typer.echo(json.dumps(about, indent=2))
+        return
+    say(f"{source}: {about['form']}, {about['rows']:,} rows")
+    _print_overview(about["data"])
+    for note in about["notes"]:
+        say(note)
+    say(f"{out}: look at {out / MONTAGE}")
 
 
 @app.command()

@@ -23,7 +23,7 @@ def evaluate(
     data: str = typer.Option(
         None,
         "--data",
-        help="A data set or a folder; default the one that the run was trained on.",
+        help="A data set, or a folder or table of images; default the one that the run was trained on.",
         show_default=False,
         autocompletion=completion.data_sets,
     ),
@@ -83,5 +83,7 @@ def _print_calibration(metrics: "Metrics", run: Path) -> None:
         labels = Run(run).card().labels
         word = labels.name_of(UNKNOWN).capitalize()
         typer.echo(f"{word} sources have no {' or '.join(labels)} label: predictions only, no scores.")
+    if soft := metrics.get("soft"):
+        typer.echo(f"against soft labels: cross-entropy {soft['cross_entropy']:.3f}, of which {soft['entropy']:.3f} is the labels' own")
     maps = "maps, " if Run(run).maps_file.is_file() else ""
     say(f"written to {run}: predictions, metrics, {maps}figures")

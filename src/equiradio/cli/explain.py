@@ -21,7 +21,7 @@ def explain(
     data: str = typer.Option(
         None,
         "--data",
-        help="A data set or a folder; default the one that the network was trained on.",
+        help="A data set, or a folder or table of images; default the one that the network was trained on.",
         show_default=False,
         autocompletion=completion.data_sets,
     ),

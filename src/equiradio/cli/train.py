@@ -22,7 +22,11 @@ def train(
         autocompletion=completion.models,
     ),
     data: str = typer.Option(
-        None, "--data", help="A data set or a folder; default mirabest.", show_default=False, autocompletion=completion.data_sets
+        None,
+        "--data",
+        help="A data set, a folder or table of images, or several joined by +; default mirabest.",
+        show_default=False,
+        autocompletion=completion.data_sets,
     ),
     start: str = typer.Option(
         None,

@@ -189,7 +189,7 @@ def choose_forms(
 
     Parameters
     ----------
-    network : any that takes images (batch, 1, 150, 150).
+    network : any that takes images (batch, 1, image_side, image_side).
     batch : images that a step will hold.
     precision : float32 or bf16.
     training : are gradients wanted?
@@ -258,14 +258,14 @@ def _shapes(network: Layered, leaving_out: Mapping[str, Form]) -> dict[str, _See
         layer.forward = layer.learn = partial(_watched, shapes, name, layer)  # type: ignore[method-assign]
     weight = next(copied.parameters())
     with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(bool(leaving_out)):
-        copied(islands().to(weight.device, weight.dtype))
+        copied(islands(getattr(network, "image_side", MIRABEST.side)).to(weight.device, weight.dtype))
     return {name: shapes[name] for name in steerable_layers(network)}
 
 
-def islands() -> Tensor:
-    """An image (1, 1, 150, 150) that is 1 in some places and 0 elsewhere; always the same."""
-    image = torch.zeros(1, 1, MIRABEST.side, MIRABEST.side)
-    places = torch.randint(0, MIRABEST.side - ISLAND, (ISLANDS, 2), generator=torch.Generator().manual_seed(0))
+def islands(side: int = MIRABEST.side) -> Tensor:
+    """An image (1, 1, side, side) that is 1 in some places and 0 elsewhere; always the same."""
+    image = torch.zeros(1, 1, side, side)
+    places = torch.randint(0, side - ISLAND, (ISLANDS, 2), generator=torch.Generator().manual_seed(0))
     for row, column in places.tolist():
         image[..., row : row + ISLAND, column : column + ISLAND] = 1
     return image

@@ -1,8 +1,9 @@
 """From raw pixels to what a network sees. Frozen at training and stored in the card, so that training and inference cannot differ."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,15 +51,23 @@ def circle(side: int, radius: float, device: torch.device | None = None) -> Tens
     return torch.hypot(offset[:, None], offset[None, :]) <= radius
 
 
-def preprocessing(data: DataSettings, published_mask: int | None) -> Preprocessing:
+def normalised_by(data: DataSettings, images: np.ndarray) -> DataSettings:
+    """Settings with mean and standard deviation of these images uint8 (count, side, side), where they have MiraBest's; others stay."""
+    usual = DataSettings()
+    if not len(images) or (data.pixel_mean, data.pixel_std) != (usual.pixel_mean, usual.pixel_std):
+        return data
+    return replace(data, pixel_mean=round(float(images.mean()) / 255, 6), pixel_std=max(round(float(images.std()) / 255, 6), 1e-6))
+
+
+def preprocessing(data: DataSettings, published_mask: int | None, side: int = MIRABEST.side) -> Preprocessing:
     """The preprocessing that the settings ask for.
 
     ``published_mask`` : pixels by which the paper's code made the circle smaller for the model at hand (`Architecture.published_mask`);
-    None where it used no mask.
+    None where it used no mask. ``side`` : of the images, pixels.
     """
     radius: float | None = None
     if data.mask == "circle":
-        radius = MIRABEST.side / 2
+        radius = side / 2
     elif data.mask == "published" and published_mask is not None:
-        radius = MIRABEST.side / 2 - published_mask
+        radius = side / 2 - published_mask
     return Preprocessing(data.pixel_mean, data.pixel_std, radius)

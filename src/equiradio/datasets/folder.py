@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from equiradio import plugins
-from equiradio.datasets.sources import SPLITS, Sources
+from equiradio.datasets.sources import SPLITS, Sources, check_soft
 from equiradio.errors import DataRefusal, Refusal
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
-from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
 
-SIDE = MIRABEST.side
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}")  # of a data set: it becomes part of file names
 FILES = ("images.npy", "catalogue.csv", "dataset.json")
 COLUMNS = {"source_id": "source_ids", "label": "labels", "split": "split", "confidence": "confidence", "size_arcsec": "size_arcsec"}
 POSITION = {"ra_deg": (0.0, 360.0), "dec_deg": (-90.0, 90.0)}  # further columns, where positions are known
@@ -44,7 +44,7 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
 
     Parameters
     ----------
-    sources : images uint8 (count, 150, 150) and the rest.
+    sources : images uint8 (count, side, side) and the rest.
     folder : where to.
     about : further entries of ``dataset.json``.
 
@@ -52,18 +52,30 @@ def write_folder(sources: Sources, folder: Path, **about: Any) -> Path:
     ------
     DataRefusal : the folder holds something already.
     """
-    columns = COLUMNS | {name: name for name in POSITION if getattr(sources, name) is not None}
     with whole(folder) as unfinished:
-        np.save(unfinished / "images.npy", sources.images)
-        write_csv(unfinished / "catalogue.csv", {name: getattr(sources, attribute).tolist() for name, attribute in columns.items()})
-        content = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
-        if sources.masks is not None:
-            np.save(unfinished / "masks.npy", sources.masks)
-            content["masks_md5"] = checksum(sources.masks)
-        if sources.classes != FANAROFF_RILEY or (sources.labels == UNKNOWN).any():
-            content |= {"classes": list(sources.classes), "unknown": sources.classes.unknown}
-        (unfinished / "dataset.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        fill_folder(sources, unfinished, **about)
     return Path(folder)
+
+
+def fill_folder(sources: Sources, folder: Path, **about: Any) -> None:
+    """Write the files of a data set into a folder that is there, as `write_folder` does."""
+    columns = COLUMNS | {name: name for name in (*POSITION, "catalogue") if getattr(sources, name) is not None}
+    table = {name: getattr(sources, attribute).tolist() for name, attribute in columns.items()}
+    if sources.soft is not None:
+        table |= dict(zip(sources.classes.columns(), sources.soft.T.tolist(), strict=True))
+    np.save(folder / "images.npy", sources.images)
+    write_csv(folder / "catalogue.csv", table)
+    content = {"name": sources.name, "count": len(sources), **about, "md5": checksum(sources.images)}
+    if sources.masks is not None:
+        np.save(folder / "masks.npy", sources.masks)
+        content["masks_md5"] = checksum(sources.masks)
+    if sources.classes != FANAROFF_RILEY or (sources.labels == UNKNOWN).any():
+        content |= {"classes": list(sources.classes), "unknown": sources.classes.unknown}
+    if sources.recipe != MIRABEST:
+        content["recipe"] = sources.recipe.as_card()
+    if sources.left_out:
+        content["left_out"] = list(sources.left_out)
+    (folder / "dataset.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
@@ -103,10 +115,11 @@ def read_folder(folder: Path) -> Sources:
     about = _about(folder / "dataset.json")
     if about.masks_md5 and not (folder / "masks.npy").is_file():
         raise DataRefusal(folder, "has no masks.npy", "the one whose md5 dataset.json says", AGAIN)
-    images = _pixels(folder / "images.npy", about.number, about.md5)
-    masks = _pixels(folder / "masks.npy", about.number, about.masks_md5) if about.masks_md5 else None
+    images = _pixels(folder / "images.npy", about, about.md5)
+    masks = _pixels(folder / "masks.npy", about, about.masks_md5) if about.masks_md5 else None
     columns = _catalogue(folder / "catalogue.csv", about)
-    return Sources(name=about.name, images=images, md5=about.md5, classes=about.classes, masks=masks, folder=str(folder), **columns)
+    own: dict[str, Any] = {"classes": about.classes, "recipe": about.recipe, "left_out": about.left_out}
+    return Sources(name=about.name, images=images, md5=about.md5, masks=masks, folder=str(folder), **own, **columns)
 
 
 class _About(NamedTuple):
@@ -118,18 +131,23 @@ class _About(NamedTuple):
     masks_md5: str
     classes: Labels
     unknown: bool
+    recipe: Recipe
+    left_out: tuple[str, ...]
 
 
 def _about(path: Path) -> _About:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         name, count, md5, masks_md5 = str(about["name"]), int(about["count"]), str(about["md5"]), str(about.get("masks_md5", ""))
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}", name):  # it becomes part of file names
+        if not NAME.fullmatch(name):
             raise ValueError(f"name is {shorten(name, 60)!r}; up to 100 letters, digits, '.', '_' and '-' would do")
         owner = plugins.module("equiradio.datasets", name.partition("-")[0])
         if hasattr(owner, "fetch"):
             raise ValueError(f"name is {name!r}, which is a published data set's; another would do")
-        return _About(name, count, md5, masks_md5, _classes(about), bool(about.get("unknown")))
+        recipe, lines = recipe_of(about.get("recipe", {})), about.get("left_out", [])
+        if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+            raise ValueError("left_out is no list of lines")
+        return _About(name, count, md5, masks_md5, _classes(about), bool(about.get("unknown")), recipe, tuple(lines))
     except Exception as error:
         raise DataRefusal(path, f"cannot be understood ({error})", "name, count and md5", AGAIN) from error
 
@@ -147,22 +165,23 @@ def _classes(about: dict[str, Any]) -> Labels:
         raise ValueError(f"classes: {refusal.found}; {refusal.expected} would do") from None
 
 
-def _pixels(path: Path, count: int, md5: str) -> np.ndarray:
-    """A uint8 array (count, 150, 150) whose MD5 is as it should be, or a refusal."""
+def _pixels(path: Path, about: _About, md5: str) -> np.ndarray:
+    """A uint8 array (count, side, side) whose MD5 is as it should be, or a refusal."""
     try:
         with open(path, "rb") as file:
             pixels = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:  # NumPy meets a damaged header in dozens of ways
         raise DataRefusal(path, "cannot be read as an array", "a whole .npy file", AGAIN) from error
-    if pixels.shape != (count, SIDE, SIDE) or pixels.dtype != np.uint8:
-        shape, expected = (" x ".join(map(str, lengths)) for lengths in (pixels.shape, (count, SIDE, SIDE)))
+    whole = about.number, about.recipe.side, about.recipe.side
+    if pixels.shape != whole or pixels.dtype != np.uint8:
+        shape, expected = (" x ".join(map(str, lengths)) for lengths in (pixels.shape, whole))
         raise DataRefusal(path, f"holds {shape} of {pixels.dtype}", f"{expected} of uint8", AGAIN)
     if checksum(pixels) != md5:
         raise DataRefusal(path, f"md5 is {checksum(pixels)}", f"{md5} as dataset.json says", AGAIN)
     return pixels
 
 
-def _catalogue(path: Path, about: _About) -> dict[str, np.ndarray]:
+def _catalogue(path: Path, about: _About) -> dict[str, Any]:
     """The columns of catalogue.csv by attribute of `Sources`."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -173,6 +192,10 @@ def _catalogue(path: Path, about: _About) -> dict[str, np.ndarray]:
         columns["labels"] = columns["labels"].astype(np.int64)
         numbers = ["size_arcsec", *(name for name in POSITION if rows and name in rows[0])]
         columns |= {name: np.array([float(row[name] or "nan") for row in rows]) for name in numbers}
+        if rows and set(about.classes.columns()) <= set(rows[0]):
+            columns["soft"] = np.array([[float(row[name]) for name in about.classes.columns()] for row in rows])
+        if rows and "catalogue" in rows[0]:
+            columns["catalogue"] = np.array([row["catalogue"] for row in rows])
     except Exception as error:
         raise DataRefusal(path, f"cannot be understood ({error})", f"columns {', '.join(COLUMNS)}", AGAIN) from error
     twice = len(rows) - len(set(columns["source_ids"].tolist()))
@@ -191,6 +214,8 @@ def _check_values(path: Path, columns: dict[str, np.ndarray], places: list[int])
         if strange:
             found = f"{attribute} holds {min(strange)} ({len(strange):,} of {len(columns[attribute]):,} rows)"
             raise DataRefusal(path, found, f"one of {', '.join(map(str, those))}", AGAIN)
+    if "soft" in columns:
+        check_soft(path, columns["soft"], columns["labels"], AGAIN)
     for name, (low, high) in POSITION.items():
         outside = [value for value in columns.get(name, np.empty(0)).tolist() if value < low or value > high]
         if outside:

@@ -19,6 +19,7 @@ import numpy as np
 
 from equiradio import plugins
 from equiradio.datasets.folder import read_folder
+from equiradio.datasets.imports.gathering import is_source
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal, nearest
 
@@ -41,8 +42,8 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
 
     Parameters
     ----------
-    name : a data set that ``equiradio data list`` names, the path of a folder (docs/reference/files.md), or several of these joined
-        by ``+``.
+    name : a data set that ``equiradio data list`` names, the path of a folder (docs/reference/files.md) or of something to import
+        (`equiradio.datasets.imports`), or several of these joined by ``+``.
     data_dir : where data sets lie; default ``EQUIRADIO_DATA``, else the user's cache.
     classes : those wanted, in this order (the setting ``data.classes``); all of the data set where none is named.
 
@@ -62,7 +63,14 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
 def _open(name: str, data_dir: Path | None) -> Sources:
     """The sources of one data set or folder."""
     each = module_of(name)
-    return read_folder(Path(name)) if each is None else each.load(name, data_dir)
+    if each is not None:
+        sources: Sources = each.load(name, data_dir)
+        return sources
+    if is_source(Path(name)):
+        from equiradio.datasets.imports.building import read_source
+
+        return read_source(Path(name))[0]
+    return read_folder(Path(name))
 
 
 def parts_of(name: str) -> list[str]:
@@ -71,8 +79,8 @@ def parts_of(name: str) -> list[str]:
 
 
 def is_data(name: str) -> bool:
-    """Is there a data set or a folder of that name, or a union of such?"""
-    return all(part and (module_of(part) is not None or Path(part).is_dir()) for part in parts_of(name))
+    """Is there a data set, a folder or a file to import of that name, or a union of such?"""
+    return all(part and (module_of(part) is not None or Path(part).is_dir() or is_source(Path(part))) for part in parts_of(name))
 
 
 def check_name(name: str) -> None:

@@ -8,12 +8,37 @@ import numpy as np
 
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
+from equiradio.sky.recipe import MIRABEST, Recipe
 
 __all__ = ["Sources"]
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("images", "labels", "source_ids", "confidence", "split", "size_arcsec")
-OPTIONAL = ("ra_deg", "dec_deg", "masks", "catalogue", "weights")
+OPTIONAL = ("ra_deg", "dec_deg", "masks", "catalogue", "weights", "soft")
+
+
+SUM_TO_ONE = 1e-3  # how far soft labels may be from it
+
+
+def check_soft(where: object, soft: np.ndarray, labels: np.ndarray | None, do: str) -> None:
+    """Refuse soft labels (count, classes) that are no probabilities, do not add up to 1, or whose largest is not the label.
+
+    Raises
+    ------
+    DataRefusal : with numbers.
+    """
+    outside = ~((soft >= 0) & (soft <= 1)).all(1)  # true for nan as well
+    apart = np.abs(soft.sum(1) - 1) > SUM_TO_ONE
+    for wrong, found, expected in (
+        (outside, "soft labels outside 0 to 1", "probabilities"),
+        (apart, f"soft labels that add up to {soft.sum(1)[apart][:1].round(4).tolist()}", "a sum of 1"),
+    ):
+        if wrong.any():
+            words = f"{found} in row {int(np.flatnonzero(wrong)[0]) + 1} ({int(wrong.sum()):,} of {len(soft):,} rows)"
+            raise DataRefusal(where, words, expected, do)
+    if labels is not None and (other := soft[np.arange(len(soft)), labels] < soft.max(1)).any():
+        words = f"the label is not the most probable class in row {int(np.flatnonzero(other)[0]) + 1} ({int(other.sum()):,} rows)"
+        raise DataRefusal(where, words, "the largest of the soft labels", do)
 
 
 class Check(NamedTuple):
@@ -43,8 +68,10 @@ class Sources:
     masks : uint8 (count, height, width), bits of the part that a pixel belongs to; None where unknown.
     catalogue : str (count,), who classified the source; None where it is the data set's own name for all.
     weights : float64 (count,), how often each is drawn in training, 1 as often as on average; None where all are alike.
+    soft : float64 (count, classes), how probable each class is, adding up to 1; None where labels are certain. ``labels`` are the largest.
     folder : that they were read from, as it was named; empty where there is none.
     left_out : in a line each, what the data set holds and these are not, how many and why.
+    recipe : by which the images were made.
     elsewhere : where the sources of a split are that is not here, and what to do; empty where there are none.
     """
 
@@ -62,14 +89,21 @@ class Sources:
     masks: np.ndarray | None = None
     catalogue: np.ndarray | None = None
     weights: np.ndarray | None = None
+    soft: np.ndarray | None = None
     folder: str = ""
     left_out: tuple[str, ...] = ()
     elsewhere: str = ""
+    recipe: Recipe = MIRABEST
 
     @property
     def catalogues(self) -> np.ndarray:
         """Who classified each source (count,): the data set's own name where nothing else is stated."""
         return np.full(len(self), self.name) if self.catalogue is None else self.catalogue
+
+    @property
+    def shares(self) -> np.ndarray:
+        """How probable each class is, float64 (count, classes): the soft labels, or 1 for the label; 0 for a source of no class."""
+        return np.eye(len(self.classes) + 1)[self.labels, :-1] if self.soft is None else self.soft
 
     @property
     def where(self) -> str:
@@ -105,6 +139,9 @@ class Sources:
         place = np.full(len(self.classes) + 1, UNKNOWN)  # its last one is that of sources of no class
         place[[self.classes.names.index(name) for name in names]] = np.arange(len(names))
         labels = place[self.labels]
+        soft = None if self.soft is None else self.soft[:, [self.classes.names.index(name) for name in names]]
+        if soft is not None:
+            soft = soft / np.maximum(soft.sum(1, keepdims=True), np.finfo(float).tiny)
         if not (labels != UNKNOWN).any():
             raise DataRefusal(self.where, f"none of {len(self):,} sources is {' or '.join(names)}", "at least one", "Choose other classes.")
-        return replace(self, labels=labels, classes=classes).choose(labels != UNKNOWN)
+        return replace(self, labels=labels, classes=classes, soft=soft).choose(labels != UNKNOWN)

@@ -1,6 +1,7 @@
 """Splits that keep sources which are close on the sky on one side."""
 
 import csv
+from collections.abc import Sequence
 from importlib.resources import files
 
 import numpy as np
@@ -80,14 +81,14 @@ def grouped_validation(
     stratum, group = (np.unique(values, return_inverse=True)[1] for values in (strata, groups))
     members = np.zeros((group.max(initial=-1) + 1, stratum.max(initial=-1) + 1), dtype=int)
     np.add.at(members, (group, stratum), 1)
-    chosen = _groups_that_fit(members, _shares(members.sum(axis=0), validation), seed)[group]
+    chosen = fitting_groups(members, _shares(members.sum(axis=0), validation), seed)[group]
     if chosen.sum() != validation:
         found = f"groups of neighbours let only {chosen.sum()} of {len(group)} sources be chosen"
         raise DataRefusal("validation split", found, f"{validation}", "Ask for another count or link over a smaller angle.")
     return chosen
 
 
-def _groups_that_fit(members: np.ndarray, room: np.ndarray, seed: int) -> np.ndarray:
+def fitting_groups(members: np.ndarray, room: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
     """Which groups are taken, bool (groups,), of their members (groups, strata) while the strata have room."""
     # raw words of PCG64: NumPy promises this stream never to change, unlike that of permutation()
     order = np.argsort(np.random.PCG64(seed).random_raw(len(members)), kind="stable")

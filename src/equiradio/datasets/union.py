@@ -17,6 +17,7 @@ from equiradio.datasets.sources import Sources
 from equiradio.datasets.splits import LINKING_ARCSEC, friends_of_friends, pairs_within
 from equiradio.errors import DataRefusal
 from equiradio.labels import UNKNOWN, Labels, labels_of
+from equiradio.sky.recipe import other_than
 
 SAME_ARCSEC = 45.0
 SIDES = {"test": 0, "validation": 1, "train": 2}  # in the order in which they are taken
@@ -91,10 +92,18 @@ def _refuse_unlike(parts: Sequence[Sources]) -> None:
         raise DataRefusal(
             name, f"{found}, and no class in common", "data sets that share classes by name", "Rename classes, or choose others."
         )
+    if odd := next((part for part in parts if part.recipe != parts[0].recipe), None):
+        ways = (f"{key} {theirs} in {odd.name}, {ours} in {parts[0].name}" for key, (theirs, ours) in _odd(parts[0], odd).items())
+        raise DataRefusal(name, f"images made by other recipes ({'; '.join(ways)})", "images of one recipe", "Import them alike.")
     if odd := next((part for part in parts if part.images.shape[1:] != parts[0].images.shape[1:]), None):
         one, other = (f"{part.name} of {' x '.join(map(str, part.images.shape[1:]))}" for part in (parts[0], odd))
         found = f"images in {one} pixels, in {other}"
         raise DataRefusal(name, found, "images of one side", "Import them anew with the same --side.")
+
+
+def _odd(ours: Sources, theirs: Sources) -> dict[str, tuple[object, object]]:
+    """In what their recipe differs from ours."""
+    return other_than(ours.recipe, theirs.recipe.as_card())
 
 
 def _classes(parts: Sequence[Sources]) -> Labels:
@@ -116,6 +125,7 @@ def _joined(parts: Sequence[Sources], classes: Labels) -> Sources:
         [np.full(len(part), np.nan) if (values := getattr(part, column)) is None else values for part in parts]
     )
     masks = None if any(part.masks is None for part in parts) else together("masks")
+    soft = None if all(part.soft is None for part in parts) else np.concatenate([_shares(part, classes) for part in parts])
     return Sources(
         name="+".join(part.name for part in parts),
         images=together("images"),
@@ -129,9 +139,18 @@ def _joined(parts: Sequence[Sources], classes: Labels) -> Sources:
         ra_deg=nowhere("ra_deg"),
         dec_deg=nowhere("dec_deg"),
         masks=masks,
+        soft=soft,
         catalogue=together("catalogues"),
+        recipe=parts[0].recipe,
         elsewhere=" ".join(part.elsewhere for part in parts if part.elsewhere),
     )
+
+
+def _shares(part: Sources, classes: Labels) -> np.ndarray:
+    """A part's soft labels by the classes of all."""
+    shares = np.zeros((len(part), len(classes)))
+    shares[:, [classes.names.index(name) for name in part.classes]] = part.shares
+    return shares
 
 
 def _left_out(whole: Sources, owner: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -73,6 +73,11 @@ def second_alone(p: np.ndarray) -> np.ndarray:
     return p[:, 1] if p.ndim == 2 and p.shape[1] == 2 else p
 
 
+def cross_entropy(shares: np.ndarray, p: np.ndarray) -> float:
+    """Mean cross-entropy in nats of probabilities (count, classes) against soft labels of the same shape; clipped as in `nll`."""
+    return float(-(shares * np.log(np.maximum(p, FLOOR))).sum(1).mean())
+
+
 def nll(labels: np.ndarray, p: np.ndarray) -> float:
     """Mean negative log-likelihood in nats; probabilities are clipped at 1e-12 (`FLOOR`)."""
     labels, p = checked(labels, p)

@@ -26,5 +26,7 @@ def by_catalogue(predictions: dict[str, np.ndarray], catalogues: np.ndarray, see
         if rows.any():
             part = {column: values[rows] for column, values in predictions.items()}
             scored = metrics(part, data=name, split="", seed=seed, labels=labels)
-            blocks[name] = cast(Block, {"sources": scored["sources"], **(scored["per_source"] or {})})
+            once = part["label"][part["pass"] == part["pass"].min()]
+            of_class = {each: int((once == place).sum()) for place, each in enumerate(labels)}
+            blocks[name] = cast(Block, {"sources": scored["sources"], "of_class": of_class, **(scored["per_source"] or {})})
     return blocks

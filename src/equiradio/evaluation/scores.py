@@ -40,10 +40,11 @@ class Intervals(TypedDict):
 
 
 class Block(Scores):
-    """Scores by one protocol; ``sources`` where it counts a part of them."""
+    """Scores by one protocol; ``sources`` where it counts a part of them, and ``of_class`` how many of each."""
 
     interval95: Intervals
     sources: NotRequired[int]
+    of_class: NotRequired[dict[str, int]]
 
 
 class CalibrationScores(TypedDict):
@@ -52,6 +53,13 @@ class CalibrationScores(TypedDict):
     nll: float
     brier: float
     ece: float
+
+
+class SoftScores(TypedDict):
+    """Against soft labels, per source, nats: cross-entropy, and the entropy of the labels, below which it cannot be."""
+
+    cross_entropy: float
+    entropy: float
 
 
 class Metrics(TypedDict):
@@ -68,6 +76,7 @@ class Metrics(TypedDict):
     uncertain: Block | None
     calibration: CalibrationScores | None
     catalogues: NotRequired[dict[str, Block]]
+    soft: NotRequired[SoftScores]
 
 
 def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None, classes: Labels = FANAROFF_RILEY) -> Scores:

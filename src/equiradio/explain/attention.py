@@ -11,7 +11,6 @@ from torch import Tensor
 from equiradio.compute.poses import Poses, show, turned
 from equiradio.inference.gate_maps import combined_map, gate_maps
 from equiradio.inference.member import Member, chunks
-from equiradio.sky.recipe import MIRABEST
 
 ANGLES = 36  # rotations over which class means are taken
 QUARTERS = 4
@@ -19,12 +18,12 @@ SQUARE = 3  # pixels of an image to a side of a pixel in the means of single sou
 
 
 def maps(member: Member, images: np.ndarray, *, raw: bool = False, batch: int = 32) -> np.ndarray:
-    """Combined map of every image as it is: float32 (count, 150, 150)."""
+    """Combined map of every image as it is: float32 (count, side, side)."""
     return np.concatenate([_one_map(member, images[slice(*rows)], raw=raw).float().cpu().numpy() for rows in chunks(len(images), batch)])
 
 
 def _one_map(member: Member, images: np.ndarray, poses: Poses | None = None, *, raw: bool = False) -> Tensor:
-    gates = gate_maps(member.look(images, poses, raw=raw).attention)
+    gates = gate_maps(member.look(images, poses, raw=raw).attention, images.shape[-1])
     return combined_map(gates, member.network.anchored)
 
 
@@ -37,8 +36,8 @@ def exact_quarter_turns(member: Member) -> bool:
 class RotationMeans(NamedTuple):
     """Means over `ANGLES` uniform rotations.
 
-    maps, images : float32 (classes, 150, 150) each, mean map and mean image of every class; images in raw pixels.
-    of_sources : float32 (count, 50, 50), mean map of every source, averaged over squares of `SQUARE` pixels.
+    maps, images : float32 (classes, side, side) each, mean map and mean image of every class; images in raw pixels.
+    of_sources : float32 (count, 50, 50), mean map of every source, averaged over squares of `SQUARE` pixels; see `squares`.
     """
 
     maps: np.ndarray
@@ -63,8 +62,10 @@ def rotation_means(
     """
     exact = exact_quarter_turns(member)
     angles = np.arange(ANGLES // QUARTERS if exact else ANGLES) * 360.0 / ANGLES
-    sums = torch.zeros(2, classes, MIRABEST.side, MIRABEST.side, dtype=torch.float64)
-    of_sources = torch.zeros(len(images), MIRABEST.side // SQUARE, MIRABEST.side // SQUARE, dtype=torch.float64)
+    side = images.shape[-1]
+    count, edge = squares(side)
+    sums = torch.zeros(2, classes, side, side, dtype=torch.float64)
+    of_sources = torch.zeros(len(images), count, count, dtype=torch.float64)
     done, total = 0, len(angles) * len(images)
     for label in range(classes):
         own = np.flatnonzero(labels == label)
@@ -75,7 +76,7 @@ def rotation_means(
                 planes = _one_map(member, images[rows], pose, raw=raw).double().cpu()
                 sums[0, label] += planes.sum(0)
                 sums[1, label] += show(torch.from_numpy(images[rows]), pose.matrices())[:, 0].double().sum(0)
-                of_sources[torch.from_numpy(rows)] += F.avg_pool2d(planes[:, None], SQUARE)[:, 0]
+                of_sources[torch.from_numpy(rows)] += F.avg_pool2d(planes[:, None, edge : side - edge, edge : side - edge], SQUARE)[:, 0]
                 done += len(rows)
                 progress(done, total)
     if exact:
@@ -83,6 +84,13 @@ def rotation_means(
     counts = torch.tensor([max(int((labels == label).sum()), 1) for label in range(classes)])[None, :, None, None]
     means = (sums / (counts * len(angles))).float().numpy()
     return RotationMeans(means[0], means[1], (of_sources / len(angles)).float().numpy())
+
+
+def squares(side: int) -> tuple[int, int]:
+    """How many squares lie along the middle of an even side, and how many pixels are left at each end: as many at both."""
+    count = side // SQUARE
+    count -= (side - SQUARE * count) % 2
+    return count, (side - SQUARE * count) // 2
 
 
 def _over_quarters(planes: Tensor) -> Tensor:

@@ -23,7 +23,6 @@ from equiradio.layers.pooling import AntialiasedPool
 from equiradio.models.gated import Block, GatedNet
 from equiradio.models.lenet import LeNet
 from equiradio.models.network import Network
-from equiradio.sky.recipe import MIRABEST
 
 __all__ = ["export", "export_team"]
 
@@ -38,7 +37,7 @@ class Plain(nn.Module):
 
 
 def export(member: Member) -> Plain:
-    """A member as an ordinary module on its own: raw pixels 0..255, float (batch, 1, 150, 150) -> `Answer`.
+    """A member as an ordinary module on its own: raw pixels 0..255, float (batch, 1, side, side) -> `Answer`.
 
     In evaluation, of the network's precision, sharing no weight with it: what the network learns later does not reach the export.
     """
@@ -84,11 +83,11 @@ def ordinary(convolution: nn.Module) -> nn.Conv2d:
 
 
 class FirstConvolution(nn.Module):
-    """The first convolution with all that comes before it: raw (batch, 1, 150, 150) -> (batch, channels, side, side)."""
+    """The first convolution with all that comes before it: raw (batch, 1, image_side, image_side) -> (batch, channels, side, side)."""
 
     mask: Tensor | None
 
-    def __init__(self, convolution: nn.Module, prepare: Preprocessing, side: int) -> None:
+    def __init__(self, convolution: nn.Module, prepare: Preprocessing, image_side: int, side: int) -> None:
         super().__init__()
         assert isinstance(convolution, nn.Conv2d)
         filters, bias = convolution.weight.detach(), convolution.bias
@@ -96,10 +95,10 @@ class FirstConvolution(nn.Module):
         self.filters = nn.Parameter(filters / (WHITE * prepare.pixel_std))
         shift = -filters.sum((1, 2, 3)) * prepare.pixel_mean / prepare.pixel_std
         self.bias = nn.Parameter(shift if bias is None else shift + bias.detach())
-        edge = side - MIRABEST.side
+        edge = side - image_side
         self.blank = (edge // 2, edge - edge // 2) * 2  # raw zero around the image, then what the normalisation maps to zero
         self.zeros, self.raw_of_zero = (size // 2,) * 4, WHITE * prepare.pixel_mean
-        mask = None if prepare.mask_radius is None else circle(MIRABEST.side, prepare.mask_radius).to(filters)
+        mask = None if prepare.mask_radius is None else circle(image_side, prepare.mask_radius).to(filters)
         self.register_buffer("mask", mask)
 
     def forward(self, raw: Tensor) -> Tensor:
@@ -183,7 +182,7 @@ class PlainGatedNet(Plain):
                 assert isinstance(norm, FieldBatchNorm)
                 layers += folded(ordinary(convolution), norm.export(self.order))
             if not number:
-                layers[0] = FirstConvolution(layers[0], prepare, network.side)
+                layers[0] = FirstConvolution(layers[0], prepare, network.image_side, network.side)
             blocks.append(nn.Sequential(*layers))
         self.blocks = nn.ModuleList(blocks)
         attended = sides[3 - len(network.gates) : 3] if len(network.gates) else []
@@ -193,11 +192,11 @@ class PlainGatedNet(Plain):
         self.halve = network.halve if antialiased else partial(F.max_pool2d, kernel_size=2)
 
         if network.settings.normalisation == ANCHORED:
-            self._anchor(next(network.parameters()))
+            self._anchor(next(network.parameters()), network.image_side)
 
     @torch.no_grad()
-    def _anchor(self, like: Tensor) -> None:
-        *shallow, _ = self._stages(torch.zeros(1, 1, MIRABEST.side, MIRABEST.side).to(like))
+    def _anchor(self, like: Tensor, side: int) -> None:
+        *shallow, _ = self._stages(torch.zeros(1, 1, side, side).to(like))
         for gate, feature in zip(self.gates, shallow[3 - len(self.gates) :], strict=True):
             assert isinstance(gate, PlainGate)
             gate.anchor(feature)
@@ -224,7 +223,7 @@ class PlainLeNet(Plain):
 
     def __init__(self, network: LeNet, prepare: Preprocessing) -> None:
         super().__init__()
-        self.first = FirstConvolution(network.first, prepare, MIRABEST.side)
+        self.first = FirstConvolution(network.first, prepare, network.image_side, network.side)
         self.second, self.dense = network.second, network.dense
 
     def forward(self, images: Tensor) -> Answer:
@@ -242,7 +241,7 @@ class PlainWhole(Plain):
         super().__init__()
         self.network, self.scale, self.shift = network.export(), 1 / (WHITE * prepare.pixel_std), prepare.blank
         self.gate_count = network.gate_count
-        mask = None if prepare.mask_radius is None else circle(MIRABEST.side, prepare.mask_radius).to(next(network.parameters()))
+        mask = None if prepare.mask_radius is None else circle(network.image_side, prepare.mask_radius).to(next(network.parameters()))
         self.register_buffer("mask", mask)
 
     def forward(self, images: Tensor) -> Answer:

@@ -17,7 +17,6 @@ from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.export.plain import Plain, export, export_team
 from equiradio.inference.team import Team
-from equiradio.sky.recipe import MIRABEST
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 TOLERANCE = 1e-5  # by which a probability may differ when the file is opened again
@@ -73,7 +72,7 @@ def check_kind(kind: str) -> None:
 
 def description(team: Team) -> dict[str, str]:
     """The metadata of an exported file."""
-    card, side = team.card.members[0], MIRABEST.side
+    card, side = team.card.members[0], team.recipe.side
     about = {
         "model": card.model,
         "classes": str(team.labels),
@@ -104,18 +103,18 @@ def _plain(team: Team) -> Plain:
     return (export_team(team) if _of_a_team(team) else export(team.members[0])).float()
 
 
-def _some_images(count: int) -> Tensor:
+def _some_images(count: int, side: int) -> Tensor:
     """Raw images with a bright source on a dark sky, the same every time."""
     generator = torch.Generator().manual_seed(count)
-    noise = torch.rand(count, 1, MIRABEST.side, MIRABEST.side, generator=generator)
-    offset = torch.arange(MIRABEST.side) - MIRABEST.side / 2
+    noise = torch.rand(count, 1, side, side, generator=generator)
+    offset = torch.arange(side) - side / 2
     return 255 * noise * torch.exp(-(offset[:, None] ** 2 + 4 * offset**2) / 800)
 
 
 def _difference(team: Team, ask: Callable[[Tensor], Any]) -> float:
     largest = 0.0
     for count in BATCHES:
-        images = _some_images(count)
+        images = _some_images(count, team.recipe.side)
         with torch.inference_mode():
             logits = [member.network(member.preprocess(images.to(member.device))).logits for member in team.members]
             expected = torch.stack([(each.float() / team.calibration.temperature).softmax(1) for each in logits]).mean(0).cpu().numpy()
@@ -144,9 +143,9 @@ def _quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _program(plain: Plain) -> torch.export.ExportedProgram:
+def _program(plain: Plain, side: int) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("batch", min=1)
-    return torch.export.export(plain, (_some_images(2),), dynamic_shapes=({0: batch},))
+    return torch.export.export(plain, (_some_images(2, side),), dynamic_shapes=({0: batch},))
 
 
 def _write_onnx(team: Team, path: Path) -> None:
@@ -160,7 +159,9 @@ def _write_onnx(team: Team, path: Path) -> None:
         ) from None
     plain = _plain(team)
     with _quiet(), torch.no_grad():
-        program = torch.onnx.export(_program(plain), (_some_images(2),), dynamo=True, input_names=["images"], output_names=_names(plain))
+        side = team.recipe.side
+        given: dict[str, Any] = {"input_names": ["images"], "output_names": _names(plain)}
+        program = torch.onnx.export(_program(plain, side), (_some_images(2, side),), dynamo=True, **given)
     assert program is not None
     model = program.model_proto
     for key, value in description(team).items():
@@ -177,7 +178,9 @@ def _ask_onnx(path: Path) -> Callable[[Tensor], Any]:
 
 def _write_torch(team: Team, path: Path) -> None:
     with _quiet(), torch.no_grad(), path.open("wb") as file:
-        torch.export.save(_program(_plain(team)), file, extra_files={"description.json": json.dumps(description(team), indent=1)})
+        torch.export.save(
+            _program(_plain(team), team.recipe.side), file, extra_files={"description.json": json.dumps(description(team), indent=1)}
+        )
 
 
 def _ask_torch(path: Path) -> Callable[[Tensor], Any]:

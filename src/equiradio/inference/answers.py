@@ -136,4 +136,4 @@ def doubtful(p: np.ndarray, low: np.ndarray, high: np.ndarray, top: np.ndarray, 
 def _maps(posed: Posed, shape: tuple[int, ...]) -> np.ndarray:
     if not posed.outputs or not posed.outputs[0].attention:
         return np.zeros((shape[0], 0, *shape[1:]), np.float32)
-    return torch.cat([gate_maps(output.attention) for output in posed.outputs]).float().cpu().numpy()
+    return torch.cat([gate_maps(output.attention, shape[-1]) for output in posed.outputs]).float().cpu().numpy()

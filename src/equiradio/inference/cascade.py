@@ -14,6 +14,7 @@ from equiradio.inference.member import weights_hash
 from equiradio.inference.team import Source, Team, as_sources, load
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
+from equiradio.sky.recipe import Recipe
 
 OPTION = "--cascade"
 WEIGHTS_DIGITS = 12  # of the hash of the weights that follow, in a card
@@ -28,7 +29,7 @@ class Cascade:
     def __init__(self, quick: Team, team: Team, threshold: float) -> None:
         self.quick, self.team, self.threshold = quick, team, threshold
         gates = {member.network.gate_count for member in (*quick.members, *team.members)}
-        if quick.labels.names != team.labels.names or len(gates) > 1:
+        if quick.labels.names != team.labels.names or len(gates) > 1 or quick.recipe.side != team.recipe.side:
             found = f"{quick.name} of {quick.labels} before {team.name} of {team.labels}, gates {' and '.join(map(str, sorted(gates)))}"
             raise SettingRefusal(OPTION, found, "the same classes and as many gates", "Choose teams alike.")
 
@@ -41,6 +42,11 @@ class Cascade:
     def labels(self) -> Labels:
         """The classes that both distinguish."""
         return self.team.labels
+
+    @property
+    def recipe(self) -> Recipe:
+        """By which files become images for both."""
+        return self.team.recipe
 
     @property
     def identity(self) -> list[Any]:

@@ -139,7 +139,7 @@ def pixel_evidence(networks: Sequence[Network], seen: Sequence[Sum], toward: np.
     """Evidence of each image on its pixels, mean over members, for one class of each (count,)."""
     planes, sums, rows = [], [], np.arange(len(toward))
     for network, answer in zip(networks, seen, strict=True):
-        planes.append(on_sky([part.toward(toward) for part in answer.parts], network.side).numpy())
+        planes.append(on_sky([part.toward(toward) for part in answer.parts], network.side, network.image_side).numpy())
         sums.append(margins(answer)[rows, toward])
     alike = [agreement_of(each) for each in np.moveaxis(np.stack(planes), 1, 0)]
     means = zip(np.mean(planes, 0), np.mean(sums, 0), toward, alike, strict=True)

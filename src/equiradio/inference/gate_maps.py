@@ -45,17 +45,17 @@ def one_map(gates: np.ndarray, anchored: bool) -> np.ndarray:
 
 
 def agreement(maps: np.ndarray) -> float:
-    """Mean Pearson correlation of all pairs of members' maps (members, 150, 150), inside the inscribed circle.
+    """Mean Pearson correlation of all pairs of members' maps (members, side, side), inside the inscribed circle.
 
     1 where all look at the same, 0 where they have nothing in common. nan for one member, and where a map is flat or missing.
     """
-    inside = maps[:, inscribed().numpy()].astype(float)
+    inside = maps[:, inscribed(maps.shape[-1]).numpy()].astype(float)
     if len(inside) < 2 or not np.isfinite(inside).all() or not np.ptp(inside, 1).all():
         return math.nan
     return float(np.corrcoef(inside)[np.triu_indices(len(inside), 1)].mean())
 
 
 @cache
-def inscribed() -> Tensor:
-    """Pixels that stay in the image however it turns, bool (150, 150)."""
-    return circle(MIRABEST.side, MIRABEST.side / 2 - 1)
+def inscribed(side: int = MIRABEST.side) -> Tensor:
+    """Pixels that stay in the image however it turns, bool (side, side)."""
+    return circle(side, side / 2 - 1)

@@ -136,7 +136,7 @@ def open_member(settings: Settings, card: Card, weights: Path, card_file: Path, 
             card_file, f"preprocessing cannot be read ({error})", "pixel_mean, pixel_std, mask_radius", "Train anew."
         ) from None
     refuse_other_weights(weights, state, card.weights_hash)
-    network = build(settings.model, classes=len(card.labels), blank=preprocess.blank)
+    network = build(settings.model, classes=len(card.labels), blank=preprocess.blank, image_side=card.images.side)
     load_into(network, restored(state), weights)
     take_likely_forms(network, settings.training.layer_form, precision, device)
     return Member(network, card, preprocess, settings, device, precision)

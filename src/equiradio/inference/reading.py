@@ -20,10 +20,11 @@ from equiradio.inference.member import Member
 from equiradio.inference.posed import in_pose
 from equiradio.inference.rows import refused_row
 from equiradio.labels import Labels
-from equiradio.sky.cutout import Cutout
+from equiradio.sky.cutout import MAX_NONFINITE, Cutout
 from equiradio.sky.fits import read_cutout
+from equiradio.sky.own import of_array, own_cutout, read_plane
 from equiradio.sky.pictures import from_pixels, refuse_choices
-from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.recipe import MIRABEST, Recipe
 from equiradio.version import version
 
 BATCH = 16  # sources answered at once, and read ahead
@@ -34,6 +35,8 @@ Source = str | Path | np.ndarray
 def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefusal:
     """A file's cutout, or an array's; what is wrong with it is returned and not raised."""
     try:
+        if "recipe" in options:
+            return read_own(number, source, **options)
         if not isinstance(source, np.ndarray):
             return read_cutout(source, **options)
         name, side = f"array {number}", MIRABEST.side
@@ -46,6 +49,33 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
         return from_pixels(name, source, options.get("beam"))
     except ImageRefusal as refusal:
         return refusal
+
+
+def read_own(
+    number: int,
+    source: Source,
+    *,
+    recipe: Recipe,
+    ra_deg: float | None = None,
+    dec_deg: float | None = None,
+    max_nonfinite: float = MAX_NONFINITE,
+    beam: Any = None,
+    **choices: Any,
+) -> Cutout:
+    """The cutout of a file or an array by a recipe that is not MiraBest's; raises what is wrong with it.
+
+    uint8 arrays and pictures of its side are taken as they are, where the recipe clips: they were made by it.
+    """
+    name = f"array {number}"
+    plane = of_array(source, name) if isinstance(source, np.ndarray) else read_plane(source, **choices)
+    if plane.picture and plane.sky.pixels.shape == (recipe.side, recipe.side):
+        recipe = replace(recipe, stretch="linear")
+    return own_cutout(plane, recipe, ra_deg, dec_deg, max_nonfinite)
+
+
+def recipe_options(team: "Asked | Classifier") -> dict[str, Any]:
+    """What `read_any` is to know of the images of a team; nothing where they are MiraBest's."""
+    return {} if team.recipe == MIRABEST else {"recipe": team.recipe}
 
 
 Batch = list[tuple[Source, Cutout | ImageRefusal]]
@@ -81,6 +111,8 @@ class Asked(Protocol):
     def members(self) -> tuple[Member, ...]: ...
     @property
     def calibration(self) -> Calibration: ...
+    @property
+    def recipe(self) -> Recipe: ...
 
 
 class Classifier(Protocol):
@@ -98,6 +130,8 @@ class Classifier(Protocol):
     def name(self) -> str: ...
     @property
     def labels(self) -> Labels: ...
+    @property
+    def recipe(self) -> Recipe: ...
     @property
     def identity(self) -> list[Any]: ...
     @property
@@ -129,7 +163,7 @@ def answered(team: Classifier, batch: Batch) -> Answered:
 
 
 def images_of(cutouts: Sequence[Cutout]) -> np.ndarray:
-    """Raw images uint8 (count, 150, 150)."""
+    """Raw images uint8 (count, side, side)."""
     return np.stack([cutout.image for cutout in cutouts])
 
 
@@ -140,14 +174,15 @@ def provenance(team: Classifier, command: str = "") -> Provenance:
 
 def catalogue(team: Classifier, sources: Iterable[Source], **options: Any) -> Catalogue:
     """One row for each source."""
-    rows = [row for batch in batches(sources, **options) for row in answered(team, batch).rows]
+    rows = [row for batch in batches(sources, **recipe_options(team), **options) for row in answered(team, batch).rows]
     return Catalogue(pa.Table.from_pylist(rows, schema=with_provenance(catalogue_schema(team.labels), provenance(team))))
 
 
 def attention(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
     """Maps of each source, nan for one that cannot be used."""
     plain = replace(team.calibration, poses=1)
-    return _each(sources, (MIRABEST.side,) * 2, np.float32, lambda images: answer(team.members, plain, images).attention, **options)
+    look = lambda images: answer(team.members, plain, images).attention
+    return _each(sources, (team.recipe.side,) * 2, np.float32, look, **recipe_options(team), **options)
 
 
 def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
@@ -160,15 +195,15 @@ def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
         nothing = np.full(images.shape[1:], np.nan, np.float32)
         return np.stack([nothing if each is None else each.plane for each in answer(team.members, plain, images, why=True).evidence])
 
-    return _each(sources, (MIRABEST.side,) * 2, np.float32, planes, **options)
+    return _each(sources, (team.recipe.side,) * 2, np.float32, planes, **recipe_options(team), **options)
 
 
 def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
     """The members' features side by side, nan for a source that cannot be used."""
     width = lambda vectors: np.concatenate(vectors, 1)
     joined = lambda images: width([in_pose(member, images, 0, outputs=False).features for member in team.members])
-    blank = joined(np.zeros((1, MIRABEST.side, MIRABEST.side), np.uint8))
-    return _each(sources, blank.shape[1:], np.float64, joined, **options)
+    blank = joined(np.zeros((1, team.recipe.side, team.recipe.side), np.uint8))
+    return _each(sources, blank.shape[1:], np.float64, joined, **recipe_options(team), **options)
 
 
 def _each(sources: Iterable[Source], shape: tuple[int, ...], kind: type, measure: Any, **options: Any) -> np.ndarray:

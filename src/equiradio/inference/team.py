@@ -23,7 +23,7 @@ from equiradio.inference.rows import answered_rows
 from equiradio.labels import Labels
 from equiradio.models.network import Output
 from equiradio.sky.cutout import Cutout
-from equiradio.sky.recipe import MIRABEST, other_than
+from equiradio.sky.recipe import Recipe, other_than
 
 Source = str | Path | np.ndarray
 
@@ -50,6 +50,11 @@ class Team:
     def labels(self) -> Labels:
         """The classes that it distinguishes."""
         return self.card.labels
+
+    @property
+    def recipe(self) -> Recipe:
+        """By which the images were made that it learned from, and by which files become images for it."""
+        return self.members[0].card.images
 
     @cached_property
     def name(self) -> str:
@@ -191,7 +196,7 @@ def _open_run(run: Run, device: str, precision: str) -> Team:
 
 def _open_team(folder: TeamFolder, device: str, precision: str) -> Team:
     card = folder.card()
-    odd = other_than(MIRABEST, card.recipe)
+    odd = other_than(card.members[0].images, card.recipe)
     if odd:
         made, here = (", ".join(f"{key} {'unknown' if value is None else value}" for key, value in pairs) for pairs in _sides(odd))
         do = "Fetch the team anew, or calibrate its runs again."

@@ -19,9 +19,12 @@ from equiradio.models.aggregation import Aggregation
 from equiradio.models.names import WIDTHS
 from equiradio.models.network import Output, Readings
 from equiradio.settings import ModelSettings
+from equiradio.sky.recipe import MIRABEST
 from equiradio.symmetry.groups import Group
 
 DEPTHS = (3, 3, 3, 2)  # convolutions of each block
+Widths = tuple[int, ...]
+HALVED = 8  # by three poolings, a side is divided by so much
 HIDDEN = 64  # channels between a gate's features and its score
 MEAN_SCALE = 10.0  # the pixel mean is small (most of the sky is empty): this brings it to the scale that a linear layer expects
 
@@ -48,9 +51,9 @@ class Block(nn.Module):
 class GatedNet(nn.Module):
     """Attention-gated classifier of Bowles et al. 2021, for any group; ``group`` None gives the paper's plain network with free filters.
 
-    forward(images (batch, 1, 150, 150), normalised) -> `Output`. The sky is padded with ``blank`` (raw zero, normalised) to
-    ``settings.side`` pixels: at 152 the three poolings halve it evenly, which keeps quarter turns exact; 150 with rounding down is the
-    published code's habit.
+    forward(images (batch, 1, side, side), normalised) -> `Output`. The sky is padded with ``blank`` (raw zero, normalised) to a multiple of
+    8, which three poolings halve evenly: that keeps quarter turns exact. Images of 150 pixels are padded to ``settings.side``: 152, or
+    150 with rounding down, which is the published code's habit.
 
     Parameters
     ----------
@@ -60,14 +63,15 @@ class GatedNet(nn.Module):
     blank : value of an empty pixel after normalisation.
     widths : fields of each block.
     classes : how many the heads distinguish.
+    side : of an image, pixels; even, so that it lies in the middle of the padded sky.
     """
 
     def __init__(
-        self, settings: ModelSettings, group: Group | None, blank: float, widths: tuple[int, ...] = WIDTHS, classes: int = 2
+        self, settings: ModelSettings, group: Group | None, blank: float, widths: Widths = WIDTHS, classes: int = 2, side: int = 150
     ) -> None:
         super().__init__()
-        self.settings, self.group, self.blank = settings, group, blank
-        self.side, self.gate_count = settings.side, settings.gates
+        self.settings, self.group, self.blank, self.gate_count = settings, group, blank, settings.gates
+        self.image_side, self.side = side, settings.side if side == MIRABEST.side else -(-side // HALVED) * HALVED
         size, fields_in, blocks = settings.kernel_size, 1, []
         for number, (width, depth) in enumerate(zip(widths, DEPTHS, strict=True)):
             convolutions: list[nn.Module] = []

@@ -23,7 +23,9 @@ def _dense(features: int, dropout: float, classes: int) -> nn.Sequential:
 class _Ungated(nn.Module):
     """What LeNets share as a `Network`: dense layers, no gates, logits that are no sum over pixels."""
 
-    side, gate_count, anchored = MIRABEST.side, 0, False
+    gate_count, anchored = 0, False
+    side: int
+    image_side: int
     group: Group | None
     dense: nn.Sequential
 
@@ -69,12 +71,13 @@ class LeNet(_Ungated):
     forward(images (batch, 1, 150, 150), normalised) -> `Output` without attention. Source: Bowles et al. 2021, section 2.
     """
 
-    def __init__(self, dropout: float = 0.5, size: int = 5, classes: int = 2) -> None:
+    def __init__(self, dropout: float = 0.5, size: int = 5, classes: int = 2, side: int = MIRABEST.side) -> None:
         super().__init__()
         self.group = None
+        self.image_side = self.side = side
         self.first, self.second = nn.Conv2d(1, 6, size, padding=size // 2), nn.Conv2d(6, 16, size, padding=size // 2)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.dense = _dense(16 * (MIRABEST.side // 4) ** 2, dropout, classes)
+        self.dense = _dense(16 * (side // 4) ** 2, dropout, classes)
 
     def forward(self, images: Tensor) -> Output:
         return self._answer(self.stages(images)["second"])
@@ -96,14 +99,15 @@ class EquivariantLeNet(_Ungated):
     forward(images (batch, 1, 150, 150), normalised) -> `Output` without attention. Source: Scaife & Porter 2021.
     """
 
-    def __init__(self, group: Group, dropout: float = 0.5, size: int = 5, classes: int = 2) -> None:
+    def __init__(self, group: Group, dropout: float = 0.5, size: int = 5, classes: int = 2, side: int = MIRABEST.side) -> None:
         super().__init__()
         self.group = group
+        self.image_side = self.side = side
         self.first: nn.Module = LiftingConvolution(1, 6, group, size)
         self.second: nn.Module = SteerableConvolution(6, 16, group, size)
         self.pool = AntialiasedPool()
-        side = self.pool.pooled_side(self.pool.pooled_side(MIRABEST.side))
-        self.dense = _dense(16 * side**2, dropout, classes)
+        last = self.pool.pooled_side(self.pool.pooled_side(side))
+        self.dense = _dense(16 * last**2, dropout, classes)
 
     def stages(self, images: Tensor) -> dict[str, Tensor]:
         """See `Network`; the last map that turns with the sky is ``second`` (batch, 16, 38, 38)."""

@@ -47,11 +47,13 @@ class Network(Protocol):
     Attributes
     ----------
     group : the symmetry, None for free filters.
+    image_side : pixels of an image's side.
     side : pixels of the padded sky; a multiple of 8 keeps quarter turns exact through three poolings.
     gate_count : attention gates; 0 for networks that attend to nothing.
     """
 
     group: Group | None
+    image_side: int
     side: int
     gate_count: int
 

@@ -8,9 +8,12 @@ from equiradio.models.lenet import EquivariantLeNet, LeNet
 from equiradio.models.names import architecture
 from equiradio.models.network import Network
 from equiradio.settings import DataSettings, ModelSettings
+from equiradio.sky.recipe import MIRABEST
 
 
-def build(model: str | ModelSettings, *, classes: int = 2, blank: float | None = None, **changes: Any) -> Network:
+def build(
+    model: str | ModelSettings, *, classes: int = 2, blank: float | None = None, image_side: int = MIRABEST.side, **changes: Any
+) -> Network:
     """A network with fresh weights.
 
     Parameters
@@ -18,6 +21,7 @@ def build(model: str | ModelSettings, *, classes: int = 2, blank: float | None =
     model : a name, or settings that carry one.
     classes : how many the heads tell apart.
     blank : value of an empty pixel after normalisation; by default that of the MiraBest recipe, -mean / standard deviation.
+    image_side : pixels of an image's side.
     changes : fields of `ModelSettings` to change, for example ``gates=0``.
     """
     settings = ModelSettings(name=model, **changes) if isinstance(model, str) else replace(model, **changes)
@@ -27,7 +31,7 @@ def build(model: str | ModelSettings, *, classes: int = 2, blank: float | None =
     if made_of.gated:
         settings = replace(settings, downsampling="antialiased") if made_of.antialiased else settings
         settings = replace(settings, normalisation="anchored") if made_of.anchored else settings
-        return GatedNet(settings, made_of.group, blank, made_of.widths, classes)
+        return GatedNet(settings, made_of.group, blank, made_of.widths, classes, image_side)
     if made_of.group:
-        return EquivariantLeNet(made_of.group, settings.dropout, settings.kernel_size, classes)
-    return LeNet(settings.dropout, settings.kernel_size, classes)
+        return EquivariantLeNet(made_of.group, settings.dropout, settings.kernel_size, classes, image_side)
+    return LeNet(settings.dropout, settings.kernel_size, classes, image_side)

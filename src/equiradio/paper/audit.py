@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def audit_network(
 
 def with_habit(member: Member, habit: str) -> Member:
     """A network of the same weights that has a habit: ``batch-range`` or ``floor-150``."""
-    every: dict[str, dict[str, str | int]] = {"batch-range": {"normalisation": "batch-range"}, "floor-150": {"side": 150}}
+    every: dict[str, dict[str, Any]] = {"batch-range": {"normalisation": "batch-range"}, "floor-150": {"side": 150}}
     changes = every[habit]
     network = build(member.settings.model, classes=len(member.labels), blank=member.preprocess.blank, **changes)
     network.load_state_dict(member.network.state_dict())

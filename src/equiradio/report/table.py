@@ -41,7 +41,7 @@ def _by_catalogue(metrics: Metrics) -> list[Table]:
         str(block["sources"]),
         f"{100 * block['accuracy']:.1f}" + _between(block["interval95"]["accuracy"], 100, 1),
         f"{100 * block['balanced_accuracy']:.1f}",
-        *(f"{block['recall'][each]:.3f}" for each in classes),
+        *(f"{block['recall'][each]:.3f}" if block["of_class"][each] else "-" for each in classes),
     ]
     columns = ("by catalogue", "sources", "accuracy, %", "balanced, %", *(f"recall {name}" for name in classes))
     return [Table(columns, [row(name, block) for name, block in blocks.items()])] if blocks else []

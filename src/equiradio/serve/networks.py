@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import find_team, team_names
 from equiradio.artefacts.team import TeamCard, TeamFolder
-from equiradio.errors import nearest
+from equiradio.errors import RunRefusal, nearest
 from equiradio.serve.names import apart
 from equiradio.serve.refusals import Busy, NotOffered
+from equiradio.sky.recipe import MIRABEST
 
 if TYPE_CHECKING:
     from equiradio.inference.team import Team
@@ -48,7 +49,11 @@ class Network:
         if self.team is None:
             from equiradio.inference.team import load
 
-            self.team = load(self.opens, "cpu")
+            team = load(self.opens, "cpu")
+            if (side := team.recipe.side) != MIRABEST.side:
+                found = f"a network of images of {side} x {side} pixels"
+                raise RunRefusal(self.name, found, f"{MIRABEST.side} x {MIRABEST.side}", "Other sides cannot be viewed yet.")
+            self.team = team
         return self.team
 
     def seed_of(self, member: str) -> int | None:

@@ -33,7 +33,7 @@ class DataSet:
 
         with self._lock:
             if self._sources is None:
-                self._sources = open_data(self._where, self._data_dir)
+                self._sources = refuse_other_side(open_data(self._where, self._data_dir))
                 self._rows = {str(name): row for row, name in enumerate(self._sources.source_ids)}
             return self._sources
 
@@ -153,6 +153,14 @@ class Sets:
         if name not in self.by_name or not slash:
             raise NotOffered("source", key, f"SET/NAME with SET one of {', '.join(self.names())}", "Choose one of the list.")
         return self.by_name[name].get(rest)
+
+
+def refuse_other_side(sources: Sources) -> Sources:
+    """The sources, whose images must have the side that the viewer draws."""
+    if (side := sources.recipe.side) != MIRABEST.side:
+        found = f"images of {side} x {side} pixels"
+        raise DataRefusal(sources.where, found, f"{MIRABEST.side} x {MIRABEST.side}", "Other sides cannot be viewed yet.")
+    return sources
 
 
 def data_sets(names: list[str], data_dir: Path | None) -> list[DataSet]:

@@ -1,7 +1,10 @@
 """The recipe of an image that networks see: scale, side, clipping. One frozen value, stored in every card."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
+
+STRETCHES = ("mirabest", "asinh", "linear")
+UNKNOWN_AS_ZERO = ("scale_arcsec", "beam_arcsec")
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,10 @@ class Recipe:
     noise_field : side of the field, in pixels, that the noise is measured on.
     clip_sigma, clip_rounds : pixels up to so many sigma become 0, with sigma of the field clipped there as often.
     beam_arcsec : full width at half maximum of the beam that the images of this recipe were made with.
+    stretch : from what is left to 0..255: ``mirabest`` linear from 0; ``asinh`` the same of asinh(pixel / clipping level); ``linear`` from
+        the faintest to the brightest pixel, without clipping.
+
+    A scale or beam of 0 is unknown: images are taken pixel by pixel.
     """
 
     side: int = 150
@@ -23,6 +30,7 @@ class Recipe:
     clip_sigma: float = 3.0
     clip_rounds: int = 5
     beam_arcsec: float = 5.4
+    stretch: str = "mirabest"
 
     @property
     def size_arcsec(self) -> float:
@@ -30,15 +38,36 @@ class Recipe:
         return self.side * self.scale_arcsec
 
     def as_card(self) -> dict[str, Any]:
-        """What a card holds."""
-        return asdict(self)
+        """What a card holds; null for what is unknown."""
+        return asdict(self) | {name: None for name in UNKNOWN_AS_ZERO if not getattr(self, name)}
 
 
 MIRABEST = Recipe()
 """Of MiraBest and of every network here: FIRST's pixels and beam. Source: Porter 2020, found bit for bit from its published images."""
 
 
+def recipe_of(stored: dict[str, Any]) -> Recipe:
+    """The recipe that a card or a data set holds; that of MiraBest where it holds none, as older ones do.
+
+    Raises
+    ------
+    ValueError : a part that is no part of a recipe, or out of range.
+    """
+    parts: dict[str, Any] = {name: value or 0.0 if name in UNKNOWN_AS_ZERO else value for name, value in stored.items()}
+    recipe = Recipe(**parts)
+    whole = {"side": (16, 4096), "noise_field": (16, 8192), "clip_rounds": (0, 100)}
+    for name, (low, high) in whole.items():
+        if type(getattr(recipe, name)) is not int or not low <= getattr(recipe, name) <= high:
+            raise ValueError(f"{name} is {getattr(recipe, name)!r}, not {low} to {high}")
+    for name in ("clip_sigma", *UNKNOWN_AS_ZERO):
+        if not isinstance(getattr(recipe, name), int | float) or not 0 <= getattr(recipe, name) < 1e9:
+            raise ValueError(f"{name} is {getattr(recipe, name)!r}, not 0 or more")
+    if recipe.side % 2 or recipe.stretch not in STRETCHES:
+        raise ValueError(f"side {recipe.side}, stretch {recipe.stretch!r}; an even side and one of {', '.join(STRETCHES)} would do")
+    return recipe
+
+
 def other_than(recipe: Recipe, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """What a card's recipe has otherwise: name -> (in the card, in ``recipe``). A part that an older card does not name is as it was."""
-    ours = {spec.name: getattr(recipe, spec.name) for spec in fields(recipe)}
+    ours = recipe.as_card()
     return {name: (value, ours.get(name)) for name, value in sorted(stored.items()) if ours.get(name) != value}

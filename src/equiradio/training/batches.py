@@ -33,7 +33,7 @@ class SourcesModule(lightning.LightningDataModule):
     batches of several processes, so that all have as many. Training poses are drawn anew every epoch; validation poses are
     the same every epoch. Where training sources have weights, an epoch shows as many images as without, and each source by its weight
     as often. With a ``lesson`` its skies follow the training sources, and a training batch has probabilities (batch, classes)
-    in the place of labels.
+    in the place of labels; where the sources have soft labels, so has a validation batch, with zeros for what only fills it.
     """
 
     def __init__(self, sources: Sources, settings: TrainingSettings, preprocess: Preprocessing) -> None:
@@ -112,13 +112,15 @@ class SourcesModule(lightning.LightningDataModule):
         views = self._views(split)
         shown = batch % views
         sources = self._poses[2][shown]
-        answers = labels[sources] if split == "train" else labels[sources].where(batch < views, UNKNOWN)
+        answers = labels[sources]
+        if split != "train":  # what only fills the last batches is of no class
+            answers = answers.where(batch < views, UNKNOWN) if answers.dim() == 1 else answers * (batch < views)[:, None]
         return self.preprocess(show(images[sources], self._poses[1][shown])), answers
 
     def _on_device(self, split: str, device: torch.device) -> tuple[Tensor, Tensor]:
         if split not in self._device or self._device[split][0].device != device:
             part, lesson = self.splits[split], self.lesson if split == "train" else None
-            images, labels = part.images, part.labels
+            images, labels = part.images, part.labels if part.soft is None else part.soft.astype(np.float32)
             if lesson is not None:
                 images, labels = np.concatenate([images, lesson.skies]), lesson.targets
             self._device[split] = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)

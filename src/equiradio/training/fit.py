@@ -23,13 +23,14 @@ from equiradio.artefacts.run import Run
 from equiradio.compute.device import choose_device, choose_precision, full_float32
 from equiradio.compute.forms import find_form_or_auto, refuse_form, settle_forms
 from equiradio.compute.memory import keep_large_blocks
-from equiradio.compute.preprocess import preprocessing
+from equiradio.compute.preprocess import normalised_by, preprocessing
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DiskRefusal, TrainingRefusal
 from equiradio.models.names import architecture
 from equiradio.models.registry import build
-from equiradio.settings import Settings
+from equiradio.settings import DataSettings, Settings
+from equiradio.sky.recipe import MIRABEST
 from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
 from equiradio.training.resume import checkpoint_to_resume, refuse_other_teacher
@@ -73,13 +74,17 @@ def train(
     """
     architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
     run, accelerator, options = Run(Path(out)), choose_device(device), trainer_options or {}
-    sources = open_data(settings.data.name, data_dir, settings.data.classes)  # refused before anything is written
-    if settings.data.weighing == "none":
-        sources = replace(sources, weights=None)
+    sources = _opened(settings.data, data_dir)  # refused before anything is written
     follower = bool(rank_zero_only.rank) and any(options.get(name, 1) != 1 for name in ("devices", "num_nodes"))
     # the other processes of a distributed training work under the first one's claim, in the folder that it has begun
     with claimed(run.folder) if claim is None and not follower else nullcontext(claim) as held:
         return _train(settings, run, sources, resume or follower, accelerator, on_epoch, _Watcher(step, max_minutes, held), options)
+
+
+def _opened(data: DataSettings, data_dir: Path | None) -> Sources:
+    """The sources to train on, with weights where these are wanted."""
+    sources = open_data(data.name, data_dir, data.classes)
+    return replace(sources, weights=None) if data.weighing == "none" else sources
 
 
 def _train(
@@ -94,18 +99,20 @@ def _train(
 ) -> Run:
     """Train under a claim."""
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
-    preprocess = preprocessing(settings.data, architecture(settings.model.name).published_mask)
-    module = SourcesModule(sources, settings.training, preprocess)
-    keep_large_blocks()
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
     start = start_of(settings)
     if start is not None:
         refuse_unlike(settings, start)
     refuse_other_start(run, start)
+    as_set = sources.recipe == MIRABEST or start is not None
+    data = settings.data if as_set else normalised_by(settings.data, sources.of_split("train").images)
+    preprocess = preprocessing(data, architecture(settings.model.name).published_mask, sources.recipe.side)
+    module = SourcesModule(sources, settings.training, preprocess)
+    keep_large_blocks()
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
     teacher = open_teacher(settings.training, sources.classes, accelerator)
     refuse_other_teacher(run, teacher, checkpoint)
     lightning.seed_everything(settings.training.seed, verbose=False)
-    network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank)
+    network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank, image_side=sources.recipe.side)
     if start is not None:
         begin_with(network, start, sources.classes)
     precision = choose_precision(settings.training.precision, accelerator)
@@ -173,6 +180,7 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
         commit=commit(),
         started_from=start,
         teacher="" if module.lesson is None else module.lesson.teacher,
+        recipe=sources.recipe.as_card(),
         left_out=list(sources.left_out),
     )
 

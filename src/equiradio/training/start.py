@@ -6,12 +6,10 @@ from typing import Any
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import load_into
-from equiradio.compute.preprocess import preprocessing
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team, load
 from equiradio.labels import Labels
-from equiradio.models.names import architecture
 from equiradio.models.network import Network
 from equiradio.settings import Settings, change, preset
 
@@ -41,10 +39,15 @@ def fitted(settings: Settings, start: Member) -> Settings:
 
     Dropout stays as it is, and so does what was set to another value than the preset's, which `refuse_unlike` has something to say about.
     """
-    usual, theirs = preset(settings.training.preset), start.settings
-    model = {name: getattr(theirs.model, name) for name in vars(usual.model) if name not in OWN}
-    data = {name: getattr(theirs.data, name) for name in ("mask", "pixel_mean", "pixel_std")}
-    return replace(settings, model=_where_usual(settings.model, usual.model, model), data=_where_usual(settings.data, usual.data, data))
+    usual = preset(settings.training.preset)
+    model = {name: value for name, value in vars(start.settings.model).items() if name not in OWN}
+    data = _where_usual(settings.data, usual.data, prepared_by(start))
+    return replace(settings, model=_where_usual(settings.model, usual.model, model), data=data)
+
+
+def prepared_by(start: Member) -> dict[str, Any]:
+    """Settings of the data by which a network's images are prepared; of other images than MiraBest's the numbers were measured on them."""
+    return {"mask": start.settings.data.mask, "pixel_mean": start.preprocess.pixel_mean, "pixel_std": start.preprocess.pixel_std}
 
 
 def _where_usual(mine: Any, usual: Any, theirs: dict[str, Any]) -> Any:
@@ -59,10 +62,12 @@ def refuse_unlike(settings: Settings, start: Member) -> None:
     ------
     SettingRefusal : says the first setting that differs.
     """
-    mine, theirs = vars(settings.model), vars(start.settings.model)
-    odd = [(f"model.{name}", value, theirs[name]) for name, value in mine.items() if value != theirs[name] and name not in OWN]
-    prepared = vars(preprocessing(settings.data, architecture(settings.model.name).published_mask))
-    odd += [(f"data.{name}", value, before) for name, value in prepared.items() if value != (before := vars(start.preprocess)[name])]
+    before = vars(start.settings.model)
+    odd = [
+        (f"model.{name}", value, before[name]) for name, value in vars(settings.model).items() if value != before[name] and name not in OWN
+    ]
+    prepared = prepared_by(start).items()
+    odd += [(f"data.{name}", mine, theirs) for name, theirs in prepared if theirs != (mine := getattr(settings.data, name))]
     if odd:
         name, value, before = odd[0]
         do = "Leave it out: with --from the network's own is taken."

@@ -12,7 +12,6 @@ from equiradio.compute.empty_sky import forget_empty_sky, show_empty_sky, would_
 from equiradio.labels import UNKNOWN
 from equiradio.models.network import Network, Output
 from equiradio.settings import Settings
-from equiradio.sky.recipe import MIRABEST
 
 
 class ClassificationTask(lightning.LightningModule):
@@ -45,6 +44,11 @@ class ClassificationTask(lightning.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
         output = self(batch[0])
         logits, labels = output.logits.float(), batch[1]
+        if labels.dim() == 2:  # soft labels; their padding is all zeros, which costs nothing
+            real = labels.sum(1) > 0
+            self._add("validation", F.cross_entropy(logits, labels, reduction="sum"), real.sum())
+            self._add("correct", ((logits.argmax(1) == labels.argmax(1)) & real).sum(), real.sum())
+            return
         count = (labels != UNKNOWN).sum()  # the others are padding
         self._add("validation", F.cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="sum"), count)
         self._add("correct", (logits.argmax(1) == labels).sum(), count)
@@ -55,7 +59,7 @@ class ClassificationTask(lightning.LightningModule):
     def _show_empty_sky(self) -> None:
         """What layers make of empty sky, with the weights as they are now, is not computed again for every image."""
         if would_help(self.network):
-            empty = torch.zeros(1, 1, MIRABEST.side, MIRABEST.side, device=self.device)
+            empty = torch.zeros(1, 1, self.network.image_side, self.network.image_side, device=self.device)
             show_empty_sky(self.network, self.trainer.datamodule.preprocess(empty))
 
     def on_validation_epoch_end(self) -> None:

@@ -64,7 +64,7 @@ def ask_teacher(
     skies = simulate(training.skies, SKIES_SEED, progress).images if training.skies else train.images[:0]
     asking, poses, temperature = Asking(team.members, folder, progress), team.calibration.poses, team.calibration.temperature
     answers = lambda images, what: mean_probabilities(asking.ask(images, what, poses).logits, temperature)
-    share, certain = training.teacher_share, np.eye(len(train.classes))[train.labels]
+    share, certain = training.teacher_share, train.shares
     targets = [(1 - share) * certain + share * answers(train.images, "train")]
     if training.skies:
         targets.append(answers(skies, "skies"))

@@ -18,7 +18,6 @@ from equiradio.evaluation.choosing import POSES
 from equiradio.inference.asking import Asking, Progress
 from equiradio.inference.team import load
 from equiradio.settings import DataSettings
-from equiradio.sky.recipe import MIRABEST
 from equiradio.verbs.cascade_choice import Last, open_last, with_cascade
 from equiradio.verbs.team_choices import choose, score
 from equiradio.verbs.trained_data import trained_data
@@ -123,7 +122,7 @@ def _kind(card: Card) -> tuple[str, tuple[str, ...], str]:
 
 def _first_card(runs: Sequence[Path], cards: list[Card]) -> TeamCard:
     """The team's card before anything is chosen. Two runs of one seed answer alike; asked last, since of unlike runs seeds say nothing."""
-    first = TeamCard(cards[0].model, cards, shared_settings([Run(run).settings() for run in runs]), MIRABEST.as_card())
+    first = TeamCard(cards[0].model, cards, shared_settings([Run(run).settings() for run in runs]), cards[0].images.as_card())
     for number, (card, folder) in enumerate(zip(cards, runs, strict=True)):
         if card.seed in [other.seed for other in cards[:number]]:
             raise RunRefusal(folder, f"a second run of seed {card.seed}", "runs of different seeds", "Leave one of them out.")

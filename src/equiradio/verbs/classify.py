@@ -16,7 +16,7 @@ from equiradio.artefacts.claim import Claim, claimed
 from equiradio.artefacts.provenance import Provenance, with_provenance
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, no_answer
-from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, provenance
+from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, provenance, recipe_options
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
 from equiradio.verbs.classified_features import add_features, check_features, with_features, write_features
@@ -158,8 +158,8 @@ class _Work:
         places = [place for number in numbers for place in range(len(self.files))[number * BATCH : (number + 1) * BATCH]]
         names, done = map_names(self.files), len(self.files) - len(places)
         self.progress("sources", done, len(self.files))
-        begin = 0
-        for number, batch in zip(numbers, batches([self.files[place] for place in places], read=read, **self.options), strict=True):
+        begin, asked = 0, recipe_options(self.team) | dict(self.options)
+        for number, batch in zip(numbers, batches([self.files[place] for place in places], read=read, **asked), strict=True):
             rows, cutouts, answers = answered(self.team, batch)
             self._refuse(batch, rows)
             if self.features is not None and answers is not None:

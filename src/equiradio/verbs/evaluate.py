@@ -19,10 +19,12 @@ from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.evaluation.calibration import cross_entropy
 from equiradio.evaluation.catalogues import by_catalogue
-from equiradio.evaluation.scores import Metrics, metrics
+from equiradio.evaluation.scores import Metrics, SoftScores, metrics
 from equiradio.inference.member import Member, chunks
 from equiradio.inference.team import load
+from equiradio.labels import Labels
 from equiradio.report.figures import attention_grid, loss_curves, save
 from equiradio.verbs.stored_maps import map_arrays, write_maps
 from equiradio.verbs.trained_data import trained_data
@@ -85,12 +87,21 @@ def _write(run: Run, member: Member, sources: Sources, columns: dict[str, np.nda
     scored = metrics(columns, data=sources.name, split=split, seed=seed, labels=member.labels)
     if blocks := by_catalogue(columns, sources.catalogues, seed, member.labels):
         scored["catalogues"] = blocks
+    if sources.soft is not None:
+        scored["soft"] = _soft_scores(sources.soft, columns, member.labels)
     run.metrics_file(sources.name, split).unlink(missing_ok=True)
     schema = predictions_schema(member.labels)
     bearings = zip(BEARINGS, (member.weights_hash[:12], sources.md5, *asked), strict=True)
     metadata = {**(schema.metadata or {}), **{key.encode(): value.encode() for key, value in bearings}}
     write_table(pa.table(columns, schema=schema.with_metadata(metadata)), run.predictions_file(sources.name, split))
     return scored
+
+
+def _soft_scores(soft: np.ndarray, columns: dict[str, np.ndarray], labels: Labels) -> SoftScores:
+    """Scores against soft labels, of the mean over augmented passes as all scores per source; of the plain image where there are none."""
+    p = np.stack([columns[name].reshape(-1, len(soft)) for name in labels.columns()], -1)
+    p = p[1:].mean(0) if len(p) > 1 else p[0]
+    return {"cross_entropy": cross_entropy(soft, p), "entropy": cross_entropy(soft, soft)}
 
 
 def _check_options(batches: str, precision: str, passes: int) -> None:

@@ -73,8 +73,8 @@ def write_maps(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def untrained(settings: Settings, data: Sources, device: str = "cpu") -> Member:
     """A network with the fresh weights of a seed, as a training by these settings would begin with: a control for maps."""
     torch.manual_seed(settings.training.seed)
-    prepare = preprocessing(settings.data, architecture(settings.model.name).published_mask)
-    network = build(settings.model, classes=len(data.classes), blank=prepare.blank)
+    prepare = preprocessing(settings.data, architecture(settings.model.name).published_mask, data.recipe.side)
+    network = build(settings.model, classes=len(data.classes), blank=prepare.blank, image_side=data.recipe.side)
     made_of = architecture(settings.model.name)
     card = Card(
         model=settings.model.name,
@@ -93,5 +93,6 @@ def untrained(settings: Settings, data: Sources, device: str = "cpu") -> Member:
         reason="fresh weights, never trained",
         classes=list(data.classes.names),
         unknown=data.classes.unknown,
+        recipe=data.recipe.as_card(),
     )
     return Member(network, replace(card, state="interrupted"), prepare, settings, device)

@@ -75,7 +75,7 @@ def _deaths(folder: Path) -> dict[str, int]:
 
 def ends_its_process(file: Any, options: dict[str, Any]) -> bool:
     """Does a process that reads this file die, or take more than `SECONDS`?"""
-    given = json.dumps({key: value for key, value in options.items() if key != "limits"})
+    given = json.dumps({key: value for key, value in options.items() if key not in ("limits", "recipe")})
     command = [sys.executable, "-W", "ignore", "-c", TRY.format(path=sys.path), os.fspath(file), given]
     try:
         return subprocess.run(command, capture_output=True, timeout=SECONDS, check=False).returncode != 0

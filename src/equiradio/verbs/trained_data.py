@@ -34,4 +34,7 @@ def trained_data(run: object, card: Card, trained_on: DataSettings, named: str |
     if sources.classes.names != card.labels.names:
         found = f"{sources.where} has the classes {sources.classes}, but it was trained on {card.labels}"
         raise RunRefusal(run, found, "the same classes in the same order", "Choose data of its own classes.")
+    if (side := sources.recipe.side) != card.images.side:
+        found = f"images of {sources.where} have {side} x {side} pixels, but it was trained on {card.images.side} x {card.images.side}"
+        raise RunRefusal(run, found, "images of the same side", "Import them with --side.")
     return sources

@@ -29,7 +29,12 @@ def test_each_catalogue_scores_as_it_would_alone():
     for name in ("a", "b"):
         rows = np.tile(catalogues == name, 3) & (table["label"] >= 0)
         alone = metrics({column: values[rows] for column, values in table.items()}, data="", split="", labels=FANAROFF_RILEY)
-        assert blocks[name] == {"sources": alone["sources"], **alone["per_source"]}
+        counts = np.bincount(table["label"][:40][(catalogues == name) & (table["label"][:40] >= 0)]).tolist()
+        assert blocks[name] == {
+            "sources": alone["sources"],
+            "of_class": dict(zip(("FRI", "FRII"), counts, strict=True)),
+            **alone["per_source"],
+        }
     assert blocks["a"]["accuracy"] != blocks["b"]["accuracy"]
 
 

@@ -84,7 +84,7 @@ def test_attention_maps_come_along(trained, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     team = load(trained("attention"))
     write_export(team, tmp_path / "net.onnx", "onnx")
-    images = files._some_images(2)
+    images = files._some_images(2, 150)
     _, _, *maps = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"images": images.numpy()})
     with torch.inference_mode():
         right = team.members[0].network(team.members[0].preprocess(images)).attention

@@ -32,7 +32,7 @@ def inside():
 
 
 def test_that_law_catches_a_correlation_over_the_whole_square(monkeypatch):
-    monkeypatch.setattr(module, "inscribed", lambda: torch.ones(150, 150, dtype=torch.bool))
+    monkeypatch.setattr(module, "inscribed", lambda side: torch.ones(150, 150, dtype=torch.bool))
     with pytest.raises(AssertionError):
         test_agreement_is_the_mean_correlation_inside_the_circle()
 

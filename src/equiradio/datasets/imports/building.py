@@ -1,0 +1,122 @@
+"""From a source of any form to a data set."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from equiradio import plugins
+from equiradio.datasets.folder import NAME, checksum
+from equiradio.datasets.imports.choices import Choices
+from equiradio.datasets.imports.cutting import Cut, cut_all
+from equiradio.datasets.imports.gathering import Gathered, gather
+from equiradio.datasets.imports.labelling import labelled
+from equiradio.datasets.imports.report import Report
+from equiradio.datasets.imports.splitting import made_split, stated_split
+from equiradio.datasets.sources import Sources
+from equiradio.datasets.splits import friends_of_friends, pairs_within
+from equiradio.errors import SettingRefusal
+from equiradio.labels import UNKNOWN, Labels
+
+Step = Callable[[str, int, int], object]
+SAME_ARCSEC = 5.0  # pairs that are as near are counted as one source, twice
+UNKNOWN_REACH = 270.0  # arcsec, of an image whose scale is unknown: as MiraBest's
+
+
+def read_source(source: Path, choices: Choices | None = None, step: Step = lambda what, done, total: None) -> tuple[Sources, Report]:
+    """The data set in a source of any form (`equiradio.datasets.imports.gathering.FORMS`), and the report of its reading.
+
+    Raises
+    ------
+    DataRefusal, SettingRefusal : it cannot be used: one line, with numbers.
+    """
+    choices = choices or Choices()
+    name, rows = _name(source, choices), gather(source, choices)
+    report = Report(rows.where, rows.form, len(rows))
+    labels, classes = labelled(rows, choices.classes, report)
+    cut = cut_all(rows, np.flatnonzero(labels != UNKNOWN), choices, report, step)
+    cut = _without_doubles(rows, cut, labels, report)
+    labels = labels[cut.rows]
+    split = _split(rows, cut, labels, classes, choices, report)
+    sources = Sources(
+        name=name,
+        images=cut.images,
+        labels=labels,
+        source_ids=np.array([rows.names[row] for row in cut.rows]),
+        confidence=np.full(len(labels), "confident"),
+        split=split,
+        size_arcsec=np.full(len(labels), np.nan),
+        md5=checksum(cut.images),
+        classes=classes,
+        ra_deg=cut.ra_deg if np.isfinite(cut.ra_deg).any() else None,
+        dec_deg=cut.dec_deg if np.isfinite(cut.ra_deg).any() else None,
+        soft=_soft(rows, cut, classes),
+        folder=str(source),
+        left_out=tuple(f"{name}: {line}" for line in report.lines),
+        recipe=cut.recipe,
+    )
+    return sources, report
+
+
+def _name(source: Path, choices: Choices) -> str:
+    """The data set's name, which becomes part of file names: the one that is chosen, or the source's."""
+    name = choices.name or re.sub(r"[^A-Za-z0-9._-]+", "-", source.resolve().name.partition(".")[0]).strip("-._")[:80] or "imported"
+    published = hasattr(plugins.module("equiradio.datasets", name.partition("-")[0]), "fetch")
+    if choices.name is None:
+        return f"my-{name}" if published else name
+    if published or not NAME.fullmatch(name):
+        found = f"'{name}'" + (", which is a published data set's" if published else "")
+        raise SettingRefusal("--name", found, "up to 100 letters, digits, '.', '_' and '-'", "Choose another.")
+    return name
+
+
+def _soft(rows: Gathered, cut: Cut, classes: Labels) -> np.ndarray | None:
+    """Soft labels of what was cut, by the classes wanted; None where labels are certain."""
+    if not rows.soft:
+        return None
+    shares = np.stack([rows.soft[name][cut.rows] for name in classes], 1)
+    return shares / shares.sum(1, keepdims=True)
+
+
+def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Report) -> Cut:
+    """Images with the same pixels once; not at all where they have several classes."""
+    alike: dict[str, list[int]] = {}
+    for place, image in enumerate(cut.images):
+        alike.setdefault(hashlib.md5(image.tobytes(), usedforsecurity=False).hexdigest(), []).append(place)
+    stay = np.ones(len(cut.rows), bool)
+    for places in (places for places in alike.values() if len(places) > 1):
+        agree = len(set(labels[cut.rows[places]].tolist())) == 1
+        drop = places[1:] if agree else places
+        stay[drop] = False
+        why = "the same pixels as another" if agree else "the same pixels as another of another class"
+        report.leave_out(why, [rows.names[cut.rows[place]] for place in drop])
+    return Cut(cut.rows[stay], cut.images[stay], cut.ra_deg[stay], cut.dec_deg[stay], cut.recipe)
+
+
+def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choices: Choices, report: Report) -> np.ndarray:
+    """The split of every source, stated or made; notes what there is to say of it."""
+    reach = cut.recipe.size_arcsec or UNKNOWN_REACH
+    linking = reach if choices.neighbours_arcsec is None else choices.neighbours_arcsec
+    placed = np.flatnonzero(np.isfinite(cut.ra_deg) & np.isfinite(cut.dec_deg))
+    groups = np.arange(len(labels))
+    if len(placed):
+        ra, dec = cut.ra_deg[placed], cut.dec_deg[placed]
+        groups[placed] = len(labels) + friends_of_friends(ra, dec, linking)
+        if twice := len(pairs_within(ra, dec, SAME_ARCSEC)):
+            report.notes.append(f"{twice:,} pairs of sources lie within {SAME_ARCSEC:g} arcsec: the same source twice?")
+    groups = np.unique(groups, return_inverse=True)[1]
+    if len(placed) < len(labels):
+        report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")
+    if rows.splits is None:
+        split = made_split(labels, groups, classes, choices.seed, rows.where)
+        report.notes.append(f"splits made with seed {choices.seed}; sources within {linking:.0f} arcsec are on one side")
+        return split
+    split = stated_split([rows.splits[row] for row in cut.rows], labels, classes, rows.where)
+    torn = sum(len(set(split[groups == group])) > 1 for group in np.flatnonzero(np.bincount(groups) > 1))
+    if torn:
+        report.notes.append(f"{torn:,} groups of neighbours ({linking:.0f} arcsec) lie on several sides of the stated split")
+    if not (split == "test").any():
+        report.notes.append("no test source: a team will have no test scores")
+    return split

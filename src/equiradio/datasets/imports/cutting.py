@@ -1,0 +1,119 @@
+"""Images of all rows by one recipe, which the first of them and the user's choices settle."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from equiradio.datasets.imports.choices import Choices
+from equiradio.datasets.imports.gathering import Gathered
+from equiradio.datasets.imports.report import Report
+from equiradio.errors import DataRefusal, ImageRefusal
+from equiradio.sky.own import Plane, own_cutout
+from equiradio.sky.recipe import MIRABEST, Recipe
+
+MOST_LOST = 0.1  # of the images, that may be of no use before the whole is refused
+APART_ARCSEC = 60.0  # a table's position and an image's own that are farther apart are of two places
+Step = Callable[[str, int, int], object]
+
+
+class Cut(NamedTuple):
+    """Rows that have an image: their numbers, images uint8 (count, side, side), positions in degrees (nan: unknown), and the recipe."""
+
+    rows: np.ndarray
+    images: np.ndarray
+    ra_deg: np.ndarray
+    dec_deg: np.ndarray
+    recipe: Recipe
+
+
+def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report, step: Step) -> Cut:
+    """Cut the images of the wanted rows (numbers); what cannot be used is left out.
+
+    Raises
+    ------
+    DataRefusal : images of several sides, kinds or scales, more than a tenth of no use, or positions that are not the images' own.
+    """
+    recipe: Recipe | None = None
+    sides: Counter[tuple[int, int]] = Counter()
+    kinds: Counter[str] = Counter()
+    done: list[tuple[int, np.ndarray, float, float]] = []
+    lost: list[tuple[int, ImageRefusal]] = []
+    for number, row in enumerate(wanted.tolist(), 1):
+        try:
+            plane = rows.plane(row)
+            sides[plane.sky.pixels.shape] += 1
+            kinds["pictures" if plane.picture else "numbers"] += 1
+            recipe = recipe or _recipe(plane, rows, choices)
+            target = (float(rows.ra_deg[row]), float(rows.dec_deg[row])) if rows.at_positions else (None, None)
+            cutout = own_cutout(plane, recipe, *target)
+            done.append((row, cutout.image, cutout.ra_deg, cutout.dec_deg))
+        except ImageRefusal as refusal:
+            lost.append((row, refusal))
+        step("images", number, len(wanted))
+    _refuse_mixtures(rows, choices, sides, kinds)
+    _leave_out(rows, lost, len(wanted), report)
+    assert recipe is not None
+    numbers = np.array([row for row, *_ in done])
+    own = np.array([(ra, dec) for *_, ra, dec in done]).reshape(-1, 2)
+    ra, dec = _places(rows, numbers, own)
+    return Cut(numbers, np.stack([image for _, image, *_ in done]), ra, dec, recipe)
+
+
+def _recipe(plane: Plane, rows: Gathered, choices: Choices) -> Recipe:
+    """That of all images: MiraBest's where these are its pixels, its side and its way of clipping."""
+    least = min(plane.sky.pixels.shape)
+    side = choices.side or (MIRABEST.side if rows.at_positions else least - least % 2)
+    stretch = choices.stretch or ("linear" if plane.picture else MIRABEST.stretch)
+    clip = MIRABEST.clip_sigma if choices.clip is None else choices.clip
+    beam = plane.sky.beam
+    scale = plane.scale_arcsec
+    first = abs(scale / MIRABEST.scale_arcsec - 1) < 0.01 and (beam is None or beam.of_first)
+    if first and (side, stretch, clip) == (MIRABEST.side, MIRABEST.stretch, MIRABEST.clip_sigma):
+        return MIRABEST
+    ellipse = None if beam is None else beam.ellipse
+    width = 0.0 if ellipse is None else round(float(np.sqrt(ellipse[0] * ellipse[1])), 3)
+    if not 16 <= side <= 1024:
+        found = f"images of {' x '.join(map(str, plane.sky.pixels.shape))} pixels (first: {plane.sky.name})"
+        raise DataRefusal(rows.where, found, "a side of 16 to 1024", "Name the side of cutouts by --side.")
+    return Recipe(side, round(scale, 4), 2 * side, clip, MIRABEST.clip_rounds, width, stretch)
+
+
+def _refuse_mixtures(rows: Gathered, choices: Choices, sides: Counter[tuple[int, int]], kinds: Counter[str]) -> None:
+    """Refuse images of several sides or kinds, unless the user has chosen what to make of them."""
+    if len(sides) > 1 and choices.side is None and not rows.at_positions:
+        shapes = ", ".join(f"{count:,} of {height} x {width}" for (height, width), count in sides.most_common(4))
+        found = f"images of {len(sides)} sizes ({shapes} pixels)"
+        raise DataRefusal(rows.where, found, "one size", "Name the side of cutouts by --side; smaller ones are filled up with empty sky.")
+    if len(kinds) > 1 and choices.stretch is None:
+        found = " and ".join(f"{count:,} images of {kind}" for kind, count in kinds.most_common())
+        raise DataRefusal(rows.where, f"{found} (pictures are clipped already)", "images of one kind", "Choose one, or name a --stretch.")
+
+
+def _leave_out(rows: Gathered, lost: Sequence[tuple[int, ImageRefusal]], count: int, report: Report) -> None:
+    """Note what cannot be used; refuse the whole where it is much."""
+    broken = [refusal for _, refusal in lost if refusal.flag != "outside"]  # a catalogue may be wider than its mosaics
+    if len(broken) > MOST_LOST * count:
+        first = broken[0]
+        found = f"{len(broken):,} of {count:,} images cannot be used (first: {first.where}: {first.found})"
+        raise DataRefusal(rows.where, found, f"at most {100 * MOST_LOST:g} %, and {first.expected}", first.do)
+    for row, refusal in lost:
+        report.leave_out(refusal.flag.replace("_", " "), [f"{rows.names[row]} ({refusal.found})"])
+
+
+def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The list's positions, else those of the images; refused where most of the two are of other places on the sky."""
+    from equiradio.datasets.splits import angular_separation_arcsec
+
+    ra, dec = rows.ra_deg[numbers], rows.dec_deg[numbers]
+    both = np.isfinite(ra + dec) & np.isfinite(own).all(1)
+    if both.any() and not rows.at_positions:
+        apart = angular_separation_arcsec(ra[both], dec[both], own[both, 0], own[both, 1])
+        far = apart > APART_ARCSEC
+        if far.mean() > 0.5:
+            hours = angular_separation_arcsec(15 * ra[both] % 360, dec[both], own[both, 0], own[both, 1]) <= APART_ARCSEC
+            do = "They are hours: multiply them by 15." if hours.mean() > 0.5 else "Are the rows in another order than the files?"
+            found = f"{int(far.sum()):,} of {len(far):,} positions lie up to {apart.max():,.0f} arcsec from those of their images"
+            raise DataRefusal(rows.where, found, f"{APART_ARCSEC:g} arcsec or less", do)
+    return np.where(np.isfinite(ra), ra, own[:, 0]), np.where(np.isfinite(dec), dec, own[:, 1])

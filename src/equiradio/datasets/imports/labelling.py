@@ -1,0 +1,58 @@
+"""Words of classes to labels."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from equiradio.datasets.imports.gathering import Gathered
+from equiradio.datasets.imports.report import Report
+from equiradio.datasets.imports.splitting import LEAST
+from equiradio.errors import DataRefusal, nearest
+from equiradio.labels import UNKNOWN, Labels, labels_of
+
+
+def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.ndarray, Labels]:
+    """Place of every row's class, int64 (count,), `UNKNOWN` for rows of a class that is not wanted; and the classes.
+
+    Parameters
+    ----------
+    wanted : classes in this order, all by name where none is given. Of labels that are whole numbers these are their names.
+
+    Raises
+    ------
+    DataRefusal : an empty word, a class that is not there, or one with too few sources. SettingRefusal : names that cannot be classes.
+    """
+    words = rows.labels
+    empty = [name for name, word in zip(rows.names, words, strict=True) if not word]
+    if empty:
+        found = f"{len(empty):,} of {len(words):,} rows have no class (first: {empty[0]})"
+        raise DataRefusal(rows.where, found, "a class in every row", "Fill it in, or take them out.")
+    counts = Counter(words)
+    words, counts = _named_numbers(rows, words, counts, wanted)
+    for name in wanted:
+        if name not in counts:
+            there = ", ".join(f"{word} ({count:,})" for word, count in counts.most_common(12))
+            raise DataRefusal(rows.where, f"no source of class '{name}'", there, nearest(name, list(counts)))
+    names = tuple(wanted) or tuple(sorted(counts, key=lambda word: (not word.isdecimal(), int(word) if word.isdecimal() else 0, word)))
+    classes, least = labels_of(names), LEAST if rows.splits is None else 2
+    few = [f"{name} {counts[name]}" for name in names if counts[name] < least]
+    if few:
+        found = f"too few sources of {', '.join(few[:5])} (of {len(names)} classes)"
+        raise DataRefusal(rows.where, found, f"{least} or more of each class", "Add some, or choose others by --classes.")
+    place = {name: number for number, name in enumerate(names)}
+    labels = np.array([place.get(word, UNKNOWN) for word in words], np.int64)
+    report.leave_out("of a class that is not wanted", [rows.names[row] for row in np.flatnonzero(labels == UNKNOWN)])
+    return labels, classes
+
+
+def _named_numbers(rows: Gathered, words: list[str], counts: Counter[str], wanted: Sequence[str]) -> tuple[list[str], Counter[str]]:
+    """Whole numbers as the names of their classes, where such are given."""
+    if not wanted or set(wanted) & set(counts) or not all(word.isdecimal() for word in counts):
+        return words, counts
+    beyond = sorted((word for word in counts if int(word) >= len(wanted)), key=int)
+    if beyond:
+        found = f"labels up to {beyond[-1]} ({sum(counts[word] for word in beyond):,} rows), and {len(wanted)} names of classes"
+        raise DataRefusal(rows.where, found, f"labels from 0 to {len(wanted) - 1}", "Give a name for each.")
+    named = [wanted[int(word)] for word in words]
+    return named, Counter(named)

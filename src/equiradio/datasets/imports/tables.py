@@ -1,0 +1,202 @@
+"""Tables as people write them: CSV, Parquet, FITS and VOTable to columns of plain values; and which column is what."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.datasets.sources import check_soft
+from equiradio.errors import DataRefusal, nearest, refused_as
+
+SUFFIXES = (".csv", ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".xml")
+USUAL = {  # what a column holds -> names that it often has, in small letters
+    "file": ("file", "filename", "file_name", "path", "image", "image_file"),
+    "label": ("label", "labels", "class", "classes", "morphology", "type", "y", "target"),
+    "split": ("split", "splits", "subset", "set"),
+    "source_id": ("source_id", "source_ids", "id", "name", "names", "source", "source_name", "object", "component_name"),
+    "ra": ("ra", "ra_deg", "raj2000", "ra_j2000", "ra_icrs"),
+    "dec": ("dec", "dec_deg", "dej2000", "decj2000", "dec_j2000", "de_icrs", "de"),
+    "row": ("row", "index", "number"),
+}
+HOURS = ("h", "hour", "hourangle", "hours")
+WIDE_HOURS, WIDE_DEG = 12.0, 20.0  # a sky as wide as this in declination is wider in right ascension than 24 degrees
+FIX = "Correct the table."
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table: its name, values by column (None where there is none), and units of the columns that have one."""
+
+    where: str
+    values: dict[str, list[Any]]
+    units: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values()), []))
+
+    def column(self, what: str, named: str | None = None, option: str = "--labels") -> str | None:
+        """The name of the column that holds ``what``: the one that is named, or one of its usual names; None where there is none."""
+        if named is not None:
+            if named not in self.values:
+                do = nearest(named, list(self.values))
+                raise DataRefusal(self.where, f"no column '{named}' ({option})", ", ".join(self.values), do)
+            return named
+        small = {name.lower(): name for name in self.values}
+        return next((small[name] for name in USUAL[what] if name in small), None)
+
+    def text(self, name: str) -> list[str]:
+        """A column as words; an empty cell is an empty word, and a whole number has no decimals."""
+        return [_word(value) for value in self.values[name]]
+
+
+def read_table(path: Path) -> Columns:
+    """The columns of a table file.
+
+    Raises
+    ------
+    DataRefusal : it cannot be read, or has no rows.
+    """
+    with refused_as(DataRefusal, path, "a table (CSV, Parquet, FITS or VOTable)", "Check the file."):
+        suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+        values, units = {".csv": _csv, ".parquet": _parquet}.get(suffix, _astropy)(path)
+    columns = Columns(str(path), values, units)
+    if not len(columns):
+        raise DataRefusal(path, f"no rows, columns {', '.join(values) or 'none'}", "a row for each source", "Check the file.")
+    return columns
+
+
+def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
+    """Right ascension and declination in degrees, nan where a cell is empty; None where the table has no such columns.
+
+    Raises
+    ------
+    DataRefusal : hours, sexagesimal text, or no degrees of the sky.
+    """
+    names = table.column("ra"), table.column("dec")
+    if names[0] is None or names[1] is None:
+        return None
+    ra, dec = (_degrees(table, name) for name in names if name is not None)
+    if table.units.get(names[0], "").lower() in HOURS:
+        found = f"{names[0]} is in {table.units[names[0]]} (up to {np.nanmax(ra):g})"
+        raise DataRefusal(table.where, found, "degrees", "Multiply it by 15.")
+    unstated = names[0] not in table.units and np.isfinite(ra).any() and np.isfinite(dec).any()
+    if unstated and 0 <= np.nanmin(ra) and np.nanmax(ra) < 24 and _wide(ra) > WIDE_HOURS and _wide(dec) > WIDE_DEG:
+        found = (
+            f"{names[0]} lies between {np.nanmin(ra):g} and {np.nanmax(ra):g}, {names[1]} between {np.nanmin(dec):g} and {np.nanmax(dec):g}"
+        )
+        do = "Multiply it by 15; where they are degrees, say so by the unit of a FITS or VOTable column."
+        raise DataRefusal(table.where, f"{found}: hours?", "degrees", do)
+    for name, values, (low, high) in ((names[0], ra, (0, 360)), (names[1], dec, (-90, 90))):
+        wrong = np.flatnonzero((values < low) | (values > high))
+        if len(wrong):
+            found = f"{name} is {values[wrong[0]]:g} in row {wrong[0] + 1} ({len(wrong):,} of {len(values):,} rows)"
+            raise DataRefusal(table.where, found, f"degrees, {low} to {high}", FIX)
+    return ra, dec
+
+
+def soft_labels(table: Columns, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Columns that say how probable each class is, by its name: those named as ``classes``, or all that begin with ``p_``; else none.
+
+    Raises
+    ------
+    DataRefusal : no numbers, or none that add up to 1.
+    """
+    columns = {name: next((each for each in (name, f"p_{name}") if each in table.values), None) for name in classes}
+    if not classes:
+        columns = {name[2:]: name for name in table.values if name.startswith("p_") and len(name) > 2}
+    there = {name: column for name, column in columns.items() if column is not None}
+    if len(there) < 2 or len(there) < len(columns):
+        return {}
+    shares = {name: _numbers(table, column, "probabilities") for name, column in there.items()}
+    check_soft(table.where, np.stack(list(shares.values()), 1), None, FIX)
+    return shares
+
+
+def refuse_other_order(table: Columns) -> None:
+    """Refuse a table whose rows are numbered otherwise than from 0 or 1 on: images of an array go by their place."""
+    name = table.column("row")
+    if name is None:
+        return
+    words = table.text(name)
+    numbers = [int(word) if word.isdecimal() else -1 for word in words]
+    start = numbers[0] if numbers[0] in (0, 1) else 0
+    odd = [place for place, number in enumerate(numbers) if number != start + place]
+    if odd:
+        found = f"{name} is {words[odd[0]] or 'empty'} in row {odd[0] + 1} ({len(odd):,} of {len(words):,} rows)"
+        raise DataRefusal(table.where, found, "rows in the order of the images, numbered from 0 or 1", "Sort the table by it.")
+
+
+def _degrees(table: Columns, name: str) -> np.ndarray:
+    """A column of degrees, nan where it is empty."""
+    return _numbers(table, name, "decimal degrees")
+
+
+def _numbers(table: Columns, name: str, expected: str) -> np.ndarray:
+    """A column of numbers, nan where it is empty."""
+    numbers = []
+    for place, word in enumerate(table.text(name), 1):
+        try:
+            numbers.append(float(word or "nan"))
+        except ValueError:
+            kind = "sexagesimal" if len(word.replace(":", " ").split()) >= 3 or "h" in word else "no number"
+            raise DataRefusal(table.where, f"{name} is '{word}' in row {place}: {kind}", expected, "Convert it.") from None
+    return np.array(numbers)
+
+
+def _wide(values: np.ndarray) -> float:
+    return float(np.nanmax(values) - np.nanmin(values))
+
+
+def _word(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+Read = tuple[dict[str, list[Any]], dict[str, str]]
+
+
+def _csv(path: Path) -> Read:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.reader(line for line in file if not line.startswith("#")))
+    if not rows:
+        return {}, {}
+    names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
+    odd = [place for place, row in enumerate(body, 1) if len(row) != len(names)]
+    if odd:
+        found = f"row {odd[0]} has {len(body[odd[0] - 1])} cells ({len(odd):,} of {len(body):,} rows)"
+        raise DataRefusal(path, found, f"{len(names)}, as its heading", FIX)
+    return {name: [row[place].strip() or None for row in body] for place, name in enumerate(names)}, {}
+
+
+def _parquet(path: Path) -> Read:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        return file.read().to_pydict(), {}
+
+
+def _astropy(path: Path) -> Read:
+    import warnings
+
+    from astropy.table import Table
+
+    form = "votable" if path.suffix.lower() in (".vot", ".xml") else "fits"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = Table.read(path, format=form)
+    units = {name: str(table[name].unit) for name in table.colnames if table[name].unit is not None}
+    return {name: _plain(table[name]) for name in table.colnames}, units
+
+
+def _plain(column: Any) -> list[Any]:
+    values = column.tolist()
+    masked: np.ndarray = np.ma.getmaskarray(column) if hasattr(column, "mask") else np.zeros(len(values), bool)
+    gone = np.any(masked.reshape(len(values), -1), axis=-1).tolist()
+    return [None if empty else value for value, empty in zip(values, gone, strict=True)]

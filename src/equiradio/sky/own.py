@@ -1,0 +1,180 @@
+"""Images of one's own, of any side and kind, by a recipe of one's own: FITS, NPY, PNG and JPEG to planes, planes to uint8 cutouts.
+
+Other than `equiradio.sky.cutout`, which brings every image to the pixels of MiraBest, this takes pixels as they are: no resampling, no
+turning. Positions of the sky stay where they were.
+"""
+
+import io
+import math
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.clipping import clipped_noise
+from equiradio.sky.contents import LIMITS, content_of, in_words, not_fits
+from equiradio.sky.fits import read_image
+from equiradio.sky.images import Cutout, SkyImage
+from equiradio.sky.positions import nominal_scale, position
+from equiradio.sky.recipe import Recipe
+
+SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".npy")
+JPEG, PNG, NPY = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x93NUMPY"
+MAX_NONFINITE = 0.05
+GREYS = 255  # the brightest grey level
+DARK_TO_BRIGHT = 100.0  # asinh of an image without noise bends at this part of its brightest pixel
+
+
+class Plane(NamedTuple):
+    """An image, and whether it is a picture: grey levels that somebody has clipped and stretched already."""
+
+    sky: SkyImage
+    picture: bool
+
+    @property
+    def scale_arcsec(self) -> float:
+        """Of a pixel; 0 where unknown."""
+        return 0.0 if self.sky.wcs is None else float(nominal_scale(self.sky.wcs))
+
+
+def read_plane(file: str | Path, **choices: Any) -> Plane:
+    """The image in a file; ``choices`` (hdu, plane) as in `equiradio.sky.fits.read_image`.
+
+    Raises
+    ------
+    ImageRefusal : it cannot be read, is no plane of numbers, or a picture in colours.
+    """
+    content, name = content_of(file, None, LIMITS)
+    if content.startswith(NPY):
+        return of_array(_array(content, name), name)
+    if content.startswith((PNG, JPEG)):
+        return Plane(SkyImage(name, 0, _grey(content, name)), True)
+    if not content.startswith(b"SIMPLE  ="):
+        refusal = not_fits(content, name)
+        raise ImageRefusal("not_an_image_file", name, refusal.found, "a FITS, NPY, PNG or JPEG image", refusal.do)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Plane(read_image(content, name, **choices), False)
+
+
+def of_array(pixels: np.ndarray, name: str) -> Plane:
+    """An array as an image; axes of length 1 are dropped, and uint8 is taken for a picture."""
+    flat = pixels.squeeze()
+    if flat.ndim != 2 or flat.dtype.kind not in "uif":
+        found = f"an array of {flat.dtype}, {' x '.join(map(str, pixels.shape)) or 'a single number'}"
+        raise ImageRefusal("wrong_shape", name, found, "numbers, height x width", "Store one image a file.")
+    with np.errstate(over="ignore"):
+        return Plane(SkyImage(name, 0, flat.astype(np.float32)), flat.dtype == np.uint8)
+
+
+def own_cutout(
+    plane: Plane, recipe: Recipe, ra_deg: float | None = None, dec_deg: float | None = None, max_nonfinite: float = MAX_NONFINITE
+) -> Cutout:
+    """The cutout around a position (ICRS), or around the image's centre, by a recipe.
+
+    Where the image ends, empty sky follows. The noise is that of `Recipe.noise_field` pixels around the target, or of as many as there are.
+
+    Raises
+    ------
+    ImageRefusal : a position outside the image, too many pixels not finite, pixels of another scale, or nothing that stands out.
+    """
+    sky = plane.sky
+    _check_scale(plane, recipe)
+    row, column = _target(sky, ra_deg, dec_deg)
+    field = _window(sky.pixels, row, column, recipe.noise_field)[0]
+    crop, inside, (top, left) = _window(sky.pixels, row, column, recipe.side)
+    bad = int((~np.isfinite(crop[inside])).sum())
+    if bad > max_nonfinite * max(int(inside.sum()), 1):
+        found = f"{bad:,} of {int(inside.sum()):,} pixels ({100 * bad / inside.sum():.1f} %) are not finite"
+        raise ImageRefusal("too_many_nonfinite", sky.name, found, f"at most {100 * max_nonfinite:g} %", "Leave it out, or mend it.")
+    sigma = clipped_noise(field[np.isfinite(field)], 3.0, recipe.clip_rounds)[1]
+    image = stretched_by(crop, float(sigma), recipe, sky.name)
+    flags = set(sky.flags) | ({"no_wcs"} if sky.wcs is None else set()) | (set() if inside.all() else {"padded"})
+    flags |= {"nonfinite"} if bad else set()
+    wcs, ra, dec = None, math.nan, math.nan
+    if sky.wcs is not None:
+        wcs = sky.wcs.deepcopy()
+        wcs.wcs.crpix = [wcs.wcs.crpix[0] - left, wcs.wcs.crpix[1] - top]
+        wcs.pixel_shape = (recipe.side, recipe.side)
+        ra, dec = position(wcs, (recipe.side - 1) / 2, (recipe.side - 1) / 2)
+    pixels = None if plane.picture else crop
+    ellipse = None if sky.beam is None else sky.beam.ellipse
+    about: dict[str, Any] = {"unit": sky.unit, "flags": frozenset(flags), "ellipse": ellipse, "about": sky.about}
+    return Cutout(sky.name, sky.hdu, image, pixels, wcs, ra, dec, padded=float(1 - inside.mean()), **about)
+
+
+def stretched_by(crop: np.ndarray, sigma: float, recipe: Recipe, name: str = "image") -> np.ndarray:
+    """uint8 pixels of a crop in which nan is nothing: clipped and stretched by a recipe, 255 the brightest."""
+    finite = np.isfinite(crop)
+    if recipe.stretch == "linear":
+        low = crop[finite].min() if finite.any() else np.float32(0)
+        lit = np.where(finite, crop - low, 0)
+        if lit.max() == GREYS:  # a picture that is stretched already stays as it is
+            return lit.astype(np.uint8)
+    else:
+        level = recipe.clip_sigma * sigma
+        lit = np.where(finite & (crop > level), crop, 0)
+        if recipe.stretch == "asinh" and lit.max() > 0:
+            lit = np.arcsinh(lit / (level or lit.max() / DARK_TO_BRIGHT))
+    if not lit.max() > 0:
+        words = "no pixel of the crop stands out from the noise" if sigma > 0 else "all pixels of the image are alike"
+        raise ImageRefusal("blank", name, words, "a source", "Recentre the cutout, or leave it out.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.nan_to_num(lit / lit.max() * GREYS).astype(np.uint8)
+
+
+def _check_scale(plane: Plane, recipe: Recipe) -> None:
+    scale = plane.scale_arcsec
+    if scale and recipe.scale_arcsec and abs(scale / recipe.scale_arcsec - 1) > 0.01:
+        found, do = f"pixels of {scale:.4g} arcsec", "Bring all images to one scale."
+        raise ImageRefusal("absurd_scale", plane.sky.name, found, f"{recipe.scale_arcsec:.4g} arcsec, as the others", do)
+
+
+def _target(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple[float, float]:
+    """Row and column of the pixel's corner or centre about which is cut: that before which half of a cutout lies."""
+    if ra_deg is None or dec_deg is None:
+        return sky.pixels.shape[0] // 2, sky.pixels.shape[1] // 2
+    if sky.wcs is None:
+        raise ImageRefusal("outside", sky.name, "no sky position in it", "a FITS file with a WCS", "Leave out the position.")
+    from astropy import units
+    from astropy.coordinates import SkyCoord
+
+    column, row = sky.wcs.world_to_pixel(SkyCoord(ra_deg * units.deg, dec_deg * units.deg))
+    height, width = sky.pixels.shape
+    if not (-0.5 <= row < height - 0.5 and -0.5 <= column < width - 0.5):
+        raise ImageRefusal("outside", sky.name, f"{ra_deg:.5f} {dec_deg:+.5f} is not in it", "a position inside", "Correct the position.")
+    return math.floor(row + 0.5), math.floor(column + 0.5)
+
+
+def _window(pixels: np.ndarray, row: float, column: float, side: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """Pixels (side, side) whose middle lies before (row, column), nan beyond the image; which lie inside; and the first one's place."""
+    top, left = int(row) - side // 2, int(column) - side // 2
+    window, inside = np.full((side, side), np.nan, np.float32), np.zeros((side, side), bool)
+    (first, last), (start, stop) = ((max(at, 0), min(at + side, full)) for at, full in zip((top, left), pixels.shape, strict=True))
+    if first < last and start < stop:
+        place = slice(first - top, last - top), slice(start - left, stop - left)
+        window[place], inside[place] = pixels[first:last, start:stop], True
+    return window, inside, (top, left)
+
+
+def _grey(content: bytes, name: str) -> np.ndarray:
+    """Grey levels of a picture, first row on top as it is stored; colours are refused unless all are alike."""
+    from PIL import Image
+
+    with in_words(name, "a picture that cannot be read"), Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as file:
+        if file.size[0] * file.size[1] > LIMITS.pixels:
+            raise ImageRefusal("too_large", name, f"{file.size[0]:,} x {file.size[1]:,} pixels", f"at most {LIMITS.pixels:,}", "Cut it.")
+        grey = file.mode.startswith(("L", "I", "F", "1"))
+        channels = np.asarray(file if grey and file.mode != "LA" else file.convert("L" if grey else "RGB"), dtype=np.float32)
+    if channels.ndim == 3 and (channels != channels[..., :1]).any():
+        found = f"{channels.shape[0]} x {channels.shape[1]} pixels in 3 colours that differ"
+        raise ImageRefusal("wrong_shape", name, found, "one grey level a pixel", "Give the FITS files, or grey pictures.")
+    return channels[..., 0] if channels.ndim == 3 else channels
+
+
+def _array(content: bytes, name: str) -> np.ndarray:
+    with in_words(name, "an NPY file that cannot be read"):
+        array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+        return array

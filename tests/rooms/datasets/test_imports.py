@@ -1,0 +1,277 @@
+"""Every form in which people have labelled images becomes the same data set; what is left out is counted."""
+
+import json
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from own_images import (
+    KINDS,
+    SIDE,
+    class_folder,
+    file_table,
+    grey,
+    header,
+    pixels,
+    place,
+    write_array,
+    write_fits,
+    write_picture,
+    write_table,
+)
+
+from equiradio.cli.main import main
+from equiradio.datasets.folder import read_folder
+from equiradio.datasets.imports.building import read_source
+from equiradio.datasets.imports.choices import Choices
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.splits import angular_separation_arcsec
+from equiradio.sky.clipping import clipped_noise
+from equiradio.sky.recipe import MIRABEST, Recipe
+
+COUNT = 24
+
+
+def expected(number, stretch="mirabest"):
+    """What must become of the pixels of an image, by the words of the recipe."""
+    values = pixels(number).astype(float)
+    level = 3 * clipped_noise(pixels(number).ravel(), 3.0, 5)[1]
+    lit = np.where(values > level, values, 0)
+    if stretch == "asinh":
+        lit = np.arcsinh(lit / level)
+    if stretch == "linear":
+        lit = values - values.min()
+    return np.floor(lit / lit.max() * 255)
+
+
+def by_name(sources):
+    return dict(zip(sources.source_ids.tolist(), range(len(sources)), strict=True))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return class_folder(tmp_path / "mine")
+
+
+def test_a_folder_per_class_of_fits(folder):
+    sources, report = read_source(folder)
+    assert sources.name == "mine"
+    assert sources.classes.names == KINDS
+    assert sources.recipe == Recipe(SIDE, 2.0, 2 * SIDE, 3.0, 5, 0.0, "mirabest")
+    assert sources.images.shape == (COUNT, SIDE, SIDE)
+    for name, row in by_name(sources).items():
+        number = int(name[1:])
+        assert KINDS[sources.labels[row]] == KINDS[number % 2]
+        np.testing.assert_allclose(sources.images[row].astype(float), expected(number), atol=1)
+        assert (sources.ra_deg[row], sources.dec_deg[row]) == pytest.approx(place(number))
+    assert (report.form, report.rows, report.lines) == ("a folder per class (2)", COUNT, [])
+
+
+@pytest.mark.parametrize(("write", "suffix"), [(write_picture, ".png"), (write_array, ".npy")])
+def test_pictures_are_taken_as_they_are_and_arrays_of_numbers_clipped(tmp_path, write, suffix):
+    sources, _ = read_source(class_folder(tmp_path / "mine", write=write, suffix=suffix))
+    picture = suffix == ".png"
+    assert (sources.recipe.stretch, sources.recipe.scale_arcsec) == ("linear" if picture else "mirabest", 0)
+    assert (sources.ra_deg, sources.dec_deg) == (None, None)
+    for name, row in by_name(sources).items():
+        if picture:
+            np.testing.assert_array_equal(sources.images[row], grey(int(name[1:])))
+        else:
+            np.testing.assert_allclose(sources.images[row].astype(float), expected(int(name[1:])), atol=1)
+
+
+def test_jpeg_is_read(tmp_path):
+    sources, _ = read_source(class_folder(tmp_path / "mine", write=write_picture, suffix=".jpg"))
+    row = by_name(sources)["s04"]
+    assert np.corrcoef(sources.images[row].ravel(), grey(4).ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("stretch", ["asinh", "linear"])
+def test_the_stretch_is_the_one_that_is_named(folder, stretch):
+    sources, _ = read_source(folder, Choices(stretch=stretch))
+    np.testing.assert_allclose(sources.images[by_name(sources)["s05"]].astype(float), expected(5, stretch), atol=1)
+
+
+def as_parquet(csv, rows):
+    pq.write_table(pa.table(rows), csv.with_suffix(".parquet"))
+    return csv.with_suffix(".parquet")
+
+
+def as_table(suffix):
+    def write(csv, rows):
+        from astropy.table import Table
+
+        Table(rows).write(csv.with_suffix(suffix), format={".fits": "fits", ".vot": "votable"}[suffix])
+        return csv.with_suffix(suffix)
+
+    return write
+
+
+@pytest.mark.parametrize("form", [None, as_parquet, as_table(".fits"), as_table(".vot")], ids=["csv", "parquet", "fits", "votable"])
+def test_a_table_of_files_in_every_form(tmp_path, folder, form):
+    rows = {"file": [f"images/s{n:02d}.fits" for n in range(COUNT)], "label": [KINDS[n % 2] for n in range(COUNT)]}
+    path = file_table(tmp_path / "other")
+    path = path if form is None else form(path, rows)
+    sources, report = read_source(path)
+    ours = read_source(folder)[0]
+    assert report.form == "a table of files"
+    assert by_name(sources).keys() == by_name(ours).keys()
+    for name, row in by_name(sources).items():
+        np.testing.assert_array_equal(sources.images[row], ours.images[by_name(ours)[name]])
+        assert sources.labels[row] == ours.labels[by_name(ours)[name]]
+
+
+def test_positions_beside_mosaics_are_cut_out(tmp_path):
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    side, cut, places = 400, 32, {}
+    for image, centre in enumerate([(50.0, 10.0), (80.0, -5.0)]):
+        mosaic = np.random.default_rng(image).normal(0, 1, (side, side)).astype(np.float32)
+        head = header(0, side, at=centre)
+        for number in range(image * 12, image * 12 + 12):
+            row, column = 40 + 80 * (number % 4), 60 + 100 * (number % 12 // 4)
+            mosaic[row - 16 : row + 16, column - 16 : column + 16] = pixels(number, cut)
+            sky = WCS(head).pixel_to_world(column, row)
+            places[number] = float(sky.ra.deg), float(sky.dec.deg)
+        (tmp_path / "sky").mkdir(exist_ok=True)
+        fits.PrimaryHDU(mosaic, head).writeto(tmp_path / "sky" / f"m{image}.fits")
+    places[24] = 200.0, 0.0  # in neither
+    columns = {"name": [f"s{n}" for n in places], "ra": [p[0] for p in places.values()], "dec": [p[1] for p in places.values()]}
+    path = write_table(tmp_path / "table.csv", columns | {"class": [KINDS[n % 2] for n in places]})
+    sources, report = read_source(path, Choices(images=(tmp_path / "sky",), side=cut, neighbours_arcsec=20))
+    assert report.form == "a table of positions in 2 images"
+    assert report.lost == {"outside": ["s24 (in none of 2 images)"]}
+    assert len(sources) == 24
+    for name, row in by_name(sources).items():
+        bright = np.unravel_index(sources.images[row].argmax(), (cut, cut))
+        assert bright == np.unravel_index(pixels(int(name[1:]), cut).argmax(), (cut, cut))
+
+
+@pytest.mark.parametrize("labels", ["words", "numbers", "names in the file"])
+def test_an_hdf5_of_images_with_labels(tmp_path, folder, labels):
+    path = tmp_path / "mine.h5"
+    with h5py.File(path, "w") as file:
+        file["data/images"] = np.stack([pixels(n) for n in range(COUNT)])
+        numbers = np.arange(COUNT) % 2
+        file["data/label"] = numbers if labels != "words" else [KINDS[n % 2].encode() for n in range(COUNT)]
+        if labels == "names in the file":
+            file["data/label"].attrs["classes"] = list(KINDS)
+    sources, report = read_source(path, Choices(classes=KINDS if labels == "numbers" else ()))
+    assert report.form == "an HDF5 file"
+    assert sources.classes.names == KINDS
+    ours = read_source(folder)[0]
+    assert sources.source_ids[3] == "image-03"
+    np.testing.assert_array_equal(sources.images[3], ours.images[by_name(ours)["s03"]])
+    assert sources.labels.tolist() == (np.arange(COUNT) % 2).tolist()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_an_array_with_a_table(tmp_path, together):
+    (tmp_path / "mine").mkdir()
+    np.save(tmp_path / "mine" / "images.npy", np.stack([grey(n) for n in range(COUNT)]))
+    table = write_table(tmp_path / "mine" / "t.csv", {"row": range(COUNT), "class": [KINDS[n % 2] for n in range(COUNT)]})
+    source = tmp_path / "mine" if together else table
+    sources, _ = read_source(source, Choices(images=() if together else (tmp_path / "mine" / "images.npy",)))
+    np.testing.assert_array_equal(sources.images[7], grey(7))
+    assert len(sources) == COUNT
+
+
+def test_images_that_are_mirabest_s_pixels_have_its_recipe(tmp_path):
+    for number in range(8):
+        write_fits(tmp_path / "mine" / KINDS[number % 2] / f"{number}.fits", number, side=150, scale=1.8)
+    assert read_source(tmp_path / "mine")[0].recipe == MIRABEST
+
+
+def test_made_splits_hold_every_class_and_depend_on_the_seed_alone(folder):
+    one, two, other = (read_source(folder, Choices(seed=seed))[0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one.split, two.split)
+    assert (one.split != other.split).any()
+    counts = {
+        (split, label): int(((one.split == split) & (one.labels == label)).sum())
+        for split in ("train", "validation", "test")
+        for label in (0, 1)
+    }
+    assert counts == {("train", 0): 8, ("train", 1): 8, ("validation", 0): 2, ("validation", 1): 2, ("test", 0): 2, ("test", 1): 2}
+
+
+def test_neighbours_stay_on_one_side_and_pairs_are_counted(tmp_path):
+    for number in range(40):
+        ra, dec = place(number // 2)
+        write_fits(tmp_path / "mine" / KINDS[number % 2] / f"s{number:02d}.fits", number, at=(ra, dec + number % 2 / 3600))
+    sources, report = read_source(tmp_path / "mine", Choices(neighbours_arcsec=30))
+    apart = angular_separation_arcsec(sources.ra_deg[:, None], sources.dec_deg[:, None], sources.ra_deg, sources.dec_deg)
+    near = apart < 30
+    assert near.sum() == 80
+    assert (sources.split[:, None] == sources.split)[near].all()
+    assert "20 pairs of sources lie within 5 arcsec: the same source twice?" in report.notes
+
+
+def test_stated_splits_by_their_usual_words(tmp_path):
+    words = ["Training", "train", "val", "valid", "test", "test"] * 4
+    sources, report = read_source(file_table(tmp_path, split=words))
+    assert sources.split.tolist() == ["train", "train", "validation", "validation", "test", "test"] * 4
+    nothing, report = read_source(file_table(tmp_path / "two", split=["train", "train", "val", "val"] * 6))
+    assert "no test source: a team will have no test scores" in report.notes
+    assert set(nothing.split) == {"train", "validation"}
+
+
+def test_chosen_classes_are_in_their_order_and_the_others_left_out(tmp_path):
+    folder = class_folder(tmp_path / "mine")
+    for number in range(24, 30):
+        write_fits(folder / "Other" / f"s{number}.fits", number)
+    sources, report = read_source(folder, Choices(classes=("Dot", "Bar")))
+    assert (sources.classes.names, len(sources)) == (("Dot", "Bar"), 24)
+    assert report.lines[0].startswith("6 of 30 left out, of a class that is not wanted: s24, s25, s26 ...")
+    assert sources.left_out == ("mine: " + report.lines[0],)
+
+
+def test_images_of_no_use_and_doubles_are_left_out_and_counted(folder):
+    write_fits(folder / "Bar" / "again.fits", 2, at=(1, 1))
+    write_fits(folder / "Dot" / "torn.fits", 4, at=(2, 2))  # the pixels of a bar
+    (folder / "Dot" / "empty.fits").write_bytes(b"")
+    np.save(folder / "Bar" / "flat.npy", np.zeros((SIDE, SIDE), np.float32))
+    sources, report = read_source(folder)
+    assert report.lost == {
+        "blank": ["flat (all pixels of the image are alike)"],
+        "empty file": ["empty (0 bytes)"],
+        "the same pixels as another": ["s02"],
+        "the same pixels as another of another class": ["s04", "torn"],
+    }
+    assert {"s02", "s04", "torn", "flat"} & set(sources.source_ids) == set()
+    assert "again" in sources.source_ids
+    assert len(sources) == 23
+
+
+def test_another_side_cuts_and_fills_up(folder):
+    narrow, wide = (read_source(folder, Choices(side=side))[0] for side in (32, 48))
+    row = by_name(narrow)["s05"]
+    whole = expected(5)[4:-4, 4:-4]
+    np.testing.assert_allclose(narrow.images[row].astype(float), np.floor(whole / whole.max() * 255), atol=1)
+    assert (wide.images[row][:4] == 0).all()
+    np.testing.assert_allclose(wide.images[row][4:-4, 4:-4].astype(float), expected(5), atol=1)
+
+
+def test_the_command_writes_data_report_and_montage(folder, tmp_path, capsys):
+    from PIL import Image
+
+    out = tmp_path / "out"
+    assert main(["data", "import", str(folder), "--out", str(out), "--name", "bars"]) == 0
+    shown = capsys.readouterr().out
+    assert "a folder per class (2), 24 rows" in shown
+    assert f"look at {out / 'montage.png'}" in shown
+    sources, report = read_folder(out), json.loads((out / "report.json").read_text())
+    assert sources.name == "bars"
+    direct = open_data(str(folder))
+    for name in ("images", "labels", "split", "source_ids"):
+        np.testing.assert_array_equal(getattr(sources, name), getattr(direct, name))
+    assert (sources.recipe, sources.md5) == (direct.recipe, direct.md5)
+    assert report["data"]["splits"]["train"] == {"Bar": 8, "Dot": 8}
+    assert report["recipe"]["beam_arcsec"] is None
+    with Image.open(out / "montage.png") as montage:
+        assert montage.size[0] > 600
+    assert main(["data", "verify", str(out)]) == 0
+    assert replace(sources, folder="").recipe.side == SIDE

@@ -1,0 +1,98 @@
+"""Images of one's own are cut, clipped and stretched by their recipe, and keep their places on the sky."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.cutout import to_mirabest
+from equiradio.sky.own import of_array, own_cutout, read_plane
+from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
+
+RECIPE = Recipe(side=32, scale_arcsec=2.0, noise_field=64)
+
+
+def a_sky(height=90, width=100):
+    return np.random.default_rng(0).normal(0, 1, (height, width)).astype(np.float32)
+
+
+def write(path, pixels, scale=2.0, at=(150.0, 2.0)):
+    height, width = pixels.shape
+    cards = {"CTYPE1": "RA---SIN", "CTYPE2": "DEC--SIN", "CRVAL1": at[0], "CRVAL2": at[1], "CUNIT1": "deg", "CUNIT2": "deg"}
+    cards |= {"CRPIX1": width / 2 + 0.5, "CRPIX2": height / 2 + 0.5, "CDELT1": -scale / 3600, "CDELT2": scale / 3600, "RADESYS": "ICRS"}
+    fits.PrimaryHDU(pixels, fits.Header(cards)).writeto(path)
+    return path
+
+
+def test_a_position_is_in_the_middle_of_its_cutout(tmp_path):
+    sky = a_sky()
+    sky[30, 70] = 500
+    plane = read_plane(write(tmp_path / "a.fits", sky))
+    ra, dec = (float(value) for value in plane.sky.wcs.pixel_to_world_values(70, 30))
+    cutout = own_cutout(plane, RECIPE, ra, dec)
+    assert np.unravel_index(cutout.image.argmax(), cutout.image.shape) == (16, 16)
+    place = cutout.wcs.pixel_to_world_values(16, 16)
+    assert (float(place[0]), float(place[1])) == pytest.approx((ra, dec), abs=1e-6)
+    assert plane.scale_arcsec == pytest.approx(2.0)
+
+
+def test_beyond_the_image_is_empty_sky_and_counted(tmp_path):
+    sky = a_sky()
+    sky[2, 3] = 500
+    plane = read_plane(write(tmp_path / "a.fits", sky))
+    ra, dec = (float(value) for value in plane.sky.wcs.pixel_to_world_values(3, 2))
+    cutout = own_cutout(plane, RECIPE, ra, dec)
+    assert cutout.image[16, 16] == 255
+    assert (cutout.image[:14] == 0).all()
+    assert "padded" in cutout.flags
+    assert cutout.padded == pytest.approx(1 - 18 * 19 / 32**2)
+
+
+def test_with_mirabest_s_recipe_the_pixels_are_mirabest_s():
+    sky = np.random.default_rng(4).normal(0, 1, (300, 300)).astype(np.float32)
+    sky[140:160, 145:150] += 60
+    np.testing.assert_array_equal(own_cutout(of_array(sky, "sky"), MIRABEST).image, to_mirabest(sky))
+
+
+def test_pixels_that_are_not_finite_count_as_empty_up_to_a_share():
+    sky = a_sky(64, 64)
+    sky[30, 30], sky[20:22, 20:30] = 500, np.nan
+    cutout = own_cutout(of_array(sky, "sky"), RECIPE)
+    assert "nonfinite" in cutout.flags
+    assert (cutout.image[20 - 16 : 22 - 16, 20 - 16 : 30 - 16] == 0).all()
+    sky[20:30, 20:30] = np.nan
+    with pytest.raises(ImageRefusal, match=r"100 of 1,024 pixels \(9.8 %\) are not finite; expected at most 5 %"):
+        own_cutout(of_array(sky, "sky"), RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("make", "flag"),
+    [
+        (lambda path: write(path, a_sky(), scale=3.0), "absurd_scale"),
+        (lambda path: write(path, np.zeros((64, 64), np.float32)), "blank"),
+        (lambda path: path.write_bytes(b"hello") and path, "not_an_image_file"),
+        (lambda path: path, "missing"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_flag(tmp_path, make, flag):
+    with pytest.raises(ImageRefusal) as caught:
+        own_cutout(read_plane(make(tmp_path / "a.fits")), RECIPE)
+    assert caught.value.flag == flag
+
+
+def test_a_position_outside_is_refused(tmp_path):
+    plane = read_plane(write(tmp_path / "a.fits", a_sky()))
+    with pytest.raises(ImageRefusal, match=r"10.00000 \+2.00000 is not in it"):
+        own_cutout(plane, RECIPE, 10.0, 2.0)
+    with pytest.raises(ImageRefusal, match="no sky position in it"):
+        own_cutout(of_array(a_sky(), "sky"), RECIPE, 10.0, 2.0)
+
+
+def test_a_recipe_comes_back_from_its_card_and_damage_is_refused():
+    own = Recipe(76, 0.0, 152, 2.5, 5, 0.0, "asinh")
+    assert own.as_card()["scale_arcsec"] is None
+    assert recipe_of(own.as_card()) == own
+    assert recipe_of({}) == MIRABEST == recipe_of(MIRABEST.as_card())
+    for change in ({"side": 77}, {"side": "76"}, {"stretch": "cubic"}, {"scale_arcsec": -1}, {"clip_sigma": float("nan")}, {"sides": 76}):
+        with pytest.raises((ValueError, TypeError)):
+            recipe_of(own.as_card() | change)
