@@ -69,9 +69,9 @@ def refuse_unlike(settings: Settings, start: Member) -> None:
     prepared = prepared_by(start).items()
     odd += [(f"data.{name}", mine, theirs) for name, theirs in prepared if theirs != (mine := getattr(settings.data, name))]
     if odd:
-        name, value, before = odd[0]
+        name, value, theirs = odd[0]
         do = "Leave it out: with --from the network's own is taken."
-        raise SettingRefusal(name, f"{value}, but {start.name} has {before}", f"{before}, as {SETTING} has it", do)
+        raise SettingRefusal(name, f"{value}, but {start.name} has {theirs}", f"{theirs}, as {SETTING} has it", do)
 
 
 def begin_with(network: Network, start: Member, classes: Labels) -> bool:
