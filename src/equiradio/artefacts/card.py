@@ -31,6 +31,7 @@ class Card:
     images_seen, seconds : augmented training images, wall-clock seconds of training and validation.
     versions, licence, citation : of software, weights and paper.
     commit : of equiradio, with "-dirty" where its files were changed; "" where it was not known.
+    sky : how it was shown in training, "first" as it is or "wide" (setting ``training.sky``).
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.
     weights_hash : SHA-256 of all weights in the order of their names, in the digits that they are used in (float32); of a team's member
         those of the team's own file. "" in cards of older versions.
@@ -59,6 +60,7 @@ class Card:
     classes: list[str] = field(default_factory=lambda: ["FRI", "FRII"])
     unknown: str = ""
     commit: str = ""
+    sky: str = "first"
     teacher: str = ""
     weights_hash: str = ""
     licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"

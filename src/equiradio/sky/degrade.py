@@ -1,6 +1,6 @@
 """An image as another telescope would have it: a larger beam, more noise, a smaller field. Numbers only, no file and no torch.
 
-Images are in Jy per beam, rows to the north and columns to the west, as FITS has them; a beam's position angle runs from north through east.
+Images are in Jy per beam, rows to the north and columns to the west, as FITS has them; position angles run from north through east.
 """
 
 import math

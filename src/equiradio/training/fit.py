@@ -162,6 +162,7 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
             "python": platform.python_version(),
         },
         commit=commit(),
+        sky=settings.training.sky,
         teacher="" if module.lesson is None else module.lesson.teacher,
     )
 

@@ -54,7 +54,7 @@ def test_the_same_beam_changes_nothing_and_a_smaller_one_is_refused():
     seen = through_beam(sky, PIXEL, OWN, Beam(5.4))
     assert seen.dtype == np.float32
     np.testing.assert_allclose(seen, sky, atol=1e-6)
-    line = r"^beam: 5.4 x 5 arcsec at 0 deg; expected a beam that holds the image's own, 5.4 x 5.4 arcsec, in every direction\. Choose a larger"
+    line = r"^beam: 5.4 x 5 arcsec at 0 deg; expected a beam that holds the image's own, 5.4 x 5.4 arcsec, in every direction\. Choose"
     with pytest.raises(SettingRefusal, match=line):
         through_beam(sky, PIXEL, OWN, Beam(5.4, 5.0, 0.0))
     with pytest.raises(SettingRefusal):  # larger in area, but not along every direction
@@ -128,7 +128,6 @@ def test_the_tests_catch_a_kernel_that_keeps_the_peak_s_scale(monkeypatch):
     true = degrade.filtered
     monkeypatch.setattr(degrade, "filtered", lambda image, pad, spread: true(image, pad, 1.1 * spread))
     with pytest.raises(AssertionError):
-        test_two_steps_are_one()
         test_a_point_source_keeps_its_peak_and_takes_the_shape_of_the_beam.hypothesis.inner_test(15.0, 9.0, 20.0, 60.0, 60.0)
 
 
