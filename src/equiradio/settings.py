@@ -55,6 +55,7 @@ class DataSettings:
 class TrainingSettings:
     """How it is trained. One epoch shows every training image ``passes`` times, each time turned, mirrored and scaled anew.
 
+    ``sky``: as FIRST has it, or wide: each time through another beam, depth, clipping and field too (`equiradio.compute.wide_sky`).
     ``teacher``: a team, by name or folder, whose calibrated answers count for ``teacher_share`` of every label and are all that is told
     of ``skies`` further, simulated sources (distillation). ``start_from``: a team or run, whose weights are begun with (fine-tuning); its
     body learns at ``body_rate`` times the learning rate, or not at all where ``freeze`` is blocks.
@@ -73,6 +74,7 @@ class TrainingSettings:
     gradient_clip: float = _setting(1.0, low=0.0)
     patience: int = _setting(0, low=0)
     precision: str = _setting("auto", choices=("auto", "float32", "bf16"))
+    sky: str = _setting("first", choices=("first", "wide"))
     teacher: str = _setting("")
     teacher_share: float = _setting(0.5, low=0.0, high=1.0)
     skies: int = _setting(0, low=0, high=1_000_000)

@@ -11,6 +11,9 @@ from torch.testing import assert_close
 from whole_networks import SMALL, check_same, in_form, narrow, some_images
 
 from equiradio.artefacts.weights import read_weights
+from equiradio.compute.poses import draw_poses
+from equiradio.compute.wide_sky import WideSky, draw_views
+from equiradio.datasets.simulated import simulate
 from equiradio.inference.team import load
 from equiradio.models.names import group_of
 from equiradio.symmetry import parse_group
@@ -47,6 +50,15 @@ def test_float32_answers_are_those_of_a_cpu(model, untrained):
     folder, images = untrained(model), np.random.default_rng(0).integers(0, 256, (2, 150, 150), dtype=np.uint8)
     here, there = (load(folder, device).look(images).logits.cpu() for device in ("cpu", "cuda"))
     assert_close(there, here, rtol=1e-4, atol=1e-5)
+
+
+def test_wide_views_are_those_of_a_cpu():
+    """But for rounding, which decides of a few pixels on which side of a level or of the threshold they lie."""
+    images, rows = simulate(8, 1).images, np.arange(8)
+    sky, drawn = WideSky(images, 0), (0, 0, rows, rows)
+    numbers, pixels = sky.numbers(draw_poses(*drawn), draw_views(*drawn), rows), torch.from_numpy(images)
+    here, there = sky.show(pixels, numbers), sky.show(pixels.cuda(), numbers.cuda()).cpu()
+    assert ((here - there).abs() <= 1).float().mean() > 0.999
 
 
 def test_an_image_is_answered_alike_in_any_company(untrained):

@@ -36,6 +36,7 @@ class Card:
     recipe : by which the images were made, see `equiradio.sky.recipe.Recipe`; empty in older cards, whose images are MiraBest's.
     left_out : in a line each, sources of the data that were left out, how many and why.
     started_from : network whose weights it began with, and the beginning of their hash; "" where they were drawn.
+    sky : how it was shown in training, "first" as it is or "wide" (setting ``training.sky``).
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.
     weights_hash : SHA-256 of all weights in the order of their names, in the digits that they are used in (float32); of a team's member
         those of the team's own file. "" in cards of older versions.
@@ -65,6 +66,7 @@ class Card:
     unknown: str = ""
     commit: str = ""
     started_from: str = ""
+    sky: str = "first"
     teacher: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)

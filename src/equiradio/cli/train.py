@@ -42,7 +42,11 @@ def train(
     preset: Preset = typer.Option(None, "--preset", help="Of settings; default fast, or what --config says.", show_default=False),
     config: Path = typer.Option(None, "--config", help="Settings in TOML, on top of the preset.", show_default=False),
     assign: list[str] = typer.Option(
-        [], "--set", help="One setting, as key=value; may be repeated.", show_default=False, autocompletion=completion.settings
+        [],
+        "--set",
+        help="One setting, as key=value, such as training.sky=wide; may be repeated.",
+        show_default=False,
+        autocompletion=completion.settings,
     ),
     seed: int = typer.Option(None, "--seed", help="Of weights, order and augmentation; default 0.", show_default=False),
     epochs: int = typer.Option(None, "--epochs", help="Instead of the preset's.", show_default=False),

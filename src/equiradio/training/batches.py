@@ -10,11 +10,13 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from equiradio.compute.poses import TRAINING, VALIDATION, draw_poses, show
 from equiradio.compute.preprocess import Preprocessing
+from equiradio.compute.wide_sky import WideSky, draw_views
 from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
-from equiradio.errors import DataRefusal
+from equiradio.errors import DataRefusal, SettingRefusal
 from equiradio.labels import UNKNOWN
 from equiradio.settings import TrainingSettings
+from equiradio.sky.recipe import MIRABEST
 from equiradio.training.teacher import Lesson
 
 DRAW = 3  # a stream of random numbers beside those of `equiradio.compute.poses`
@@ -34,6 +36,9 @@ class SourcesModule(lightning.LightningDataModule):
     the same every epoch. Where training sources have weights, an epoch shows as many images as without, and each source by its weight
     as often. With a ``lesson`` its skies follow the training sources, and a training batch has probabilities (batch, classes)
     in the place of labels; where the sources have soft labels, so has a validation batch, with zeros for what only fills it.
+
+    Where the setting ``sky`` is wide, training views are wide ones, and validation shows every view twice: as it is, and wide. What is best
+    on both is neither what has not learned other telescopes yet nor what has forgotten this one.
     """
 
     def __init__(self, sources: Sources, settings: TrainingSettings, preprocess: Preprocessing) -> None:
@@ -46,11 +51,26 @@ class SourcesModule(lightning.LightningDataModule):
             word = sources.classes.unknown
             found = f"{unknown} of the sources are '{word}'" if word else f"{unknown} sources have no class"
             raise DataRefusal(sources.name, found, f"{sources.classes} only", "Train on sources of these classes, and evaluate on this.")
+        if self._wide and sources.recipe != MIRABEST:
+            found = f"wide for {sources.name}, whose images are not made as MiraBest's"
+            raise SettingRefusal("training.sky", found, "images by MiraBest's recipe", "Leave it at first.")
         self._device: dict[str, tuple[Tensor, Tensor]] = {}
         self._poses: tuple[tuple[str, int], Tensor, Tensor] | None = None
+        self._skies: dict[str, WideSky] = {}
+
+    @property
+    def _wide(self) -> bool:
+        return self.settings.sky == "wide"
 
     def _passes(self, split: str) -> int:
-        return self.settings.passes if split == "train" else self.settings.validation_passes
+        """How often a split shows each image."""
+        if split == "train":
+            return self.settings.passes
+        return self.settings.validation_passes * (2 if self._wide else 1)
+
+    def _plain(self, split: str) -> int:
+        """How many views of a split, the first ones, are of the sky as it is."""
+        return self._views(split) if not self._wide else 0 if split == "train" else self._views(split) // 2
 
     def _images(self, split: str) -> int:
         """How many images a split shows."""
@@ -98,9 +118,18 @@ class SourcesModule(lightning.LightningDataModule):
         return images, epoch * count * passes + again
 
     def poses(self, split: str, epoch: int) -> Tensor:
-        """Affine matrices of a whole epoch (images x passes, 2, 3), in the order of `shown`."""
+        """Affine matrices of a whole epoch (images x passes, 2, 3), in the order of `shown`; of a wide sky the numbers of each view,
+        (images x passes, 20), which begin with them."""
         purpose = TRAINING if split == "train" else VALIDATION
-        return draw_poses(self.settings.seed, purpose, *self.shown(split, epoch)).matrices()
+        sources, passes = self.shown(split, epoch)
+        if split != "train":
+            passes = passes % self.settings.validation_passes  # the wide views of validation are posed as the plain ones
+        poses = draw_poses(self.settings.seed, purpose, sources, passes)
+        if not self._wide:
+            return poses.matrices()
+        views = draw_views(self.settings.seed, purpose, sources, passes)
+        views.shift[: self._plain(split)] = 0  # of plain views nothing but the matrices is used
+        return self._sky(split).numbers(poses, views, sources)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         assert self.trainer is not None
@@ -115,13 +144,36 @@ class SourcesModule(lightning.LightningDataModule):
         answers = labels[sources]
         if split != "train":  # what only fills the last batches is of no class
             answers = answers.where(batch < views, UNKNOWN) if answers.dim() == 1 else answers * (batch < views)[:, None]
-        return self.preprocess(show(images[sources], self._poses[1][shown])), answers
+        return self.preprocess(self._show(split, images[sources], self._poses[1][shown], shown < self._plain(split))), answers
+
+    def _show(self, split: str, images: Tensor, poses: Tensor, plain: Tensor) -> Tensor:
+        """Raw pixels (batch, 1, height, width) of images by rows of `poses`, those of ``plain`` (batch,) as they are."""
+        if not self._wide:
+            return show(images, poses)
+        wide = self._sky(split).show
+        if not self._plain(split):
+            return wide(images, poses)
+        sky = torch.empty(len(images), 1, *images.shape[1:], device=images.device)
+        for rows, how in ((plain, lambda images, poses: show(images, poses[:, :6].unflatten(1, (2, 3)))), (~plain, wide)):
+            if rows.any():
+                sky[rows] = how(images[rows], poses[rows])
+        return sky
+
+    def _sky(self, split: str) -> WideSky:
+        """Made once, of all images that a split shows."""
+        if split not in self._skies:
+            self._skies[split] = WideSky(self._pixels(split), self.settings.seed)
+        return self._skies[split]
+
+    def _pixels(self, split: str) -> np.ndarray:
+        """Images that a split shows, uint8."""
+        images = self.splits[split].images
+        return images if split != "train" or self.lesson is None else np.concatenate([images, self.lesson.skies])
 
     def _on_device(self, split: str, device: torch.device) -> tuple[Tensor, Tensor]:
         if split not in self._device or self._device[split][0].device != device:
             part, lesson = self.splits[split], self.lesson if split == "train" else None
-            images, labels = part.images, part.labels if part.soft is None else part.soft.astype(np.float32)
-            if lesson is not None:
-                images, labels = np.concatenate([images, lesson.skies]), lesson.targets
-            self._device[split] = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)
+            labels = part.labels if part.soft is None else part.soft.astype(np.float32)
+            labels = labels if lesson is None else lesson.targets
+            self._device[split] = torch.from_numpy(self._pixels(split)).to(device), torch.from_numpy(labels).to(device)
         return self._device[split]

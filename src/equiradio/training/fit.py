@@ -179,6 +179,7 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
         },
         commit=commit(),
         started_from=start,
+        sky=settings.training.sky,
         teacher="" if module.lesson is None else module.lesson.teacher,
         recipe=sources.recipe.as_card(),
         left_out=list(sources.left_out),

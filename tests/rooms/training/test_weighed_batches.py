@@ -98,3 +98,13 @@ def test_the_setting_decides_whether_weights_count(sources, tiny, tmp_path, monk
     run = train(tiny(epochs=1, **{"data.weighing": weighing}), tmp_path / "run", device="cpu")
     assert bool(seen) is drawn_by
     assert run.card().left_out == ["sky: 3 left out, why"]
+
+
+def test_a_wide_sky_is_for_images_by_the_recipe_of_mirabest(sky, tiny):
+    sources = open_data(str(sky))
+    other = replace(sources, recipe=replace(sources.recipe, stretch="asinh"))
+    settings = tiny("lenet", sky="wide")
+    prepare = preprocessing(settings.data, None)
+    assert SourcesModule(sources, settings.training, prepare)
+    with pytest.raises(SettingRefusal, match=r"training\.sky: wide for .*images by MiraBest's recipe"):
+        SourcesModule(other, settings.training, prepare)
