@@ -72,7 +72,6 @@ def test_without_the_package_there_is_no_such_data_set(capsys):
 
 def test_the_explanation_is_measured_and_on_the_page(installed, untrained, sky, tmp_path):
     pytest.importorskip("captum")
-    pytest.importorskip("photutils")
     (member,) = load(untrained("attention", kernel_size=3), "cpu").members
     test = open_data(str(sky)).of_split("test")
     case = Case("run", member, {}, test, test, test, Effort(deep=1, window=50), lambda what, done, total: None)

@@ -34,6 +34,20 @@ def _share(name: str, ucd: str, description: str) -> pa.Field:
     return _column(name, pa.float64(), "", ucd, description, decimals="6")
 
 
+def _shape() -> list[pa.Field]:
+    """What `equiradio.sky.shape` measures; see there."""
+    flux, number = "phot.flux.density;em.radio", pa.float64()
+    return [
+        _column("peak_jy_per_beam", number, "Jy/beam", f"{flux};stat.max", "brightest pixel of the source", decimals="9"),
+        _column("total_jy", number, "Jy", flux, "flux density within the source's islands, grown by one beam", decimals="9"),
+        _column("rms_jy_per_beam", number, "Jy/beam", "instr.det.noise", "noise of the field, clipped", decimals="9"),
+        _column("size_arcsec", number, "arcsec", "phys.angSize", "largest angular size: widest extent above 3 sigma", decimals="2"),
+        _column("axis_ratio", number, "", "phys.angSize;arith.ratio", "minor to major axis by second moments, 0 to 1", decimals="4"),
+        _column("islands", pa.int32(), "", "meta.number", "islands of the source, above 3 sigma with a peak above 5", null="-1"),
+        _column("beams_across", number, "", "phys.angSize;arith.ratio", "size_arcsec over the beam's width in its direction", decimals="3"),
+    ]
+
+
 def _evidence(labels: Labels) -> list[pa.Field]:
     """Sums of evidence: of two classes for the second, else for the class answered."""
     toward, against = (labels.names[1], f"for {labels.names[0]}") if labels.binary else ("the class answered", "against the class answered")
@@ -73,7 +87,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
     number that stands for no answer where a form has no other way (FITS).
     """
     which = " or ".join(labels) if labels.binary else f"one of {labels}"
-    doubt = "abstain: probability below the threshold, source unusual, or no answer"
+    doubt = "abstain: probability below the threshold, source unusual or unresolved, or no answer"
     return pa.schema(
         [
             _column("source_id", pa.string(), "", "meta.id;meta.main", "file's name without its suffix, or the array's number"),
@@ -88,6 +102,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
             _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
             _share("padded_share", "stat.value", "share of the crop that lies beyond the file's field and was filled with empty sky"),
+            *_shape(),
             *_evidence(labels),
             _place("attention_peak_ra_deg", "pos.eq.ra", "right ascension of the brightest attention pixel"),
             _place("attention_peak_dec_deg", "pos.eq.dec", "declination of the brightest attention pixel"),

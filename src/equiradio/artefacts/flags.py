@@ -51,6 +51,7 @@ FLAGS = tuple(
             ("not_finite_answer", True, "the network answers with numbers that are not finite"),
             ("padded", False, "field smaller than the crop of 270 arcsec: the rest was filled with empty sky"),
             ("cut_off", False, "a source reaches the edge of the field: it may go on beyond"),
+            ("unresolved", False, "fewer beams across than the classes can be told apart from: the network abstains"),
         )
     )
 )

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card, card_of
 from equiradio.artefacts.json_files import check, read_json
+from equiradio.artefacts.resolution import ByBeams
 from equiradio.artefacts.run import Run
 from equiradio.errors import RunRefusal, refused_as
 from equiradio.labels import Labels
@@ -15,6 +16,7 @@ from equiradio.settings import Settings, change, keys, preset
 
 AGAIN = "Calibrate the runs again, or fetch the team anew."
 MOST_POSES = 64  # in which members are asked
+MOST_BEAMS = 1000  # across a source
 
 
 PartName = Literal["all", "answered", "confident", "uncertain"]
@@ -127,6 +129,8 @@ class TeamCard:
     out_of_distribution : ``file`` of the features' statistics, ``reach`` beyond which an image is unusual, ``method``.
     validation, test : scores on the split that everything was chosen on, and on the split that was looked at once.
     cascade : the team that is asked where this one is not sure.
+    resolved_from : beams across below which a source is unresolved; None where it was never chosen.
+    by_beams : what it was chosen by.
     """
 
     model: str
@@ -142,6 +146,8 @@ class TeamCard:
     validation: ValidationScores = field(default_factory=ValidationScores)
     test: SplitScores = field(default_factory=SplitScores)
     cascade: CascadeChoice = field(default_factory=CascadeChoice)
+    resolved_from: float | None = None
+    by_beams: ByBeams = field(default_factory=ByBeams)
 
     @property
     def labels(self) -> Labels:
@@ -230,6 +236,7 @@ def _check_choices(card: TeamCard) -> None:
     choices = [(card.temperature, card.threshold), *((each["temperature"], each["threshold"]) for each in card.by_poses.values())]
     for temperature, threshold in choices:
         ranges += [("temperature", temperature, 1e-6, 1e6), ("threshold", threshold, 0, 1)]
+    ranges.append(("resolved_from", card.resolved_from, 0, MOST_BEAMS))
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} is {value}, not {low:g} to {high:g}")

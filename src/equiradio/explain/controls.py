@@ -123,5 +123,5 @@ def _captum() -> Any:
     try:
         import captum.attr
     except ImportError:
-        raise SettingRefusal("explain", "no package captum", "captum and photutils", "pip install 'equiradio[explain]'") from None
+        raise SettingRefusal("explain", "no package captum", "captum", "pip install 'equiradio[explain]'") from None
     return captum.attr

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from equiradio.errors import SettingRefusal
 from equiradio.sky.edges import BEAM_PIXELS
 
 TOLERANCE = 3  # pixels by which the pointing game may miss: one beam
@@ -13,10 +12,8 @@ def source_islands(image: np.ndarray, threshold: float = 0.0, pixels: int = BEAM
 
     MiraBest is raw zero below 3 sigma, so that on its images everything above 0 is above 3 sigma.
     """
-    try:
-        from photutils.segmentation import detect_sources
-    except ImportError:
-        raise SettingRefusal("explain", "no package photutils", "captum and photutils", "pip install 'equiradio[explain]'") from None
+    from photutils.segmentation import detect_sources
+
     if not (image > threshold).any():
         return np.zeros(image.shape, bool)
     segments = detect_sources(image.astype(float), threshold, pixels)

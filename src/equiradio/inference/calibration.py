@@ -22,6 +22,7 @@ class Calibration:
     threshold : abstain where the top probability is lower; None where it was never chosen.
     centre, precision, reach : mean (members, features) and inverse covariance (members, features, features) of the features of validation
         sources, and the distance beyond which an image is unusual; None likewise.
+    resolved_from : beams across below which a source is unresolved; None likewise.
     of_poses : were temperature and threshold chosen for this number of poses? Else for another, the nearest that was tried.
     """
 
@@ -31,12 +32,17 @@ class Calibration:
     centre: np.ndarray | None = None
     precision: np.ndarray | None = None
     reach: float | None = None
+    resolved_from: float | None = None
     of_poses: bool = True
 
     @property
     def calibrated(self) -> bool:
         """Were temperature and threshold chosen for answers such as these?"""
         return self.threshold is not None and self.of_poses
+
+    def unresolved(self, beams_across: float | None) -> bool:
+        """Whether a source has too few beams across to be told; not where either number is unknown."""
+        return self.resolved_from is not None and beams_across is not None and beams_across < self.resolved_from
 
     def in_poses(self, poses: int, card: TeamCard) -> "Calibration":
         """With another number of poses, and the temperature and threshold that the team's card has for it, or for the nearest number.
@@ -72,7 +78,8 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
         for name, array, shape in (("centre", centre, (members, features)), ("precision", precision, (members, features, features))):
             if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, or not all finite")
-    return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, centre, precision, card.out_of_distribution["reach"])
+    reach = card.out_of_distribution["reach"]
+    return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, centre, precision, reach, card.resolved_from)
 
 
 def count_of(count: int, noun: str) -> str:

@@ -10,6 +10,7 @@ from equiradio.artefacts import flags as quality
 from equiradio.artefacts.catalogue import Row, catalogue_schema, spread_columns
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers
+from equiradio.inference.calibration import Calibration
 from equiradio.inference.evidence import PixelEvidence
 from equiradio.labels import Labels
 from equiradio.printable import printable
@@ -31,12 +32,14 @@ def refused_row(refusal: ImageRefusal, file: str, model: str, labels: Labels) ->
     return _row(file, model, {refusal.flag}, labels, {"answered": False, "uncertain": True})
 
 
-def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, labels: Labels, *, calibrated: bool) -> list[Row]:
+def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, labels: Labels, calibration: Calibration) -> list[Row]:
     """A row for each cutout that was asked about; one whose answer is not finite has none."""
     rows, maps = [], answers.attention if answers.gates.shape[1] else None
     for number, cutout in enumerate(cutouts):
-        flags = set(cutout.flags) | (set() if calibrated else {"uncalibrated"})
+        flags = set(cutout.flags) | (set() if calibration.calibrated else {"uncalibrated"})
+        flags |= {"unresolved"} if calibration.unresolved(cutout.shape.beams_across) else set()
         place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg), "padded_share": cutout.padded}
+        place |= vars(cutout.shape)
         if not answers.answered[number]:
             nothing = place | {"answered": False, "uncertain": True}
             rows.append(_row(cutout.name, model, flags | {"not_finite_answer"}, labels, nothing))
@@ -48,7 +51,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
             "answered": True,
             "label": labels.names[answers.top[number]],
             **dict(zip(labels.columns(), map(float, answers.p[number]), strict=True)),
-            "uncertain": bool(answers.uncertain[number]) or "unusual" in flags,
+            "uncertain": bool(answers.uncertain[number]) or not flags.isdisjoint(("unusual", "unresolved")),
             **_sums(answers.evidence[number]),
             "attention_peak_ra_deg": _finite(ra),
             "attention_peak_dec_deg": _finite(dec),

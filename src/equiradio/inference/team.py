@@ -34,7 +34,7 @@ class Team:
     Attributes
     ----------
     members : the networks, in the order of their seeds.
-    calibration : poses, temperature, threshold, reach.
+    calibration : poses, temperature, threshold, reach, and how many beams across a source must be.
     card : what the team is and its measured scores; see `equiradio.artefacts.team.TeamCard`.
     """
 
@@ -95,7 +95,7 @@ class Team:
     def ask(self, cutouts: Sequence[Cutout], *, why: bool = True) -> tuple[list[Row], Answers]:
         """A row of the catalogue for each cutout, and the answers, with evidence unless ``why`` is false."""
         answers = self.answer(reading.images_of(cutouts), why=why)
-        return answered_rows(cutouts, answers, self.name, self.labels, calibrated=self.calibration.calibrated), answers
+        return answered_rows(cutouts, answers, self.name, self.labels, self.calibration), answers
 
     @property
     def identity(self) -> list[Any]:

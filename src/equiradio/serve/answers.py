@@ -1,7 +1,7 @@
 """The class of a source, as ``equiradio classify`` gives it, and what it means in words."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import partial
 from typing import Any
 
@@ -26,38 +26,41 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
         yield None
     if not answers.answered[0]:
         raise no_answer(source.name)
-    row = answered_rows([source.cutout()], answers, team.name, labels, calibrated=calibration.calibrated)[0]
+    row = answered_rows([source.cutout()], answers, team.name, labels, calibration)[0]
     spread = zip(labels, answers.p[0], answers.low[0], answers.high[0], strict=True)
     chances = {name: {"p": float(p), "low": float(low), "high": float(high)} for name, p, low, high in spread}
-    unusual, uncertain = bool(answers.unusual[0]), row["uncertain"]
+    flags = {flag.name: flag.meaning for flag in FLAGS if row["flags"] & flag.bit}
     yield {
         "source": source.key,
         "model": network.name,
         "label": row["label"],
         "probabilities": chances,
         **{column: value for column, value in row.items() if column.startswith("p_")},
-        "uncertain": uncertain,
+        "uncertain": row["uncertain"],
         "calibrated": calibration.calibrated,
         "answers": len(team.members) * calibration.poses,
         "members": len(team.members),
         "map_agreement": row["map_agreement"],
-        "in_words": in_words(row["label"], chances[row["label"]], uncertain, calibration.threshold, unusual=unusual),
-        "flags": {flag.name: flag.meaning for flag in FLAGS if row["flags"] & flag.bit},
+        "in_words": in_words(row["label"], chances[row["label"]], row["uncertain"], calibration.threshold, flags),
+        "flags": flags,
         "seconds": time.perf_counter() - started,
     }
 
 
-def in_words(label: str, chance: dict[str, float], uncertain: bool, threshold: float | None, *, unusual: bool) -> str:
+def in_words(label: str, chance: dict[str, float], uncertain: bool, threshold: float | None, flags: Container[str]) -> str:
     """The answer as one would say it.
 
     Parameters
     ----------
     chance : probability ``p`` of the class answered, ``low`` and ``high`` ends of its spread.
     threshold : the probability below which the team abstains; None where it is not calibrated.
+    flags : names of the answer's quality flags.
     """
     sure = f"{100 * chance['p']:.0f} %"
     spread = f"nine in ten answers lie between {100 * chance['low']:.0f} % and {100 * chance['high']:.0f} %"
-    if unusual:
+    if "unresolved" in flags:
+        return f"Abstains: the source has too few beams across for its class to show. It would say {label} with {sure}."
+    if "unusual" in flags:
         return f"Abstains: the image is unlike the sources that the network was checked on. It would say {label} with {sure}."
     if threshold is None:
         return f"{'Abstains: ' if uncertain else 'Says '}{label} with {sure}, not calibrated; {spread}."

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.serve.refusals import NotOffered
+from equiradio.sky.beams import Beam
 from equiradio.sky.images import Cutout
 from equiradio.sky.positions import position
 from equiradio.sky.recipe import MIRABEST
@@ -35,7 +36,7 @@ class Held:
     beam_arcsec : major and minor axis, beam_pa_deg its position angle.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
-    hdu, resampled, about, padded : as in `equiradio.sky.images.Cutout`.
+    hdu, resampled, about, padded, noise : as in `equiradio.sky.images.Cutout`.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Held:
     resampled: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
     padded: float = 0.0
+    noise: float = math.nan
 
     @cached_property
     def digest(self) -> str:
@@ -78,7 +80,8 @@ class Held:
         ra, dec = self.position or (math.nan, math.nan)
         if self.wcs is not None:
             ra, dec = position(self.wcs, *[(MIRABEST.side - 1) / 2] * 2)
-        beam = None if self.beam_arcsec is None else (*self.beam_arcsec, self.beam_pa_deg)
+        beam = None if self.beam_arcsec is None else Beam(*self.beam_arcsec, self.beam_pa_deg)
+        pixel = MIRABEST.scale_arcsec if self.values is None else self.arcsec_per_pixel
         flags = frozenset(self.flags)
         return Cutout(
             self.name,
@@ -94,6 +97,8 @@ class Held:
             self.resampled,
             self.about,
             self.padded,
+            self.noise,
+            pixel,
         )
 
     def any_wcs(self) -> Any:

@@ -50,6 +50,7 @@ def read_source(file: bytes | Path, name: str, key: str) -> Held:
         resampled=cutout.resampled,
         about=cutout.about,
         padded=cutout.padded,
+        noise=cutout.noise,
     )
 
 

@@ -55,6 +55,13 @@ class Beam:
         """In a frame where the old north lies at this position angle."""
         return self if self.minor == self.major else Beam(self.major, self.minor, math.remainder(self.angle + by_deg, 180.0))
 
+    def width(self, angle_deg: float) -> float | None:
+        """Full width at half maximum in arcsec along a position angle; None where the beam does not say its axes and their angle."""
+        if self.ellipse is None:
+            return None
+        off = math.radians(angle_deg - self.angle)
+        return self.major * self.minor / math.hypot(self.minor * math.cos(off), self.major * math.sin(off))
+
     @property
     def of_first(self) -> bool:
         """Whether it is within 20 % of FIRST's 5.4 arcsec in both axes, or one of FIRST's southern beams."""

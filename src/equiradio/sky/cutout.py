@@ -59,7 +59,8 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     flags |= _of_place(sky, view) | {flag for flag, yes in earned.items() if yes}
     beam = sky.beam if same or sky.beam is None else sky.beam.turned(north_angle(sky.wcs, view.column, view.row))
     ra, dec = position(wcs, (MIRABEST.side - 1) / 2, (MIRABEST.side - 1) / 2)
-    about = sky.unit, frozenset(flags), None if beam is None else beam.ellipse, how, sky.about, float(beyond.mean())
+    scale = None if sky.wcs is None else view.scale if same else MIRABEST.scale_arcsec
+    about = sky.unit, frozenset(flags), beam, how, sky.about, float(beyond.mean()), float(sigma), scale
     return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, *about)
 
 

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from equiradio.sky.beams import Beam
+from equiradio.sky.shape import Picture, Shape, measured, noise_of_form
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,12 @@ class Cutout:
     wcs : of these 150 x 150 pixels, or None.
     ra_deg, dec_deg : ICRS of the crop's centre, nan where unknown.
     flags : names of quality flags (`equiradio.artefacts.flags`).
-    ellipse : of the beam: major and minor axis in arcsec, position angle in degrees in the crop's frame; None where unknown.
+    beam : in the crop's frame; None where unknown.
     resampled : how the pixels were brought to 1.8 arcsec, in words; empty where they were taken as they are.
     about : as in `SkyImage`.
     padded : share of the pixels, 0..1, that lie beyond the file's field and were filled with empty sky.
+    noise : of ``pixels``, by which the recipe clips; nan where unknown.
+    pixel_arcsec : side of a pixel; None where unknown.
     """
 
     name: str
@@ -61,7 +65,21 @@ class Cutout:
     dec_deg: float = math.nan
     unit: str = ""
     flags: frozenset[str] = field(default_factory=frozenset)
-    ellipse: tuple[float, float, float] | None = None
+    beam: Beam | None = None
     resampled: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
     padded: float = 0.0
+    noise: float = math.nan
+    pixel_arcsec: float | None = None
+
+    @property
+    def ellipse(self) -> tuple[float, float, float] | None:
+        """The beam's major and minor axis in arcsec, and its position angle in degrees in the crop's frame; None where unknown."""
+        return None if self.beam is None else self.beam.ellipse
+
+    @cached_property
+    def shape(self) -> Shape:
+        """Shape of the source, measured when it is first asked for."""
+        if self.pixels is None:
+            return measured(Picture(self.image, noise_of_form(self.image), "", self.pixel_arcsec, self.beam))
+        return measured(Picture(self.pixels, self.noise, self.unit, self.pixel_arcsec, self.beam))

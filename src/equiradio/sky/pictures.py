@@ -29,7 +29,7 @@ def from_pixels(name: str, pixels: np.ndarray, beam: Sequence[float] | None = No
     stated = None if beam is None else Beam.of(beam)
     earned = {"no_wcs": True, "cut_off": reaches_edge(pixels), "other_beam": not (stated is None or stated.of_first)}
     flags = frozenset(flag for flag, yes in earned.items() if yes)
-    return Cutout(name, 0, pixels, flags=flags, ellipse=None if stated is None else stated.ellipse)
+    return Cutout(name, 0, pixels, flags=flags, beam=stated, pixel_arcsec=MIRABEST.scale_arcsec)
 
 
 def refuse_choices(name: str, *, hdu: Any = None, plane: Any = None, ra_deg: Any = None, dec_deg: Any = None, **others: Any) -> None:

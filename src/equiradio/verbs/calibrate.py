@@ -1,4 +1,4 @@
-"""Make a team of runs: poses, temperature, threshold and reach chosen on validation, the test split looked at once."""
+"""Make a team of runs: poses, temperature, threshold, reach and resolution chosen on validation, the test split looked at once."""
 
 import shutil
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from equiradio.inference.asking import Asking, Progress
 from equiradio.inference.team import load
 from equiradio.settings import DataSettings
 from equiradio.verbs.cascade_choice import Last, open_last, with_cascade
+from equiradio.verbs.resolution_choice import with_resolution
 from equiradio.verbs.team_choices import choose, score
 from equiradio.verbs.trained_data import trained_data
 
@@ -89,6 +90,7 @@ def _halved(folder: TeamFolder, first: TeamCard, runs: Sequence[Path]) -> TeamCa
 def _measured(folder: TeamFolder, first: TeamCard, asking: Asking, sources: Sources, most_poses: int, last: Last | None) -> TeamCard:
     """The card with what is chosen on validation and measured on test, as it is written."""
     chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
+    chosen = with_resolution(chosen, asking, sources.of_split("validation"))
     test = sources.of_split("test")
     team = chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
     team = with_cascade(folder, team, asking, last, sources)

@@ -6,8 +6,6 @@ import pytest
 from equiradio.explain import islands as room
 from equiradio.explain.islands import energy_inside, points_at, precision_of, rank_of, source_islands
 
-pytest.importorskip("photutils")
-
 
 @pytest.fixture
 def mask():

@@ -104,7 +104,7 @@ def test_four_classes_are_answered_by_name(shapes_team, file):
 
 
 def test_that_law_catches_names_in_another_order(shapes_team, file, monkeypatch):
-    turned = lambda cutouts, answers, name, labels, **rest: rows(cutouts, answers, name, Labels(tuple(reversed(labels.names))), **rest)
+    turned = lambda cutouts, answers, name, labels, *rest: rows(cutouts, answers, name, Labels(tuple(reversed(labels.names))), *rest)
     rows = module.answered_rows
     monkeypatch.setattr(module, "answered_rows", turned)
     with pytest.raises(AssertionError):
@@ -123,7 +123,7 @@ def test_that_law_catches_names_in_another_order(shapes_team, file, monkeypatch)
 )
 def test_the_answer_in_words(label, uncertain, threshold, words):
     chance = {"p": 0.9, "low": 0.7, "high": 0.95}
-    assert in_words(label, chance, uncertain, threshold, unusual=False) == words.replace("LABEL", label)
+    assert in_words(label, chance, uncertain, threshold, ()) == words.replace("LABEL", label)
 
 
 def test_the_viewer_s_maps_are_those_of_classifying(team_folder, file, tmp_path):

@@ -8,8 +8,9 @@ import torch
 from torch.testing import assert_close
 
 from equiradio.compute.poses import TRAINING, draw_poses, show
-from equiradio.compute.preprocess import Preprocessing
+from equiradio.compute.preprocess import Preprocessing, preprocessing
 from equiradio.datasets.registry import open_data
+from equiradio.errors import SettingRefusal
 from equiradio.settings import TrainingSettings
 from equiradio.training import batches
 from equiradio.training.batches import SourcesModule, drawn

@@ -22,6 +22,7 @@ from equiradio.inference import asking
 from equiradio.inference.team import load
 from equiradio.sky.cutout import to_mirabest
 from equiradio.verbs.calibrate import calibrate
+from equiradio.verbs.resolution_choice import FACTORS
 from equiradio.verbs.team_choices import choice_for
 
 
@@ -56,8 +57,11 @@ def test_a_team_answers_as_it_was_scored(team, sky):
     assert card.by_poses.keys() == card.nll_by_poses.keys()
     own = card.by_poses[str(card.poses)]
     assert (own["temperature"], own["threshold"], own["coverage"]) == (card.temperature, card.threshold, card.validation["coverage"])
+    assert sum(row["views"] for row in card.by_beams["rows"]) > 0
+    assert card.by_beams["beams_arcsec"][0] == 5.4
     opened = equiradio.load(team)
     assert opened.calibration.calibrated
+    assert opened.calibration.resolved_from == card.resolved_from
     sources = open_data(str(sky)).of_split("test")
     table = opened.classify(sources.images)
     p, flags = np.array(table["p_frii"]), np.array(table["flags"])
@@ -105,8 +109,10 @@ def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_pat
     monkeypatch.setattr(asking, "in_pose", lambda *given, **options: calls.append(given[2]) or right(*given, **options))
     calibrate(runs, out, most_poses=2)
     assert json.loads((out / "card.json").read_text()) == json.loads((team / "card.json").read_text())
-    poses = TeamFolder(out).card().poses
-    assert len(calls) == 2 * (2 + poses) - 2  # validation in two poses and test in the chosen, less the two that were there
+    card = TeamFolder(out).card()
+    beams = min(len(card.by_beams["beams_arcsec"]), len(FACTORS))  # the larger ones, and the first of no use
+    # validation in two poses, through beams and test in the chosen, less the two that were there
+    assert len(calls) == 2 * (2 + card.poses * (1 + beams)) - 2
 
 
 def test_what_is_beyond_the_reach_is_unusual_and_never_certain(team, tmp_path):

@@ -24,7 +24,6 @@ from equiradio.report.explanation_text import KINDS
 from equiradio.verbs.explain import case_of, explain, open_networks
 
 pytest.importorskip("captum")
-pytest.importorskip("photutils")
 
 QUICK = {"gradient_steps": 2, "window": 50, "draws": 3}
 SMALL = Effort(sample=4, curves=2, deep=1, turned=2, angles=(0, 45, 90), fractions=(0.01, 0.05), **QUICK)

@@ -28,7 +28,6 @@ from equiradio.verbs import explain as verb
 from equiradio.verbs.explain import explain, open_networks, siblings
 
 pytest.importorskip("captum")
-pytest.importorskip("photutils")
 
 QUICK = {"gradient_steps": 2, "window": 50, "draws": 3, "checks": False}
 SMALL = Effort(sample=4, curves=2, deep=1, turned=2, angles=(0, 45, 90), fractions=(0.01, 0.05), **QUICK)
