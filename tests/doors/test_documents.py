@@ -289,6 +289,11 @@ def test_the_timings_are_those_of_the_results():
     assert script("list_speed").filled(TEXTS[name]) == TEXTS[name]
 
 
+def test_the_tables_of_transfer_are_those_of_the_results():
+    name = f"{REFERENCE}/transfer.md"
+    assert script("list_transfer").filled(TEXTS[name]) == TEXTS[name]
+
+
 def test_the_python_names_are_those_that_there_are():
     name = f"{REFERENCE}/python.md"
     assert script("list_python").filled(TEXTS[name]) == TEXTS[name]

@@ -19,7 +19,7 @@ Order = Literal["sorted", "shuffled", "single"]
 
 
 def evaluate(
-    runs: list[Path] = typer.Argument(help="Run folders.", metavar="RUN...", show_default=False),
+    runs: list[Path] = typer.Argument(help="Run folders; with --through teams too.", metavar="RUN|TEAM...", show_default=False),
     data: str = typer.Option(
         None,
         "--data",
@@ -29,6 +29,13 @@ def evaluate(
     ),
     split: Split = typer.Option("test", "--split", help="Which sources of the data set."),
     passes: int = typer.Option(100, "--passes", help="Augmented passes over every source, besides the plain one."),
+    through: list[str] = typer.Option(
+        None,
+        "--through",
+        help="As seen otherwise: beam:8,15 (arcsec) noise:2,5 (times) field:120 (arcsec).",
+        metavar="CONDITION...",
+        show_default=False,
+    ),
     batches: Order = typer.Option("sorted", "--batches", help="Company of each image; matters only with the habit batch-range."),
     device: Device = DEVICE,
     precision: Precision = typer.Option(
@@ -37,10 +44,16 @@ def evaluate(
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
-    """Score trained networks on a split, and draw where they look.
+    """Score trained networks on a split, and draw where they look; or score their answers as other telescopes would see the sources.
 
     Example: equiradio evaluate runs/c4-attention-mirabest-fast-seed0
     """
+    if through:
+        from equiradio.cli.transfer import evaluate_through
+
+        return evaluate_through(
+            runs, through, data=data, split=split, data_dir=data_dir, device=device, precision=precision, as_json=as_json
+        )
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device

@@ -82,17 +82,25 @@ Batch = list[tuple[Source, Cutout | ImageRefusal]]
 Read = Callable[..., Cutout | ImageRefusal]  # called as `read_any` is
 
 
-def batches(sources: Iterable[Source], size: int = BATCH, *, read: Read | None = None, **options: Any) -> Iterator[Batch]:
+def batches(
+    sources: Iterable[Source], size: int = BATCH, *, read: Read | None = None, shapes: bool = True, **options: Any
+) -> Iterator[Batch]:
     """Sources with their cutouts, ``size`` at a time; the next batch is read while the caller works on this one.
 
-    ``read`` is called in place of `read_any`, for one source after the other.
+    ``read`` is called in place of `read_any`, for one source after the other. ``shapes``: measure these then too.
     """
     numbered = enumerate(sources)
-    read_one: Read = read or read_any
+
+    def read_one(number: int, source: Source) -> Cutout | ImageRefusal:
+        cutout = (read or read_any)(number, source, **options)
+        if shapes and isinstance(cutout, Cutout):
+            _ = cutout.shape
+        return cutout
+
     with ThreadPoolExecutor(1) as reader:
 
         def ahead() -> list[tuple[Source, Future]]:
-            return [(source, reader.submit(read_one, number, source, **options)) for number, source in islice(numbered, size)]
+            return [(source, reader.submit(read_one, number, source)) for number, source in islice(numbered, size)]
 
         coming = ahead()
         while coming:
@@ -209,7 +217,7 @@ def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
 def _each(sources: Iterable[Source], shape: tuple[int, ...], kind: type, measure: Any, **options: Any) -> np.ndarray:
     """The result of ``measure`` for the images that can be used, nan for the others: (count, *shape)."""
     parts: list[np.ndarray] = []
-    for batch in batches(sources, **options):
+    for batch in batches(sources, shapes=False, **options):
         part: np.ndarray = np.full((len(batch), *shape), np.nan, kind)
         usable = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
         if usable:

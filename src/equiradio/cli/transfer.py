@@ -1,0 +1,76 @@
+"""The verb ``evaluate`` with ``--through``: scores under other conditions, as tables or JSON."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from equiradio.cli.lines import say
+from equiradio.errors import SettingRefusal
+
+if TYPE_CHECKING:
+    from equiradio.evaluation.transfer import ConditionScores, Part, Score
+    from equiradio.verbs.transfer import Transfer
+
+COLUMNS = ("seen", "sources", "right", "balanced", "calibration error", "answered", "right of these", "flags")
+STRATA = ("seen", "beams across", "sources", "right", "balanced", "answered", "right of these")
+
+
+def evaluate_through(given: list[Path], through: list[str], *, device: str, as_json: bool, **options: Any) -> None:
+    """Score every run and team; conditions that stand behind the first as words of their own count as such."""
+    from equiradio.cli.progress import bars
+    from equiradio.compute.device import choose_device
+    from equiradio.sky.conditions import conditions, is_condition
+    from equiradio.verbs.transfer import transfer
+
+    more = [str(path) for path in given if is_condition(str(path)) and not path.exists()]
+    asked, named = conditions([*through, *more]), [path for path in given if str(path) not in more]
+    if not named:
+        raise SettingRefusal(
+            "RUN|TEAM", "nothing to evaluate", "the folder of a run or team, or a team's name", "Name one before --through."
+        )
+    where, answers = choose_device(device), {}
+    for each in named:
+        with bars() as step:
+            answers[str(each)], file = transfer(each, asked, device=where, progress=step, **options)
+        if not as_json:
+            _print(answers[str(each)])
+        say(f"written to {file}" if file else f"{each} is a team by name: nothing is written; --json prints all of it", err=as_json)
+    if as_json:
+        typer.echo(json.dumps(answers, indent=2))
+
+
+def _print(result: "Transfer") -> None:
+    from equiradio.cli.tables import print_table
+
+    title = f"{result['model']}: {result['data']}, {result['split']}, 95 % intervals over sources"
+    print_table(COLUMNS, [_row(each) for each in result["conditions"]], title)
+    print_table(STRATA, [row for each in result["conditions"] for row in _strata(each)], "By size over beam")
+
+
+def _row(scores: "ConditionScores") -> list[str]:
+    part = scores["all"]
+    if part is None:
+        return [scores["condition"], f"0, {scores['blank']} blank", *[""] * (len(COLUMNS) - 2)]
+    sources = f"{part['sources']}" + (f", {scores['blank']} blank" if scores["blank"] else "")
+    flags = ", ".join(f"{name} {100 * share:.0f} %" for name, share in part["flags"].items())
+    whole = [part["accuracy"], part["balanced_accuracy"], part["calibration_error"], part["answered"], part["right_of_answered"]]
+    return [scores["condition"], sources, *map(_shown, whole), flags]
+
+
+def _strata(scores: "ConditionScores") -> Iterator[list[str]]:
+    for stratum in scores["strata"]:
+        part: Part = stratum["part"]
+        high = "or more" if stratum["high"] is None else f"to {stratum['high']:g}"
+        shown = map(_shown, (part["accuracy"], part["balanced_accuracy"], part["answered"], part["right_of_answered"]))
+        yield [scores["condition"], f"{stratum['low']:g} {high}", str(part["sources"]), *shown]
+
+
+def _shown(score: "Score") -> str:
+    """Such as ``84.0 (79.3-88.7)``, in percent."""
+    if score["value"] is None:
+        return "-"
+    edges = score["interval95"]
+    return f"{100 * score['value']:.1f}" + (f" ({100 * edges[0]:.0f}-{100 * edges[1]:.0f})" if edges else "")

@@ -1,0 +1,113 @@
+"""What answers are worth under one condition: accuracy, calibration, how many are answered and how right these are, with intervals."""
+
+from itertools import pairwise
+from typing import TypedDict, cast
+
+import numpy as np
+
+from equiradio.evaluation.bootstrap import draw, interval
+from equiradio.evaluation.calibration import most_probable
+
+STRATA = (0.0, 5.0, 10.0, 20.0, np.inf)  # beams across
+RESAMPLES, BINS = 2000, 10
+
+
+class Score(TypedDict):
+    """A score 0..1 and its [low, high], 95 % over sources; None where it is not defined."""
+
+    value: float | None
+    interval95: list[float] | None
+
+
+class Part(TypedDict):
+    """Of some sources: how many, scores of all their answers, the share answered, and the share right of these; shares of flags by name.
+
+    Calibration error is the expected one of 10 bins (Guo et al. 2017).
+    """
+
+    sources: int
+    accuracy: Score
+    balanced_accuracy: Score
+    calibration_error: Score
+    answered: Score
+    right_of_answered: Score
+    flags: dict[str, float]
+
+
+class Stratum(TypedDict):
+    """Sources of ``low`` (inclusive) to ``high`` beams across (None: without end)."""
+
+    low: float
+    high: float | None
+    part: Part
+
+
+class ConditionScores(TypedDict):
+    """Under one condition: ``blank`` sources of which nothing stands out, which have no answer and count nowhere else."""
+
+    condition: str
+    blank: int
+    all: Part | None
+    strata: list[Stratum]
+
+
+class Answered(TypedDict):
+    """Columns of answers about sources of known class, all (count,) but ``p`` (count, classes); ``beams`` nan where unknown."""
+
+    labels: np.ndarray
+    p: np.ndarray
+    answered: np.ndarray
+    beams: np.ndarray
+    flags: list[set[str]]
+
+
+def scored(condition: str, answers: Answered, blank: int, seed: int = 0) -> ConditionScores:
+    """Scores under a condition, of all sources and by beams across."""
+    count, beams = len(answers["labels"]), answers["beams"]
+    strata: list[Stratum] = []
+    for low, high in pairwise(STRATA):
+        inside = (beams >= low) & (beams < high)
+        if inside.any():
+            strata.append({"low": low, "high": None if np.isinf(high) else high, "part": part_of(answers, inside, seed)})
+    whole = part_of(answers, np.ones(count, bool), seed) if count else None
+    return {"condition": condition, "blank": blank, "all": whole, "strata": strata}
+
+
+def part_of(answers: Answered, inside: np.ndarray, seed: int = 0) -> Part:
+    """Scores of the sources ``inside`` (count,), at least one."""
+    labels, p, answered = answers["labels"][inside], answers["p"][inside], answers["answered"][inside]
+    right, top = most_probable(p) == labels, p.max(1)
+    flags = [names for names, there in zip(answers["flags"], inside, strict=True) if there]
+    statistics = lambda counts: _statistics(counts, labels, right, top, answered)
+    points, resampled = statistics(np.ones((1, len(labels)))), statistics(draw(len(labels), RESAMPLES, seed))
+    both = {name: _score(float(points[name][0]), resampled[name]) for name in points}
+    shares = {name: float(np.mean([name in each for each in flags])) for name in sorted(set().union(*flags))}
+    return cast(Part, {"sources": len(labels), **both, "flags": shares})
+
+
+def _score(value: float, resampled: np.ndarray) -> Score:
+    return {"value": None if np.isnan(value) else value, "interval95": interval(resampled)}
+
+
+def _statistics(counts: np.ndarray, labels: np.ndarray, right: np.ndarray, top: np.ndarray, answered: np.ndarray) -> dict[str, np.ndarray]:
+    """Every score for counts (resamples, sources) of how often each source is drawn: (resamples,), nan where not defined."""
+    total = counts.sum(1)
+
+    def share(rows: np.ndarray, of: np.ndarray) -> np.ndarray:
+        """Of the sources ``of``, how many are among ``rows``."""
+        drawn = counts @ of
+        return np.where(drawn > 0, counts @ (rows & of) / np.maximum(drawn, 1), np.nan)
+
+    everything = np.ones(len(labels), bool)
+    recalls = np.array([share(right, labels == place) for place in np.unique(labels)])
+    balanced = recalls.mean(0) if len(recalls) > 1 else np.full(len(counts), np.nan)
+    bins = np.clip(np.ceil(top * BINS).astype(int) - 1, 0, BINS - 1)
+    gaps = np.zeros((len(labels), BINS))
+    gaps[np.arange(len(labels)), bins] = right - top
+    return {
+        "accuracy": share(right, everything),
+        "balanced_accuracy": balanced,
+        "calibration_error": np.abs(counts @ gaps).sum(1) / total,
+        "answered": share(answered, everything),
+        "right_of_answered": share(right, answered),
+    }

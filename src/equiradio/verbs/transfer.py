@@ -1,0 +1,88 @@
+"""What a team or a run is worth under other conditions than its images': through larger beams, with more noise, in smaller fields."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+
+from equiradio.artefacts.atomic import write_json
+from equiradio.artefacts.claim import claimed
+from equiradio.datasets.registry import chosen_split
+from equiradio.datasets.sources import Sources
+from equiradio.errors import DataRefusal
+from equiradio.evaluation.transfer import Answered, ConditionScores, scored
+from equiradio.inference.reading import BATCH
+from equiradio.inference.team import Team, load
+from equiradio.sky.conditions import Condition, all_seen
+from equiradio.verbs.trained_data import trained_data
+
+Progress = Callable[[str, int, int], object]
+
+
+class Transfer(TypedDict):
+    """What ``TEAM/transfer/<data>-<split>.json`` holds: see docs/reference/files.md."""
+
+    model: str
+    data: str
+    data_md5: str
+    split: str
+    conditions: list[ConditionScores]
+
+
+def transfer(
+    what: str | Path,
+    conditions: Sequence[Condition],
+    *,
+    data: str | None = None,
+    split: str = "test",
+    data_dir: Path | None = None,
+    device: str = "cpu",
+    precision: str = "float32",
+    progress: Progress = lambda what, done, total: None,
+) -> tuple[Transfer, Path | None]:
+    """Ask about every source of a split under every condition, and score the answers as a catalogue would hold them.
+
+    Parameters
+    ----------
+    what : a run or a team, by folder or name.
+    conditions : as `equiradio.sky.conditions.conditions` reads them.
+
+    Returns
+    -------
+    The scores, and the file in the folder that they were written to; None for a team by name, whose folder is not the user's.
+    """
+    team = load(what, device, precision)
+    card, settings = team.members[0].card, team.members[0].settings
+    sources = chosen_split(trained_data(what, card, settings.data, data, data_dir), split)
+    sources = sources.choose(sources.labels >= 0)
+    if not len(sources):
+        raise DataRefusal(sources.where, f"no source of split '{split}' has a class", "some", "Choose another split.")
+    rows = [_under(team, sources, condition, progress) for condition in conditions]
+    result: Transfer = {"model": team.name, "data": sources.name, "data_md5": sources.md5, "split": split, "conditions": rows}
+    folder = Path(what)
+    if not folder.is_dir():
+        return result, None
+    file = folder / "transfer" / f"{sources.name}-{split}.json"
+    with claimed(folder):
+        write_json(file, result)
+    return result, file
+
+
+def _under(team: Team, sources: Sources, condition: Condition, progress: Progress) -> ConditionScores:
+    """Answers about all sources under one condition, scored."""
+    there, cutouts = all_seen(sources.source_ids, sources.images, condition)
+    p, rows = [], []
+    for first in range(0, len(there), BATCH):
+        asked, answers = team.ask(cutouts[first : first + BATCH], why=False)
+        rows += asked
+        p.append(answers.p)
+        progress(str(condition), min(first + BATCH, len(there)), len(there))
+    answered: Answered = {
+        "labels": sources.labels[there],
+        "p": np.concatenate(p) if p else np.empty((0, len(team.labels))),
+        "answered": np.array([not row["uncertain"] for row in rows], bool),
+        "beams": np.array([np.nan if row["beams_across"] is None else row["beams_across"] for row in rows], float),
+        "flags": [set(row["flag_names"].split()) for row in rows],
+    }
+    return scored(str(condition), answered, len(sources) - len(there))
