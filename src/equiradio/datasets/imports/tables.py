@@ -198,5 +198,5 @@ def _astropy(path: Path) -> Read:
 def _plain(column: Any) -> list[Any]:
     values = column.tolist()
     masked: np.ndarray = np.ma.getmaskarray(column) if hasattr(column, "mask") else np.zeros(len(values), bool)
-    gone: list[bool] = list(masked.reshape(len(values), -1).any(-1))
+    gone: Any = masked.reshape(len(values), -1).any(-1)
     return [None if empty else value for value, empty in zip(values, gone, strict=True)]
