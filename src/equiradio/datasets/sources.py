@@ -29,12 +29,12 @@ def check_soft(where: object, soft: np.ndarray, labels: np.ndarray | None, do: s
     """
     outside = ~((soft >= 0) & (soft <= 1)).all(1)  # true for nan as well
     apart = np.abs(soft.sum(1) - 1) > SUM_TO_ONE
-    for wrong, found, expected in (
+    for wrong, what, expected in (
         (outside, "soft labels outside 0 to 1", "probabilities"),
         (apart, f"soft labels that add up to {soft.sum(1)[apart][:1].round(4).tolist()}", "a sum of 1"),
     ):
         if wrong.any():
-            words = f"{found} in row {int(np.flatnonzero(wrong)[0]) + 1} ({int(wrong.sum()):,} of {len(soft):,} rows)"
+            words = f"{what} in row {int(np.flatnonzero(wrong)[0]) + 1} ({int(wrong.sum()):,} of {len(soft):,} rows)"
             raise DataRefusal(where, words, expected, do)
     if labels is not None and (other := soft[np.arange(len(soft)), labels] < soft.max(1)).any():
         words = f"the label is not the most probable class in row {int(np.flatnonzero(other)[0]) + 1} ({int(other.sum()):,} rows)"
