@@ -19,7 +19,7 @@ Order = Literal["sorted", "shuffled", "single"]
 
 
 def evaluate(
-    runs: list[Path] = typer.Argument(help="Run folders; with --through teams too.", metavar="RUN|TEAM...", show_default=False),
+    runs: list[Path] = typer.Argument(help="Run folders; with --through teams too.", metavar="RUN...", show_default=False),
     data: str = typer.Option(
         None,
         "--data",
