@@ -34,7 +34,7 @@ from equiradio.sky.recipe import MIRABEST
 from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
 from equiradio.training.resume import checkpoint_to_resume, refuse_other_teacher
-from equiradio.training.start import begin_with, refuse_other_start, refuse_unlike, start_of
+from equiradio.training.start import begin_with, open_start
 from equiradio.training.task import ClassificationTask
 from equiradio.training.teacher import ask_teacher, open_teacher
 from equiradio.version import commit, version
@@ -99,10 +99,7 @@ def _train(
 ) -> Run:
     """Train under a claim."""
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
-    start = start_of(settings)
-    if start is not None:
-        refuse_unlike(settings, start)
-    refuse_other_start(run, start)
+    start = open_start(settings, run)
     as_set = sources.recipe == MIRABEST or start is not None
     data = settings.data if as_set else normalised_by(settings.data, sources.of_split("train").images)
     preprocess = preprocessing(data, architecture(settings.model.name).published_mask, sources.recipe.side)

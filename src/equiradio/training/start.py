@@ -34,6 +34,20 @@ def start_of(settings: Settings, device: str = "cpu") -> Member | None:
     return next((each for each in members if each.card.seed == training.seed), members[training.seed % len(members)])
 
 
+def open_start(settings: Settings, run: Run) -> Member | None:
+    """The network that a run begins with, which settings and what was done so far must go with; see `start_of`.
+
+    Raises
+    ------
+    SettingRefusal, RunRefusal, ModelRefusal : as `start_of`, `refuse_unlike` and `refuse_other_start`.
+    """
+    start = start_of(settings)
+    if start is not None:
+        refuse_unlike(settings, start)
+    refuse_other_start(run, start)
+    return start
+
+
 def fitted(settings: Settings, start: Member) -> Settings:
     """Settings with the model and the preprocessing of the network that is begun with.
 

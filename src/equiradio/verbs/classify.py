@@ -72,11 +72,7 @@ def classify(
     RunRefusal : parts of an interrupted run, without ``resume``; parts, maps or a catalogue of another run; another process at work there.
     SettingRefusal : an image would be written over, or features are asked of a cascade, whose teams have features of their own each.
     """
-    spare_images(files, out, maps)
-    if out is not None:
-        check_suffix(out)
-    if features is not None:
-        check_features(features, team, out)
+    _check_places(team, files, out, maps, features)
     with ExitStack() as held:
         claims = [held.enter_context(claimed(place)) for place in (out, maps, features) if place is not None]
         work = _Work(team, files, maps, features, claims, provenance(team, command), progress, refused, options)
@@ -84,6 +80,15 @@ def classify(
             return _answer(work, contents)
         _write(work, out, resume, contents)
     return None
+
+
+def _check_places(team: Classifier, files: Sequence[Path], out: Path | None, maps: Path | None, features: Path | None) -> None:
+    """Refuse places that cannot be written, or not with this team, before any work is done."""
+    spare_images(files, out, maps)
+    if out is not None:
+        check_suffix(out)
+    if features is not None:
+        check_features(features, team, out)
 
 
 def _answer(work: "_Work", contents: bool) -> pa.Table:
