@@ -54,6 +54,7 @@ class Cutout:
     padded : share of the pixels, 0..1, that lie beyond the file's field and were filled with empty sky.
     noise : of ``pixels``, by which the recipe clips; nan where unknown.
     pixel_arcsec : side of a pixel; None where unknown.
+    measurable : can a shape be measured? Not in a picture whose grey levels do not say what the noise was.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Cutout:
     padded: float = 0.0
     noise: float = math.nan
     pixel_arcsec: float | None = None
+    measurable: bool = True
 
     @property
     def ellipse(self) -> tuple[float, float, float] | None:
@@ -80,6 +82,8 @@ class Cutout:
     @cached_property
     def shape(self) -> Shape:
         """Shape of the source, measured when it is first asked for."""
+        if not self.measurable:
+            return Shape()
         if self.pixels is None:
             return measured(Picture(self.image, noise_of_form(self.image), "", self.pixel_arcsec, self.beam))
         return measured(Picture(self.pixels, self.noise, self.unit, self.pixel_arcsec, self.beam))

@@ -100,9 +100,23 @@ def own_cutout(
         wcs.pixel_shape = (recipe.side, recipe.side)
         ra, dec = position(wcs, (recipe.side - 1) / 2, (recipe.side - 1) / 2)
     pixels = None if plane.picture else crop
-    ellipse = None if sky.beam is None else sky.beam.ellipse
-    about: dict[str, Any] = {"unit": sky.unit, "flags": frozenset(flags), "ellipse": ellipse, "about": sky.about}
-    return Cutout(sky.name, sky.hdu, image, pixels, wcs, ra, dec, padded=float(1 - inside.mean()), **about)
+    return Cutout(
+        sky.name,
+        sky.hdu,
+        image,
+        pixels,
+        wcs,
+        ra,
+        dec,
+        sky.unit,
+        frozenset(flags),
+        sky.beam,
+        about=sky.about,
+        padded=float(1 - inside.mean()),
+        noise=float(sigma),
+        pixel_arcsec=plane.scale_arcsec or recipe.scale_arcsec or None,
+        measurable=not plane.picture,
+    )
 
 
 def stretched_by(crop: np.ndarray, sigma: float, recipe: Recipe, name: str = "image") -> np.ndarray:

@@ -5,9 +5,12 @@ import pytest
 from astropy.io import fits
 
 from equiradio.errors import ImageRefusal
+from equiradio.sky.beams import Beam
 from equiradio.sky.cutout import to_mirabest
-from equiradio.sky.own import of_array, own_cutout, read_plane
+from equiradio.sky.images import SkyImage
+from equiradio.sky.own import Plane, of_array, own_cutout, read_plane
 from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
+from equiradio.sky.shape import Shape
 
 RECIPE = Recipe(side=32, scale_arcsec=2.0, noise_field=64)
 
@@ -96,3 +99,18 @@ def test_a_recipe_comes_back_from_its_card_and_damage_is_refused():
     for change in ({"side": 77}, {"side": "76"}, {"stretch": "cubic"}, {"scale_arcsec": -1}, {"clip_sigma": float("nan")}, {"sides": 76}):
         with pytest.raises((ValueError, TypeError)):
             recipe_of(own.as_card() | change)
+
+
+def test_its_shape_is_measured_with_its_own_noise_and_scale_and_not_in_pictures():
+    """Numbers of the sky in units of their own; grey levels of a picture say nothing of the noise."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.indices((80, 80)) - 40
+    light = (0.01 * np.exp(-(rows**2 + (columns / 2) ** 2) / 8) + rng.normal(0, 1e-4, (80, 80))).astype(np.float32)
+    recipe = Recipe(64, 3.0, 128, 3.0, 5, 9.0, "asinh")
+    measured = own_cutout(Plane(SkyImage("a", 0, light, beam=Beam(9.0), unit="Jy/beam"), False), recipe).shape
+    assert measured.rms_jy_per_beam == pytest.approx(1e-4, rel=0.1)
+    assert measured.peak_jy_per_beam == pytest.approx(0.01, rel=0.05)
+    assert measured.size_arcsec is not None
+    assert measured.beams_across == pytest.approx(measured.size_arcsec / 9.0, rel=1e-6)
+    picture = own_cutout(Plane(SkyImage("b", 0, (255 * light.clip(0) / light.max()).astype(np.float32)), True), recipe)
+    assert picture.shape == Shape()
