@@ -93,30 +93,21 @@ def own_cutout(
     image = stretched_by(crop, float(sigma), recipe, sky.name)
     flags = set(sky.flags) | ({"no_wcs"} if sky.wcs is None else set()) | (set() if inside.all() else {"padded"})
     flags |= {"nonfinite"} if bad else set()
-    wcs, ra, dec = None, math.nan, math.nan
-    if sky.wcs is not None:
-        wcs = sky.wcs.deepcopy()
-        wcs.wcs.crpix = [wcs.wcs.crpix[0] - left, wcs.wcs.crpix[1] - top]
-        wcs.pixel_shape = (recipe.side, recipe.side)
-        ra, dec = position(wcs, (recipe.side - 1) / 2, (recipe.side - 1) / 2)
+    numbers: dict[str, Any] = {"padded": float(1 - inside.mean()), "noise": float(sigma), "measurable": not plane.picture}
+    numbers["pixel_arcsec"] = plane.scale_arcsec or recipe.scale_arcsec or None
+    wcs, ra, dec = _place(sky, top, left, recipe.side)
     pixels = None if plane.picture else crop
-    return Cutout(
-        sky.name,
-        sky.hdu,
-        image,
-        pixels,
-        wcs,
-        ra,
-        dec,
-        sky.unit,
-        frozenset(flags),
-        sky.beam,
-        about=sky.about,
-        padded=float(1 - inside.mean()),
-        noise=float(sigma),
-        pixel_arcsec=plane.scale_arcsec or recipe.scale_arcsec or None,
-        measurable=not plane.picture,
-    )
+    return Cutout(sky.name, sky.hdu, image, pixels, wcs, ra, dec, sky.unit, frozenset(flags), sky.beam, about=sky.about, **numbers)
+
+
+def _place(sky: SkyImage, top: int, left: int, side: int) -> tuple[Any, float, float]:
+    """WCS of the cutout that begins at a pixel, and ICRS of its centre; None and nan where there is none."""
+    if sky.wcs is None:
+        return None, math.nan, math.nan
+    wcs = sky.wcs.deepcopy()
+    wcs.wcs.crpix = [wcs.wcs.crpix[0] - left, wcs.wcs.crpix[1] - top]
+    wcs.pixel_shape = (side, side)
+    return wcs, *position(wcs, (side - 1) / 2, (side - 1) / 2)
 
 
 def stretched_by(crop: np.ndarray, sigma: float, recipe: Recipe, name: str = "image") -> np.ndarray:

@@ -107,7 +107,7 @@ def test_its_shape_is_measured_with_its_own_noise_and_scale_and_not_in_pictures(
     rows, columns = np.indices((80, 80)) - 40
     light = (0.01 * np.exp(-(rows**2 + (columns / 2) ** 2) / 8) + rng.normal(0, 1e-4, (80, 80))).astype(np.float32)
     recipe = Recipe(64, 3.0, 128, 3.0, 5, 9.0, "asinh")
-    measured = own_cutout(Plane(SkyImage("a", 0, light, beam=Beam(9.0), unit="Jy/beam"), False), recipe).shape
+    measured = own_cutout(Plane(SkyImage("a", 0, light, beam=Beam(9.0, 9.0, 0.0), unit="Jy/beam"), False), recipe).shape
     assert measured.rms_jy_per_beam == pytest.approx(1e-4, rel=0.1)
     assert measured.peak_jy_per_beam == pytest.approx(0.01, rel=0.05)
     assert measured.size_arcsec is not None
