@@ -14,7 +14,7 @@ from torch import Tensor
 from equiradio.compute.poses import Poses, show
 from equiradio.sky.beams import Beam
 from equiradio.sky.degrade import covariance, filtered
-from equiradio.sky.levels import field_of_source, peak_in_sigma
+from equiradio.sky.levels import MOST_LOST, ROUNDING, field_of_source, peak_in_sigma
 from equiradio.sky.recipe import MIRABEST
 
 BEAMS = (MIRABEST.beam_arcsec, 25.0)  # full width at half maximum, arcsec: of FIRST, and half of that of NVSS
@@ -25,8 +25,6 @@ SHIFT = 3.0  # pixels
 FIELDS = (60.0, MIRABEST.size_arcsec)  # arcsec
 SHARE = 0.5  # of the views that each of beam, depth, clipping and field is changed in, one independent of the other
 STANDS_OUT = 2.0  # times the threshold that the peak of a source has at least
-ROUNDING = 1e-3  # of a threshold: the faintest pixels of an image that nothing changes stay lit
-MOST_LOST = MIRABEST.clip_sigma * (1 - 2 * ROUNDING)  # sigma: noise above would have been lit
 DARK = 0.25  # levels, up to which a pixel beside a lit one is dark
 PAD = 26  # pixels between opposite edges: 4.5 standard deviations of the kernel; of 176 pixels MKL transforms one image as it does many
 BANK = 1024  # side of the noise that windows are cut from

@@ -17,12 +17,12 @@ from equiradio.sky.beams import Beam
 from equiradio.sky.cutout import stretched
 from equiradio.sky.degrade import in_field, through_beam, with_noise
 from equiradio.sky.images import Cutout
+from equiradio.sky.levels import MOST_LOST, ROUNDING
 from equiradio.sky.pictures import from_pixels
 from equiradio.sky.recipe import MIRABEST
 from equiradio.sky.target import LEAST_FIELD
 
 OWN = Beam(MIRABEST.beam_arcsec, MIRABEST.beam_arcsec, 0.0)
-ROUNDING = 1e-3  # of a threshold: the faintest lit pixels of an image that nothing changes stay lit
 RANGES = {"beam": (MIRABEST.beam_arcsec, 60.0), "noise": (1.0, 100.0), "field": (LEAST_FIELD, MIRABEST.size_arcsec)}
 UNITS = {"beam": " arcsec", "noise": " times", "field": " arcsec"}
 FORM = re.compile(r"(beam|noise|field):([^:]+)")
@@ -112,7 +112,7 @@ def _changed(image: np.ndarray, condition: Condition, seed: int) -> tuple[np.nda
     light, scale, nothing = in_sigma(image), MIRABEST.scale_arcsec, np.zeros(image.shape)
     if condition.kind == "field":
         return in_field(light, scale, condition.value), 1.0
-    noise = np.minimum(with_noise(nothing, scale, OWN, 1.0, 2 * seed), MIRABEST.clip_sigma * (1 - 2 * ROUNDING))
+    noise = np.minimum(with_noise(nothing, scale, OWN, 1.0, 2 * seed), MOST_LOST)
     sky = np.where(light > 0, light, noise)
     if condition.kind == "beam":
         return through_beam(sky, scale, OWN, condition.beam), condition.value / OWN.major

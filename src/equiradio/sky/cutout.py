@@ -11,7 +11,7 @@ from equiradio.sky.blanks import blanked, check_sky
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.edges import reaches_edge
 from equiradio.sky.images import Cutout, SkyImage
-from equiradio.sky.positions import distorted, north_angle, position
+from equiradio.sky.positions import distorted, from_pixel, north_angle, position
 from equiradio.sky.recipe import MIRABEST
 from equiradio.sky.resample import area_mean, bilinear
 from equiradio.sky.target import SAME_SCALE, View, check_size, smaller_than_crop, target_of, view_of
@@ -151,10 +151,7 @@ def _window(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: View
     window[row : row + part.shape[0], column : column + part.shape[1]] = part
     if sky.wcs is None:
         return window, None
-    wcs = sky.wcs.deepcopy()
-    wcs.wcs.crpix = [wcs.wcs.crpix[0] - left, wcs.wcs.crpix[1] - top]
-    wcs.pixel_shape = (side, side)
-    return window, wcs
+    return window, from_pixel(sky.wcs, left, top, side)
 
 
 def _resampled(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: View) -> tuple[np.ndarray, Any]:

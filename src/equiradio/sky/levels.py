@@ -9,6 +9,8 @@ import numpy as np
 from equiradio.sky.recipe import MIRABEST
 
 TOP = 255
+ROUNDING = 1e-3  # of a threshold: the faintest pixels of an image that nothing changes stay lit
+MOST_LOST = MIRABEST.clip_sigma * (1 - 2 * ROUNDING)  # sigma: noise above would have been lit
 HELD = 0.9  # share of the brightness that a field must hold, so that it is one of that source
 
 

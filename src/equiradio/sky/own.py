@@ -15,14 +15,15 @@ import numpy as np
 from equiradio.errors import ImageRefusal
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.contents import LIMITS, content_of, in_words, not_fits
+from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.sky.fits import read_image
 from equiradio.sky.images import Cutout, SkyImage
-from equiradio.sky.positions import nominal_scale, position
+from equiradio.sky.pictures import NPY, PNG
+from equiradio.sky.positions import from_pixel, nominal_scale, position
 from equiradio.sky.recipe import Recipe
 
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".npy")
-JPEG, PNG, NPY = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x93NUMPY"
-MAX_NONFINITE = 0.05
+JPEG = b"\xff\xd8\xff"
 GREYS = 255  # the brightest grey level
 DARK_TO_BRIGHT = 100.0  # asinh of an image without noise bends at this part of its brightest pixel
 
@@ -104,9 +105,7 @@ def _place(sky: SkyImage, top: int, left: int, side: int) -> tuple[Any, float, f
     """WCS of the cutout that begins at a pixel, and ICRS of its centre; None and nan where there is none."""
     if sky.wcs is None:
         return None, math.nan, math.nan
-    wcs = sky.wcs.deepcopy()
-    wcs.wcs.crpix = [wcs.wcs.crpix[0] - left, wcs.wcs.crpix[1] - top]
-    wcs.pixel_shape = (side, side)
+    wcs = from_pixel(sky.wcs, left, top, side)
     return wcs, *position(wcs, (side - 1) / 2, (side - 1) / 2)
 
 

@@ -57,6 +57,14 @@ def nominal_scale(wcs: Any) -> float:
     return math.sqrt(abs(float(np.linalg.det(wcs.pixel_scale_matrix)))) * 3600
 
 
+def from_pixel(wcs: Any, column: int, row: int, side: int) -> Any:
+    """The WCS of the square of pixels that begins at a column and row of an image with ``wcs``."""
+    part = wcs.deepcopy()
+    part.wcs.crpix = [part.wcs.crpix[0] - column, part.wcs.crpix[1] - row]
+    part.pixel_shape = (side, side)
+    return part
+
+
 def on_sky(wcs: Any, columns: Any, rows: Any) -> Any:
     """ICRS of pixels, as astropy's frame, with the numbers of ``wcs.pixel_to_world(columns, rows).icrs`` in a fifth of its time."""
     from astropy import units

@@ -132,7 +132,7 @@ def _class_folder(source: Path, choices: Choices) -> Gathered:
     names = stems if unique else [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)]
     nowhere = np.full(len(files), np.nan)
     form = f"a folder per class ({len(folders)})"
-    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, lambda row: read_plane(files[row]))
+    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files))
 
 
 def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
