@@ -99,7 +99,7 @@ def _train(
 ) -> Run:
     """Train under a claim."""
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
-    start = open_start(settings, run)
+    start = open_start(settings, run, checkpoint)
     as_set = sources.recipe == MIRABEST or start is not None
     data = settings.data if as_set else normalised_by(settings.data, sources.of_split("train").images)
     preprocess = preprocessing(data, architecture(settings.model.name).published_mask, sources.recipe.side)

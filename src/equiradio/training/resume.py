@@ -11,6 +11,7 @@ from equiradio.artefacts.run import Run, refuse_other_settings
 from equiradio.artefacts.weights import read_weights
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
+from equiradio.inference.member import Member
 from equiradio.inference.team import Team
 from equiradio.models.names import architecture
 from equiradio.settings import Settings
@@ -55,11 +56,24 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
 
 def refuse_other_teacher(run: Run, teacher: Team | None, checkpoint: Path | None) -> None:
     """Refuse to go on learning from another team than until now."""
-    if checkpoint is None or teacher is None or not run.card_file.is_file():
+    if teacher is not None:
+        words = "learned so far from {}, but training.teacher is {} now"
+        _refuse_other(run, checkpoint, "teacher", teacher.name, words, "the same teacher")
+
+
+def refuse_other_start(run: Run, start: Member | None, checkpoint: Path | None) -> None:
+    """Refuse to go on with a training that began with other weights than are there now."""
+    if start is not None:
+        words = "began with {}, but training.start_from is {} now"
+        _refuse_other(run, checkpoint, "started_from", start.name, words, "the same start")
+
+
+def _refuse_other(run: Run, checkpoint: Path | None, entry: str, name: str, words: str, expected: str) -> None:
+    """Refuse to go on where an entry of the card, which older ones leave empty, has another network's name than ``name``."""
+    if checkpoint is None or not run.card_file.is_file():
         return
-    if (before := run.card().teacher) not in ("", teacher.name):
-        found = f"learned so far from {before}, but training.teacher is {teacher.name} now"
-        raise RunRefusal(run.folder, found, "the same teacher", "Put its weights back, or choose another --out.")
+    if (before := getattr(run.card(), entry)) not in ("", name):
+        raise RunRefusal(run.folder, words.format(before, name), expected, "Put its weights back, or choose another --out.")
 
 
 def _refuse_other_network(checkpoint: Path, state: dict[str, Tensor], best: dict[str, Tensor]) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import load_into
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.errors import SettingRefusal
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team, load
 from equiradio.labels import Labels
 from equiradio.models.network import Network
 from equiradio.settings import Settings, change, preset
+from equiradio.training.resume import refuse_other_start
 
 SETTING = "training.start_from"
 OWN = ("dropout",)  # settings of a model that may be others than the start's
@@ -34,17 +35,17 @@ def start_of(settings: Settings, device: str = "cpu") -> Member | None:
     return next((each for each in members if each.card.seed == training.seed), members[training.seed % len(members)])
 
 
-def open_start(settings: Settings, run: Run) -> Member | None:
+def open_start(settings: Settings, run: Run, checkpoint: Path | None) -> Member | None:
     """The network that a run begins with, which settings and what was done so far must go with; see `start_of`.
 
     Raises
     ------
-    SettingRefusal, RunRefusal, ModelRefusal : as `start_of`, `refuse_unlike` and `refuse_other_start`.
+    SettingRefusal, RunRefusal, ModelRefusal : as `start_of` and `refuse_unlike`, or it went on from other weights.
     """
     start = start_of(settings)
     if start is not None:
         refuse_unlike(settings, start)
-    refuse_other_start(run, start)
+    refuse_other_start(run, start, checkpoint)
     return start
 
 
@@ -99,15 +100,6 @@ def begin_with(network: Network, start: Member, classes: Labels) -> bool:
         state |= {name: value for name, value in own.items() if name.startswith(f"{network.last}.")}
     load_into(network, {name: value.detach().cpu().clone() for name, value in state.items()}, Path(start.name))
     return same
-
-
-def refuse_other_start(run: Run, start: Member | None) -> None:
-    """Refuse to go on with a training that began with other weights than are there now."""
-    if start is None or not run.checkpoint.is_file() or not run.card_file.is_file():
-        return
-    if (before := run.card().started_from) not in ("", start.name):
-        found = f"began with {before}, but {SETTING} is {start.name} now"
-        raise RunRefusal(run.folder, found, "the same start", "Put its weights back, or choose another --out.")
 
 
 def fine_tune(start: str | Path, data: str | Path, out: str | Path, *, seed: int = 0, freeze: str = "none", **changes: Any) -> Team:
