@@ -72,6 +72,7 @@ def test_two_commands_make_a_calibrated_team_with_its_recipe(made):
     assert card.recipe == Run(run).card().recipe
     assert (card.recipe["side"], card.recipe["scale_arcsec"], card.recipe["stretch"]) == (SIDE, 1.8, "mirabest")
     assert load(team).members[0].network.side == 80
+    assert card.resolved_from is None, "what the levels of other recipes say of the noise is not known"
     mean = card.members[0].preprocessing["pixel_mean"]
     assert mean != 0.0031
     assert 0 < mean < 0.2
@@ -123,3 +124,10 @@ def test_what_knows_no_other_side_says_so(made, sky, capsys, tmp_path):
     assert main(["evaluate", str(made[0]), "--data", str(sky)]) == 2
     assert "has the classes FRI, FRII" in capsys.readouterr().err
     assert not (tmp_path / "explained").exists()
+
+
+def test_other_conditions_are_refused_of_images_by_another_recipe(made, capsys):
+    """Their levels do not say what the noise was, which is what beams and noise are made of."""
+    assert main(["evaluate", str(made[0]), "--through", "beam:8"]) == 2
+    assert "images by a recipe of their own; expected images by MiraBest's recipe" in capsys.readouterr().err
+    assert not (made[0] / "transfer").exists()

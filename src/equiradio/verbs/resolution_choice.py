@@ -11,6 +11,7 @@ from equiradio.evaluation.choosing import mean_probabilities
 from equiradio.evaluation.resolution import as_good_through, balanced, by_beams, resolved_from
 from equiradio.inference.asking import Asking
 from equiradio.sky.conditions import OWN, Condition, all_seen
+from equiradio.sky.recipe import MIRABEST
 from equiradio.verbs.team_choices import binary
 
 FACTORS = (1.2, 1.5, 2.0, 3.0, 4.5)  # of the beam of the images
@@ -29,8 +30,10 @@ def with_resolution(card: TeamCard, asking: Asking, validation: Sources) -> Team
     """The card with ``resolved_from`` and what it was chosen by.
 
     Larger beams are asked one after the other, as long as sources that are well resolved are told apart through them nearly as well as
-    through the images' own.
+    through the images' own. Of images by another recipe than MiraBest's nothing is known of their noise, and nothing is chosen.
     """
+    if validation.recipe != MIRABEST:
+        return card
     validation = validation.choose(validation.labels >= 0)
     views, beams = [_views(card, asking, validation, Condition())], [OWN.major]
     own = balanced(views[0].labels, views[0].right) or 0.0

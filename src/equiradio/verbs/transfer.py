@@ -15,6 +15,7 @@ from equiradio.evaluation.transfer import Answered, ConditionScores, scored
 from equiradio.inference.reading import BATCH
 from equiradio.inference.team import Team, load
 from equiradio.sky.conditions import Condition, all_seen
+from equiradio.sky.recipe import MIRABEST
 from equiradio.verbs.trained_data import trained_data
 
 Progress = Callable[[str, int, int], object]
@@ -58,6 +59,9 @@ def transfer(
     sources = sources.choose(sources.labels >= 0)
     if not len(sources):
         raise DataRefusal(sources.where, f"no source of split '{split}' has a class", "some", "Choose another split.")
+    if sources.recipe != MIRABEST:
+        expected = "images by MiraBest's recipe, whose levels say what the noise was"
+        raise DataRefusal(sources.where, "images by a recipe of their own", expected, "Evaluate without --through.")
     rows = [_under(team, sources, condition, progress) for condition in conditions]
     result: Transfer = {"model": team.name, "data": sources.name, "data_md5": sources.md5, "split": split, "conditions": rows}
     folder = Path(what)
