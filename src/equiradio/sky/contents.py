@@ -1,5 +1,6 @@
 """Bytes of image files: read within limits, unpacked where gzipped, and named where they are something else."""
 
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,41 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
+SIMPLE = b"SIMPLE  ="  # how a FITS file begins
+
+
+class FileBytes:
+    """Bytes of a file that stays where it is: slices are read when they are asked for, without a share of the file in memory.
+
+    Nothing is mapped: reading beyond the end of a file that was cut short meanwhile is a refusal, and no signal that ends the process.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name = path, name
+        self._file = path.open("rb")
+        self._length = os.fstat(self._file.fileno()).st_size
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self._length)
+        return self.read(start, max(stop - start, 0))
+
+    def read(self, at: int, count: int) -> bytes:
+        """So many bytes from a place on."""
+        try:
+            content = os.pread(self._file.fileno(), count, at)
+        except OSError as error:
+            raise ImageRefusal("unreadable", self.name, f"cannot be read ({error.strerror})", "a file that may be read", CHANGED) from None
+        if len(content) < count:
+            now = os.fstat(self._file.fileno()).st_size
+            found = f"file has {now:,} bytes now and had {self._length:,} when it was opened"
+            raise ImageRefusal("truncated", self.name, found, "a file that nobody changes meanwhile", "Begin again.")
+        return content
+
+    def close(self) -> None:
+        self._file.close()
 
 
 @contextmanager

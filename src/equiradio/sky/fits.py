@@ -17,11 +17,12 @@ from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Axes, Plane, axes_of, image_of, planes_of
 from equiradio.sky.beams import Beam, beam_of, history
 from equiradio.sky.cards import Cards
-from equiradio.sky.contents import CHANGED, LIMITS, Limits, content_of, in_words, not_fits
+from equiradio.sky.contents import CHANGED, LIMITS, SIMPLE, FileBytes, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE, cut
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG, from_pixels, picture, refuse_choices
 from equiradio.sky.positions import celestial, nominal_scale
+from equiradio.sky.stored import Pixels, StoredPlane
 from equiradio.sky.target import of_use
 from equiradio.sky.tiles import decoded
 
@@ -89,26 +90,28 @@ def read_image(file: str | Path | bytes, name: str | None = None, *, hdu: int | 
 def _from_fits(content: bytes, name: str, number: int | None, plane: Plane, limits: Limits) -> SkyImage:
     from astropy.io import fits
 
-    if not content.startswith(b"SIMPLE  ="):
+    if not content.startswith(SIMPLE):
         raise not_fits(content, name)
     with in_words(name, "FITS that cannot be understood"), fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=True) as hdus:
-        number, hdu = _chosen(hdus, content, name, number, limits)
-        return _sky_image(hdus, number, hdu, content, name, plane, limits)
+        return image_in(hdus, content, name, number, plane, limits)
 
 
-def _sky_image(hdus: Any, number: int, hdu: Any, content: bytes, name: str, plane: Plane, limits: Limits) -> SkyImage:
-    """The image of an HDU with what its header says of it."""
-    from astropy.io import fits
+def image_in(hdus: Any, content: bytes | FileBytes, name: str, number: int | None, plane: Plane, limits: Limits) -> SkyImage:
+    """The image of an opened FITS file with what its header says of it.
 
+    Parameters
+    ----------
+    hdus : astropy's, which must stay open where ``content`` is not all in memory.
+    content : the bytes that they are of; of a file's the pixels stay there (`StoredPlane`), unless they are compressed.
+    """
+    number, hdu = _chosen(hdus, content, name, number, limits)
     cards = Cards(hdu.header)
     axes = axes_of(cards, tuple(hdu.shape), name)
     wcs, flags = celestial(hdu.header, axes, name) if axes.celestial else (None, set[str]())
     scale = None if wcs is None else nominal_scale(wcs)
     coarse = "" if scale is None or of_use(scale) else f", in pixels of {scale:.3g} arcsec that networks cannot use"
     chosen = planes_of(axes, cards, plane, name, coarse)
-    data = decoded(content, number, name, limits.pixels) if isinstance(hdu, fits.CompImageHDU) else np.asarray(hdu.data)
-    with np.errstate(over="ignore"):
-        pixels = image_of(data, axes, chosen).astype(np.float32)
+    pixels = _pixels(content, number, hdu, axes, chosen, name, limits)
     place = hdu.fileinfo()
     beam = beam_of(cards, history(content[place["hdrLoc"] : place["datLoc"]]), _beams(hdus), _beam_plane(axes, chosen))
     about = {key: text[:68] for key in COPIED if (text := cards.text(key)).isascii() and text.isprintable() and text}
@@ -116,6 +119,20 @@ def _sky_image(hdus: Any, number: int, hdu: Any, content: bytes, name: str, plan
     unit = cards.text("BUNIT")[:40]
     flags |= {"unusable_cards"} if cards.unusable else set()
     return SkyImage(name, number, pixels, wcs, beam, unit, frozenset(flags), about | ({"RESTFRQ": rest} if rest else {}))
+
+
+def _pixels(content: bytes | FileBytes, number: int, hdu: Any, axes: Axes, chosen: dict[int, int], name: str, limits: Limits) -> Pixels:
+    """The plane's pixels, float32."""
+    from astropy.io import fits
+
+    if isinstance(hdu, fits.CompImageHDU):
+        data = decoded(content[:], number, name, min(limits.pixels, LIMITS.pixels))
+    elif isinstance(content, FileBytes):
+        return StoredPlane(content, hdu, axes, chosen)
+    else:
+        data = np.asarray(hdu.data)
+    with np.errstate(over="ignore"):
+        return image_of(data, axes, chosen).astype(np.float32)
 
 
 def _beams(hdus: Any) -> Any:
@@ -130,7 +147,7 @@ def _beam_plane(axes: Axes, chosen: dict[int, int]) -> tuple[int, int]:
     return max(channels, default=0), chosen[stokes[0]] if stokes else 0
 
 
-def _chosen(hdus: Any, content: bytes, name: str, number: int | None, limits: Limits) -> tuple[int, Any]:
+def _chosen(hdus: Any, content: bytes | FileBytes, name: str, number: int | None, limits: Limits) -> tuple[int, Any]:
     """The HDU that holds the image, its size checked against the file before any pixel is read."""
     kinds, images = [], {}
     for index, hdu in enumerate(hdus):

@@ -10,6 +10,7 @@ import numpy as np
 
 from equiradio.sky.beams import Beam
 from equiradio.sky.shape import Picture, Shape, measured, noise_of_form
+from equiradio.sky.stored import Pixels
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class SkyImage:
     Attributes
     ----------
     name, hdu : the user's name for the file, and which HDU.
-    pixels : float32 (height, width), physical values.
+    pixels : float32 (height, width), physical values; of a `Mosaic` they stay in its file until a part is asked for.
     wcs : astropy's, two celestial axes in the file's own frame; None where there is none.
     beam : None where the file does not say.
     unit : BUNIT as it stands, or empty.
@@ -29,7 +30,7 @@ class SkyImage:
 
     name: str
     hdu: int
-    pixels: np.ndarray
+    pixels: Pixels
     wcs: Any = None
     beam: Beam | None = None
     unit: str = ""

@@ -21,6 +21,7 @@ from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG
 from equiradio.sky.positions import from_pixel, nominal_scale, position
 from equiradio.sky.recipe import Recipe
+from equiradio.sky.stored import Pixels
 
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".npy")
 JPEG = b"\xff\xd8\xff"
@@ -152,7 +153,7 @@ def _target(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple
     return math.floor(row + 0.5), math.floor(column + 0.5)
 
 
-def _window(pixels: np.ndarray, row: float, column: float, side: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+def _window(pixels: Pixels, row: float, column: float, side: int) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """Pixels (side, side) whose middle lies before (row, column), nan beyond the image; which lie inside; and the first one's place."""
     top, left = int(row) - side // 2, int(column) - side // 2
     window, inside = np.full((side, side), np.nan, np.float32), np.zeros((side, side), bool)

@@ -36,7 +36,7 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     DataRefusal : images of several sides, kinds or scales, more than a tenth of no use, or positions that are not the images' own.
     """
     recipe: Recipe | None = None
-    sides: Counter[tuple[int, int]] = Counter()
+    sides: Counter[tuple[int, ...]] = Counter()
     kinds: Counter[str] = Counter()
     done: list[tuple[int, np.ndarray, float, float]] = []
     lost: list[tuple[int, ImageRefusal]] = []
@@ -80,7 +80,7 @@ def _recipe(plane: Plane, rows: Gathered, choices: Choices) -> Recipe:
     return Recipe(side, round(scale, 4), 2 * side, clip, MIRABEST.clip_rounds, width, stretch)
 
 
-def _refuse_mixtures(rows: Gathered, choices: Choices, sides: Counter[tuple[int, int]], kinds: Counter[str]) -> None:
+def _refuse_mixtures(rows: Gathered, choices: Choices, sides: Counter[tuple[int, ...]], kinds: Counter[str]) -> None:
     """Refuse images of several sides or kinds, unless the user has chosen what to make of them."""
     if len(sides) > 1 and choices.side is None and not rows.at_positions:
         shapes = ", ".join(f"{count:,} of {height} x {width}" for (height, width), count in sides.most_common(4))

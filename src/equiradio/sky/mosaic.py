@@ -1,0 +1,116 @@
+"""A mosaic, opened once and cut at many positions: each cutout is that of `read_cutout` with the same position, bit for bit."""
+
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.axes import Plane
+from equiradio.sky.beams import Beam
+from equiradio.sky.contents import SIMPLE, FileBytes, Limits, in_words
+from equiradio.sky.cutout import MAX_NONFINITE, cut
+from equiradio.sky.fits import image_in, read_image
+from equiradio.sky.images import Cutout, SkyImage
+from equiradio.sky.own import Plane as OwnPlane
+from equiradio.sky.own import own_cutout
+from equiradio.sky.recipe import MIRABEST, Recipe
+
+LIMITS = Limits(bytes=1 << 50, pixels=1 << 48)  # of a file that is never read as a whole
+
+
+class Mosaic:
+    """An image file of any size. A plain FITS file stays on disk, and of each cutout its own pixels are read; what is gzipped or
+    tile-compressed is unpacked once, within the limits of `read_image`.
+
+    Parameters
+    ----------
+    hdu, plane, beam : as in `equiradio.sky.fits.read_cutout`.
+
+    Attributes
+    ----------
+    image : the plane, its WCS, beam and flags.
+
+    Raises
+    ------
+    ImageRefusal : it cannot be read, holds no image or several, or has no position on the sky.
+    """
+
+    def __init__(self, path: str | Path, *, hdu: int | None = None, plane: Plane = None, beam: Sequence[float] | None = None) -> None:
+        self.path = Path(path)
+        with ExitStack() as opened:  # what was opened is closed where anything is refused
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied
+                image = self._image(opened, str(path), hdu, plane)
+            if image.wcs is None:
+                raise ImageRefusal("outside", image.name, "no sky position in the header", "a mosaic with a WCS", "Give another image.")
+            self.image = replace(image, beam=Beam.of(beam)) if beam is not None and image.beam is None else image
+            self._opened = opened.pop_all()
+
+    def _image(self, opened: ExitStack, name: str, hdu: int | None, plane: Plane) -> SkyImage:
+        """The plane, its pixels left in the file where that is possible."""
+        from astropy.io import fits
+
+        try:
+            content = FileBytes(self.path, name)
+        except OSError:  # `read_image` says what is wrong
+            return read_image(self.path, name, hdu=hdu, plane=plane)
+        opened.callback(content.close)
+        if content[: len(SIMPLE)] != SIMPLE:
+            return read_image(self.path, name, hdu=hdu, plane=plane)
+        with in_words(name, "FITS that cannot be understood"):
+            hdus = opened.enter_context(fits.open(self.path, memmap=False, lazy_load_hdus=True))
+            return image_in(hdus, content, name, hdu, plane, LIMITS)
+
+    def cutout(self, ra_deg: float, dec_deg: float, *, max_nonfinite: float = MAX_NONFINITE, recipe: Recipe = MIRABEST) -> Cutout:
+        """The cutout around a position (ICRS); refusals as of `cut`, or of `own_cutout` where the recipe is another."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with in_words(self.image.name, "an image that cannot be cut"):
+                if recipe != MIRABEST:
+                    return own_cutout(OwnPlane(self.image, False), recipe, ra_deg, dec_deg, max_nonfinite)
+                return cut(self.image, ra_deg, dec_deg, max_nonfinite)
+
+    def places(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and rows of positions (ICRS), float64 (count,), counted from the centre of the first pixel; nan where there is none."""
+        from astropy.coordinates import SkyCoord
+        from astropy.wcs.utils import wcs_to_celestial_frame
+
+        wcs = self.image.wcs
+        sky = SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs").transform_to(wcs_to_celestial_frame(wcs))
+        world = [np.atleast_1d(sky.spherical.lon.deg)] * 2
+        world[wcs.wcs.lat] = np.atleast_1d(sky.spherical.lat.deg)
+        with np.errstate(invalid="ignore"):
+            columns, rows = wcs.world_to_pixel_values(*world)
+        return np.asarray(columns, float), np.asarray(rows, float)
+
+    def covers(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+        """Whether positions lie in the image: bool (count,)."""
+        height, width = self.image.pixels.shape
+        columns, rows = self.places(ra_deg, dec_deg)
+        with np.errstate(invalid="ignore"):
+            return (columns >= -0.5) & (columns <= width - 0.5) & (rows >= -0.5) & (rows <= height - 0.5)
+
+    def finite_share(self, ra_deg: float, dec_deg: float, side_arcsec: float = MIRABEST.size_arcsec) -> float:
+        """Share, 0..1, of a square around a position that holds finite pixels other than exact zeros."""
+        from equiradio.sky.positions import nominal_scale
+
+        (column,), (row,) = self.places(np.array([ra_deg]), np.array([dec_deg]))
+        side = max(1, round(side_arcsec / nominal_scale(self.image.wcs)))
+        top, left = int(np.floor(row + 0.5)) - side // 2, int(np.floor(column + 0.5)) - side // 2
+        part = self.image.pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
+        return float((np.isfinite(part) & (part != 0)).sum() / side**2)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._opened.close()
+
+    def __enter__(self) -> "Mosaic":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
