@@ -13,7 +13,7 @@ from equiradio.sky.edges import reaches_edge
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.positions import distorted, from_pixel, north_angle, position
 from equiradio.sky.recipe import MIRABEST
-from equiradio.sky.resample import area_mean, bilinear
+from equiradio.sky.resample import area_mean, bilinear, on_grid
 from equiradio.sky.target import SAME_SCALE, View, check_size, smaller_than_crop, target_of, view_of
 
 __all__ = ["MAX_NONFINITE", "Cutout", "SkyImage", "cut", "noise", "position", "stretched", "to_mirabest"]
@@ -168,8 +168,8 @@ def _resampled(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: V
     goal.wcs.cdelt = [-scale / 3600, scale / 3600]
     goal.pixel_shape = (side, side)
     fine = _fine(view)
-    rows, columns = np.indices((side + fine, side + fine)) - 0.5 * fine
-    columns, rows = sky.wcs.world_to_pixel(goal.pixel_to_world(columns, rows))
+    along = np.arange(side + fine) - 0.5 * fine
+    columns, rows = on_grid(lambda *pixels: sky.wcs.world_to_pixel(goal.pixel_to_world(*pixels)), along, along)
     pixels = (area_mean if fine else bilinear)(part, columns - corner[1], rows - corner[0])
     if PER_PIXEL.search(sky.unit):
         pixels = pixels * (scale / view.scale) ** 2

@@ -4,10 +4,37 @@ Upright and of the same scale the two are the same, so nothing jumps where one t
 finite count as absent: a new pixel is the mean of the rest, and absent where less than half of it is covered.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 ROWS = 20  # of the new grid at once, so that memory stays small for very fine pixels
 COVERED = 0.5
+NODES, CLOSE = 25, 1e-7  # places asked along each side of a grid, and pixels by which splines between them may be off
+
+Places = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def on_grid(places: Places, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``places`` of every pair of evenly spaced columns and rows: two arrays (rows, columns).
+
+    Projections of the sky are smooth over a field, so they are asked at some places and splines go through these; where that is off
+    between them (a seam of the map, distortions, a place that has no position), every one is asked.
+    """
+    from scipy.interpolate import RectBivariateSpline
+
+    across, up = (np.linspace(side[0], side[-1], NODES) for side in (columns, rows))
+    between = [(side[1:] + side[:-1]) / 2 for side in (across, up)]
+    splined = []
+    at, check = places(*np.meshgrid(across, up)), places(*np.meshgrid(*between))
+    for values, exact in zip(at, check, strict=True):
+        if not (np.isfinite(values).all() and np.isfinite(exact).all()):
+            break
+        spline = RectBivariateSpline(up, across, values, s=0)
+        if np.abs(spline(between[1], between[0]) - exact).max() > CLOSE:
+            break
+        splined.append(spline(rows, columns))
+    return (splined[0], splined[1]) if len(splined) == len(at) else places(*np.meshgrid(columns, rows))
 
 
 def area_mean(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -64,32 +91,37 @@ def _band(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarr
         return empty
     u, v = np.where(placed, columns + 0.5 - low[1], 0.0), np.where(placed, rows + 0.5 - low[0], 0.0)
     finite = np.isfinite(part)
-    integrals = [_integral(values, u, v) for values in (np.where(finite, part, 0).astype(float), finite.astype(float))]
+    brightness, there = _integrals(np.stack([np.where(finite, part, 0), finite]).astype(float), u, v)
     area = 0.5 * ((u[1:, 1:] - u[:-1, :-1]) * (v[1:, :-1] - v[:-1, 1:]) - (u[1:, :-1] - u[:-1, 1:]) * (v[1:, 1:] - v[:-1, :-1]))
     whole = placed[1:, 1:] & placed[:-1, :-1] & placed[1:, :-1] & placed[:-1, 1:]
-    covered = whole & (integrals[1] / np.where(area == 0, np.inf, area) >= COVERED - 1e-9)
-    return np.where(covered, integrals[0] / np.where(covered, integrals[1], 1), np.nan)
+    covered = whole & (there / np.where(area == 0, np.inf, area) >= COVERED - 1e-9)
+    return np.where(covered, brightness / np.where(covered, there, 1), np.nan)
 
 
-def _integral(values: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Integral of an image, constant within a pixel and 0 outside, over each cell of a grid of corners; signed as the cells' area."""
-    sums = np.concatenate([np.zeros((len(values), 1)), values.cumsum(1)], 1)  # from the left edge to the left of each pixel
-    along = _edges(sums, values, u[:, :-1], v[:, :-1], u[:, 1:], v[:, 1:])
-    across = _edges(sums, values, u[:-1], v[:-1], u[1:], v[1:])
-    return along[:-1] + across[:, 1:] - along[1:] - across[:, :-1]
+def _integrals(images: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Integrals of images (count, height, width), constant within a pixel and 0 outside, over each cell of a grid of corners.
+
+    (count, ...), signed as the cells' area.
+    """
+    sums = np.concatenate([np.zeros((*images.shape[:2], 1)), images.cumsum(2)], 2)  # from the left edge to the left of each pixel
+    along = _edges(sums, images, u[:, :-1], v[:, :-1], u[:, 1:], v[:, 1:])
+    across = _edges(sums, images, u[:-1], v[:-1], u[1:], v[1:])
+    return along[:, :-1] + across[:, :, 1:] - along[:, 1:] - across[:, :, :-1]
 
 
-def _edges(sums: np.ndarray, values: np.ndarray, u0: np.ndarray, v0: np.ndarray, u1: np.ndarray, v1: np.ndarray) -> np.ndarray:
-    """Sum over each edge, cut where it meets pixel borders, of (integral from the left up to the edge) dv: exact, since linear between."""
+def _edges(sums: np.ndarray, images: np.ndarray, u0: np.ndarray, v0: np.ndarray, u1: np.ndarray, v1: np.ndarray) -> np.ndarray:
+    """Sums over each edge, cut where it meets pixel borders, of (integral from the left up to the edge) dv: exact, since linear between."""
+    height, width = images.shape[1:]
     cuts = [np.zeros((1, *u0.shape)), _crossings(u0, u1), _crossings(v0, v1), np.ones((1, *u0.shape))]
     at = np.sort(np.concatenate(cuts), 0)
-    middle, height = 0.5 * (at[1:] + at[:-1]), np.diff(at, axis=0) * (v1 - v0)
+    middle, step = 0.5 * (at[1:] + at[:-1]), np.diff(at, axis=0) * (v1 - v0)
     u, v = u0 + middle * (u1 - u0), np.floor(v0 + middle * (v1 - v0)).astype(int)
-    u = np.clip(u, 0, values.shape[1])
-    column = np.minimum(u.astype(int), values.shape[1] - 1)
-    row = np.clip(v, 0, len(values) - 1)
-    left = sums[row, column] + (u - column) * values[row, column]
-    return np.where(row == v, left * height, 0.0).sum(0)
+    u = np.clip(u, 0, width)
+    column = np.minimum(u.astype(int), width - 1)
+    row = np.clip(v, 0, height - 1)
+    step = np.where(row == v, step, 0.0)
+    part = u - column
+    return np.stack([((left[row, column] + part * image[row, column]) * step).sum(0) for left, image in zip(sums, images, strict=True)])
 
 
 def _crossings(start: np.ndarray, end: np.ndarray) -> np.ndarray:

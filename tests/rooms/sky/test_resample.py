@@ -10,7 +10,7 @@ from sky_files import header, sky
 
 from equiradio.sky import cutout as room
 from equiradio.sky.cutout import SkyImage, cut
-from equiradio.sky.resample import area_mean, bilinear
+from equiradio.sky.resample import area_mean, bilinear, on_grid
 
 
 def resampled(side, scale, turn_deg=0.0, pixels=None, unit=""):
@@ -129,3 +129,42 @@ def test_the_law_of_peaks_catches_a_gaussian_mean(monkeypatch):
     monkeypatch.setattr(room, "area_mean", wide)
     with pytest.raises(AssertionError):
         test_peaks_agree_across_every_change_of_method()
+
+
+def asked(wcs, counts):
+    """``places`` of a WCS for the pixels of a grid of 1.8 arcsec about its reference point; counts what is asked."""
+    goal = WCS(header(dec=float(wcs.wcs.crval[1])))
+
+    def places(columns, rows):
+        counts.append(columns.size)
+        return wcs.world_to_pixel(goal.pixel_to_world(columns, rows))
+
+    return places
+
+
+@pytest.mark.parametrize("dec", [30.0, -84.0])
+@pytest.mark.parametrize("ctype", ["TAN", "SIN", "STG", "ZEA", "CAR", "MER"])
+def test_places_of_a_grid_are_those_of_every_pixel(ctype, dec):
+    counts = []
+    places = asked(WCS(header(ctype=ctype, dec=dec, turn_deg=20)), counts)
+    along = np.arange(301) - 0.5
+    found, exact = on_grid(places, along, along), places(*np.meshgrid(along, along))
+    assert max(np.abs(one - other).max() for one, other in zip(found, exact, strict=True)) < 1e-6
+    assert sum(counts[:-1]) < 2000  # the last is the comparison's
+
+
+def test_every_pixel_is_asked_across_a_seam_or_where_there_is_no_sky():
+    along, counts = np.arange(300.0), []
+
+    def seam(columns, rows):
+        counts.append(columns.size)
+        return np.where(columns > 140, columns - 1000, columns), rows
+
+    def hole(columns, rows):
+        return np.where(columns > 140, np.nan, columns), rows
+
+    found = on_grid(seam, along, along)
+    assert (found[0][:, :141] == along[:141]).all()
+    assert (found[0][:, 141:] == along[141:] - 1000).all()
+    assert counts[-1] == 300 * 300
+    assert np.isnan(on_grid(hole, along, along)[0][:, 141:]).all()
