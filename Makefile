@@ -13,7 +13,7 @@ test: $(READY)
 	$(BIN)/ruff format --check src tests benchmarks scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(MAKE) test-js
 
 # the viewer's JavaScript: its tests need node alone; its linter is fetched from npm, and passed over where that cannot be reached

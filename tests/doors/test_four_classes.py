@@ -31,10 +31,10 @@ def shapes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(shapes, tmp_path_factory):
-    """A C4 network of small kernels that has seen the shapes once, and has been evaluated."""
+    """A narrow C4 network of small kernels that has seen the shapes once, and has been evaluated."""
     out = tmp_path_factory.mktemp("runs") / "c4"
     small = ["--set", "model.kernel_size=3", "--epochs", "1"]
-    assert main(["train", "--model", "c4-attention", "--data", str(shapes), "--out", str(out), *small, *QUICK]) == 0
+    assert main(["train", "--model", "c4-attention-narrow", "--data", str(shapes), "--out", str(out), *small, *QUICK]) == 0
     assert main(["evaluate", str(out), "--passes", "2", "--device", "cpu"]) == 0
     return Run(out)
 
@@ -140,7 +140,9 @@ def test_a_team_is_calibrated_and_scored(team, files):
 
 
 def test_an_explanation_speaks_of_the_class_given(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(efforts, "QUICK", replace(efforts.QUICK, curves=1, deep=1, angles=(0, 45, 90), gradient_steps=2, window=74))
+    monkeypatch.setattr(
+        efforts, "QUICK", replace(efforts.QUICK, sample=4, curves=1, deep=1, turned=1, angles=(0, 90), gradient_steps=2, window=74, draws=4)
+    )
     out = tmp_path / "explained"
     pytest.importorskip("captum")
     assert main(["explain", str(run.folder), "--out", str(out), "--quick", "--device", "cpu"]) == 0

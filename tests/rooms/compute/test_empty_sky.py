@@ -26,7 +26,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def made() -> Member:
-    return untrained(change(preset("quick"), {"model.name": "c4-attention"}), equiradio.open_data("simulated"))
+    return untrained(change(preset("quick"), {"model.name": "c4-attention-narrow"}), equiradio.open_data("simulated"))
 
 
 @pytest.fixture
