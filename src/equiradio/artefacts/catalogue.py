@@ -87,7 +87,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
     number that stands for no answer where a form has no other way (FITS).
     """
     which = " or ".join(labels) if labels.binary else f"one of {labels}"
-    doubt = "abstain: probability below the threshold, source unusual or unresolved, or no answer"
+    doubt = "abstain: probability below the threshold, source unusual or unresolved, beam untested, or no answer"
     return pa.schema(
         [
             _column("source_id", pa.string(), "", "meta.id;meta.main", "file's name without its suffix, or the array's number"),
@@ -99,7 +99,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
             _column("label", pa.string(), "", "src.class", f"{which}, whichever is more probable"),
             *_probabilities(labels),
             _column("uncertain", pa.bool_(), "", "meta.code.qual", doubt),
-            _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
+            _column("flags", pa.int64(), "", "meta.code.qual", "quality flags, one bit each"),
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
             _share("padded_share", "stat.value", "share of the crop that lies beyond the file's field and was filled with empty sky"),
             *_shape(),

@@ -17,6 +17,7 @@ from equiradio.settings import Settings, change, keys, preset
 AGAIN = "Calibrate the runs again, or fetch the team anew."
 MOST_POSES = 64  # in which members are asked
 MOST_BEAMS = 1000  # across a source
+MOST_WIDTH = 3600  # arcsec, of a beam
 
 
 PartName = Literal["all", "answered", "confident", "uncertain"]
@@ -161,6 +162,12 @@ class TeamCard:
     def calibrated(self) -> bool:
         return self.temperature is not None
 
+    @property
+    def tested_beams(self) -> tuple[float, float] | None:
+        """The finest and the widest beam (arcsec) through which it tells classes apart; None where that was not measured."""
+        beams = [*self.by_beams.get("finer_arcsec", []), *self.by_beams.get("beams_arcsec", [])]
+        return (min(beams), max(beams)) if beams else None
+
     def settings_of(self, member: Card, where: object = "card.json") -> Settings:
         """The settings that a member was trained by."""
         own = {"model.name": member.model, "training.seed": member.seed}
@@ -237,6 +244,7 @@ def _check_choices(card: TeamCard) -> None:
     for temperature, threshold in choices:
         ranges += [("temperature", temperature, 1e-6, 1e6), ("threshold", threshold, 0, 1)]
     ranges.append(("resolved_from", card.resolved_from, 0, MOST_BEAMS))
+    ranges += [("by_beams", beam, 0, MOST_WIDTH) for beam in card.tested_beams or ()]
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} is {value}, not {low:g} to {high:g}")

@@ -7,8 +7,11 @@ from safetensors.numpy import load_file
 
 from equiradio.artefacts.team import MOST_POSES, TeamCard, TeamFolder
 from equiradio.errors import RunRefusal, SettingRefusal, refused_as
+from equiradio.sky.beams import Beam
+from equiradio.sky.recipe import MIRABEST
 
 RUN_POSES = 4  # of a run, which has no card that says how many
+ROUNDING = 0.01  # of a beam's width: headers round, and so do cards
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Calibration:
     centre, precision, reach : mean (members, features) and inverse covariance (members, features, features) of the features of validation
         sources, and the distance beyond which an image is unusual; None likewise.
     resolved_from : beams across below which a source is unresolved; None likewise.
+    beams : full widths in arcsec of the finest and the widest beam through which classes are told apart; None likewise.
     of_poses : were temperature and threshold chosen for this number of poses? Else for another, the nearest that was tried.
     """
 
@@ -33,6 +37,7 @@ class Calibration:
     precision: np.ndarray | None = None
     reach: float | None = None
     resolved_from: float | None = None
+    beams: tuple[float, float] | None = None
     of_poses: bool = True
 
     @property
@@ -43,6 +48,20 @@ class Calibration:
     def unresolved(self, beams_across: float | None) -> bool:
         """Whether a source has too few beams across to be told; not where either number is unknown."""
         return self.resolved_from is not None and beams_across is not None and beams_across < self.resolved_from
+
+    def of_beam(self, beam: Beam | None) -> str:
+        """The flag that a beam earns: ``beam_untested``, ``no_beam``, or none (empty). Nothing is flagged where no beams were chosen.
+
+        Beams were tested round, so both axes must lie in the range. FIRST's southern beams are FIRST's.
+        """
+        if self.beams is None:
+            return ""
+        if beam is None:
+            return "no_beam"
+        low, high = self.beams
+        inside = all(low * (1 - ROUNDING) <= size <= high * (1 + ROUNDING) for size in beam.axes)
+        first = beam.of_first_south and low <= MIRABEST.beam_arcsec <= high
+        return "" if inside or first else "beam_untested"
 
     def in_poses(self, poses: int, card: TeamCard) -> "Calibration":
         """With another number of poses, and the temperature and threshold that the team's card has for it, or for the nearest number.
@@ -79,7 +98,8 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
             if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, or not all finite")
     reach = card.out_of_distribution["reach"]
-    return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, centre, precision, reach, card.resolved_from)
+    chosen = card.temperature, card.threshold, centre, precision, reach, card.resolved_from, card.tested_beams
+    return Calibration(card.poses or RUN_POSES, *chosen)
 
 
 def count_of(count: int, noun: str) -> str:
