@@ -10,6 +10,7 @@ import torch
 from equiradio.errors import ImageRefusal
 from equiradio.evaluation.calibration import most_probable
 from equiradio.evaluation.choosing import probabilities, squared_distance
+from equiradio.evaluation.prior import reweighed
 from equiradio.inference.calibration import Calibration
 from equiradio.inference.evidence import PixelEvidence, Sum, joined, pixel_evidence, sums_over_pixels, taken_apart
 from equiradio.inference.gate_maps import agreement, gate_maps, one_map
@@ -99,7 +100,8 @@ def answer_in_pieces(
     asked = np.array(logits)
     fine = np.isfinite(asked).all((0, 2))
     p = probabilities(np.where(fine[:, None], asked, np.nan), calibration.temperature)
-    mean = p.mean(0)
+    mean = reweighed(p.mean(0), calibration.weights)
+    p = reweighed(p, calibration.weights)
     low, high = np.percentile(p, SPREAD, axis=0)
     top = np.where(fine, most_probable(mean), NO_CLASS)
     distance = np.sqrt(np.mean(distances, axis=0)) if distances else np.full(len(images), np.nan)

@@ -7,6 +7,7 @@ from safetensors.numpy import load_file
 
 from equiradio.artefacts.team import MOST_POSES, TeamCard, TeamFolder
 from equiradio.errors import RunRefusal, SettingRefusal, refused_as
+from equiradio.evaluation.prior import OPTION, prior_weights
 from equiradio.sky.beams import Beam
 from equiradio.sky.recipe import MIRABEST
 
@@ -27,6 +28,8 @@ class Calibration:
         sources, and the distance beyond which an image is unusual; None likewise.
     resolved_from : beams across below which a source is unresolved; None likewise.
     beams : full widths in arcsec of the finest and the widest beam through which classes are told apart; None likewise.
+    prior, weights : share of each class in the mix that answers are for, and by what their probabilities are multiplied; None for the mix
+        that was learned from.
     of_poses : were temperature and threshold chosen for this number of poses? Else for another, the nearest that was tried.
     """
 
@@ -38,6 +41,8 @@ class Calibration:
     reach: float | None = None
     resolved_from: float | None = None
     beams: tuple[float, float] | None = None
+    prior: tuple[float, ...] | None = None
+    weights: tuple[float, ...] | None = None
     of_poses: bool = True
 
     @property
@@ -62,6 +67,19 @@ class Calibration:
         inside = all(low * (1 - ROUNDING) <= size <= high * (1 + ROUNDING) for size in beam.axes)
         first = beam.of_first_south and low <= MIRABEST.beam_arcsec <= high
         return "" if inside or first else "beam_untested"
+
+    def for_prior(self, prior: tuple[float, ...], card: TeamCard) -> "Calibration":
+        """For sources of another mix of classes, by what the card says that the members learned from.
+
+        Raises
+        ------
+        SettingRefusal : the card does not say.
+        """
+        learned = card.members[0].of_class
+        if not learned:
+            found, do = f"{card.model}, whose card does not say of which mix it learned", "Train anew, or take a packaged team."
+            raise SettingRefusal(OPTION, found, "a card with of_class", do)
+        return replace(self, prior=prior, weights=prior_weights(prior, learned, card.labels))
 
     def in_poses(self, poses: int, card: TeamCard) -> "Calibration":
         """With another number of poses, and the temperature and threshold that the team's card has for it, or for the nearest number.
