@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card, card_of
 from equiradio.artefacts.json_files import check, read_json
+from equiradio.artefacts.promises import ClassSets, Expected, check_promises
 from equiradio.artefacts.resolution import ByBeams
 from equiradio.artefacts.run import Run
 from equiradio.errors import RunRefusal, refused_as
@@ -132,6 +133,7 @@ class TeamCard:
     cascade : the team that is asked where this one is not sure.
     resolved_from : beams across below which a source is unresolved; None where it was never chosen.
     by_beams : what it was chosen by.
+    sets, expected : what it promises of its answers; see `equiradio.artefacts.promises`.
     """
 
     model: str
@@ -149,6 +151,8 @@ class TeamCard:
     cascade: CascadeChoice = field(default_factory=CascadeChoice)
     resolved_from: float | None = None
     by_beams: ByBeams = field(default_factory=ByBeams)
+    sets: ClassSets = field(default_factory=ClassSets)
+    expected: Expected = field(default_factory=Expected)
 
     @property
     def labels(self) -> Labels:
@@ -248,6 +252,7 @@ def _check_choices(card: TeamCard) -> None:
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} is {value}, not {low:g} to {high:g}")
+    check_promises(card.sets, card.expected, card.labels.names)
     apart = card.out_of_distribution
     if card.temperature is not None and (card.threshold is None or not {"file", "reach"} <= apart.keys()):
         raise ValueError("a temperature without threshold and out_of_distribution")

@@ -1,13 +1,18 @@
 """What was chosen for a team on validation, as it is used: poses, temperature, threshold, and how far known sources reach."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
 
+from equiradio.artefacts.promises import AccuracyRow
 from equiradio.artefacts.team import MOST_POSES, TeamCard, TeamFolder
 from equiradio.errors import RunRefusal, SettingRefusal, refused_as
+from equiradio.evaluation.conformal import sets
+from equiradio.evaluation.expected import expected_row
 from equiradio.evaluation.prior import OPTION, prior_weights
+from equiradio.labels import Labels
 from equiradio.sky.beams import Beam
 from equiradio.sky.recipe import MIRABEST
 
@@ -28,6 +33,8 @@ class Calibration:
         sources, and the distance beyond which an image is unusual; None likewise.
     resolved_from : beams across below which a source is unresolved; None likewise.
     beams : full widths in arcsec of the finest and the widest beam through which classes are told apart; None likewise.
+    limits : by class, of its set: see `equiradio.artefacts.promises.ClassSets`; None likewise.
+    expected : how right answers of one kind were, the finest kinds first; none likewise.
     prior, weights : share of each class in the mix that answers are for, and by what their probabilities are multiplied; None for the mix
         that was learned from.
     of_poses : were temperature and threshold chosen for this number of poses? Else for another, the nearest that was tried.
@@ -41,6 +48,8 @@ class Calibration:
     reach: float | None = None
     resolved_from: float | None = None
     beams: tuple[float, float] | None = None
+    limits: tuple[float, ...] | None = None
+    expected: tuple[AccuracyRow, ...] = ()
     prior: tuple[float, ...] | None = None
     weights: tuple[float, ...] | None = None
     of_poses: bool = True
@@ -67,6 +76,19 @@ class Calibration:
         inside = all(low * (1 - ROUNDING) <= size <= high * (1 + ROUNDING) for size in beam.axes)
         first = beam.of_first_south and low <= MIRABEST.beam_arcsec <= high
         return "" if inside or first else "beam_untested"
+
+    def set_of(self, p: np.ndarray, labels: Labels) -> str | None:
+        """Names of the classes in a source's set, with | between; ``p`` (classes,) for the mix learned from. None where none was chosen."""
+        if self.limits is None:
+            return None
+        return "|".join(name for name, inside in zip(labels, sets(p[None], np.array(self.limits))[0], strict=True) if inside)
+
+    def expected_accuracy(self, beam: Beam | None, beams_across: float | None, *, answered: bool) -> float | None:
+        """How right answers like this one were where they were measured; None where they were not, and for another mix of classes."""
+        if beam is None or self.beams is None or self.of_beam(beam) or self.weights is not None:
+            return None
+        row = expected_row(self.expected, float(np.sqrt(np.prod(beam.axes))), beams_across, answered)
+        return None if row is None else row["accuracy"]
 
     def for_prior(self, prior: tuple[float, ...], card: TeamCard) -> "Calibration":
         """For sources of another mix of classes, by what the card says that the members learned from.
@@ -96,7 +118,8 @@ class Calibration:
         chosen[self.poses] = self.temperature, self.threshold
         nearest = min(chosen, key=lambda count: (abs(count - poses), count))
         temperature, threshold = chosen[nearest]
-        return replace(self, poses=poses, temperature=temperature, threshold=threshold, of_poses=nearest == poses)
+        promises: dict[str, Any] = {"limits": None, "expected": ()}  # which are of the poses that they were chosen with
+        return replace(self, poses=poses, temperature=temperature, threshold=threshold, of_poses=nearest == poses, **promises)
 
 
 def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
@@ -117,7 +140,8 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, or not all finite")
     reach = card.out_of_distribution["reach"]
     chosen = card.temperature, card.threshold, centre, precision, reach, card.resolved_from, card.tested_beams
-    return Calibration(card.poses or RUN_POSES, *chosen)
+    limits = tuple(card.sets["limits"][name] for name in card.labels) if card.sets else None
+    return Calibration(card.poses or RUN_POSES, *chosen, limits, tuple(card.expected.get("rows", ())))
 
 
 def count_of(count: int, noun: str) -> str:

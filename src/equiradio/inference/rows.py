@@ -49,11 +49,14 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
         flags |= {"unusual"} if answers.unusual[number] else set()
         column, row = (-1, -1) if maps is None else peak(maps[number])
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
+        unsure = bool(answers.uncertain[number]) or not flags.isdisjoint(ABSTAINS)
         cells = place | {
             "answered": True,
             "label": labels.names[answers.top[number]],
             **dict(zip(labels.columns(), map(float, answers.p[number]), strict=True)),
-            "uncertain": bool(answers.uncertain[number]) or not flags.isdisjoint(ABSTAINS),
+            "set": None if "beam_untested" in flags else calibration.set_of(answers.own[number], labels),
+            "uncertain": unsure,
+            "expected_accuracy": calibration.expected_accuracy(cutout.beam, cutout.shape.beams_across, answered=not unsure),
             **_sums(answers.evidence[number]),
             "attention_peak_ra_deg": _finite(ra),
             "attention_peak_dec_deg": _finite(dec),

@@ -20,12 +20,17 @@ FINER = (1.2, 1.5)  # times finer; beams below two pixels are not sampled by the
 DIGITS = 2  # of beams across, in a card
 
 
-class _Views(NamedTuple):
-    """Sources under one condition, as far as something of them stands out."""
+class Views(NamedTuple):
+    """Sources under one condition, as far as something of them stands out, and answers about them.
+
+    labels, right, beams (across, nan where unknown) : (count,). p : as scores take it. features : (members, count, features).
+    """
 
     labels: np.ndarray
     right: np.ndarray
     beams: np.ndarray
+    p: np.ndarray
+    features: np.ndarray
 
 
 def with_resolution(card: TeamCard, asking: Asking, validation: Sources) -> TeamCard:
@@ -37,21 +42,21 @@ def with_resolution(card: TeamCard, asking: Asking, validation: Sources) -> Team
     if validation.recipe != MIRABEST:
         return card
     validation = validation.choose(validation.labels >= 0)
-    plain = _views(card, asking, validation, Condition())
+    plain = views_of(card, asking, validation, Condition())
     own = balanced(plain.labels, plain.right) or 0.0
 
-    def as_good(widths: Iterable[float]) -> Iterator[tuple[float, _Views]]:
+    def as_good(widths: Iterable[float]) -> Iterator[tuple[float, Views]]:
         """Widths in arcsec and what is seen through them, up to the first that is of no use."""
         for width in (round(width, DIGITS) for width in widths):
-            seen = _views(card, asking, validation, Condition("beam", width))
-            if not as_good_through(*seen, own):
+            seen = views_of(card, asking, validation, Condition("beam", width))
+            if not as_good_through(seen.labels, seen.right, seen.beams, own):
                 return
             yield width, seen
 
     wider = dict(as_good(factor * OWN.major for factor in FACTORS))
     finer = dict(as_good(OWN.major / factor for factor in FINER))
     beams, views = [OWN.major, *wider], [plain, *wider.values()]
-    labels, right, across = (np.concatenate(parts) for parts in zip(*views, strict=True))
+    labels, right, across = (np.concatenate([getattr(seen, name) for seen in views]) for name in ("labels", "right", "beams"))
     least = resolved_from(labels, right, across, len(card.labels))
     return card.with_changes(
         resolved_from=None if least is None else round(least, DIGITS),
@@ -59,14 +64,14 @@ def with_resolution(card: TeamCard, asking: Asking, validation: Sources) -> Team
     )
 
 
-def _views(card: TeamCard, asking: Asking, sources: Sources, condition: Condition) -> _Views:
-    """Answers about sources under a condition, and how many beams across these are."""
+def views_of(card: TeamCard, asking: Asking, sources: Sources, condition: Condition, split: str = "validation") -> Views:
+    """Answers about sources of a split under a condition, and how many beams across these are."""
     assert card.poses is not None
     assert card.temperature is not None
     rows, cutouts = all_seen(sources.source_ids, sources.images, condition)
-    split = f"validation-{condition.kind}{condition.value:g}" if condition.kind else "validation"
-    logits = asking.ask(np.stack([cutout.image for cutout in cutouts]), split, card.poses).logits
+    split += f"-{condition.kind}{condition.value:g}" if condition.kind else ""
+    logits, features = asking.ask(np.stack([cutout.image for cutout in cutouts]), split, card.poses)
     labels = sources.labels[rows]
     across = [cutout.shape.beams_across for cutout in cutouts]
-    right = is_right(labels, binary(mean_probabilities(logits, card.temperature)))
-    return _Views(labels, right, np.array([np.nan if beams is None else beams for beams in across]))
+    p = binary(mean_probabilities(logits, card.temperature))
+    return Views(labels, is_right(labels, p), np.array([np.nan if beams is None else beams for beams in across]), p, features)
