@@ -37,6 +37,8 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
         "probabilities": chances,
         **{column: value for column, value in row.items() if column.startswith("p_")},
         "uncertain": row["uncertain"],
+        "set": row["set"],
+        "expected_accuracy": row["expected_accuracy"],
         "calibrated": calibration.calibrated,
         "answers": len(team.members) * calibration.poses,
         "members": len(team.members),
