@@ -12,12 +12,13 @@ ROOT = Path(__file__).parents[1]
 RESULTS, TARGET = ROOT / "results" / "transfer", ROOT / "docs" / "reference" / "transfer.md"
 SCORES = ("accuracy", "balanced_accuracy", "calibration_error", "answered", "right_of_answered")
 OF_SIZE = ("accuracy", "balanced_accuracy", "answered", "right_of_answered")
-FLAGS = ("unusual", "unresolved")
+FLAGS = ("unusual", "unresolved", "beam_untested")
 
 
 def conditions(file: str) -> list[str]:
     """A row for each condition."""
-    lines = ["| seen | right | balanced | calibration error | answered | right of these | `unusual` | `unresolved` |", "|---" * 8 + "|"]
+    names = ("seen", "right", "balanced", "calibration error", "answered", "right of these", *(f"`{flag}`" for flag in FLAGS))
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for each in _read(file):
         part, blank = each["all"], f", {each['blank']} blank" if each["blank"] else ""
         flags = [f"{100 * part['flags'].get(flag, 0):.0f}" for flag in FLAGS]

@@ -27,6 +27,7 @@ class Card:
     classes, unknown : names of the logits, in order, and the word for sources that are none of them (`equiradio.labels.Labels`).
     preprocessing : pixel_mean, pixel_std, mask_radius (pixels or null).
     data, data_md5, sources : the data set, its checksum, and how many sources of it were trained on and validated with.
+    of_class : by class, how many of those trained on, each as often as it was shown; empty in older cards.
     seed, preset, precision, device : of the training.
     state : training, interrupted, failed or finished; ``reason`` says why where it failed.
     epochs, best_epoch, best_validation_loss : done so far; the weights are those of the best epoch (counted from 0).
@@ -70,6 +71,7 @@ class Card:
     teacher: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    of_class: dict[str, float] = field(default_factory=dict)
     weights_hash: str = ""
     licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
@@ -121,4 +123,6 @@ def card_of(content: Any, path: Path) -> Card:
         except Refusal as refusal:
             raise ValueError(refusal) from None
         recipe_of(card.recipe)
+        if card.of_class and (set(card.of_class) != set(card.classes) or not all(0 < count < 1e12 for count in card.of_class.values())):
+            raise ValueError(f"of_class is {card.of_class}, not a number above 0 of {', '.join(card.classes)}")
         return card

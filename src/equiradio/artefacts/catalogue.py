@@ -70,8 +70,11 @@ def spread_columns(labels: Labels) -> list[tuple[int, str, str]]:
     return [(place, f"{columns[place]}_low", f"{columns[place]}_high") for place in places]
 
 
-def _probabilities(labels: Labels) -> list[pa.Field]:
-    columns = [_share(column, "stat.probability", f"probability of {name}") for column, name in zip(labels.columns(), labels, strict=True)]
+def _probabilities(labels: Labels, prior: str) -> list[pa.Field]:
+    mix = f" where sources are mixed {prior}" if prior else ""
+    columns = [
+        _share(column, "stat.probability", f"probability of {name}{mix}") for column, name in zip(labels.columns(), labels, strict=True)
+    ]
     for place, low, high in spread_columns(labels):
         of = labels.columns()[place]
         columns.append(_share(low, "stat.probability;stat.min", f"5 % of the model spread of {of}"))
@@ -80,14 +83,16 @@ def _probabilities(labels: Labels) -> list[pa.Field]:
 
 
 @lru_cache
-def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
+def catalogue_schema(labels: Labels = FANAROFF_RILEY, prior: str = "") -> pa.Schema:
     """Columns of the table of ``classify``; what has no answer is null.
+
+    ``prior`` : the mix of classes that probabilities are for, in words, where it is not the one that was learned from.
 
     Metadata of a column: ``unit``, ``ucd``, ``description``; ``decimals`` that mean something; ``frame`` of positions; ``null``, a whole
     number that stands for no answer where a form has no other way (FITS).
     """
     which = " or ".join(labels) if labels.binary else f"one of {labels}"
-    doubt = "abstain: probability below the threshold, source unusual or unresolved, or no answer"
+    doubt = "abstain: probability below the threshold, source unusual or unresolved, beam untested, or no answer"
     return pa.schema(
         [
             _column("source_id", pa.string(), "", "meta.id;meta.main", "file's name without its suffix, or the array's number"),
@@ -97,9 +102,11 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY) -> pa.Schema:
             _place("dec_deg", "pos.eq.dec;meta.main", "declination of the crop's centre"),
             _column("answered", pa.bool_(), "", "meta.code", "whether there is an answer: a class and its probabilities"),
             _column("label", pa.string(), "", "src.class", f"{which}, whichever is more probable"),
-            *_probabilities(labels),
+            *_probabilities(labels, prior),
+            _column("set", pa.string(), "", "src.class", "classes of which the true one is among them in 90 % of sources of each class"),
             _column("uncertain", pa.bool_(), "", "meta.code.qual", doubt),
-            _column("flags", pa.int32(), "", "meta.code.qual", "quality flags, one bit each"),
+            _share("expected_accuracy", "stat.probability", "share right of answers like this one, where they were measured"),
+            _column("flags", pa.int64(), "", "meta.code.qual", "quality flags, one bit each"),
             _column("flag_names", pa.string(), "", "meta.note", "names of these flags, separated by spaces"),
             _share("padded_share", "stat.value", "share of the crop that lies beyond the file's field and was filled with empty sky"),
             *_shape(),

@@ -30,6 +30,7 @@ ENTRIES = (
     Entry("poses", "POSES", int, "meta.number", "in which each of them is asked"),
     Entry("temperature", "TEMPER", float, "stat.param", "logits are divided by it"),
     Entry("threshold", "THRESH", float, "stat.probability;stat.min", "abstains where top probability is lower"),
+    Entry("prior", "PRIOR", str, "stat.probability", "mix of classes that probabilities are for"),
     Entry("quick_model", "QUICK", str, "meta.id;meta.modelled", "network that was asked first"),
     Entry("sure_from", "SUREFROM", float, "stat.probability;stat.min", "its answer counts from this probability"),
     Entry("command", "COMMAND", str, "meta.note", "command line"),

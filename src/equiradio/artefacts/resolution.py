@@ -17,7 +17,11 @@ class BeamsRow(TypedDict):
 
 
 class ByBeams(TypedDict, total=False):
-    """Accuracy against beams across, on validation sources through beams of these widths (arcsec); empty where it was not measured."""
+    """Accuracy against beams across, on validation sources through beams of these widths (arcsec); empty where it was not measured.
+
+    ``finer_arcsec`` are finer beams through which sources that are smaller by as much are told apart as well; they are in no row.
+    """
 
     beams_arcsec: list[float]
+    finer_arcsec: list[float]
     rows: list[BeamsRow]

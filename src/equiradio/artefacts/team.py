@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card, card_of
 from equiradio.artefacts.json_files import check, read_json
+from equiradio.artefacts.promises import ClassSets, Expected, check_promises
 from equiradio.artefacts.resolution import ByBeams
 from equiradio.artefacts.run import Run
 from equiradio.errors import RunRefusal, refused_as
@@ -17,6 +18,7 @@ from equiradio.settings import Settings, change, keys, preset
 AGAIN = "Calibrate the runs again, or fetch the team anew."
 MOST_POSES = 64  # in which members are asked
 MOST_BEAMS = 1000  # across a source
+MOST_WIDTH = 3600  # arcsec, of a beam
 
 
 PartName = Literal["all", "answered", "confident", "uncertain"]
@@ -131,6 +133,7 @@ class TeamCard:
     cascade : the team that is asked where this one is not sure.
     resolved_from : beams across below which a source is unresolved; None where it was never chosen.
     by_beams : what it was chosen by.
+    sets, expected : what it promises of its answers; see `equiradio.artefacts.promises`.
     """
 
     model: str
@@ -148,6 +151,8 @@ class TeamCard:
     cascade: CascadeChoice = field(default_factory=CascadeChoice)
     resolved_from: float | None = None
     by_beams: ByBeams = field(default_factory=ByBeams)
+    sets: ClassSets = field(default_factory=ClassSets)
+    expected: Expected = field(default_factory=Expected)
 
     @property
     def labels(self) -> Labels:
@@ -160,6 +165,12 @@ class TeamCard:
     @property
     def calibrated(self) -> bool:
         return self.temperature is not None
+
+    @property
+    def tested_beams(self) -> tuple[float, float] | None:
+        """The finest and the widest beam (arcsec) through which it tells classes apart; None where that was not measured."""
+        beams = [*self.by_beams.get("finer_arcsec", []), *self.by_beams.get("beams_arcsec", [])]
+        return (min(beams), max(beams)) if beams else None
 
     def settings_of(self, member: Card, where: object = "card.json") -> Settings:
         """The settings that a member was trained by."""
@@ -237,9 +248,11 @@ def _check_choices(card: TeamCard) -> None:
     for temperature, threshold in choices:
         ranges += [("temperature", temperature, 1e-6, 1e6), ("threshold", threshold, 0, 1)]
     ranges.append(("resolved_from", card.resolved_from, 0, MOST_BEAMS))
+    ranges += [("by_beams", beam, 0, MOST_WIDTH) for beam in card.tested_beams or ()]
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} is {value}, not {low:g} to {high:g}")
+    check_promises(card.sets, card.expected, card.labels.names)
     apart = card.out_of_distribution
     if card.temperature is not None and (card.threshold is None or not {"file", "reach"} <= apart.keys()):
         raise ValueError("a temperature without threshold and out_of_distribution")

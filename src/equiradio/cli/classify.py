@@ -44,6 +44,9 @@ def classify(
     beam: str = typer.Option(
         None, "--beam", help="Of files that state none: major, minor axis (arcsec), angle; or one width.", show_default=False
     ),
+    prior: str = typer.Option(
+        None, "--prior", help="Mix of classes among the sources, as FRI=0.7,FRII=0.3; default: that learned from.", show_default=False
+    ),
     precision: Precision = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it."),
     poses: int = typer.Option(None, "--poses", help="Turned copies each network is asked about; default: the card's.", show_default=False),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
@@ -88,7 +91,7 @@ def classify(
 
     listed = image_files([_examples()] if example else files)
     options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, "beam": widths}
-    team = _open(model or default_name(), device, precision, poses, cascade=cascade)
+    team = _open(model or default_name(), device, precision, poses, prior, cascade=cascade)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
     try:
@@ -117,17 +120,23 @@ def classify(
     outcome.refuse_emptiness()
 
 
-def _open(model: str, device: str, precision: str, poses: int | None, *, cascade: bool) -> "Classifier":
-    """The team that is asked, in its own number of poses or another, or the cascade of two."""
+def _open(model: str, device: str, precision: str, poses: int | None, prior: str | None, *, cascade: bool) -> "Classifier":
+    """The team that is asked, in its own number of poses or another, for its own mix of classes or another, or the cascade of two."""
+    from equiradio.evaluation.prior import parse_prior
     from equiradio.inference.cascade import load_cascade
     from equiradio.inference.team import load
 
     if cascade:
+        if prior is not None:
+            found = f"{prior} beside --cascade, which was chosen for the mix that its teams learned from"
+            raise SettingRefusal("--prior", found, "one of the two", "Drop --prior or --cascade.")
         if poses is not None:
             found = f"{poses} beside --cascade, which was chosen for the poses of its teams"
             raise SettingRefusal("--poses", found, "one of the two", "Drop --poses or --cascade.")
         return load_cascade(model, device, precision)
     team = load(model, device, precision)
+    if prior is not None:
+        team = team.for_prior(parse_prior(prior, team.labels))
     return team if poses is None else _in_poses(team, poses)
 
 

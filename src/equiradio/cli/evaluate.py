@@ -10,6 +10,7 @@ from equiradio.artefacts.run import Run
 from equiradio.cli import completion
 from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Precision, Split
+from equiradio.errors import SettingRefusal
 from equiradio.labels import UNKNOWN
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def evaluate(
         metavar="CONDITION...",
         show_default=False,
     ),
+    prior: str = typer.Option(
+        None, "--prior", help="With --through: mix of classes that answers are for, as FRI=0.7,FRII=0.3.", show_default=False
+    ),
     batches: Order = typer.Option("sorted", "--batches", help="Company of each image; matters only with the habit batch-range."),
     device: Device = DEVICE,
     precision: Precision = typer.Option(
@@ -52,8 +56,11 @@ def evaluate(
         from equiradio.cli.transfer import evaluate_through
 
         return evaluate_through(
-            runs, through, data=data, split=split, data_dir=data_dir, device=device, precision=precision, as_json=as_json
+            runs, through, data=data, split=split, data_dir=data_dir, device=device, precision=precision, as_json=as_json, prior=prior
         )
+    if prior is not None:
+        found, do = f"{prior} without --through", "Name a condition, or drop --prior."
+        raise SettingRefusal("--prior", found, "--through: predictions of runs are those of their own mix", do)
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device

@@ -46,6 +46,7 @@ def _print(result: "Transfer") -> None:
     from equiradio.cli.tables import print_table
 
     title = f"{result['model']}: {result['data']}, {result['split']}, 95 % intervals over sources"
+    title += f", answers for {result['prior']}" if "prior" in result else ""
     print_table(COLUMNS, [_row(each) for each in result["conditions"]], title)
     print_table(STRATA, [row for each in result["conditions"] for row in _strata(each)], "By size over beam")
 

@@ -5,6 +5,8 @@ import numpy as np
 from equiradio.errors import SettingRefusal
 from equiradio.evaluation.calibration import checked, of_true_class, second_alone
 
+FOLDS = 10
+
 
 def threshold(labels: np.ndarray, p: np.ndarray, level: float = 0.9) -> float:
     """The quantile of 1 - p(true class) over calibration sources: ceil((n + 1) level) / n; 1 (every class always) where n is too small.
@@ -19,8 +21,38 @@ def threshold(labels: np.ndarray, p: np.ndarray, level: float = 0.9) -> float:
     return float(scores[rank - 1]) if rank <= len(scores) else 1.0
 
 
-def sets(p: np.ndarray, limit: float) -> np.ndarray:
-    """Which classes are in the set of each source: bool (count, classes); a class is in where 1 - p <= limit."""
+def class_thresholds(labels: np.ndarray, p: np.ndarray, level: float = 0.9) -> np.ndarray:
+    """`threshold` of each class by its own sources (classes,), so that the promise holds in every class and for any mix of them.
+
+    Source: Vovk, Gammerman & Shafer 2005, section 4.5 (Mondrian conformal predictors), with classes as categories.
+    """
+    labels, p = checked(labels, p, "calibration sources")
+    classes = 2 if p.ndim == 1 else p.shape[1]
+    own = [labels == place for place in range(classes)]
+    return np.array([threshold(labels[rows], p[rows], level) if rows.any() else 1.0 for rows in own])
+
+
+def cross_thresholds(ids: np.ndarray, labels: np.ndarray, p: np.ndarray, of: np.ndarray, level: float = 0.9) -> np.ndarray:
+    """`threshold` for each of the sources ``of`` (count,), chosen without itself: (count, 1).
+
+    Sources ``of`` that are among the calibration sources ``ids`` are dealt into 10 folds, and each has the threshold of all calibration
+    sources outside its fold; the others have that of all.
+    """
+    shared = np.isin(of, ids)
+    limits = np.full(len(of), threshold(labels, p, level))
+    fold = np.full(len(of), -1)
+    fold[shared] = np.random.default_rng(0).permutation(int(shared.sum())) % FOLDS
+    for number in np.unique(fold[shared]):
+        outside = ~np.isin(ids, of[fold == number])
+        limits[fold == number] = threshold(labels[outside], p[outside], level) if outside.any() else 1.0
+    return limits[:, None]
+
+
+def sets(p: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
+    """Which classes are in the set of each source: bool (count, classes); a class is in where 1 - p <= limit.
+
+    ``limit`` : of all, of each class (classes,), or of each source (count, 1).
+    """
     p = second_alone(p)
     p = np.stack([1 - p, p], 1) if p.ndim == 1 else p
     return 1 - p <= limit

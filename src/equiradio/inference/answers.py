@@ -10,6 +10,7 @@ import torch
 from equiradio.errors import ImageRefusal
 from equiradio.evaluation.calibration import most_probable
 from equiradio.evaluation.choosing import probabilities, squared_distance
+from equiradio.evaluation.prior import reweighed
 from equiradio.inference.calibration import Calibration
 from equiradio.inference.evidence import PixelEvidence, Sum, joined, pixel_evidence, sums_over_pixels, taken_apart
 from equiradio.inference.gate_maps import agreement, gate_maps, one_map
@@ -27,6 +28,7 @@ class Answers:
     Attributes
     ----------
     p : (count, classes), mean over members and poses; nan where a member's logits are not finite, which is no answer.
+    own : (count, classes), the same for the mix of classes that was learned from, where ``p`` is for another.
     low, high : (count, classes), the model spread around it.
     top : (count,), place of the class answered; `NO_CLASS` where there is no answer.
     uncertain : bool (count,), abstain.
@@ -40,6 +42,7 @@ class Answers:
     """
 
     p: np.ndarray
+    own: np.ndarray
     low: np.ndarray
     high: np.ndarray
     top: np.ndarray
@@ -99,7 +102,9 @@ def answer_in_pieces(
     asked = np.array(logits)
     fine = np.isfinite(asked).all((0, 2))
     p = probabilities(np.where(fine[:, None], asked, np.nan), calibration.temperature)
-    mean = p.mean(0)
+    own = p.mean(0)
+    mean = reweighed(own, calibration.weights)
+    p = reweighed(p, calibration.weights)
     low, high = np.percentile(p, SPREAD, axis=0)
     top = np.where(fine, most_probable(mean), NO_CLASS)
     distance = np.sqrt(np.mean(distances, axis=0)) if distances else np.full(len(images), np.nan)
@@ -114,7 +119,7 @@ def answer_in_pieces(
     joint = np.stack([one_map(gates, member.network.anchored) for gates, member in zip(maps, members, strict=True)], 1)
     agree = np.array([agreement(planes) for planes in joint])
     seen = np.mean(maps, axis=0), joint.mean(1), np.concatenate(features, 1)
-    yield Answers(mean, low, high, top, uncertain, distance, unusual, agree, *seen, evidence)
+    yield Answers(mean, own, low, high, top, uncertain, distance, unusual, agree, *seen, evidence)
 
 
 def no_answer(name: str) -> ImageRefusal:

@@ -1,14 +1,23 @@
 """What was chosen for a team on validation, as it is used: poses, temperature, threshold, and how far known sources reach."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
 
+from equiradio.artefacts.promises import AccuracyRow
 from equiradio.artefacts.team import MOST_POSES, TeamCard, TeamFolder
 from equiradio.errors import RunRefusal, SettingRefusal, refused_as
+from equiradio.evaluation.conformal import sets
+from equiradio.evaluation.expected import expected_row
+from equiradio.evaluation.prior import OPTION, prior_weights
+from equiradio.labels import Labels
+from equiradio.sky.beams import Beam
+from equiradio.sky.recipe import MIRABEST
 
 RUN_POSES = 4  # of a run, which has no card that says how many
+ROUNDING = 0.01  # of a beam's width: headers round, and so do cards
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,11 @@ class Calibration:
     centre, precision, reach : mean (members, features) and inverse covariance (members, features, features) of the features of validation
         sources, and the distance beyond which an image is unusual; None likewise.
     resolved_from : beams across below which a source is unresolved; None likewise.
+    beams : full widths in arcsec of the finest and the widest beam through which classes are told apart; None likewise.
+    limits : by class, of its set: see `equiradio.artefacts.promises.ClassSets`; None likewise.
+    expected : how right answers of one kind were, the finest kinds first; none likewise.
+    prior, weights : share of each class in the mix that answers are for, and by what their probabilities are multiplied; None for the mix
+        that was learned from.
     of_poses : were temperature and threshold chosen for this number of poses? Else for another, the nearest that was tried.
     """
 
@@ -33,6 +47,11 @@ class Calibration:
     precision: np.ndarray | None = None
     reach: float | None = None
     resolved_from: float | None = None
+    beams: tuple[float, float] | None = None
+    limits: tuple[float, ...] | None = None
+    expected: tuple[AccuracyRow, ...] = ()
+    prior: tuple[float, ...] | None = None
+    weights: tuple[float, ...] | None = None
     of_poses: bool = True
 
     @property
@@ -43,6 +62,46 @@ class Calibration:
     def unresolved(self, beams_across: float | None) -> bool:
         """Whether a source has too few beams across to be told; not where either number is unknown."""
         return self.resolved_from is not None and beams_across is not None and beams_across < self.resolved_from
+
+    def of_beam(self, beam: Beam | None) -> str:
+        """The flag that a beam earns: ``beam_untested``, ``no_beam``, or none (empty). Nothing is flagged where no beams were chosen.
+
+        Beams were tested round, so both axes must lie in the range. FIRST's southern beams are FIRST's.
+        """
+        if self.beams is None:
+            return ""
+        if beam is None:
+            return "no_beam"
+        low, high = self.beams
+        inside = all(low * (1 - ROUNDING) <= size <= high * (1 + ROUNDING) for size in beam.axes)
+        first = beam.of_first_south and low <= MIRABEST.beam_arcsec <= high
+        return "" if inside or first else "beam_untested"
+
+    def set_of(self, p: np.ndarray, labels: Labels) -> str | None:
+        """Names of the classes in a source's set, with | between; ``p`` (classes,) for the mix learned from. None where none was chosen."""
+        if self.limits is None:
+            return None
+        return "|".join(name for name, inside in zip(labels, sets(p[None], np.array(self.limits))[0], strict=True) if inside)
+
+    def expected_accuracy(self, beam: Beam | None, beams_across: float | None, *, answered: bool) -> float | None:
+        """How right answers like this one were where they were measured; None where they were not, and for another mix of classes."""
+        if beam is None or self.beams is None or self.of_beam(beam) or self.weights is not None:
+            return None
+        row = expected_row(self.expected, float(np.sqrt(np.prod(beam.axes))), beams_across, answered)
+        return None if row is None else row["accuracy"]
+
+    def for_prior(self, prior: tuple[float, ...], card: TeamCard) -> "Calibration":
+        """For sources of another mix of classes, by what the card says that the members learned from.
+
+        Raises
+        ------
+        SettingRefusal : the card does not say.
+        """
+        learned = card.members[0].of_class
+        if not learned:
+            found, do = f"{card.model}, whose card does not say of which mix it learned", "Train anew, or take a packaged team."
+            raise SettingRefusal(OPTION, found, "a card with of_class", do)
+        return replace(self, prior=prior, weights=prior_weights(prior, learned, card.labels))
 
     def in_poses(self, poses: int, card: TeamCard) -> "Calibration":
         """With another number of poses, and the temperature and threshold that the team's card has for it, or for the nearest number.
@@ -59,7 +118,8 @@ class Calibration:
         chosen[self.poses] = self.temperature, self.threshold
         nearest = min(chosen, key=lambda count: (abs(count - poses), count))
         temperature, threshold = chosen[nearest]
-        return replace(self, poses=poses, temperature=temperature, threshold=threshold, of_poses=nearest == poses)
+        promises: dict[str, Any] = {"limits": None, "expected": ()}  # which are of the poses that they were chosen with
+        return replace(self, poses=poses, temperature=temperature, threshold=threshold, of_poses=nearest == poses, **promises)
 
 
 def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
@@ -79,7 +139,9 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
             if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, or not all finite")
     reach = card.out_of_distribution["reach"]
-    return Calibration(card.poses or RUN_POSES, card.temperature, card.threshold, centre, precision, reach, card.resolved_from)
+    chosen = card.temperature, card.threshold, centre, precision, reach, card.resolved_from, card.tested_beams
+    limits = tuple(card.sets["limits"][name] for name in card.labels) if card.sets else None
+    return Calibration(card.poses or RUN_POSES, *chosen, limits, tuple(card.expected.get("rows", ())))
 
 
 def count_of(count: int, noun: str) -> str:

@@ -180,10 +180,15 @@ def provenance(team: Classifier, command: str = "") -> Provenance:
     return {"version": f"equiradio {version()}", **team.about} | ({"command": command} if command else {})
 
 
+def schema_of(team: Classifier, about: Provenance) -> pa.Schema:
+    """Columns of a team's catalogue, and what made it."""
+    return with_provenance(catalogue_schema(team.labels, str(team.about.get("prior", ""))), about)
+
+
 def catalogue(team: Classifier, sources: Iterable[Source], **options: Any) -> Catalogue:
     """One row for each source."""
     rows = [row for batch in batches(sources, **recipe_options(team), **options) for row in answered(team, batch).rows]
-    return Catalogue(pa.Table.from_pylist(rows, schema=with_provenance(catalogue_schema(team.labels), provenance(team))))
+    return Catalogue(pa.Table.from_pylist(rows, schema=schema_of(team, provenance(team))))
 
 
 def attention(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:

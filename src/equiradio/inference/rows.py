@@ -16,6 +16,7 @@ from equiradio.labels import Labels
 from equiradio.printable import printable
 from equiradio.sky.cutout import Cutout, position
 
+ABSTAINS = frozenset({"unusual", "unresolved", "beam_untested"})  # flags of sources whose class the network cannot tell
 ENDINGS = (".gz", ".fz", ".fits", ".fit", ".fts", ".png", ".npy")
 
 
@@ -38,6 +39,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
     for number, cutout in enumerate(cutouts):
         flags = set(cutout.flags) | (set() if calibration.calibrated else {"uncalibrated"})
         flags |= {"unresolved"} if calibration.unresolved(cutout.shape.beams_across) else set()
+        flags |= {calibration.of_beam(cutout.beam)} - {""}
         place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg), "padded_share": cutout.padded}
         place |= vars(cutout.shape)
         if not answers.answered[number]:
@@ -47,11 +49,14 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
         flags |= {"unusual"} if answers.unusual[number] else set()
         column, row = (-1, -1) if maps is None else peak(maps[number])
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
+        unsure = bool(answers.uncertain[number]) or not flags.isdisjoint(ABSTAINS)
         cells = place | {
             "answered": True,
             "label": labels.names[answers.top[number]],
             **dict(zip(labels.columns(), map(float, answers.p[number]), strict=True)),
-            "uncertain": bool(answers.uncertain[number]) or not flags.isdisjoint(("unusual", "unresolved")),
+            "set": None if "beam_untested" in flags else calibration.set_of(answers.own[number], labels),
+            "uncertain": unsure,
+            "expected_accuracy": calibration.expected_accuracy(cutout.beam, cutout.shape.beams_across, answered=not unsure),
             **_sums(answers.evidence[number]),
             "attention_peak_ra_deg": _finite(ra),
             "attention_peak_dec_deg": _finite(dec),

@@ -1,6 +1,6 @@
 """A team of trained networks that is asked as one: members, their calibration, and the doors that Python users call."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from equiradio.artefacts.shelf import find_team, team_names
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.compute.device import choose_device
 from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.evaluation.prior import prior_in_words, whole_prior
 from equiradio.inference import reading
 from equiradio.inference.answers import Answers, answer
 from equiradio.inference.calibration import Calibration, count_of, read_calibration
@@ -84,6 +85,14 @@ class Team:
         """The same team, asked in another number of poses; see `Calibration.in_poses`."""
         return Team(self.members, self.calibration.in_poses(poses, self.card), self.card)
 
+    def for_prior(self, prior: Mapping[str, float]) -> "Team":
+        """The same team for sources of another mix of classes: the share of each, of which one may be left out.
+
+        Probabilities are re-weighed from the mix of its training split, and the threshold stays. Raises
+        `equiradio.errors.SettingRefusal` for shares that are none, and for a team whose card does not say what it learned from.
+        """
+        return Team(self.members, self.calibration.for_prior(whole_prior(prior, self.labels), self.card), self.card)
+
     def look(self, images: np.ndarray) -> tuple[Output, ...]:
         """What each member answers about raw images uint8 (count, 150, 150), in the order of `members`."""
         return tuple(member.look(_stack(images)) for member in self.members)
@@ -117,15 +126,18 @@ class Team:
             "poses": chosen.poses,
             "temperature": chosen.temperature,
         }
+        about |= {} if chosen.prior is None else {"prior": prior_in_words(chosen.prior, self.labels)}
         return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold})
 
-    def classify(self, sources: Source | Iterable[Source], **options: Any) -> Catalogue:
+    def classify(self, sources: Source | Iterable[Source], *, prior: Mapping[str, float] | None = None, **options: Any) -> Catalogue:
         """The catalogue of one image or many: files, or raw images uint8 (150, 150). One row each, as ``equiradio classify`` writes them.
 
-        ``options`` go to `equiradio.sky.fits.read_cutout` (hdu, plane, ra_deg, dec_deg, max_nonfinite). An image that cannot be used
+        ``prior`` : the mix of classes among the sources, such as ``{"FRI": 0.7, "FRII": 0.3}``, where it is not that of the training split;
+        see `for_prior`.
+        ``options`` go to `equiradio.sky.fits.read_cutout` (hdu, plane, ra_deg, dec_deg, max_nonfinite, beam). An image that cannot be used
         has a row with a flag.
         """
-        return reading.catalogue(self, as_sources(sources), **options)
+        return reading.catalogue(self if prior is None else self.for_prior(prior), as_sources(sources), **options)
 
     def attention(self, sources: Source | Iterable[Source], **options: Any) -> np.ndarray:
         """Attention maps float32 (count, 150, 150) of all gates, mean over members, on the pixels of each cutout; as `classify` takes them.

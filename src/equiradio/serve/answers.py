@@ -37,6 +37,8 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
         "probabilities": chances,
         **{column: value for column, value in row.items() if column.startswith("p_")},
         "uncertain": row["uncertain"],
+        "set": row["set"],
+        "expected_accuracy": row["expected_accuracy"],
         "calibrated": calibration.calibrated,
         "answers": len(team.members) * calibration.poses,
         "members": len(team.members),
@@ -60,6 +62,8 @@ def in_words(label: str, chance: dict[str, float], uncertain: bool, threshold: f
     spread = f"nine in ten answers lie between {100 * chance['low']:.0f} % and {100 * chance['high']:.0f} %"
     if "unresolved" in flags:
         return f"Abstains: the source has too few beams across for its class to show. It would say {label} with {sure}."
+    if "beam_untested" in flags:
+        return f"Abstains: it was never found to tell classes apart through this beam. It would say {label} with {sure}."
     if "unusual" in flags:
         return f"Abstains: the image is unlike the sources that the network was checked on. It would say {label} with {sure}."
     if threshold is None:

@@ -78,8 +78,11 @@ class Answer(BaseModel):
     label: str
     probabilities: dict[str, Chance] = Field(description="of every class, by name")
     uncertain: bool = Field(
-        description="the model abstains: below its threshold, unusual, or, where not calibrated, spread so far that another class may win"
+        description="the model abstains: below its threshold, unusual, unresolved, a beam that was not tested, or, where not calibrated, "
+        "spread so far that another class may win"
     )
+    set: str | None = Field(description="as in the catalogue: classes that cannot be ruled out, with | between; null where none was chosen")
+    expected_accuracy: float | None = Field(description="as in the catalogue; null where such answers were not measured")
     calibrated: bool = Field(description="temperature, threshold and distance were chosen on validation")
     answers: int = Field(description="members times poses")
     members: int

@@ -63,12 +63,20 @@ class Beam:
         return self.major * self.minor / math.hypot(self.minor * math.cos(off), self.major * math.sin(off))
 
     @property
+    def axes(self) -> tuple[float, float]:
+        """Major and minor; a minor axis that is not stated is the major one."""
+        return self.major, self.major if math.isnan(self.minor) else self.minor
+
+    @property
     def of_first(self) -> bool:
         """Whether it is within 20 % of FIRST's 5.4 arcsec in both axes, or one of FIRST's southern beams."""
-        minor = self.major if math.isnan(self.minor) else self.minor
-        near = lambda size, of, share: abs(size / of - 1) <= share
-        north = near(self.major, MIRABEST.beam_arcsec, SHARE) and near(minor, MIRABEST.beam_arcsec, SHARE)
-        return north or any(near(self.major, a, SOUTH_SHARE) and near(minor, b, SOUTH_SHARE) for a, b in FIRST_SOUTH)
+        return all(_near(size, MIRABEST.beam_arcsec, SHARE) for size in self.axes) or self.of_first_south
+
+    @property
+    def of_first_south(self) -> bool:
+        """Whether it is one of FIRST's southern beams, within 5 %."""
+        major, minor = self.axes
+        return any(_near(major, a, SOUTH_SHARE) and _near(minor, b, SOUTH_SHARE) for a, b in FIRST_SOUTH)
 
 
 def beam_of(cards: Cards, text: bytes, table: Any = None, plane: tuple[int, int] = (0, 0)) -> Beam | None:
@@ -103,6 +111,10 @@ def beam_of(cards: Cards, text: bytes, table: Any = None, plane: tuple[int, int]
 def history(text: bytes) -> bytes:
     """What the HISTORY cards of a header say, without the line breaks between them."""
     return b"".join(text[at + 8 : at + 80].rstrip() + b" " for at in range(0, len(text), 80) if text[at : at + 8] == b"HISTORY ")
+
+
+def _near(size: float, of: float, share: float) -> bool:
+    return abs(size / of - 1) <= share
 
 
 def _made(major: float, minor: float | None, angle: float | None) -> Beam | None:

@@ -1,7 +1,10 @@
-"""Images in MiraBest form as they would be under other conditions: through a larger beam, with more noise, in a smaller field.
+"""Images in MiraBest form as they would be under other conditions: through another beam, with more noise, in a smaller field.
 
 A level of an image stands for brightness in units of its noise, since its faintest lit pixel is at 3 sigma. What lies below is gone, and
 noise takes its place, of the beam's correlation and cut off at 3 sigma, before anything else is done. Then the recipe makes the image anew.
+
+No image says what a finer beam would have shown of its source. Shrunk, it is that of a smaller source of the same shape through a beam
+that is finer by as much.
 """
 
 import math
@@ -20,6 +23,7 @@ from equiradio.sky.images import Cutout
 from equiradio.sky.levels import MOST_LOST, ROUNDING
 from equiradio.sky.pictures import from_pixels
 from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.resample import area_mean
 from equiradio.sky.target import LEAST_FIELD
 
 OWN = Beam(MIRABEST.beam_arcsec, MIRABEST.beam_arcsec, 0.0)
@@ -30,7 +34,10 @@ FORM = re.compile(r"(beam|noise|field):([^:]+)")
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that is otherwise: ``kind`` beam (round, arcsec), noise (times the image's) or field (side, arcsec); empty for none."""
+    """One thing that is otherwise: ``kind`` beam (round, arcsec), noise (times the image's) or field (side, arcsec); empty for none.
+
+    Through a beam below the image's own the source is smaller by as much.
+    """
 
     kind: str = ""
     value: float = math.nan
@@ -114,7 +121,16 @@ def _changed(image: np.ndarray, condition: Condition, seed: int) -> tuple[np.nda
         return in_field(light, scale, condition.value), 1.0
     noise = np.minimum(with_noise(nothing, scale, OWN, 1.0, 2 * seed), MOST_LOST)
     sky = np.where(light > 0, light, noise)
+    if condition.kind == "beam" and condition.value < OWN.major:
+        return shrunk(sky, condition.value / OWN.major), 1.0
     if condition.kind == "beam":
         return through_beam(sky, scale, OWN, condition.beam), condition.value / OWN.major
     more = math.sqrt(condition.value**2 - 1)
     return with_noise(sky, scale, OWN, more, 2 * seed + 1), condition.value
+
+
+def shrunk(image: np.ndarray, factor: float) -> np.ndarray:
+    """An image (height, width) ``factor`` (0..1) times as wide about its middle on the same pixels, and empty beyond."""
+    corners = [(np.arange(side + 1) - side / 2) / factor + (side - 1) / 2 for side in image.shape]
+    rows, columns = np.meshgrid(*corners, indexing="ij")
+    return np.nan_to_num(area_mean(image, columns, rows))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.environments import LightningEnvironment
@@ -180,7 +181,15 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
         teacher="" if module.lesson is None else module.lesson.teacher,
         recipe=sources.recipe.as_card(),
         left_out=list(sources.left_out),
+        of_class=of_class(module.splits["train"]),
     )
+
+
+def of_class(training: Sources) -> dict[str, float]:
+    """How many training sources each class has, by their weights where they have some; empty where one has none."""
+    weights = np.ones(len(training)) if training.weights is None else training.weights * len(training) / training.weights.sum()
+    sums = {name: round(float(weights[training.labels == place].sum()), 6) for place, name in enumerate(training.classes)}
+    return sums if all(sums.values()) else {}
 
 
 class _Watcher(Callback):

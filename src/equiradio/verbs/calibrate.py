@@ -19,6 +19,7 @@ from equiradio.inference.asking import Asking, Progress
 from equiradio.inference.team import load
 from equiradio.settings import DataSettings
 from equiradio.verbs.cascade_choice import Last, open_last, with_cascade
+from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets
 from equiradio.verbs.resolution_choice import with_resolution
 from equiradio.verbs.team_choices import choose, score
 from equiradio.verbs.trained_data import trained_data
@@ -91,8 +92,11 @@ def _measured(folder: TeamFolder, first: TeamCard, asking: Asking, sources: Sour
     """The card with what is chosen on validation and measured on test, as it is written."""
     chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
     chosen = with_resolution(chosen, asking, sources.of_split("validation"))
+    chosen = with_sets(chosen, asking, sources.of_split("validation"))
+    team = with_expected(folder, chosen, asking, sources.of_split("validation"))
     test = sources.of_split("test")
-    team = chosen.with_changes(test=score(folder, chosen, asking, test) if (test.labels >= 0).any() else {})
+    if (test.labels >= 0).any():
+        team = with_coverage(team.with_changes(test=score(folder, team, asking, test)), asking, test)
     team = with_cascade(folder, team, asking, last, sources)
     folder.write_card(team)
     return team

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.artefacts.catalogue import Row, catalogue_schema, check_suffix, write_catalogue
+from equiradio.artefacts.catalogue import Row, check_suffix, write_catalogue
 from equiradio.artefacts.claim import Claim, claimed
-from equiradio.artefacts.provenance import Provenance, with_provenance
+from equiradio.artefacts.provenance import Provenance
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, no_answer
-from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, provenance, recipe_options
+from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, provenance, recipe_options, schema_of
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
 from equiradio.verbs.classified_features import add_features, check_features, with_features, write_features
@@ -147,7 +147,7 @@ class _Work:
     @property
     def schema(self) -> pa.Schema:
         """Columns of the catalogue, and what made it."""
-        return with_provenance(catalogue_schema(self.team.labels), self.about)
+        return schema_of(self.team, self.about)
 
     @property
     def part_schema(self) -> pa.Schema:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from equiradio.artefacts.claim import claimed
 from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
+from equiradio.evaluation.prior import parse_prior
 from equiradio.evaluation.transfer import Answered, ConditionScores, scored
 from equiradio.inference.reading import BATCH
 from equiradio.inference.team import Team, load
@@ -29,6 +30,7 @@ class Transfer(TypedDict):
     data_md5: str
     split: str
     conditions: list[ConditionScores]
+    prior: NotRequired[str]
 
 
 def transfer(
@@ -40,6 +42,7 @@ def transfer(
     data_dir: Path | None = None,
     device: str = "cpu",
     precision: str = "float32",
+    prior: str | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> tuple[Transfer, Path | None]:
     """Ask about every source of a split under every condition, and score the answers as a catalogue would hold them.
@@ -47,6 +50,7 @@ def transfer(
     Parameters
     ----------
     what : a run or a team, by folder or name.
+    prior : mix of classes that answers are for, such as ``FRI=0.7,FRII=0.3``; scores are of the split's own mix all the same.
     conditions : as `equiradio.sky.conditions.conditions` reads them.
 
     Returns
@@ -54,6 +58,7 @@ def transfer(
     The scores, and the file in the folder that they were written to; None for a team by name, whose folder is not the user's.
     """
     team = load(what, device, precision)
+    team = team if prior is None else team.for_prior(parse_prior(prior, team.labels))
     card, settings = team.members[0].card, team.members[0].settings
     sources = chosen_split(trained_data(what, card, settings.data, data, data_dir), split)
     sources = sources.choose(sources.labels >= 0)
@@ -64,13 +69,19 @@ def transfer(
         raise DataRefusal(sources.where, "images by a recipe of their own", expected, "Evaluate without --through.")
     rows = [_under(team, sources, condition, progress) for condition in conditions]
     result: Transfer = {"model": team.name, "data": sources.name, "data_md5": sources.md5, "split": split, "conditions": rows}
-    folder = Path(what)
+    if prior is not None:
+        result["prior"] = str(team.about["prior"])
+    return result, _written(Path(what), result)
+
+
+def _written(folder: Path, result: Transfer) -> Path | None:
+    """The file in the folder of a run or team that the scores are written to; None where there is no such folder."""
     if not folder.is_dir():
-        return result, None
-    file = folder / "transfer" / f"{sources.name}-{split}.json"
+        return None
+    file = folder / "transfer" / f"{result['data']}-{result['split']}{'-prior' if 'prior' in result else ''}.json"
     with claimed(folder):
         write_json(file, result)
-    return result, file
+    return file
 
 
 def _under(team: Team, sources: Sources, condition: Condition, progress: Progress) -> ConditionScores:

@@ -137,6 +137,7 @@ def test_the_viewer_s_maps_are_those_of_classifying(team_folder, file, tmp_path)
     (row,) = classified_by_the_verb(load(folder), [file], maps=tmp_path / "maps").to_pylist()
     *_, answer = classify(networks, networks.get(None), held)
     assert answer["map_agreement"] == pytest.approx(row["map_agreement"], abs=1e-6)
+    assert (answer["set"], answer["expected_accuracy"]) == (row["set"], row["expected_accuracy"])
     content = fits_of(offers, networks.get(None), held, None, 0.0)
     with fits.open(tmp_path / "maps" / "a.fits") as ours, fits.open(io.BytesIO(content), checksum=True) as theirs:
         assert [hdu.name for hdu in theirs] == [hdu.name for hdu in ours]

@@ -56,6 +56,18 @@ def test_a_point_through_a_larger_beam_is_as_wide_as_that_and_keeps_its_peak():
     assert wide.shape.beams_across < seen("a", spot(), Condition(), 0).shape.beams_across
 
 
+def test_through_a_finer_beam_the_source_is_smaller_by_as_much_and_has_as_many_beams_across():
+    plain, fine = (seen("a", spot(width=12), condition, 0) for condition in (Condition(), Condition("beam", 3.6)))
+    assert (fine.image > 127).sum() == pytest.approx((plain.image > 127).sum() * (3.6 / 5.4) ** 2, rel=0.1)
+    assert fine.beam == Beam(3.6, 3.6, 0)
+    assert fine.shape.size_arcsec == pytest.approx(plain.shape.size_arcsec * 3.6 / 5.4, abs=3.6)
+    assert fine.shape.beams_across == pytest.approx(plain.shape.beams_across, rel=0.1)
+    middle = np.average(np.arange(150), weights=fine.image.sum(0))
+    assert middle == pytest.approx(74.5 + 0.5 * 3.6 / 5.4, abs=0.1)  # that of the spot lies at 75
+    assert not fine.image[:24].any()
+    assert not fine.image[-24:].any()
+
+
 def test_nothing_changes_where_nothing_is_asked():
     plain = seen("a", spot(), Condition(), 0)
     assert np.array_equal(plain.image, spot())

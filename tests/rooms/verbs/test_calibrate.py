@@ -22,7 +22,7 @@ from equiradio.inference import asking
 from equiradio.inference.team import load
 from equiradio.sky.cutout import to_mirabest
 from equiradio.verbs.calibrate import calibrate
-from equiradio.verbs.resolution_choice import FACTORS
+from equiradio.verbs.resolution_choice import FACTORS, FINER
 from equiradio.verbs.team_choices import choice_for
 
 
@@ -111,6 +111,7 @@ def test_an_interrupted_calibration_goes_on_to_the_same_team(runs, team, tmp_pat
     assert json.loads((out / "card.json").read_text()) == json.loads((team / "card.json").read_text())
     card = TeamFolder(out).card()
     beams = min(len(card.by_beams["beams_arcsec"]), len(FACTORS))  # the larger ones, and the first of no use
+    beams += min(len(card.by_beams["finer_arcsec"]) + 1, len(FINER))  # and likewise of the finer ones
     # validation in two poses, through beams and test in the chosen, less the two that were there
     assert len(calls) == 2 * (2 + card.poses * (1 + beams)) - 2
 
@@ -122,9 +123,9 @@ def test_what_is_beyond_the_reach_is_unusual_and_never_certain(team, tmp_path):
     for reach, unusual in ((0.0, True), (1e9, False)):
         folder.write_card(card.with_changes(out_of_distribution=card.out_of_distribution | {"reach": reach}, threshold=0.5))
         rows = [*load(folder.path).classify(images)]
-        assert [set(row["flag_names"].split()) - {"cut_off"} for row in rows] == [{"no_wcs"} | ({"unusual"} if unusual else set())] * len(
-            images
-        )
+        assert [set(row["flag_names"].split()) - {"cut_off"} for row in rows] == [
+            {"no_wcs", "no_beam"} | ({"unusual"} if unusual else set())
+        ] * len(images)
         assert [row["uncertain"] for row in rows] == [unusual] * len(images)
 
 

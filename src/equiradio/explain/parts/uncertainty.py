@@ -6,7 +6,7 @@ import numpy as np
 
 from equiradio.datasets.sources import Sources
 from equiradio.evaluation.calibration import brier, ece, most_probable, nll, reliability
-from equiradio.evaluation.conformal import measured_coverage, sets, threshold
+from equiradio.evaluation.conformal import cross_thresholds, measured_coverage, sets
 from equiradio.evaluation.selective import accuracy_at, doubt_test, entropy, selective_accuracy
 from equiradio.explain.case import Case, scored
 from equiradio.explain.dropout import dropout_answers
@@ -46,8 +46,7 @@ def measure(case: Case, folder: Folder) -> Measured:
         "members": [case.name, *case.ensemble],
         "methods": {name: _scores(test.labels, p, uncertain) for name, p in methods.items()},
         "conformal": {
-            name: _conformal(threshold(validation.labels, p, LEVEL), test.labels, methods[name], uncertain)
-            for name, p in calibrated.items()
+            name: _conformal(_without_itself(test, validation, p), test.labels, methods[name], uncertain) for name, p in calibrated.items()
         },
     }
     summary["methods"]["rotations (sample)"] = _rotations(case.sources, folder.arrays("symmetry")["p_turned"])
@@ -70,10 +69,15 @@ def _rotations(sources: Sources, turned: np.ndarray) -> Summary:
     return measured | {"median_spread": float(np.median(spread))}
 
 
-def _conformal(limit: float, labels: np.ndarray, p: np.ndarray, uncertain: np.ndarray) -> Summary:
-    inside = sets(p, limit)
+def _without_itself(test: Sources, validation: Sources, p: np.ndarray) -> np.ndarray:
+    """Thresholds of the sources that are explained, each chosen on validation sources other than itself."""
+    return cross_thresholds(validation.source_ids.astype(str), validation.labels, p, test.source_ids.astype(str), LEVEL)
+
+
+def _conformal(limits: np.ndarray, labels: np.ndarray, p: np.ndarray, uncertain: np.ndarray) -> Summary:
+    inside = sets(p, limits)
     groups = {"all": np.ones(len(labels), bool), "confident": ~uncertain, "uncertain": uncertain}
-    return {"level": LEVEL, "threshold": limit} | {
+    return {"level": LEVEL, "threshold": float(limits.mean())} | {
         group: measured_coverage(labels[mask], inside[mask]) for group, mask in groups.items() if mask.any()
     }
 

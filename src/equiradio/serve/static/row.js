@@ -4,6 +4,7 @@ import { choice, element, labelled, percent, post } from "./api.js";
 import { compassOf } from "./furniture.js";
 import { attentionLayers, evidenceLayer, plain, signed } from "./layers.js";
 import { eye, lookAt, Panel, SIDE } from "./panel.js";
+import { promised } from "./promises.js";
 import { unturned } from "./sky.js";
 import { state } from "./state.js";
 
@@ -104,6 +105,7 @@ export class Row {
       element("p", verdict, answer.uncertain ? `${answer.label}?` : answer.label), ...chances.map(([name, chance]) => bar(name, chance)),
       element("p", { class: "spoken" }, answer.in_words),
       element("p", { class: "note" }, `Spread (5 to 95 %) of ${networks}; probabilities ${answer.calibrated ? "calibrated" : "not calibrated"}`),
+      promised(answer) ? element("p", { class: "note promised" }, promised(answer)) : "",
       flags.length ? element("ul", { class: "flags" }, ...flags) : "",
     );
   }

@@ -1,0 +1,57 @@
+"""Write into the cards of packaged teams what newer versions have cards say: nothing that they hold changes, and no weight.
+
+Usage: python scripts/complete_cards.py [--answers FOLDER] NAME...            (from the repository's root; list_weights.py afterwards)
+
+Of which mix of classes the members learned, from the training split of their data; limits of sets of classes and how right answers of one
+kind are, from validation; how often sets of test sources hold the true class, which is looked at once. What is asked is put aside in
+FOLDER/NAME, as choose_resolution.py does, which comes first. Of teams that are given with --mix-only nothing is asked.
+"""
+
+import argparse
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from equiradio.artefacts.shelf import find_team
+from equiradio.artefacts.team import TeamCard, TeamFolder
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.sources import Sources
+from equiradio.inference.asking import Asking
+from equiradio.inference.team import load
+from equiradio.training.fit import of_class
+from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets
+
+
+def main(names: list[str], answers: Path, *, mix_only: bool) -> None:
+    for name in names:
+        folder = TeamFolder(find_team(name).path)
+        card = folder.card()
+        sources = open_data(card.members[0].data)
+        card = with_mix(card, sources)
+        if not mix_only:
+            (answers / name).mkdir(parents=True, exist_ok=True)
+            asking = Asking(load(name, "cpu").members, answers / name, lambda *_: None)
+            card = with_sets(card, asking, sources.of_split("validation"))
+            card = with_expected(folder, card, asking, sources.of_split("validation"))
+            card = with_coverage(card, asking, sources.of_split("test"))
+        folder.write_card(card)
+        print(f"{name}: learned from {card.members[0].of_class}, sets {card.sets}", flush=True)
+
+
+def with_mix(card: TeamCard, sources: Sources) -> TeamCard:
+    """The card with the number of training sources of each class."""
+    training = sources.of_split("train")
+    assert {member.data_md5 for member in card.members} == {sources.md5}
+    assert {member.sources["train"] for member in card.members} == {len(training)}
+    counts = of_class(replace(training, weights=None))
+    return card.with_changes(members=[member.with_changes(of_class=counts) for member in card.members])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("--answers", type=Path, help="a folder for answers; by default one that is deleted")
+    parser.add_argument("--mix-only", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as spare:
+        main(given.names, given.answers or Path(spare), mix_only=given.mix_only)

@@ -1,0 +1,121 @@
+"""A beam through which a team was not found to tell classes apart is flagged and never certain; an unknown one is flagged."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from equiradio.errors import RunRefusal
+from equiradio.inference.calibration import Calibration
+from equiradio.inference.team import Team, load
+from equiradio.serve.answers import in_words
+from equiradio.sky.beams import Beam
+from equiradio.sky.conditions import Condition, seen
+from equiradio.sky.pictures import from_pixels
+
+SURE = Calibration(poses=1, threshold=0.0, beams=(4.5, 6.48))
+
+
+@pytest.fixture(scope="module")
+def team(untrained):
+    opened = load(untrained("lenet"), "cpu")
+    return Team(opened.members, SURE, opened.card)
+
+
+def spot():
+    rows, columns = np.indices((150, 150)) - 75
+    return np.select([np.hypot(rows, columns) <= 14, np.hypot(rows, columns) <= 15], [200, 10], 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("beam", "flag"),
+    [
+        ([5.4], ""),
+        ([6.48], ""),
+        ([6.52], ""),
+        ([6.6], "beam_untested"),
+        ([15.0], "beam_untested"),
+        ([4.5], ""),
+        ([4.4], "beam_untested"),
+        ([2.5], "beam_untested"),
+        ([6.4, 5.4, 0.0], ""),
+        ([6.8, 5.4, 0.0], ""),  # FIRST's own in the south
+        ([6.8, 6.4, 0.0], "beam_untested"),
+        ([9.0, 3.5, 30.0], "beam_untested"),  # of the area of FIRST's
+        ([6.0, 3.0, 30.0], "beam_untested"),
+    ],
+)
+def test_a_beam_beyond_what_was_tested_abstains(team, beam, flag):
+    (row,), _ = team.ask([from_pixels("a", spot(), beam)])
+    assert ({"beam_untested", "no_beam"} & set(row["flag_names"].split())) == ({flag} - {""})
+    assert row["uncertain"] == bool(flag)
+    assert row["answered"]
+
+
+def test_a_minor_axis_that_is_not_stated_counts_as_the_major_one():
+    assert SURE.of_beam(Beam(6.0)) == ""
+    assert SURE.of_beam(Beam(7.0)) == "beam_untested"
+
+
+def test_a_beam_that_is_not_stated_is_a_doubt_and_no_abstention(team):
+    (row,), _ = team.ask([from_pixels("a", spot())])
+    assert (row["flag_names"], row["uncertain"]) == ("no_wcs no_beam", False)
+
+
+def test_first_southern_beam_is_untested_where_first_itself_is(team):
+    other = replace(SURE, beams=(15.0, 25.0))
+    assert other.of_beam(Beam(6.8, 5.4, 0.0)) == "beam_untested"
+    assert other.of_beam(Beam(20.0, 20.0, 0.0)) == ""
+
+
+def test_a_team_without_such_beams_flags_nothing(team):
+    rows, _ = Team(team.members, replace(SURE, beams=None), team.card).ask([from_pixels("a", spot(), beam) for beam in (None, [15.0])])
+    assert [row["uncertain"] for row in rows] == [False, False]
+    assert not {"beam_untested", "no_beam"} & {name for row in rows for name in row["flag_names"].split()}
+
+
+def test_what_a_larger_beam_shows_is_answered_by_no_team_that_was_not_tested_through_it(team):
+    rows, _ = team.ask([seen("a", spot(), condition, 0) for condition in (Condition(), Condition("beam", 15.0), Condition("noise", 2.0))])
+    assert [row["uncertain"] for row in rows] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("by_beams", "beams"),
+    [
+        ({}, None),
+        ({"beams_arcsec": [5.4, 6.48], "rows": []}, (5.4, 6.48)),
+        ({"beams_arcsec": [5.4], "finer_arcsec": [3.6, 4.5], "rows": []}, (3.6, 5.4)),
+    ],
+)
+def test_the_card_says_which(tmp_path, calibrated, by_beams, beams):
+    folder = shutil.copytree(calibrated, tmp_path / "team")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"by_beams": by_beams}))
+    assert load(folder, "cpu").calibration.beams == beams
+
+
+@pytest.mark.parametrize("beams", [[-5.4], [5400.0], ["a"], 5.4])
+def test_beams_that_are_none_are_refused(tmp_path, calibrated, beams):
+    folder = shutil.copytree(calibrated, tmp_path / "team")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"by_beams": {"beams_arcsec": beams, "rows": []}}))
+    with pytest.raises(RunRefusal, match=r"card\.json: .*by_beams"):
+        load(folder, "cpu")
+
+
+@pytest.fixture(scope="module")
+def calibrated(trained, tmp_path_factory):
+    from equiradio.verbs.calibrate import calibrate
+
+    out = tmp_path_factory.mktemp("teams") / "team"
+    calibrate([trained("lenet")], out, most_poses=1)
+    return out
+
+
+def test_a_calibrated_team_was_tested_through_its_own_beam_and_the_viewer_says_why_it_abstains(calibrated):
+    low, high = load(calibrated, "cpu").calibration.beams
+    assert low <= 5.4 <= high
+    said = in_words("FRI", {"p": 0.9, "low": 0.8, "high": 0.95}, True, 0.8, {"beam_untested"})
+    assert said == "Abstains: it was never found to tell classes apart through this beam. It would say FRI with 90 %."
