@@ -79,9 +79,10 @@ def gather(
         except Refusal as refusal:  # one damaged run keeps nobody from the others
             problems.append(refusal)
     sets: list[Any] = [*data_sets(data, data_dir)]
+    all_networks = Networks(networks)
     if images is not None:
-        sets.append(ImageFolder(images))
-    return Offers(Networks(networks), Sets(sets), galleries, _tables(tables, galleries), problems)
+        sets.append(ImageFolder(images, all_networks.recipe))
+    return Offers(all_networks, Sets(sets), galleries, _tables(tables, galleries), problems)
 
 
 def _tables(paths: list[Path], galleries: Runs) -> dict[str, Table]:
