@@ -36,6 +36,7 @@ class Health(BaseModel):
     sets: list[str]
     runs: int
     tables: int
+    labelling: bool = Field(description="images can be labelled here")
     megabytes: float = Field(description="peak resident memory of the process")
 
 

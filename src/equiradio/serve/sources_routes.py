@@ -45,6 +45,7 @@ def health(offers: Offered) -> shapes.Health:
         sets=offers.sets.names(),
         runs=len(offers.runs.by_name),
         tables=len(offers.tables),
+        labelling=offers.desk is not None,
         megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
 
