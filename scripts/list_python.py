@@ -12,7 +12,7 @@ from pathlib import Path
 
 TARGET, RECORD = Path("docs/reference/python.md"), Path("tests/api_surface.json")
 MARKERS = re.compile(r"(<!-- names: begin -->\n).*?(<!-- names: end -->)", re.DOTALL)
-WITH_METHODS = ("Catalogue", "Team")  # classes that a user gets from a function and asks
+WITH_METHODS = ("Catalogue", "RadioGalaxyClassifier", "Team")  # classes that a user gets from a function and asks
 PROPERTIES = (property, cached_property)
 VALUES = {
     ("equiradio.labels", "FANAROFF_RILEY"): "The classes FRI and FRII; sources of neither are hybrids.",

@@ -11,13 +11,26 @@ if TYPE_CHECKING:
     from equiradio.settings import Settings
     from equiradio.training.fit import train
     from equiradio.training.start import fine_tune
+    from equiradio.verbs.estimator import RadioGalaxyClassifier
 
     __version__: str
 
-__all__ = ["Catalogue", "Settings", "Team", "fine_tune", "list_models", "load", "load_cascade", "open_data", "train"]
+__all__ = [
+    "Catalogue",
+    "RadioGalaxyClassifier",
+    "Settings",
+    "Team",
+    "fine_tune",
+    "list_models",
+    "load",
+    "load_cascade",
+    "open_data",
+    "train",
+]
 
 _HOMES = {
     "Catalogue": "equiradio.inference.catalogue",
+    "RadioGalaxyClassifier": "equiradio.verbs.estimator",
     "Settings": "equiradio.settings",
     "Team": "equiradio.inference.team",
     "fine_tune": "equiradio.training.start",

@@ -1,8 +1,12 @@
 """From a folder per class of FITS cutouts of a side of their own to a calibrated team in two commands, and on to a catalogue."""
 
+import base64
+import io
 import json
+import re
 import time
 
+import httpx
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -11,7 +15,9 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamFolder
 from equiradio.artefacts.weights import read_weights
 from equiradio.cli.main import main
+from equiradio.explain.case import Effort
 from equiradio.inference.team import load
+from equiradio.verbs.explain import explain
 
 SIDE, COUNT = 76, 60
 
@@ -80,6 +86,22 @@ def test_two_commands_make_a_calibrated_team_with_its_recipe(made):
     assert seconds < 180
 
 
+def test_they_leave_a_page_whose_numbers_are_the_cards(made, cutouts):
+    card, page = TeamFolder(made[1]).card(), (made[1] / "index.html").read_text()
+    rows = dict(re.findall(r"<tr><td>([^<]*)</td><td>[^<]*</td><td>([^<]*)</td></tr>", page))  # of scores: name, validation, test
+    of_test = card.test["all"]["accuracy"]
+    assert rows["accuracy"] == "{:.3f} [{:.3f}, {:.3f}]".format(of_test["value"], *of_test["interval95"])
+    assert rows["sources"] == "10"
+    assert rows["share answered"] == f"{card.test['coverage']:.3f}"
+    assert rows["negative log-likelihood, nats"] == f"{card.test['nll_after']:.3f}"
+    assert rows["expected calibration error"] == f"{card.test['ece']:.3f}"
+    assert len(re.findall(r"<tr><td>(?:jets|lobes)</td><td>(?:validation|test)</td><td>5</td>", page)) == 4
+    assert page.count('src="data:image/png;base64,') >= 4
+    assert f"divided by {card.temperature:.3f}" in page
+    assert "images of 76 x 76 pixels of 1.8 arcsec" in page
+    assert not (made[1].with_name("team.parts")).exists()
+
+
 def test_the_team_classifies_files_by_that_recipe(made, cutouts, tmp_path, capsys):
     team, file = load(made[1]), cutouts / "lobes" / "source-01.fits"
     assert main(["classify", str(file), "--model", str(made[1]), "--maps", str(tmp_path / "maps"), "--json"]) == 0
@@ -118,12 +140,97 @@ def test_an_exported_file_takes_its_side(made, tmp_path, capsys):
     assert "probabilities within" in capsys.readouterr().out
 
 
-def test_what_knows_no_other_side_says_so(made, sky, capsys, tmp_path):
-    assert main(["explain", str(made[1]), "--out", str(tmp_path / "explained")]) == 2
-    assert "a network of images of 76 x 76 pixels; expected 150 x 150. Other sides cannot be explained yet." in capsys.readouterr().err
+def test_data_of_other_classes_are_refused(made, sky, capsys):
     assert main(["evaluate", str(made[0]), "--data", str(sky)]) == 2
     assert "has the classes FRI, FRII" in capsys.readouterr().err
-    assert not (tmp_path / "explained").exists()
+
+
+def test_it_is_explained_on_its_own_pixels(made, tmp_path):
+    pytest.importorskip("captum")
+    small = Effort(2, 1, 1, 1, (0, 45, 90), (0.02, 0.1), gradient_steps=2, window=24, checks=False, draws=2)
+    answer = explain(made[0], tmp_path / "explained", effort=small, members=[])
+    assert answer["symmetry"]["quarter_turns"]["exact"]
+    assert answer["evidence"]["linear"]
+    assert answer["astronomy"]["applies"] is False
+    assert "these classes are jets, lobes" in answer["astronomy"]["reason"]
+    with np.load(tmp_path / "explained" / "parts" / "maps.npz") as arrays:
+        shapes = {
+            name: arrays[name].shape[-2:] for name in ("maps", "gaussian", "untrained", "occlusion", "score_cam", "grad_cam", "evidence")
+        }
+    assert set(shapes.values()) == {(SIDE, SIDE)}, shapes
+    page = (tmp_path / "explained" / "index.html").read_text()
+    assert "Images of 76 x 76 pixels of 1.8 arcsec, stretch mirabest. Pixels up to 3 sigma are zero" in page
+    assert "MiraBest" not in page
+
+
+@pytest.fixture(scope="module")
+def viewer(made, cutouts, sky, untrained):
+    """Requests to a viewer of the team, its files, its data and those of another side, and of a network that knows other pixels."""
+    pytest.importorskip("fastapi")
+    from serve_process import serving
+
+    from equiradio.serve.offers import gather
+
+    models = [str(made[1]), str(untrained("attention", kernel_size=3))]
+    offers = gather(models, [], [str(sky)], cutouts, [])
+    with serving(offers) as address, httpx.Client(base_url=address, timeout=60) as client:
+        yield client
+
+
+def test_the_viewer_answers_as_classify_does(made, cutouts, viewer):
+    key = "cutouts/lobes/source-01.fits"
+    source = viewer.get("/api/source", params={"key": key}).json()
+    assert source["side"] == SIDE
+    assert len(base64.b64decode(source["pixels"])) == SIDE**2
+    assert source["arcsec_per_pixel"] == pytest.approx(1.8)
+    middle = np.array(source["sky"])[5, 5]
+    assert np.degrees(np.arctan2(middle[1], middle[0])) == pytest.approx(112.0, abs=1e-4)
+    answer = viewer.post("/api/classify", data={"source": key}).json()
+    row = load(made[1]).classify(cutouts / "lobes" / "source-01.fits").table.to_pylist()[0]
+    assert answer["p_lobes"] == pytest.approx(row["p_lobes"], abs=1e-6)
+    seen = viewer.post("/api/explain", data={"source": key, "rotation_deg": 90}).json()["answers"][0]
+    assert {len(base64.b64decode(plane)) for plane in seen["maps"]} == {SIDE**2}
+    assert len(base64.b64decode(seen["evidence"]["map"])) == 4 * SIDE**2
+    assert seen["exact_quarter_turns"]
+    assert seen["drift"] < 1e-4
+    with fits.open(io.BytesIO(viewer.get("/api/map.fits", params={"source": key}).content)) as file:
+        assert file["ATTENTION"].data.shape == (SIDE, SIDE)
+
+
+def test_the_viewer_reads_uploads_by_that_recipe(cutouts, viewer):
+    content = (cutouts / "jets" / "source-00.fits").read_bytes()
+    source = viewer.post("/api/sources", files={"file": ("mine.fits", content)}).json()
+    assert source["side"] == SIDE
+    assert source["pixels"] == viewer.get("/api/source", params={"key": "cutouts/jets/source-00.fits"}).json()["pixels"]
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "line"),
+    [
+        (0, "sky", "answers about images of 76 x 76 pixels, and simulated-0000 has 150 x 150; expected images of its own side"),
+        (1, "own", "answers about images of 150 x 150 pixels, and source-01.fits has 76 x 76; expected images of its own side"),
+    ],
+)
+def test_what_a_network_does_not_know_is_refused_in_a_line(viewer, sky, model, source, line):
+    other = viewer.get("/api/sources", params={"set": sky.name}).json()["sources"][0]
+    line = line.replace("simulated-0000", other["name"])
+    chosen = viewer.get("/api/models").json()[model]
+    assert chosen["side"] == (SIDE, 150)[model]
+    key = other["key"] if source == "sky" else "cutouts/lobes/source-01.fits"
+    for verb in ("classify", "explain"):
+        answer = viewer.post(f"/api/{verb}", data={"source": key, "model": chosen["name"]})
+        assert answer.status_code == 422
+        parts = answer.json()["error"]
+        assert f"{parts['found']}; expected {parts['expected']}" == line
+
+
+def test_similar_sources_are_drawn_as_the_team_saw_them(made, cutouts, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("equiradio.report.montage.save_montage", lambda images, lines, path: drawn.extend(images))
+    features, files = tmp_path / "features.parquet", [str(cutouts / "lobes" / f"source-{k:02d}.fits") for k in (1, 3, 5)]
+    assert main(["classify", *files, "--model", str(made[1]), "--features", str(features), "--out", str(tmp_path / "t.csv")]) == 0
+    assert main(["similar", files[0], "--among", str(features), "--model", str(made[1]), "--out", str(tmp_path / "x.png")]) == 0
+    assert [image.shape for image in drawn[-3:]] == [(SIDE, SIDE)] * 3
 
 
 def test_other_conditions_are_refused_of_images_by_another_recipe(made, capsys):

@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 
 import { address, DEFAULTS, read, state, write } from "../../src/equiradio/serve/static/state.js";
 
-const fresh = () => ({ source: { ...DEFAULTS.source }, run: { ...DEFAULTS.run }, table: { ...DEFAULTS.table, where: [] } });
+const fresh = () => ({ source: { ...DEFAULTS.source }, run: { ...DEFAULTS.run }, labelling: { ...DEFAULTS.labelling }, table: { ...DEFAULTS.table, where: [] } });
 
 beforeEach(() => {
   globalThis.location = { hash: "" };

@@ -1,5 +1,6 @@
 """Features of classified sources on disk: one vector a source, for similarity search, clustering and maps of a catalogue."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,8 +10,9 @@ import pyarrow.parquet as pq
 
 from equiradio.artefacts.provenance import Provenance, with_provenance
 from equiradio.errors import RunRefusal, SettingRefusal, refused_as
+from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
 
-OPTION = "--features"
+OPTION, RECIPE = "--features", "recipe"  # what the user calls it, and where the recipe stands in its metadata
 VECTOR = pa.field(
     "features",
     pa.list_(pa.float32()),
@@ -28,10 +30,11 @@ DISTANCE = pa.field(
 COLUMNS = ("source_id", "file", "label", DISTANCE.name, VECTOR.name)
 
 
-def features_schema(catalogue: pa.Schema, about: Provenance) -> pa.Schema:
-    """Columns of a file of features; those that it shares with the catalogue are described as there."""
+def features_schema(catalogue: pa.Schema, about: Provenance, recipe: Recipe) -> pa.Schema:
+    """Columns of a file of features, and by which recipe its files became images; shared columns are described as in the catalogue."""
     own = {field.name: field for field in (DISTANCE, VECTOR)}
-    return with_provenance(pa.schema([own.get(name) or catalogue.field(name) for name in COLUMNS]), about)
+    columns = pa.schema([own.get(name) or catalogue.field(name) for name in COLUMNS])
+    return with_provenance(columns, {**about, RECIPE: json.dumps(recipe.as_card())})
 
 
 def check_features_suffix(path: Path) -> None:
@@ -48,6 +51,7 @@ class Features(NamedTuple):
     source_ids, files, labels : str (count,); a label is empty where there is no answer.
     vectors : float32 (count, n), nan where there is no answer.
     model : name of the team that made them.
+    recipe : by which it made images of the files.
     """
 
     source_ids: list[str]
@@ -55,6 +59,7 @@ class Features(NamedTuple):
     labels: list[str]
     vectors: np.ndarray
     model: str
+    recipe: Recipe = MIRABEST
 
 
 def read_features(path: Path) -> Features:
@@ -75,4 +80,6 @@ def read_features(path: Path) -> Features:
         nothing = [np.nan] * lengths.pop()
         vectors = np.array([nothing if each is None else each for each in given], np.float32)
         sources, files, labels = ([text or "" for text in table[name].to_pylist()] for name in COLUMNS[:3])
-        return Features(sources, files, labels, vectors, (table.schema.metadata or {}).get(b"model", b"").decode())
+        about = table.schema.metadata or {}
+        recipe = recipe_of(json.loads(about.get(RECIPE.encode(), b"{}")))  # older files are of MiraBest's
+        return Features(sources, files, labels, vectors, about.get(b"model", b"").decode(), recipe)

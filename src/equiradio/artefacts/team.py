@@ -205,6 +205,11 @@ class TeamFolder:
         return self.path / "distance.safetensors"
 
     @property
+    def page_file(self) -> Path:
+        """What was measured, to look at: tables, figures and pictures of sources in one file."""
+        return self.path / "index.html"
+
+    @property
     def is_team(self) -> bool:
         """Does the folder hold a team's card? A run's card has no members."""
         try:

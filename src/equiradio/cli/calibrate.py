@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from equiradio.artefacts.team import CascadeChoice, SplitScores, ValidationScores, measured
+from equiradio.artefacts.team import CascadeChoice, SplitScores, TeamFolder, ValidationScores, measured
 from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
@@ -58,6 +58,7 @@ def calibrate(
     typer.echo(f"{count_of(card.poses or 0, 'pose')}, temperature {card.temperature:.3f}, abstains below {card.threshold:.3f}")
     if card.cascade:
         typer.echo(_cascade(card.cascade))
+    say(f"{TeamFolder(out).page_file}: what was measured, to look at")
     say(f"{out}: open it by --model {out}, or equiradio.load('{out}')")
 
 

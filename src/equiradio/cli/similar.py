@@ -46,17 +46,18 @@ def similar(
         rows = [(each.source_id, each.label, f"{each.distance:.3f}", each.file) for each in nearest]
         print_table(("source", "class", "distance", "file"), rows, f"{among}: most like {source}")
     if out is not None:
-        _draw(source, nearest, out)
+        _draw(source, nearest, among, out)
         say(out, err=as_json)
 
 
-def _draw(source: str, nearest: "list[Similar]", out: Path) -> None:
-    """Pictures of the source, where it is a file, and of those nearest whose files are still there."""
-    from equiradio.inference.reading import read_any
+def _draw(source: str, nearest: "list[Similar]", among: Path, out: Path) -> None:
+    """Pictures of the source, where it is a file, and of those nearest whose files are still there; as the team saw them."""
+    from equiradio.artefacts.features import read_features
+    from equiradio.inference.reading import options_of, read_any
     from equiradio.report.montage import save_montage
     from equiradio.sky.cutout import Cutout
 
-    files = [source, *(each.file for each in nearest)]
-    cutouts = [read_any(number, file) if Path(file).is_file() else None for number, file in enumerate(files)]
+    files, options = [source, *(each.file for each in nearest)], options_of(read_features(among).recipe)
+    cutouts = [read_any(number, file, **options) if Path(file).is_file() else None for number, file in enumerate(files)]
     lines = [Path(source).name, *(f"{each.source_id}\n{each.label} {each.distance:.2f}" for each in nearest)]
     save_montage([each.image if isinstance(each, Cutout) else None for each in cutouts], lines, out)

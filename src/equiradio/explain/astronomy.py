@@ -8,7 +8,6 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 
 from equiradio.explain.islands import rank_of
-from equiradio.sky.recipe import MIRABEST
 
 BEAM_RADIUS = 1.5  # pixels: half of FIRST's beam
 BOUNDARY = 0.5  # peak separation over extent: below is FRI, at or above FRII. Source: Fanaroff & Riley 1974
@@ -42,12 +41,12 @@ class Agreement(TypedDict):
     sources: int
 
 
-def own_pixels(islands: np.ndarray, size_arcsec: float) -> np.ndarray:
-    """The islands' pixels within reach of the catalogued size; all of them where the size is unknown or nothing would be left."""
+def own_pixels(islands: np.ndarray, size_arcsec: float, scale_arcsec: float) -> np.ndarray:
+    """The islands' pixels within reach of the catalogued size; all where size or scale (0) is unknown or nothing would be left."""
     offset = np.arange(islands.shape[-1]) - (islands.shape[-1] - 1) / 2
-    if not np.isfinite(size_arcsec):
+    if not (np.isfinite(size_arcsec) and scale_arcsec):
         return islands
-    reach = max(REACH * size_arcsec / MIRABEST.scale_arcsec / 2, 5.0)
+    reach = max(REACH * size_arcsec / scale_arcsec / 2, 5.0)
     own = islands & (np.hypot(offset[:, None], offset) <= reach)
     return own if own.sum() >= 2 else islands
 

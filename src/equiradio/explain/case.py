@@ -67,11 +67,11 @@ class Case:
     part: str = ""
 
     def look(self, member: Member, images: np.ndarray, what: str = "") -> tuple[np.ndarray, np.ndarray]:
-        """Gate maps and, last, the combined map (count, gates + 1, 150, 150); probabilities (count, classes). Counts the images."""
+        """Gate maps and, last, the combined map (count, gates + 1, side, side); probabilities (count, classes). Counts the images."""
         planes, answers = [], []
         for start, stop in chunks(len(images), BATCH):
             output = member.look(images[start:stop])
-            gates = gate_maps(output.attention).float()
+            gates = gate_maps(output.attention, images.shape[-1]).float()
             planes.append(torch.cat([gates, combined_map(gates, member.network.anchored)[:, None]], 1).cpu().numpy())
             answers.append(output.logits.double().softmax(1).cpu().numpy())
             if what:

@@ -58,7 +58,7 @@ def answer_shares(parts: Sequence[Evidence], lit: np.ndarray) -> np.ndarray:
     parts : one for each gate, for one class; see `Evidence.toward`.
     lit : bool (count, side, side), pixels that are not dark.
     """
-    planes = gate_maps([part.attention * part.reading for part in parts]).numpy()
+    planes = gate_maps([part.attention * part.reading for part in parts], lit.shape[-1]).numpy()
     pixels = np.array([part.reading.shape[-1] ** 2 for part in parts], float)  # a sum over a gate's own pixels, not over the image's
     adds = departures(planes, lit).mean((-2, -1)) * pixels
     total = adds.sum(1, keepdims=True)

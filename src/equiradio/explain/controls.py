@@ -15,13 +15,12 @@ from equiradio.errors import SettingRefusal
 from equiradio.inference.member import Member
 from equiradio.models.network import Network
 from equiradio.models.registry import build
-from equiradio.sky.recipe import MIRABEST
 
 CAM_LAYER = "blocks.2"
 FRESH_SEED = 1_000_000  # of weights never trained: of no run's own, lest a control be what a network has grown from
 
 
-def centred_gaussian(fwhm_pixels: float = 30.0, side: int = MIRABEST.side) -> np.ndarray:
+def centred_gaussian(fwhm_pixels: float = 30.0, side: int = 150) -> np.ndarray:
     """A round Gaussian at the centre, where MiraBest's sources are: float32 (side, side)."""
     offset = np.arange(side) - (side - 1) / 2
     return np.exp(-4 * np.log(2) * (offset[:, None] ** 2 + offset**2) / fwhm_pixels**2).astype(np.float32)
@@ -31,7 +30,9 @@ def fresh_network(member: Member, seed: int = FRESH_SEED) -> Network:
     """A network of the same settings and classes with weights as before a training by ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build(member.settings.model, classes=len(member.labels), blank=member.preprocess.blank)
+        network = build(
+            member.settings.model, classes=len(member.labels), blank=member.preprocess.blank, image_side=member.card.images.side
+        )
     take_likely_forms(network, "auto", member.precision, member.device.type)
     return network.to(member.device).eval()
 
@@ -68,7 +69,7 @@ def _frozen(network: Network) -> Iterator[None]:
 
 
 def grad_cam(member: Member, images: np.ndarray, classes: np.ndarray, batch: int = 4) -> np.ndarray:
-    """Grad-CAM (captum) of ``classes`` (count,), places: float32 (count, 150, 150), 0 or more.
+    """Grad-CAM (captum) of ``classes`` (count,), places: float32 (count, side, side), 0 or more.
 
     At block 3, the deepest whose pixels reach the answer (block 4 does so through the gates only), averaged over the group.
     Source: Selvaraju et al. 2017.
@@ -76,20 +77,21 @@ def grad_cam(member: Member, images: np.ndarray, classes: np.ndarray, batch: int
     captum = _captum()
     network = member.network
     cam = captum.LayerGradCam(_logits(network), network.layer(CAM_LAYER))
-    edge = (network.side - MIRABEST.side) // 2
+    side = images.shape[-1]
+    edge = (network.side - side) // 2
     planes = []
     with torch.enable_grad():
         for start in range(0, len(images), batch):
             inputs = _prepared(member, images[start : start + batch]).requires_grad_()
             weighted = cam.attribute(inputs, target=_targets(member, classes[start : start + batch]))
             weighted = F.relu(weighted.flatten(1, -3).mean(1, keepdim=True))
-            sky = F.interpolate(weighted, size=[MIRABEST.side + 2 * edge] * 2, mode="bilinear", align_corners=False)
-            planes.append(sky[:, 0, edge : edge + MIRABEST.side, edge : edge + MIRABEST.side].detach().cpu().float())
+            sky = F.interpolate(weighted, size=[network.side] * 2, mode="bilinear", align_corners=False)
+            planes.append(sky[:, 0, edge : edge + side, edge : edge + side].detach().cpu().float())
     return torch.cat(planes).numpy()
 
 
 def integrated_gradients(member: Member, images: np.ndarray, classes: np.ndarray, steps: int = 8) -> np.ndarray:
-    """|Integrated gradients| (captum) of ``classes`` (count,), from an empty sky (raw zero): float32 (count, 150, 150).
+    """|Integrated gradients| (captum) of ``classes`` (count,), from an empty sky (raw zero): float32 (count, side, side).
 
     Source: Sundararajan et al. 2017. Eight Gauss-Legendre steps: enough for a ranking of pixels.
     """

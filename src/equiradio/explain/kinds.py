@@ -21,29 +21,29 @@ CHANNELS = 32  # of block 3, each of which Score-CAM asks about
 
 
 class Seen(NamedTuple):
-    """Gate maps (count, gates, 150, 150), and evidence for the class given (count, 150, 150): nan where the answer is no sum."""
+    """Gate maps (count, gates, side, side), and evidence for the class given (count, side, side): nan where the answer is no sum."""
 
     gates: np.ndarray
     evidence: np.ndarray
 
 
 def seen(member: Member, images: np.ndarray, given: np.ndarray) -> Seen:
-    """What a network attends to and why, for the classes ``given`` (count,), of raw images (count, 150, 150)."""
+    """What a network attends to and why, for the classes ``given`` (count,), of raw images (count, side, side)."""
     gates, planes = [], []
     for start, stop in chunks(len(images), BATCH):
         output = member.look(images[start:stop])
-        gates.append(gate_maps(output.attention).float().cpu().numpy())
+        gates.append(gate_maps(output.attention, images.shape[-1]).float().cpu().numpy())
         try:
             parts = [part.toward(given[start:stop]) for part in taken_apart(member.network, output).parts]
         except SettingRefusal:
             planes.append(np.full((stop - start, *images.shape[1:]), np.nan, np.float32))
         else:
-            planes.append(on_sky(parts, member.network.side).numpy())
+            planes.append(on_sky(parts, member.network.side, images.shape[-1]).numpy())
     return Seen(np.concatenate(gates), np.concatenate(planes))
 
 
 def cheap_maps(member: Member, images: np.ndarray, given: np.ndarray) -> dict[str, np.ndarray]:
-    """The kinds of `CHEAP`, float32 (count, 150, 150) each.
+    """The kinds of `CHEAP`, float32 (count, side, side) each.
 
     attention : as it is shown, see `equiradio.inference.gate_maps.combined_map`. departure : how far that is from its level on dark
     pixels. combined : see `equiradio.explain.combining`. first_gate : departure of the map of the shallowest gate, the finest. evidence :
@@ -66,7 +66,7 @@ def cheap_maps(member: Member, images: np.ndarray, given: np.ndarray) -> dict[st
 
 
 def costly_maps(member: Member, images: np.ndarray, given: np.ndarray, effort: Effort) -> dict[str, np.ndarray]:
-    """The kinds of `COSTLY`, float32 (count, 150, 150) each."""
+    """The kinds of `COSTLY`, float32 (count, side, side) each."""
     return {
         "score_cam": score_cam(member, images, given),
         "gradients": integrated_gradients(member, images, given, effort.gradient_steps),
@@ -75,12 +75,10 @@ def costly_maps(member: Member, images: np.ndarray, given: np.ndarray, effort: E
 
 
 def untrained_maps(member: Member, images: np.ndarray, seed: int) -> np.ndarray:
-    """Attention of the network with fresh weights by ``seed``, (count, 150, 150)."""
+    """Attention of the network with fresh weights by ``seed``, (count, side, side)."""
     fresh = member.with_network(fresh_network(member, seed))
-    looks = (
-        combined_map(gate_maps(fresh.look(images[slice(*rows)]).attention), fresh.network.anchored) for rows in chunks(len(images), BATCH)
-    )
-    return np.concatenate([plane.float().cpu().numpy() for plane in looks])
+    looks = [gate_maps(fresh.look(images[slice(*rows)]).attention, images.shape[-1]) for rows in chunks(len(images), BATCH)]
+    return np.concatenate([combined_map(gates, fresh.network.anchored).float().cpu().numpy() for gates in looks])
 
 
 def noise(images: np.ndarray, seed: int) -> np.ndarray:
@@ -96,7 +94,7 @@ def passes_of(kinds: tuple[str, ...], images: np.ndarray, effort: Effort) -> int
 
 
 def all_maps(member: Member, images: np.ndarray, given: np.ndarray, deep: np.ndarray, effort: Effort) -> dict[str, np.ndarray]:
-    """Every kind (count, 150, 150); the costly ones of the rows ``deep`` alone and nan elsewhere."""
+    """Every kind (count, side, side); the costly ones of the rows ``deep`` alone and nan elsewhere."""
     planes = cheap_maps(member, images, given)
     costly = costly_maps(member, images[deep], given[deep], effort) if len(deep) else {}
     for kind in COSTLY:

@@ -7,6 +7,7 @@ from equiradio.explain.case import Case
 from equiradio.explain.folder import Folder
 from equiradio.explain.part import parts
 from equiradio.report.page import Page
+from equiradio.sky.recipe import MIRABEST, Recipe
 
 HEADLINES = ("what", "measured", "what it means")
 
@@ -14,6 +15,18 @@ HEADLINES = ("what", "measured", "what it means")
 def headline_rows(answer: dict[str, Any]) -> list[list[str]]:
     """What a reader should know first: rows of `HEADLINES`, part by part."""
     return [row for part in parts().values() if hasattr(part, "headlines") for row in part.headlines(answer)]
+
+
+def recipe_in_words(recipe: Recipe) -> str:
+    """How images of another recipe than MiraBest's were made, and what of the page has no meaning for them."""
+    scale = f"of {recipe.scale_arcsec:g} arcsec" if recipe.scale_arcsec else "of unknown scale"
+    words = f"Images of {recipe.side} x {recipe.side} pixels {scale}, stretch {recipe.stretch}."
+    if recipe.stretch != "linear":
+        return f"{words} Pixels up to {recipe.clip_sigma:g} sigma are zero; all above them count as source."
+    return (
+        f"{words} They are not clipped, so that every pixel above zero counts as source: pointing, energy and deletion have no meaning "
+        "for them."
+    )
 
 
 def write_page(case: Case, folder: Folder, answer: dict[str, Any], other: Folder | None) -> None:
@@ -25,6 +38,8 @@ def write_page(case: Case, folder: Folder, answer: dict[str, Any], other: Folder
         f"{about['model']} (group {about['group']}) on {about['data']}, {about['split']}: {about['sources']} sources, evenly spaced "
         f"through each class so that nobody picked them. {passes:,} images were shown to networks in {seconds / 60:.1f} minutes."
     )
+    if case.sources.recipe != MIRABEST:
+        page.text(recipe_in_words(case.sources.recipe))
     page.table(HEADLINES, headline_rows(answer))
     for part in parts().values():
         part.sections(page, case, folder, answer, other)

@@ -70,7 +70,7 @@ def peak_test(excess: np.ndarray, against: np.ndarray | None = None) -> PeakTest
     return {"median": float(np.median(difference)), "p_value": p_value, "sources": len(difference)}
 
 
-def round_sources(side: int = 150, widths: tuple[float, ...] = WIDTHS, peak: float = 255.0) -> np.ndarray:
+def round_sources(side: int, widths: tuple[float, ...] = WIDTHS, peak: float = 255.0) -> np.ndarray:
     """Gaussians at the centre, cut at 1/100 of their peak as MiraBest is at 3 sigma: float32 (widths, side, side).
 
     They look the same from every side, so a map of them that does not is residue and nothing else.

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equiradio.inference.member import Member, chunks
-from equiradio.sky.recipe import MIRABEST
 
 BATCH = 16
 
@@ -21,7 +20,7 @@ def _logits(member: Member, images: np.ndarray, label: int) -> np.ndarray:
 
 
 def score_cam(member: Member, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Score-CAM of ``classes`` (count,), places: float32 (count, 150, 150), 0 or more.
+    """Score-CAM of ``classes`` (count,), places: float32 (count, side, side), 0 or more.
 
     Each channel of block 3, pooled over the group, is enlarged, stretched to 0..1 and multiplied into the raw image, which dims it
     towards empty sky; the map is the channels' sum weighted by the softmax of the logits that the class then has. Source: Wang et al. 2020,
@@ -32,7 +31,7 @@ def score_cam(member: Member, images: np.ndarray, classes: np.ndarray) -> np.nda
 
 def _score_cam(member: Member, image: np.ndarray, label: int) -> np.ndarray:
     features = member.look(image[None]).attended[-1][0].float().cpu()
-    channels = enlarged(features, member.network.side)
+    channels = enlarged(features, member.network.side, image.shape[-1])
     low, high = channels.amin((1, 2), keepdim=True), channels.amax((1, 2), keepdim=True)
     channels = channels[(high > low).flatten()]
     if not len(channels):
@@ -44,7 +43,7 @@ def _score_cam(member: Member, image: np.ndarray, label: int) -> np.ndarray:
     return plane
 
 
-def enlarged(features: Tensor, sky: int, side: int = MIRABEST.side) -> Tensor:
+def enlarged(features: Tensor, sky: int, side: int) -> Tensor:
     """Planes (channels, h, w) on the image's pixels (channels, side, side), without the padding of the sky."""
     edge = (sky - side) // 2
     planes = F.interpolate(features[None], size=(sky, sky), mode="bilinear", align_corners=False)[0]
@@ -52,7 +51,7 @@ def enlarged(features: Tensor, sky: int, side: int = MIRABEST.side) -> Tensor:
 
 
 def occlusion(member: Member, images: np.ndarray, classes: np.ndarray, window: int = 12) -> np.ndarray:
-    """How much the logit of ``classes`` (count,) falls where a square window is empty sky (raw zero): float32 (count, 150, 150).
+    """How much the logit of ``classes`` (count,) falls where a square window is empty sky (raw zero): float32 (count, side, side).
 
     A pixel's value is the mean over the windows that cover it, each moved by half of ``window`` pixels, which is even. Source: Zeiler &
     Fergus 2014; captum's `Occlusion` gives the same. Windows in which there is nothing but empty sky change nothing and are not asked

@@ -20,9 +20,9 @@ from equiradio.inference.member import Member
 from equiradio.inference.posed import in_pose
 from equiradio.inference.rows import refused_row
 from equiradio.labels import Labels
-from equiradio.sky.cutout import MAX_NONFINITE, Cutout
+from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
-from equiradio.sky.own import of_array, own_cutout, read_plane
+from equiradio.sky.own import cutout_of
 from equiradio.sky.pictures import from_pixels, refuse_choices
 from equiradio.sky.recipe import MIRABEST, Recipe
 from equiradio.version import version
@@ -51,31 +51,14 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
         return refusal
 
 
-def read_own(
-    number: int,
-    source: Source,
-    *,
-    recipe: Recipe,
-    ra_deg: float | None = None,
-    dec_deg: float | None = None,
-    max_nonfinite: float = MAX_NONFINITE,
-    beam: Any = None,
-    **choices: Any,
-) -> Cutout:
-    """The cutout of a file or an array by a recipe that is not MiraBest's; raises what is wrong with it.
-
-    uint8 arrays and pictures of its side are taken as they are, where the recipe clips: they were made by it.
-    """
-    name = f"array {number}"
-    plane = of_array(source, name) if isinstance(source, np.ndarray) else read_plane(source, **choices)
-    if plane.picture and plane.sky.pixels.shape == (recipe.side, recipe.side):
-        recipe = replace(recipe, stretch="linear")
-    return own_cutout(plane, recipe, ra_deg, dec_deg, max_nonfinite)
+def read_own(number: int, source: Source, *, recipe: Recipe, beam: Any = None, **choices: Any) -> Cutout:
+    """The cutout of a file or an array by a recipe that is not MiraBest's; raises what is wrong with it."""
+    return cutout_of(source, recipe, name=f"array {number}" if isinstance(source, np.ndarray) else None, **choices)
 
 
-def recipe_options(team: "Asked | Classifier") -> dict[str, Any]:
-    """What `read_any` is to know of the images of a team; nothing where they are MiraBest's."""
-    return {} if team.recipe == MIRABEST else {"recipe": team.recipe}
+def options_of(recipe: Recipe) -> dict[str, Any]:
+    """What `read_any` is to know of a recipe; nothing where it is MiraBest's."""
+    return {} if recipe == MIRABEST else {"recipe": recipe}
 
 
 Batch = list[tuple[Source, Cutout | ImageRefusal]]
@@ -187,7 +170,7 @@ def schema_of(team: Classifier, about: Provenance) -> pa.Schema:
 
 def catalogue(team: Classifier, sources: Iterable[Source], **options: Any) -> Catalogue:
     """One row for each source."""
-    rows = [row for batch in batches(sources, **recipe_options(team), **options) for row in answered(team, batch).rows]
+    rows = [row for batch in batches(sources, **options_of(team.recipe), **options) for row in answered(team, batch).rows]
     return Catalogue(pa.Table.from_pylist(rows, schema=schema_of(team, provenance(team))))
 
 
@@ -195,7 +178,7 @@ def attention(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndar
     """Maps of each source, nan for one that cannot be used."""
     plain = replace(team.calibration, poses=1)
     look = lambda images: answer(team.members, plain, images).attention
-    return _each(sources, (team.recipe.side,) * 2, np.float32, look, **recipe_options(team), **options)
+    return _each(sources, (team.recipe.side,) * 2, np.float32, look, **options_of(team.recipe), **options)
 
 
 def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
@@ -208,7 +191,7 @@ def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
         nothing = np.full(images.shape[1:], np.nan, np.float32)
         return np.stack([nothing if each is None else each.plane for each in answer(team.members, plain, images, why=True).evidence])
 
-    return _each(sources, (team.recipe.side,) * 2, np.float32, planes, **recipe_options(team), **options)
+    return _each(sources, (team.recipe.side,) * 2, np.float32, planes, **options_of(team.recipe), **options)
 
 
 def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
@@ -216,7 +199,7 @@ def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
     width = lambda vectors: np.concatenate(vectors, 1)
     joined = lambda images: width([in_pose(member, images, 0, outputs=False).features for member in team.members])
     blank = joined(np.zeros((1, team.recipe.side, team.recipe.side), np.uint8))
-    return _each(sources, blank.shape[1:], np.float64, joined, **recipe_options(team), **options)
+    return _each(sources, blank.shape[1:], np.float64, joined, **options_of(team.recipe), **options)
 
 
 def _each(sources: Iterable[Source], shape: tuple[int, ...], kind: type, measure: Any, **options: Any) -> np.ndarray:

@@ -38,6 +38,7 @@ async def classify(
     """The class of a source, with its uncertainty: an uploaded file, or the key of a source."""
     network = offers.networks.get(model)
     held = await run_in_threadpool(chosen, offers, file, source)
+    network.check(held)
     answer = offers.answered.get((held.key, held.digest, network.name))
     if answer is None:
         answer = await asked(request, offers, network, held)
@@ -58,6 +59,8 @@ def explain(
 
     named = [offers.networks.get(name) for name in model or [""]]
     seeds, held = seeds_of(named, member or []), chosen(offers, file, source)
+    for network in named:
+        network.check(held)
     pairs = zip(named, seeds, strict=True)
     answers = [explanations.explain(offers.turner(), network, held, rotation_deg, seed) for network, seed in pairs]
     return shapes.Explained(
@@ -80,6 +83,7 @@ def map_fits(
     from equiradio.inference.rows import source_name
 
     network, held = offers.networks.get(model), offers.sets.get(source)
+    network.check(held)
     content = fits_of(offers, network, held, network.seed_of(member), rotation_deg)
     return attachment(content, "application/fits", f"{source_name(held.name)}-attention.fits")
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 import equiradio
 from equiradio.errors import Refusal
-from equiradio.serve import answers_routes, lists_routes, shapes, sources_routes
+from equiradio.serve import answers_routes, labels_routes, lists_routes, shapes, sources_routes
 from equiradio.serve.bodies import MOST_UPLOADED, Pace
 from equiradio.serve.guards import LOOPBACK, MOST_AT_A_TIME, Guard
 from equiradio.serve.offers import Offers
@@ -47,7 +47,7 @@ def create_app(
     app = FastAPI(title="equiradio", version=equiradio.__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.offers = offers
     faults: dict[int | str, dict[str, Any]] = {code: {"model": shapes.Error} for code in FAULTS}
-    for routes in (sources_routes, answers_routes, lists_routes):
+    for routes in (sources_routes, answers_routes, lists_routes, labels_routes):
         app.include_router(routes.router, responses=faults)
     if root_path:
         app.add_middleware(Prefix, root=root_path)

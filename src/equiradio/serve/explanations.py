@@ -20,7 +20,7 @@ from equiradio.verbs.sky_maps import sides_of
 
 
 def turn_back(maps: torch.Tensor, rotation_deg: float) -> torch.Tensor:
-    """Maps (count, 150, 150) turned by minus an angle: exact for quarter turns, bilinear between."""
+    """Maps (count, side, side) turned by minus an angle: exact for quarter turns, bilinear between."""
     quarters, rest = divmod(rotation_deg % 360, QUARTER)
     if rest:
         maps = show(maps, turned([-rest] * len(maps)).matrices())[:, 0] if len(maps) else maps
@@ -28,11 +28,11 @@ def turn_back(maps: torch.Tensor, rotation_deg: float) -> torch.Tensor:
 
 
 def drift(still: torch.Tensor, back: torch.Tensor) -> float:
-    """|R^-1 A(R x) - A(x)| / |A(x)| inside the inscribed circle, both (150, 150): 0 for a map that turns with the sky.
+    """|R^-1 A(R x) - A(x)| / |A(x)| inside the inscribed circle, both (side, side): 0 for a map that turns with the sky.
 
     Root of the sum of squares. Zero for every quarter turn of an exact network.
     """
-    inside = inscribed()
+    inside = inscribed(len(still))
     return float((back - still)[inside].norm() / still[inside].norm().clamp_min(1e-12))
 
 
@@ -126,7 +126,7 @@ def peak(plane: torch.Tensor) -> tuple[int, int]:
 
 
 def turned_pixels(source: Held, rotation_deg: float) -> np.ndarray:
-    """The image as the network sees it, uint8 (150, 150)."""
+    """The image as the network sees it, uint8 (side, side)."""
     shown = show(torch.from_numpy(source.pixels[None].copy()), turned([rotation_deg]).matrices())[0, 0]
     return shown.round().clamp(0, 255).byte().numpy()
 

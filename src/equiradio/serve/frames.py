@@ -18,7 +18,6 @@ from equiradio.inference.gate_maps import agreement, combined_map, gate_maps
 from equiradio.inference.member import Member
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
-from equiradio.sky.recipe import MIRABEST
 
 QUARTER = 90.0
 ROOM = 128 * 2**20  # bytes of frames that are held
@@ -27,7 +26,7 @@ ROOM = 128 * 2**20  # bytes of frames that are held
 class Frame(NamedTuple):
     """What a team, or one member of it, gives of a source at an angle.
 
-    maps : attention float32 (1 + gates, 150, 150), the one of all gates first, then shallow to deep; none without gates.
+    maps : attention float32 (1 + gates, side, side), the one of all gates first, then shallow to deep; none without gates.
     p : float64 (classes,), calibrated.
     evidence : what each pixel says, one for each class that may be spoken of (of two the second alone); none where the answer is no sum.
     agreement : of its members, see `equiradio.inference.gate_maps.agreement`; None where there is none.
@@ -91,9 +90,9 @@ class Turner:
 def ask(member: Member, temperature: float, source: Held, rotation_deg: float) -> Frame:
     """What one member says of a source turned by an angle."""
     output = member.look(source.pixels[None], turned([rotation_deg]) if rotation_deg else None)  # unturned as `classify` asks
-    maps = torch.zeros(0, MIRABEST.side, MIRABEST.side)
+    maps = torch.zeros(0, *source.pixels.shape)
     if output.attention:
-        gates = gate_maps(output.attention)[0].float().cpu()
+        gates = gate_maps(output.attention, len(source.pixels))[0].float().cpu()
         maps = torch.cat([combined_map(gates, member.network.anchored)[None], gates])
     logits = output.logits.double().cpu().numpy()
     if not np.isfinite(logits).all():

@@ -189,7 +189,7 @@ class Runs:
             return self._means[name, evaluation]
 
     def attention(self, name: str, source_id: str) -> np.ndarray | None:
-        """The stored map of a source, uint8 (150, 150)."""
+        """The stored map of a source, uint8 (side, side)."""
         run = self.get(name)
         with self._lock:
             if name not in self._maps:

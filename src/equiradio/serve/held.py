@@ -15,7 +15,7 @@ from equiradio.serve.refusals import NotOffered
 from equiradio.sky.beams import Beam
 from equiradio.sky.images import Cutout
 from equiradio.sky.positions import position
-from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.recipe import MIRABEST, Recipe
 
 GRID = 11  # places per axis at which sky positions are computed; between them the page interpolates unit vectors
 KEPT = 64  # uploads held at a time; the oldest goes first
@@ -29,14 +29,16 @@ class Held:
     ----------
     key : its address in requests, ``<set>/<name>``.
     name : what its user calls it.
-    pixels : uint8 (150, 150), as networks take them.
-    values : float32 (150, 150) in ``unit`` where the file has them, not a number where it has none.
-    wcs : astropy WCS of the 150 x 150 pixels in the frame of the file, or None.
+    pixels : uint8 (side, side), as networks take them.
+    values : float32 (side, side) in ``unit`` where the file has them, not a number where it has none.
+    wcs : astropy WCS of the pixels in the frame of the file, or None.
     position : (ra_deg, dec_deg) of the centre for sources known from a catalogue alone.
+    arcsec_per_pixel : by the WCS, or the catalogue's recipe; None where unknown.
     beam_arcsec : major and minor axis, beam_pa_deg its position angle.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
-    hdu, resampled, about, padded, noise : as in `equiradio.sky.images.Cutout`.
+    hdu, resampled, about, padded, noise, pixel_arcsec, measurable : as in `equiradio.sky.images.Cutout`.
+    recipe : by which the pixels were made of a file; None for those that a data set holds.
     """
 
     key: str
@@ -57,6 +59,14 @@ class Held:
     about: Mapping[str, Any] = field(default_factory=dict)
     padded: float = 0.0
     noise: float = math.nan
+    pixel_arcsec: float | None = MIRABEST.scale_arcsec
+    measurable: bool = True
+    recipe: Recipe | None = None
+
+    @property
+    def middle(self) -> float:
+        """Row and column of the centre."""
+        return (len(self.pixels) - 1) / 2
 
     @cached_property
     def digest(self) -> str:
@@ -65,12 +75,13 @@ class Held:
 
     def sky_grid(self) -> list[list[list[float]]] | None:
         """ICRS unit vectors towards the pixels at evenly spaced rows and columns, (`GRID`, `GRID`, 3); None where positions are unknown."""
-        places = np.linspace(0, MIRABEST.side - 1, GRID)
+        places = np.linspace(0, len(self.pixels) - 1, GRID)
         rows, columns = np.meshgrid(places, places, indexing="ij")
         if self.wcs is not None:
             vectors = np.moveaxis(self.wcs.pixel_to_world(columns, rows).icrs.cartesian.xyz.value, 0, -1)
-        elif self.position is not None:
-            vectors = tangent_vectors(self.position, rows, columns)
+        elif self.position is not None and self.arcsec_per_pixel:
+            step = math.radians(self.arcsec_per_pixel / 3600)
+            vectors = tangent_vectors(self.position, step * (rows - self.middle), step * (columns - self.middle))
         else:
             return None
         return vectors.round(12).tolist() if np.isfinite(vectors).all() else None
@@ -79,9 +90,8 @@ class Held:
         """As ``equiradio classify`` has it, for answers, maps and files that are the same."""
         ra, dec = self.position or (math.nan, math.nan)
         if self.wcs is not None:
-            ra, dec = position(self.wcs, *[(MIRABEST.side - 1) / 2] * 2)
+            ra, dec = position(self.wcs, self.middle, self.middle)
         beam = None if self.beam_arcsec is None else Beam(*self.beam_arcsec, self.beam_pa_deg)
-        pixel = MIRABEST.scale_arcsec if self.values is None else self.arcsec_per_pixel
         flags = frozenset(self.flags)
         return Cutout(
             self.name,
@@ -98,26 +108,27 @@ class Held:
             self.about,
             self.padded,
             self.noise,
-            pixel,
+            self.pixel_arcsec if self.values is None else self.arcsec_per_pixel,
+            self.measurable,
         )
 
     def any_wcs(self) -> Any:
         """The WCS, made from the catalogue's position where the source came without one."""
-        if self.wcs is not None or self.position is None:
+        if self.wcs is not None or self.position is None or not self.arcsec_per_pixel:
             return self.wcs
         from astropy.wcs import WCS
 
         wcs = WCS(naxis=2)
         wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], self.position
-        wcs.wcs.crpix, wcs.wcs.cdelt = [(MIRABEST.side + 1) / 2] * 2, [-MIRABEST.scale_arcsec / 3600, MIRABEST.scale_arcsec / 3600]
+        step = self.arcsec_per_pixel / 3600
+        wcs.wcs.crpix, wcs.wcs.cdelt = [self.middle + 1] * 2, [-step, step]
         return wcs
 
 
-def tangent_vectors(position: tuple[float, float], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Unit vectors towards pixels of a gnomonic image, north up and east left, whose middle is at ``position``."""
+def tangent_vectors(position: tuple[float, float], up: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Unit vectors towards places of a gnomonic image, north up and east left, so far (radians) from its middle at ``position``."""
     ra, dec = np.deg2rad(position)
-    step = math.radians(MIRABEST.scale_arcsec / 3600)
-    east, north = -(columns - (MIRABEST.side - 1) / 2) * step, (rows - (MIRABEST.side - 1) / 2) * step
+    east, north = -right, up
     centre = np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
     to_east = np.array([-math.sin(ra), math.cos(ra), 0.0])
     to_north = np.array([-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec)])

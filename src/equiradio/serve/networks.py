@@ -13,9 +13,10 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import find_team, team_names
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.errors import RunRefusal, nearest
+from equiradio.serve.held import Held
 from equiradio.serve.names import apart
 from equiradio.serve.refusals import Busy, NotOffered
-from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.recipe import MIRABEST, Recipe, other_than
 
 if TYPE_CHECKING:
     from equiradio.inference.team import Team
@@ -49,12 +50,29 @@ class Network:
         if self.team is None:
             from equiradio.inference.team import load
 
-            team = load(self.opens, "cpu")
-            if (side := team.recipe.side) != MIRABEST.side:
-                found = f"a network of images of {side} x {side} pixels"
-                raise RunRefusal(self.name, found, f"{MIRABEST.side} x {MIRABEST.side}", "Other sides cannot be viewed yet.")
-            self.team = team
+            self.team = load(self.opens, "cpu")
         return self.team
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of the images that it answers about."""
+        return self.card.members[0].images
+
+    def check(self, source: Held) -> None:
+        """Refuse to ask it about a source whose pixels are of another side, or were made of a file by another recipe.
+
+        Raises
+        ------
+        RunRefusal : with numbers.
+        """
+        side, own = len(source.pixels), self.recipe
+        if side != own.side:
+            found = f"answers about images of {own.side} x {own.side} pixels, and {source.name} has {side} x {side}"
+            raise RunRefusal(self.name, found, "images of its own side", "Choose another model, or start a viewer with this one first.")
+        if source.recipe is not None and (odd := other_than(own, source.recipe.as_card())):
+            words = ", ".join(f"{key} {theirs}, its own {ours}" for key, (theirs, ours) in odd.items())
+            found, do = f"{source.name} was read by another recipe ({words})", "Start a viewer with this model first."
+            raise RunRefusal(self.name, found, "images by its own recipe", do)
 
     def seed_of(self, member: str) -> int | None:
         """The seed of the member that a request names; None for all of them, where it names none.
@@ -79,6 +97,7 @@ class Network:
             "weights": first.weights,
             "seeds": self.card.seeds,
             "packaged": self.packaged,
+            "side": self.recipe.side,
             "data": first.data,
             "classes": list(self.card.labels.names),
             "best_validation_loss": first.best_validation_loss,
@@ -150,7 +169,7 @@ def _busy() -> Busy:
 
 
 class Networks:
-    """All that are offered; the first is the default."""
+    """All that are offered; the first is the default, by whose recipe files are read."""
 
     def __init__(self, networks: list[Network], turnstile: Turnstile | None = None) -> None:
         self.by_name: dict[str, Network] = {}
@@ -158,6 +177,11 @@ class Networks:
             network.name = apart(network.name, self.by_name)  # two run folders of one name in different places
             self.by_name[network.name] = network
         self.turn = turnstile or Turnstile()
+
+    @property
+    def recipe(self) -> Recipe:
+        """By which files become images: that of the default."""
+        return next((network.recipe for network in self.by_name.values()), MIRABEST)
 
     def get(self, name: str | None) -> Network:
         if not self.by_name:

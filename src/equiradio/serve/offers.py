@@ -1,13 +1,16 @@
 """All that a viewer offers, settled when it starts: requests name parts of it and can reach nothing else."""
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from equiradio.artefacts.shelf import default_name, names_here
-from equiradio.errors import DataRefusal, Refusal
+from equiradio.errors import DataRefusal, Refusal, SettingRefusal
+from equiradio.serve.asking_order import AskingOrder
 from equiradio.serve.gallery import Runs
+from equiradio.serve.labelling import Labelling
 from equiradio.serve.names import apart
 from equiradio.serve.networks import Networks, offered
 from equiradio.serve.sets import ImageFolder, Sets, data_sets
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
 REMEMBERED = 512  # answers
 
 
+class Desk(NamedTuple):
+    """A labelling, and the order in which its sources are shown."""
+
+    labelling: Labelling
+    order: AskingOrder
+
+
 @dataclass
 class Offers:
     """Networks, sets of sources, runs and tables, each by name.
@@ -26,6 +36,7 @@ class Offers:
     Attributes
     ----------
     problems : what is wrong with runs that cannot be offered as networks.
+    desk : where images of the folder are labelled; None where they are not.
     reading : held while an upload is decoded.
     answered : classes already asked for, by source, digest of its pixels, and model.
     """
@@ -35,6 +46,7 @@ class Offers:
     runs: Runs
     tables: dict[str, Table]
     problems: list[Refusal] = field(default_factory=list)
+    desk: Desk | None = None
     reading: threading.Lock = field(default_factory=threading.Lock)
     answered: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     _turner: "Turner | None" = None
@@ -79,9 +91,27 @@ def gather(
         except Refusal as refusal:  # one damaged run keeps nobody from the others
             problems.append(refusal)
     sets: list[Any] = [*data_sets(data, data_dir)]
+    all_networks = Networks(networks)
     if images is not None:
-        sets.append(ImageFolder(images))
-    return Offers(Networks(networks), Sets(sets), galleries, _tables(tables, galleries), problems)
+        sets.append(ImageFolder(images, all_networks.recipe))
+    return Offers(all_networks, Sets(sets), galleries, _tables(tables, galleries), problems)
+
+
+def with_desk(offers: Offers, file: Path, classes: Sequence[str], who: str, check: Callable[[], object] = lambda: None) -> Offers:
+    """The same with a table of labels of the folder of images; by default the classes of the first model, or those in the table.
+
+    Raises
+    ------
+    SettingRefusal : no folder of images, or classes of no use. DataRefusal : a file that is no table of labels.
+    """
+    folder = next((each for each in offers.sets.by_name.values() if isinstance(each, ImageFolder)), None)
+    if folder is None:
+        raise SettingRefusal("--label", "no images to label", "--images FOLDER", "Name their folder.")
+    network = next(iter(offers.networks.by_name.values()), None)
+    own = list(classes) or ([] if network is None or file.exists() else list(network.card.labels))
+    labelling = Labelling(file, folder, own, who, check)
+    offers.desk = Desk(labelling, AskingOrder(offers.networks, network, folder))
+    return offers
 
 
 def _tables(paths: list[Path], galleries: Runs) -> dict[str, Table]:

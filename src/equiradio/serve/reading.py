@@ -10,6 +10,8 @@ from equiradio.artefacts.flags import FLAGS
 from equiradio.errors import ImageRefusal
 from equiradio.serve.held import Held
 from equiradio.sky.fits import Limits, read_cutout
+from equiradio.sky.own import cutout_of
+from equiradio.sky.recipe import MIRABEST, Recipe
 
 LIMITS = Limits(bytes=136_000_000, pixels=16_000_000)
 ONE_AT_A_TIME = threading.Lock()  # which warnings are shown is a setting of the whole process, and memory stays bounded
@@ -20,8 +22,8 @@ DO = {
 }  # in place of advice that names options of the command
 
 
-def read_source(file: bytes | Path, name: str, key: str) -> Held:
-    """The source in a file, or in an upload's bytes.
+def read_source(file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABEST) -> Held:
+    """The source in a file, or in an upload's bytes, by a recipe.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def read_source(file: bytes | Path, name: str, key: str) -> Held:
     """
     try:
         with ONE_AT_A_TIME:
-            cutout = read_cutout(file, name, limits=LIMITS)
+            cutout = read_cutout(file, name, limits=LIMITS) if recipe == MIRABEST else cutout_of(file, recipe, name=name, limits=LIMITS)
     except ImageRefusal as refusal:
         do = DO.get(refusal.flag, refusal.do) if "--" in refusal.do else refusal.do
         raise ImageRefusal(refusal.flag, refusal.where, refusal.found, refusal.expected, do) from None
@@ -51,6 +53,9 @@ def read_source(file: bytes | Path, name: str, key: str) -> Held:
         about=cutout.about,
         padded=cutout.padded,
         noise=cutout.noise,
+        pixel_arcsec=cutout.pixel_arcsec,
+        measurable=cutout.measurable,
+        recipe=recipe,
     )
 
 

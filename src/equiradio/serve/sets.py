@@ -13,8 +13,9 @@ from equiradio.serve.held import Held, Shelf
 from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
+from equiradio.sky import own
 from equiradio.sky.fits import SUFFIXES
-from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.recipe import MIRABEST, Recipe
 
 MOST_FILES = 20_000
 
@@ -33,7 +34,7 @@ class DataSet:
 
         with self._lock:
             if self._sources is None:
-                self._sources = refuse_other_side(open_data(self._where, self._data_dir))
+                self._sources = open_data(self._where, self._data_dir)
                 self._rows = {str(name): row for row, name in enumerate(self._sources.source_ids)}
             return self._sources
 
@@ -56,13 +57,16 @@ class DataSet:
         sources = self.sources()
         if name not in self._rows:
             raise NotOffered("source", name, f"a source of {self.name}", "Choose one of its list.")
-        row = self._rows[name]
+        row, recipe = self._rows[name], sources.recipe
         return Held(
             f"{self.name}/{name}",
             name,
             sources.images[row],
             position=position_of(sources, row),
-            beam_arcsec=(MIRABEST.beam_arcsec, MIRABEST.beam_arcsec),
+            arcsec_per_pixel=recipe.scale_arcsec or None,
+            beam_arcsec=(recipe.beam_arcsec, recipe.beam_arcsec) if recipe.beam_arcsec else None,
+            pixel_arcsec=recipe.scale_arcsec or None,
+            measurable=recipe == MIRABEST,
             label=sources.classes.name_of(int(sources.labels[row])),
             confidence=str(sources.confidence[row]),
         )
@@ -79,13 +83,16 @@ def position_of(sources: Sources, row: int) -> tuple[float, float] | None:
 class ImageFolder:
     """Image files under a folder, as they were when the viewer started, by the folder's name: a request can name nothing else.
 
+    They become images by a recipe, that of the networks which are to answer about them.
+
     Raises
     ------
     DataRefusal : there is no such folder, or no image in it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        expected = f"a folder with files ending in {', '.join(SUFFIXES)}"
+    def __init__(self, folder: Path, recipe: Recipe = MIRABEST) -> None:
+        endings = SUFFIXES if recipe == MIRABEST else own.SUFFIXES
+        self._recipe, expected = recipe, f"a folder with files ending in {', '.join(endings)}"
         if not folder.is_dir():
             raise DataRefusal(folder, "a file" if folder.exists() else "no such folder", expected, "Correct --images.")
         self._files: dict[str, Path] = {}
@@ -93,7 +100,7 @@ class ImageFolder:
         self.name = printable(root.name) or "images"
         for path in sorted(root.rglob("*")):
             inside = path.is_file() and path.resolve().is_relative_to(root)  # a link may lead out
-            if inside and path.name.lower().endswith(SUFFIXES) and len(self._files) < MOST_FILES:
+            if inside and path.name.lower().endswith(endings) and len(self._files) < MOST_FILES:
                 self._files[apart(printable(path.relative_to(root).as_posix()), self._files)] = path
         if not self._files:
             raise DataRefusal(folder, "no image in it", expected, "Correct --images.")
@@ -108,6 +115,16 @@ class ImageFolder:
         best = [name for name, count in alike.items() if count == max(alike.values())]
         return f"{self.name}/{best[0]}" if len(best) == 1 else None
 
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all images, in the order of their names."""
+        return [f"{self.name}/{name}" for name in self._files]
+
+    def path_of(self, key: str) -> Path | None:
+        """The file of a key; None for one of another set."""
+        folder, _, name = key.partition("/")
+        return self._files.get(name) if folder == self.name else None
+
     def listing(self) -> list[dict[str, Any]]:
         return [{"key": f"{self.name}/{name}", "name": name, "label": None, "split": "", "confidence": ""} for name in self._files]
 
@@ -115,7 +132,7 @@ class ImageFolder:
         if name not in self._files:
             raise NotOffered("source", name, f"an image of {self.name}, offered with --images", "Choose one of the list.")
         path = self._files[name]
-        return read_source(path, printable(path.name), f"{self.name}/{name}")
+        return read_source(path, printable(path.name), f"{self.name}/{name}", self._recipe)
 
 
 def _alike(one: Path, other: Path) -> int:
@@ -153,14 +170,6 @@ class Sets:
         if name not in self.by_name or not slash:
             raise NotOffered("source", key, f"SET/NAME with SET one of {', '.join(self.names())}", "Choose one of the list.")
         return self.by_name[name].get(rest)
-
-
-def refuse_other_side(sources: Sources) -> Sources:
-    """The sources, whose images must have the side that the viewer draws."""
-    if (side := sources.recipe.side) != MIRABEST.side:
-        found = f"images of {side} x {side} pixels"
-        raise DataRefusal(sources.where, found, f"{MIRABEST.side} x {MIRABEST.side}", "Other sides cannot be viewed yet.")
-    return sources
 
 
 def data_sets(names: list[str], data_dir: Path | None) -> list[DataSet]:

@@ -36,6 +36,7 @@ class Health(BaseModel):
     sets: list[str]
     runs: int
     tables: int
+    labelling: bool = Field(description="images can be labelled here")
     megabytes: float = Field(description="peak resident memory of the process")
 
 
@@ -49,6 +50,7 @@ class Model(BaseModel):
     weights: int = Field(description="trainable weights")
     seeds: list[int] = Field(description="one per member of the team")
     packaged: bool
+    side: int = Field(description="of the images that it answers about, pixels")
     data: str
     classes: list[str] = Field(description="in the order of the logits")
     best_validation_loss: float | None
@@ -95,7 +97,7 @@ class Answer(BaseModel):
 class Evidence(BaseModel):
     """What each pixel adds to the log-odds of a class, before calibration.
 
-    Maps are base64 of 150 x 150 little-endian float32, rows from row 0.
+    Maps are base64 of side x side little-endian float32, rows from row 0.
     """
 
     map: str = Field(description="in the frame of the turned source; its sum and the constant make the margin")
@@ -117,7 +119,7 @@ class Evidence(BaseModel):
 class Explanation(BaseModel):
     """Attention of one model.
 
-    Maps are base64 of 150 x 150 uint8, rows from row 0; the map of all gates first, then shallow to deep.
+    Maps are base64 of side x side uint8, rows from row 0; the map of all gates first, then shallow to deep.
     Beside the fields below, ``p`` and ``p_unturned`` under the class's own name: p_<class>, p_<class>_unturned.
     """
 
@@ -150,15 +152,16 @@ class Explained(BaseModel):
 
     source: str
     rotation_deg: float
-    pixels: str = Field(description="base64 of 150 x 150 uint8, as the networks see it")
+    pixels: str = Field(description="base64 of side x side uint8, as the networks see it")
     answers: list[Explanation]
 
 
 class Source(BaseModel):
-    """A source. ``pixels`` base64 of uint8, ``values`` base64 of little-endian float32 in ``unit``, both 150 x 150 from row 0."""
+    """A source. ``pixels`` base64 of uint8, ``values`` base64 of little-endian float32 in ``unit``, both side x side from row 0."""
 
     key: str
     name: str
+    side: int = Field(description="pixels of the image's side")
     pixels: str
     values: str | None
     unit: str

@@ -45,6 +45,7 @@ def health(offers: Offered) -> shapes.Health:
         sets=offers.sets.names(),
         runs=len(offers.runs.by_name),
         tables=len(offers.tables),
+        labelling=offers.desk is not None,
         megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
 
@@ -106,7 +107,7 @@ def uploaded(offers: Offers, file: UploadFile) -> Held:
     name = printable((file.filename or "upload").replace("\\", "/").rpartition("/")[2])[:200] or "upload"
     with offers.reading:
         content = file.file.read()
-        return offers.sets.shelf.put(content, lambda key: read_source(content, name, key))
+        return offers.sets.shelf.put(content, lambda key: read_source(content, name, key, offers.networks.recipe))
 
 
 def chosen(offers: Offers, file: UploadFile | None, source: str | None) -> Held:
@@ -120,6 +121,7 @@ def described(held: Held) -> shapes.Source:
     return shapes.Source(
         key=held.key,
         name=held.name,
+        side=len(held.pixels),
         pixels=as_base64(held.pixels),
         values=None if held.values is None else as_base64(held.values.astype("<f4")),
         unit=printable(held.unit),

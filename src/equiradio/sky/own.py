@@ -7,6 +7,7 @@ turning. Positions of the sky stay where they were.
 import io
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.clipping import clipped_noise
-from equiradio.sky.contents import LIMITS, content_of, in_words, not_fits
+from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.sky.fits import read_image
 from equiradio.sky.images import Cutout, SkyImage
@@ -41,14 +42,14 @@ class Plane(NamedTuple):
         return 0.0 if self.sky.wcs is None else float(nominal_scale(self.sky.wcs))
 
 
-def read_plane(file: str | Path, **choices: Any) -> Plane:
-    """The image in a file; ``choices`` (hdu, plane) as in `equiradio.sky.fits.read_image`.
+def read_plane(file: str | Path | bytes, name: str | None = None, limits: Limits = LIMITS, **choices: Any) -> Plane:
+    """The image in a file, or in an upload's bytes; ``choices`` (hdu, plane) as in `equiradio.sky.fits.read_image`.
 
     Raises
     ------
     ImageRefusal : it cannot be read, is no plane of numbers, or a picture in colours.
     """
-    content, name = content_of(file, None, LIMITS)
+    content, name = content_of(file, name, limits)
     if content.startswith(NPY):
         return of_array(_array(content, name), name)
     if content.startswith((PNG, JPEG)):
@@ -69,6 +70,27 @@ def of_array(pixels: np.ndarray, name: str) -> Plane:
         raise ImageRefusal("wrong_shape", name, found, "numbers, height x width", "Store one image a file.")
     with np.errstate(over="ignore"):
         return Plane(SkyImage(name, 0, flat.astype(np.float32)), flat.dtype == np.uint8)
+
+
+def cutout_of(
+    source: str | Path | bytes | np.ndarray,
+    recipe: Recipe,
+    *,
+    name: str | None = None,
+    ra_deg: float | None = None,
+    dec_deg: float | None = None,
+    max_nonfinite: float = MAX_NONFINITE,
+    limits: Limits = LIMITS,
+    **choices: Any,
+) -> Cutout:
+    """The cutout of a file, an upload's bytes or an array by a recipe; see `own_cutout`.
+
+    uint8 arrays and pictures of its side are taken as they are, where the recipe clips: they were made by it.
+    """
+    plane = of_array(source, name or "array") if isinstance(source, np.ndarray) else read_plane(source, name, limits, **choices)
+    if plane.picture and plane.sky.pixels.shape == (recipe.side, recipe.side):
+        recipe = replace(recipe, stretch="linear")
+    return own_cutout(plane, recipe, ra_deg, dec_deg, max_nonfinite)
 
 
 def own_cutout(

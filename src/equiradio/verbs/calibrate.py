@@ -22,6 +22,7 @@ from equiradio.verbs.cascade_choice import Last, open_last, with_cascade
 from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets
 from equiradio.verbs.resolution_choice import with_resolution
 from equiradio.verbs.team_choices import choose, score
+from equiradio.verbs.team_page import write_page
 from equiradio.verbs.trained_data import trained_data
 
 
@@ -89,7 +90,7 @@ def _halved(folder: TeamFolder, first: TeamCard, runs: Sequence[Path]) -> TeamCa
 
 
 def _measured(folder: TeamFolder, first: TeamCard, asking: Asking, sources: Sources, most_poses: int, last: Last | None) -> TeamCard:
-    """The card with what is chosen on validation and measured on test, as it is written."""
+    """The card with what is chosen on validation and measured on test, as it is written, and the page."""
     chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
     chosen = with_resolution(chosen, asking, sources.of_split("validation"))
     chosen = with_sets(chosen, asking, sources.of_split("validation"))
@@ -98,6 +99,7 @@ def _measured(folder: TeamFolder, first: TeamCard, asking: Asking, sources: Sour
     if (test.labels >= 0).any():
         team = with_coverage(team.with_changes(test=score(folder, team, asking, test)), asking, test)
     team = with_cascade(folder, team, asking, last, sources)
+    write_page(folder, team, asking, sources)
     folder.write_card(team)
     return team
 

@@ -15,6 +15,7 @@ from equiradio.errors import SettingRefusal
 from equiradio.inference.answers import Answers
 from equiradio.inference.cascade import Cascade
 from equiradio.inference.reading import Classifier
+from equiradio.sky.recipe import Recipe
 
 
 def check_features(file: Path, team: Classifier, out: Path | None) -> None:
@@ -45,9 +46,9 @@ def add_features(rows: Sequence[Row], asked: Sequence[bool], answers: Answers) -
             row[VECTOR.name], row[DISTANCE.name] = vector.tolist(), float(distance) if math.isfinite(distance) else None
 
 
-def write_features(file: Path, tables: Iterable[pa.Table], catalogue: pa.Schema, about: Provenance) -> None:
+def write_features(file: Path, tables: Iterable[pa.Table], catalogue: pa.Schema, about: Provenance, recipe: Recipe) -> None:
     """Write the features of parts into one file, part by part."""
-    schema = features_schema(catalogue, about)
+    schema = features_schema(catalogue, about, recipe)
 
     def write(part: Path) -> None:
         with pq.ParquetWriter(part, schema, write_page_checksum=True) as writer:

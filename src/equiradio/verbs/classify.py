@@ -16,7 +16,7 @@ from equiradio.artefacts.claim import Claim, claimed
 from equiradio.artefacts.provenance import Provenance
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, no_answer
-from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, provenance, recipe_options, schema_of
+from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, options_of, provenance, schema_of
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import SUFFIXES
 from equiradio.verbs.classified_features import add_features, check_features, with_features, write_features
@@ -97,7 +97,7 @@ def _answer(work: "_Work", contents: bool) -> pa.Table:
         begin_maps(work.maps, work.job(contents), going_on=False)
     table = work.table(row for _, part in work.parts(range(-(-len(work.files) // BATCH))) for row in part)
     if work.features is not None:
-        write_features(work.features, [table], work.schema, work.about)
+        write_features(work.features, [table], work.schema, work.about, work.team.recipe)
     return table.select(work.schema.names)
 
 
@@ -122,7 +122,7 @@ def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
         reader.close()
     answered_rows = _join(parts, out, work.schema)
     if work.features is not None:
-        write_features(work.features, parts.tables(work.part_schema), work.schema, work.about)
+        write_features(work.features, parts.tables(work.part_schema), work.schema, work.about, work.team.recipe)
     parts.finish(answered_rows)
 
 
@@ -163,7 +163,7 @@ class _Work:
         places = [place for number in numbers for place in range(len(self.files))[number * BATCH : (number + 1) * BATCH]]
         names, done = map_names(self.files), len(self.files) - len(places)
         self.progress("sources", done, len(self.files))
-        begin, asked = 0, recipe_options(self.team) | dict(self.options)
+        begin, asked = 0, options_of(self.team.recipe) | dict(self.options)
         for number, batch in zip(numbers, batches([self.files[place] for place in places], read=read, **asked), strict=True):
             rows, cutouts, answers = answered(self.team, batch)
             self._refuse(batch, rows)

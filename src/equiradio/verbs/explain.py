@@ -22,7 +22,6 @@ from equiradio.explain.part import parts
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team, load, member_of
 from equiradio.settings import Settings, change
-from equiradio.sky.recipe import MIRABEST
 from equiradio.verbs.trained_data import trained_data
 
 VERSION = 4  # of the measures and arrays: a folder made by another version is not gone on with
@@ -164,9 +163,6 @@ def _check_gates(run: str | Path, members: Sequence[Member]) -> None:
         if not member.network.gate_count:
             what = f"{member.card.model} has no attention gates"
             raise RunRefusal(run, what, "a network with attention", "Explain an attention model.")
-        if (side := member.card.images.side) != MIRABEST.side:
-            found = f"a network of images of {side} x {side} pixels"
-            raise RunRefusal(run, found, f"{MIRABEST.side} x {MIRABEST.side}", "Other sides cannot be explained yet.")
 
 
 def open_sources(run: str | Path, member: Member, data: str | None, data_dir: Path | None) -> Sources:

@@ -8,8 +8,8 @@ import numpy as np
 from equiradio.artefacts.features import Features, read_features
 from equiradio.artefacts.shelf import list_models, names_here
 from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal, nearest
+from equiradio.inference.reading import options_of, read_any
 from equiradio.inference.team import Team, load
-from equiradio.sky.fits import read_cutout
 
 ROUNDING = 1e-3  # of a feature's size: what varies by less may be rounding of float32
 
@@ -58,7 +58,8 @@ def _vector(file: Path, features: Features, among: Path, model: str | None, devi
     team = _team(features.model, among, model, device)
     vector = team.features(file)[0]
     if not np.isfinite(vector).all():
-        read_cutout(file)  # says what is wrong with the file
+        if isinstance(refusal := read_any(0, file, **options_of(team.recipe)), ImageRefusal):
+            raise refusal
         raise ImageRefusal("not_finite_answer", file, "no finite features", "a source with an answer", "Choose another.")
     return vector
 

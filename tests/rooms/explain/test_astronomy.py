@@ -68,8 +68,10 @@ def test_islands_out_of_reach_belong_to_others():
     _, pixels = source(())
     far = pixels.copy()
     far[2:5, 2:5] = True
-    assert np.array_equal(own_pixels(far, 41 * 1.8), pixels)
-    assert np.array_equal(own_pixels(far, float("nan")), far)
+    assert np.array_equal(own_pixels(far, 41 * 1.8, 1.8), pixels)
+    assert np.array_equal(own_pixels(far, 41 * 6.0, 6.0), pixels)
+    assert np.array_equal(own_pixels(far, float("nan"), 1.8), far)
+    assert np.array_equal(own_pixels(far, 41 * 1.8, 0.0), far), "sizes say nothing about pixels of unknown scale"
 
 
 def test_correlation_and_agreement_of_known_lists():

@@ -40,7 +40,7 @@ def test_turning_a_plane_changes_no_power():
 
 
 def test_a_round_source_has_no_power_but_its_mean():
-    power = angular_power(round_sources()[1:])
+    power = angular_power(round_sources(150)[1:])
     assert (power[:, 1:].sum(1) < 1e-3 * power[:, 0]).all()
 
 

@@ -50,7 +50,8 @@ def team(runs, tmp_path_factory):
 
 def test_a_team_answers_as_it_was_scored(team, sky):
     card = TeamFolder(team).card()
-    assert sorted(path.name for path in team.iterdir()) == ["card.json", "distance.safetensors", "seed0.safetensors", "seed1.safetensors"]
+    files = ["card.json", "distance.safetensors", "index.html", "seed0.safetensors", "seed1.safetensors"]
+    assert sorted(path.name for path in team.iterdir()) == files
     assert not team.with_name("lenets.parts").exists()
     assert card.validation["nll_after"] <= card.validation["nll_before"] + 1e-9
     assert set(card.nll_by_poses) <= {"1", "2"}

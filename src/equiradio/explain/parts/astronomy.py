@@ -48,7 +48,8 @@ def marks(sources: Sources, planes: dict[str, np.ndarray]) -> Summary:
     By kind and class: mean rank of ``core`` and ``peaks``, its p-value against 0.5 (noise) by a two-sided Wilcoxon test, corrected for the
     number of tests by Holm, and how many sources.
     """
-    own = [own_pixels(source_islands(image), float(size)) for image, size in zip(sources.images, sources.size_arcsec, strict=True)]
+    sizes, scale = sources.size_arcsec.tolist(), sources.recipe.scale_arcsec
+    own = [own_pixels(source_islands(image), size, scale) for image, size in zip(sources.images, sizes, strict=True)]
     rows: Summary = {}
     for kind, maps in planes.items():
         each = zip(maps, sources.images.astype(float), own, strict=True)
@@ -73,9 +74,10 @@ def compared(sources: Sources, maps: np.ndarray, p_frii: np.ndarray) -> Measured
     ----------
     maps : (sources, side, side). p_frii : (sources,).
     """
-    table = {name: np.full(len(sources), np.nan) for name in COLUMNS}
+    table, sizes = {name: np.full(len(sources), np.nan) for name in COLUMNS}, sources.size_arcsec.tolist()
     for row, plane in enumerate(maps):
-        for name, value in _shapes(sources.images[row].astype(float), plane, float(sources.size_arcsec[row]), row).items():
+        own = own_pixels(source_islands(image := sources.images[row].astype(float)), sizes[row], sources.recipe.scale_arcsec)
+        for name, value in _shapes(image, plane, own, row).items():
             table[name][row] = value
     labels, measured = sources.labels, np.isfinite(table["ratio"])
     fri, frii = measured & (labels == 0), measured & (labels == 1)
@@ -99,8 +101,7 @@ def compared(sources: Sources, maps: np.ndarray, p_frii: np.ndarray) -> Measured
     return summary, {**table, "label": labels, "p_frii": p_frii, "source_id": sources.source_ids.astype(str)}
 
 
-def _shapes(image: np.ndarray, plane: np.ndarray, size_arcsec: float, row: int) -> dict[str, float]:
-    pixels = own_pixels(source_islands(image), size_arcsec)
+def _shapes(image: np.ndarray, plane: np.ndarray, pixels: np.ndarray, row: int) -> dict[str, float]:
     noise = np.random.default_rng([1, row]).random(image.shape)  # peaks of anything on a long source are far apart: a control
     seen, attended, drawn = (shape(map_, pixels) for map_ in (image, plane, noise))
     if seen is None or attended is None or drawn is None:

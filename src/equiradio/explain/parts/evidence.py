@@ -114,7 +114,7 @@ def marks(case: Case, parts: list[Evidence]) -> dict[str, Any]:
     )
     rows: dict[str, Any] = {}
     for kind, make in KINDS.items():
-        shown = gate_maps([make(part) for part in parts])
+        shown = gate_maps([make(part) for part in parts], images.shape[-1])
         planes: dict[str, Tensor] = {f"gate {gate + 1}": shown[:, gate] for gate in range(shown.shape[1])} | {"all gates": shown.mean(1)}
         for gate, plane in planes.items():
             seen = departure(plane.numpy(), images > 0) if kind in SIGNED else plane.numpy()

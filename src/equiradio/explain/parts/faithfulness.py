@@ -173,7 +173,7 @@ def sections(page: Page, case: Case, folder: Folder, answer: dict[str, Any], oth
     page.picture(picture, f"Pixels replaced by the image's own sky, {len(names)} sources.")
     dark = f"{100 * (1 - summary['background_lit']):.1f} %"
     page.text(
-        f"Sky: pixels drawn from outside the image's islands. MiraBest is clipped at 3 sigma, so {dark} of that sky is exactly zero: a "
+        f"Sky: pixels drawn from outside the image's islands. Images are clipped, so that {dark} of that sky is exactly zero: a "
         "deleted pixel looks like any empty pixel of the data, and the network is asked about images that could occur. It also means that "
         "deleting what is dark already changes nothing, so that only the order among lit pixels counts."
     )

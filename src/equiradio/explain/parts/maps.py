@@ -26,7 +26,7 @@ def measure(case: Case, folder: Folder) -> Measured:
     """Maps as float16, probabilities ``p`` (count, classes), every kind of map, and rows ``deep`` that have the costly ones."""
     images = case.sources.images
     planes, p = case.look(case.member, images, "maps")
-    arrays = {"maps": planes.astype(np.float16), "p": p, "gaussian": centred_gaussian()}
+    arrays = {"maps": planes.astype(np.float16), "p": p, "gaussian": centred_gaussian(side=case.sources.images.shape[-1])}
     arrays["untrained"] = untrained_maps(case.member, images, FRESH_SEED).astype(np.float16)
     case.count(len(images))
     for number, (name, member) in enumerate(case.members.items()):

@@ -29,7 +29,7 @@ def measure(case: Case, folder: Folder) -> Measured:
         case.progress("angles", place, len(case.effort.angles))
     errors, floor, shifts, p_turned, power = map(np.stack, zip(*steps, strict=True))
     exact = exact_turns(look, case.sources.images[evenly(case.sources.labels, case.effort.turned)])
-    centred = angular_power(look(round_sources())[0][:, -1])
+    centred = angular_power(look(round_sources(case.sources.images.shape[-1]))[0][:, -1])
     order, between = max(rotations_of(case), PIXEL_GRID), np.array([angle % 90 > 0 for angle in case.effort.angles])
     excess = order_excess(power[between].mean(0), order)
     mean, per_source, given = errors[between].mean((0, 1)), errors[between, :, -1].mean(0), most_probable(p_turned)

@@ -86,11 +86,11 @@ function drawCompass(pen, compass, sharp) {
 export function compassOf(grid, angle, side = 150) {
   if (!grid) return null;
   const middle = (side - 1) / 2;
-  const here = position(grid, middle, middle);
+  const here = position(grid, middle, middle, side);
   const slope = (down, across) => {
-    const from = unturned(middle, middle, angle);
-    const to = unturned(middle + down, middle + across, angle);
-    const [a, b] = [position(grid, from.row, from.column), position(grid, to.row, to.column)];
+    const from = unturned(middle, middle, angle, side);
+    const to = unturned(middle + down, middle + across, angle, side);
+    const [a, b] = [position(grid, from.row, from.column, side), position(grid, to.row, to.column, side)];
     const east = ((((b.ra - a.ra + 540) % 360) - 180) * Math.cos((here.dec * Math.PI) / 180));
     return { east, north: b.dec - a.dec };
   };

@@ -1,6 +1,7 @@
 // The page: views, keys, notices, theme.
 
 import { get } from "./api.js";
+import { LabelView } from "./label.js";
 import { RunView } from "./run.js";
 import { SourceView } from "./source.js";
 import { address, read, state } from "./state.js";
@@ -31,6 +32,7 @@ const views = {
   source: new SourceView(at("source"), tell),
   run: new RunView(at("run"), tell, openSource),
   table: new TableView(at("table"), tell, openSource),
+  labelling: new LabelView(at("labelling"), tell),
 };
 
 function show() {
@@ -73,6 +75,8 @@ async function start() {
   try {
     const [health, models, runs, tables] = await Promise.all([get("health"), get("models"), get("runs"), get("tables")]);
     views.source.start(models, health.sets);
+    document.querySelector("nav a[data-view=labelling]").hidden = !health.labelling;
+    if (health.labelling && !location.hash) location.hash = address("labelling"); // what it was started for
     views.run.start(runs);
     views.table.start(tables);
     const problems = runs.flatMap(({ problem }) => problem || []);

@@ -5,10 +5,17 @@ import { shades } from "./colours.js";
 import { colourBar, furnish } from "./furniture.js";
 import { unturned } from "./sky.js";
 
-export const SIDE = 150;
+/** Pixels of the side of the image that is shown. */
+export let SIDE = 150;
 
 /** Zoom and centre (columns, rows), shared by all panels. */
 export const eye = { zoom: 1, column: SIDE / 2, row: SIDE / 2 };
+
+/** Show images of another side from now on, whole. */
+export function setSide(side) {
+  SIDE = side;
+  lookAt(1, SIDE / 2, SIDE / 2);
+}
 
 export function lookAt(zoom, column, row) {
   eye.zoom = Math.min(Math.max(zoom, 1), 12);
@@ -22,7 +29,6 @@ export class Panel {
   constructor(canvas) {
     this.canvas = canvas;
     this.small = document.createElement("canvas");
-    this.small.width = this.small.height = SIDE;
     this.scene = null;
     this.cursor = null;
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -75,6 +81,7 @@ export class Panel {
   paint(pen, { plane, colours, stretch, low = 0, high = 255, within, fading }, opacity) {
     const table = shades(colours, stretch);
     const picture = new ImageData(SIDE, SIDE);
+    if (this.small.width !== SIDE) this.small.width = this.small.height = SIDE;
     for (let row = 0; row < SIDE; row++) {
       for (let column = 0; column < SIDE; column++) {
         const share = Math.min(Math.max((plane[(SIDE - 1 - row) * SIDE + column] - low) / (high - low || 1), 0), 1);
@@ -150,6 +157,6 @@ export function span(plane) {
 
 /** Had the frame turned by an angle no pixel here? */
 function outside(row, column, angle) {
-  const from = unturned(row, column, -angle);
+  const from = unturned(row, column, -angle, SIDE);
   return from.row < -0.5 || from.column < -0.5 || from.row > SIDE - 0.5 || from.column > SIDE - 0.5;
 }

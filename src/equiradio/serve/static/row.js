@@ -149,7 +149,7 @@ export class Row {
     const scene = { base: { plane: shown.plane, colours: wish.image, stretch: wish.stretch } };
     scene.furniture = {
       scale: source.arcsec_per_pixel, beam: source.beam_arcsec, beamAngle: source.beam_pa_deg, angle: shown.rotation,
-      compass: compassOf(source.sky, shown.rotation),
+      compass: compassOf(source.sky, shown.rotation, SIDE),
     };
     if (layer && wish.over === "1") {
       scene.over = { ...layer.over(wish), plane: layer.map, opacity: Number(wish.opacity) };
@@ -185,8 +185,8 @@ export class Row {
 
   /** A cross at the same place of the sky in every panel. */
   point(at, turned, rotation) {
-    const sky = at && (turned ? unturned(at.row, at.column, rotation) : at);
-    const there = sky && unturned(sky.row, sky.column, -rotation);
+    const sky = at && (turned ? unturned(at.row, at.column, rotation, SIDE) : at);
+    const there = sky && unturned(sky.row, sky.column, -rotation, SIDE);
     for (const [kind, panel] of Object.entries(this.panels)) {
       panel.cursor = kind === "back" ? sky : there;
       panel.draw();

@@ -1,6 +1,6 @@
 // Positions on the sky between a grid of unit vectors, and how they are written.
 
-/** Right ascension and declination, degrees, of a row and column of a 150 x 150 image; null where the source has no positions. */
+/** Right ascension and declination, degrees, of a row and column of an image side x side; null where the source has no positions. */
 export function position(grid, row, column, side = 150) {
   if (!grid) return null;
   const last = grid.length - 1;

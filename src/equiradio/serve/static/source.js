@@ -2,7 +2,7 @@
 
 import { bytes, get, offer, post } from "./api.js";
 import { build } from "./controls.js";
-import { eye, lookAt, SIDE } from "./panel.js";
+import { eye, setSide, SIDE } from "./panel.js";
 import { readout } from "./readout.js";
 import { Row } from "./row.js";
 import { position, sexagesimal } from "./sky.js";
@@ -91,7 +91,7 @@ export class SourceView {
     this.about.textContent = this.describe(source);
     this.empty.hidden = true;
     this.work.hidden = false;
-    lookAt(1, SIDE / 2, SIDE / 2);
+    setSide(source.side);
     this.picker.mark(source.key);
     this.shown = null;
     this.arrange();
@@ -101,7 +101,7 @@ export class SourceView {
   describe(source) {
     const parts = [];
     if (source.label) parts.push(`catalogue: ${source.label}${source.confidence ? ` (${source.confidence})` : ""}`);
-    const centre = position(source.sky, (SIDE - 1) / 2, (SIDE - 1) / 2);
+    const centre = position(source.sky, (SIDE - 1) / 2, (SIDE - 1) / 2, SIDE);
     if (centre) parts.push(`ICRS ${sexagesimal(centre)}`);
     parts.push(source.arcsec_per_pixel ? `${Number(source.arcsec_per_pixel.toFixed(3))}″ per pixel` : "no scale known");
     if (!source.beam_arcsec) parts.push("no beam in the header");
@@ -199,7 +199,7 @@ export class SourceView {
   point(at, turned, say) {
     const rotation = this.shown?.rotation || 0;
     for (const row of this.rows) row.point(at, turned, rotation);
-    this.readout.textContent = this.source ? readout(this.source, at, turned, rotation, say) : "";
+    this.readout.textContent = this.source ? readout(this.source, at, turned, rotation, say, SIDE) : "";
   }
 
   zoomed() {

@@ -5,10 +5,11 @@ import { query } from "./api.js";
 export const DEFAULTS = {
   source: { set: "", key: "", a: "", b: "", a_member: "", b_member: "", rotation: "0", map: "", image: "gray", colours: "viridis", stretch: "sqrt", range: "own", over: "1", opacity: "0.6", contours: "3" },
   run: { run: "", evaluation: "", label: "", answer: "", sureness: "", sort: "name", descending: "" },
+  labelling: { key: "" },
   table: { table: "", where: [], sort: "", descending: "", offset: "0", limit: "50", column: "" },
 };
 
-export const state = { view: "source", source: { ...DEFAULTS.source }, run: { ...DEFAULTS.run }, table: { ...DEFAULTS.table, where: [] } };
+export const state = { view: "source", source: { ...DEFAULTS.source }, run: { ...DEFAULTS.run }, labelling: { ...DEFAULTS.labelling }, table: { ...DEFAULTS.table, where: [] } };
 
 export function read() {
   const [view, search = ""] = location.hash.slice(1).split("?");
