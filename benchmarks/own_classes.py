@@ -17,7 +17,8 @@ import numpy as np
 from astropy.io import fits
 from ending import run as end_with
 
-from equiradio.artefacts.team import TeamFolder, measured
+from equiradio.artefacts.team import TeamFolder
+from equiradio.artefacts.team_scores import measured
 from equiradio.datasets.simulated import draw_source, observe
 
 FIELD = 200  # pixels of a simulated field, of which the middle is a cutout

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from equiradio.artefacts.json_files import check
-from equiradio.artefacts.team import Measured, SplitScores, TeamFolder
+from equiradio.artefacts.team import TeamFolder
+from equiradio.artefacts.team_scores import Measured, SplitScores
 from equiradio.errors import ModelRefusal, refused_as
 
 FILE = "manifest.json"

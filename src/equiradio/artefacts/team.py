@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.card import Card, card_of
@@ -11,6 +11,7 @@ from equiradio.artefacts.json_files import check, read_json
 from equiradio.artefacts.promises import ClassSets, Expected, check_promises
 from equiradio.artefacts.resolution import ByBeams
 from equiradio.artefacts.run import Run
+from equiradio.artefacts.team_scores import CascadeScores, SplitScores, ValidationScores
 from equiradio.errors import RunRefusal, refused_as
 from equiradio.labels import Labels
 from equiradio.settings import Settings, change, keys, preset
@@ -19,10 +20,6 @@ AGAIN = "Calibrate the runs again, or fetch the team anew."
 MOST_POSES = 64  # in which members are asked
 MOST_BEAMS = 1000  # across a source
 MOST_WIDTH = 3600  # arcsec, of a beam
-
-
-PartName = Literal["all", "answered", "confident", "uncertain"]
-ScoreName = Literal["accuracy", "auc"]
 
 
 class OutOfDistribution(TypedDict, total=False):
@@ -40,65 +37,6 @@ class PosesChoice(TypedDict):
     threshold: float
     coverage: float
     selective_accuracy: float | None
-
-
-class ValidationScores(TypedDict, total=False):
-    """On the split that everything was chosen on; empty where nothing was. Shares 0..1, likelihoods in nats."""
-
-    sources: int
-    nll_before: float
-    nll_after: float
-    ece_after: float
-    accuracy: float
-    selective_accuracy: float | None
-    coverage: float
-
-
-class Measured(TypedDict):
-    """A score 0..1 and its [low, high], 95 % over sources; None where it is not defined."""
-
-    value: float | None
-    interval95: list[float] | None
-
-
-class PartScores(TypedDict):
-    """Of a part of the sources."""
-
-    sources: int
-    accuracy: Measured
-    auc: Measured
-
-
-class SplitScores(TypedDict, total=False):
-    """On the split that was looked at once; empty where it was not. A part without sources is not there."""
-
-    all: PartScores
-    answered: PartScores
-    confident: PartScores
-    uncertain: PartScores
-    coverage: float
-    unusual: float
-    nll_before: float
-    nll_after: float
-    brier: float
-    ece: float
-
-
-def measured(test: SplitScores, part: PartName, score: ScoreName) -> Measured | None:
-    """A test score of a part; None where it was not measured."""
-    of_part = test.get(part)
-    return None if of_part is None else of_part[score]
-
-
-class CascadeScores(TypedDict):
-    """Of a cascade on a split: share of sources that the larger team was asked about; both are scored on all of them."""
-
-    sources: int
-    asked: float
-    accuracy: float
-    nll: float
-    team_accuracy: float
-    team_nll: float
 
 
 class CascadeChoice(TypedDict, total=False):

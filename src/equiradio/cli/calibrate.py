@@ -6,7 +6,8 @@ from typing import Any
 
 import typer
 
-from equiradio.artefacts.team import CascadeChoice, SplitScores, TeamFolder, ValidationScores, measured
+from equiradio.artefacts.team import CascadeChoice, TeamFolder
+from equiradio.artefacts.team_scores import SplitScores, ValidationScores, measured
 from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say

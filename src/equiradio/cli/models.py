@@ -4,7 +4,8 @@ import json
 
 import typer
 
-from equiradio.artefacts.team import Measured, TeamCard, measured
+from equiradio.artefacts.team import TeamCard
+from equiradio.artefacts.team_scores import Measured, measured
 from equiradio.cli.options import JSON
 from equiradio.folders import WEIGHTS
 

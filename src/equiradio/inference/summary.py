@@ -1,6 +1,7 @@
 """What a team is, in a few words."""
 
-from equiradio.artefacts.team import Measured, TeamCard, measured
+from equiradio.artefacts.team import TeamCard
+from equiradio.artefacts.team_scores import Measured, measured
 
 
 def summary(name: str, card: TeamCard) -> dict[str, str]:

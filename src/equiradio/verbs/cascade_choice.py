@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from equiradio.artefacts.team import CascadeChoice, CascadeScores, TeamCard, TeamFolder
+from equiradio.artefacts.team import CascadeChoice, TeamCard, TeamFolder
+from equiradio.artefacts.team_scores import CascadeScores
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
 from equiradio.evaluation.calibration import is_right, nll, top_probability

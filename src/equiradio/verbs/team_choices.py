@@ -6,7 +6,8 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from equiradio.artefacts.atomic import write_atomically
-from equiradio.artefacts.team import PartScores, PosesChoice, SplitScores, TeamCard, TeamFolder, ValidationScores
+from equiradio.artefacts.team import PosesChoice, TeamCard, TeamFolder
+from equiradio.artefacts.team_scores import PartScores, SplitScores, ValidationScores
 from equiradio.datasets.sources import Sources
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import brier, ece, is_right, nll, top_probability
