@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import time
 
 import httpx
 import numpy as np
@@ -48,9 +47,8 @@ def cutouts(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(cutouts):
-    """The run and the team of two commands, and the seconds that they took."""
+    """The run and the team of two commands."""
     home = cutouts.parent
-    started = time.perf_counter()
     train = [
         "train",
         "--data",
@@ -66,11 +64,11 @@ def made(cutouts):
     ]
     assert main([*train, "--set", "precision=float32", "--set", "batch_size=16"]) == 0
     assert main(["calibrate", str(home / "run"), "--out", str(home / "team"), "--poses", "2"]) == 0
-    return home / "run", home / "team", time.perf_counter() - started
+    return home / "run", home / "team"
 
 
 def test_two_commands_make_a_calibrated_team_with_its_recipe(made):
-    run, team, seconds = made
+    run, team = made
     card = TeamFolder(team).card()
     assert card.labels.names == ("jets", "lobes")
     assert card.calibrated
@@ -83,7 +81,6 @@ def test_two_commands_make_a_calibrated_team_with_its_recipe(made):
     assert mean != 0.0031
     assert 0 < mean < 0.2
     assert read_weights(Run(run).weights_file, model=card.model, group="C4")
-    assert seconds < 180
 
 
 def test_they_leave_a_page_whose_numbers_are_the_cards(made, cutouts):

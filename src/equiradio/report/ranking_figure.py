@@ -58,7 +58,7 @@ def ranking_figure(
 
 def _thumbnail(axes, image: np.ndarray, plane: np.ndarray, kind: str) -> None:
     middle = image.shape[-1] // 2
-    near = slice(middle - 40, middle + 40)
+    near = slice(max(middle - 40, 0), middle + 40)  # small images are shown whole
     if np.isfinite(plane).all():
         top = max(float(np.abs(plane).max()), 1e-30)
         signed = kind == "evidence_for"

@@ -36,6 +36,13 @@ def test_the_best_is_on_top_and_what_was_not_measured_left_out(ranking):
     assert [tick.get_text().splitlines()[-1] for tick in cells.get_xticklabels()] == ["40 sources", "153 sources", "rank"]
 
 
+def test_small_images_are_shown_whole(ranking):
+    image, examples = np.eye(76), {kind: np.full((76, 76), np.nan) for kind in KINDS}
+    examples["evidence"] = np.arange(76**2, dtype=float).reshape(76, 76)
+    shown = ranking_figure(MEASURED, *ranking, image, examples).axes[1].images[0].get_array()
+    np.testing.assert_array_equal(shown, examples["evidence"])
+
+
 def test_every_measure_of_the_part_has_its_question():
     from equiradio.explain.parts.ranking import FAITHFUL, LIKENESSES
 

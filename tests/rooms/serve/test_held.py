@@ -30,6 +30,16 @@ def test_rows_run_north_and_columns_west():
     assert ra[GRID // 2, -1] < ra[GRID // 2, 0]
 
 
+def test_positions_go_by_side_and_scale_of_the_image():
+    source = Held("a/a", "a", np.zeros((76, 76), np.uint8), position=(180.0, 0.0), arcsec_per_pixel=6.0)
+    vectors = np.array(source.sky_grid())
+    north = np.rad2deg(np.arcsin(vectors[-1, GRID // 2, 2]) - np.arcsin(vectors[0, GRID // 2, 2]))
+    assert north == pytest.approx(75 * 6 / 3600, rel=1e-5)
+    assert np.allclose(vectors, np.array(Held("a/b", "b", source.pixels, wcs=source.any_wcs()).sky_grid()), atol=1e-10)
+    unknown = Held("a/a", "a", source.pixels, position=(180.0, 0.0), arcsec_per_pixel=None)
+    assert unknown.sky_grid() is unknown.any_wcs() is None, "without a scale nobody can say where a pixel lies"
+
+
 def test_the_shelf_forgets_the_oldest(monkeypatch):
     monkeypatch.setattr(module, "KEPT", 2)
     shelf = Shelf()

@@ -3,13 +3,15 @@
 import json
 import threading
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from equiradio.artefacts.shelf import team_names
-from equiradio.errors import ModelRefusal
+from equiradio.errors import ModelRefusal, RunRefusal
 from equiradio.serve.networks import Networks, Turnstile, offered
 from equiradio.serve.refusals import Busy, NotOffered
+from equiradio.sky.recipe import MIRABEST
 
 
 def test_packaged_networks_are_teams():
@@ -104,3 +106,13 @@ def test_an_error_reaches_whoever_asked_and_no_other():
     with pytest.raises(ZeroDivisionError):
         turnstile.ask(lambda: 1 / 0)
     assert turnstile.ask(lambda: 1) == 1
+
+
+def test_a_file_that_was_read_by_another_recipe_is_not_asked_about(untrained, source):
+    network = offered(str(untrained("lenet")))
+    network.check(source)
+    network.check(replace(source, recipe=MIRABEST))
+    with pytest.raises(RunRefusal, match=r"was read by another recipe \(stretch asinh, its own mirabest\); expected images by its own"):
+        network.check(replace(source, recipe=replace(MIRABEST, stretch="asinh")))
+    with pytest.raises(RunRefusal, match="answers about images of 150 x 150 pixels, and a has 40 x 40; expected images of its own side"):
+        network.check(replace(source, pixels=source.pixels[:40, :40]))

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from equiradio.datasets import simulated
+from equiradio.datasets.folder import write_folder
+from equiradio.datasets.registry import open_data
 from equiradio.datasets.simulated import simulate
 from equiradio.errors import DataRefusal
 from equiradio.labels import Labels
@@ -17,6 +19,7 @@ from equiradio.serve.gallery import Runs
 from equiradio.serve.networks import Networks
 from equiradio.serve.offers import Offers
 from equiradio.serve.sets import DataSet, ImageFolder, Sets, data_sets, position_of
+from equiradio.sky.recipe import Recipe
 
 
 @pytest.fixture
@@ -35,6 +38,34 @@ def test_a_file_of_a_table_is_known_by_as_much_of_its_path_as_it_takes(folder):
     assert images.key_of("elsewhere/alone.png") == images.key_of("alone.png") == "cutouts/a/alone.png"
     assert images.key_of("src.png") is None
     assert images.key_of("other.png") is images.key_of("") is None
+
+
+def test_a_data_set_of_its_own_recipe_is_shown_by_it(sky, tmp_path):
+    images = np.zeros((6, 40, 40), np.uint8)
+    images[:, 10:20, 10:20] = 255
+    sources = replace(
+        open_data(str(sky)).choose(np.arange(6)),
+        images=images,
+        masks=None,
+        name="own",
+        recipe=Recipe(40, 4.0, 80, beam_arcsec=12.0, stretch="asinh"),
+    )
+    place = replace(sources, ra_deg=np.full(6, 30.0), dec_deg=np.arange(6.0), md5="")
+    own = DataSet("own", str(write_folder(place, tmp_path / "own")), None)
+    held = own.get(str(own.sources().source_ids[0]))
+    assert (held.pixels.shape, held.arcsec_per_pixel, held.beam_arcsec) == ((40, 40), 4.0, (12.0, 12.0))
+    cutout = held.cutout()
+    assert (cutout.pixel_arcsec, cutout.measurable) == (4.0, False)
+    assert held.recipe is None, "a network of its side may be asked, as evaluate --data does"
+
+
+def test_files_are_read_by_the_recipe_of_the_folder(folder):
+    Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40).astype(np.uint8)).save(folder / "a" / "one.jpg")
+    assert "cutouts/a/one.jpg" not in ImageFolder(folder).keys
+    own = Recipe(40, 0.0, 80, beam_arcsec=0.0, stretch="linear")
+    held = ImageFolder(folder, own).get("a/one.jpg")
+    assert held.pixels.shape == (40, 40)
+    assert (held.recipe, held.arcsec_per_pixel) == (own, None)
 
 
 def test_names_that_are_no_text_are_shown_and_opened(folder):
