@@ -90,23 +90,24 @@ def test_a_bad_file_alone_is_refused(team, tmp_path):
         room.classify(team, [damaged(tmp_path)["empty"][0]])
 
 
-def test_three_thousand_files_with_thirty_broken_ones(team, monkeypatch, tmp_path):
-    image = np.random.default_rng(0).integers(0, 255, (150, 150), dtype=np.uint8)
+def test_twelve_hundred_files_with_twelve_broken_ones(team, monkeypatch, tmp_path):
+    image = np.zeros((150, 150), np.uint8)
+    image[70:80, 60:90] = 255
     whole, broken = tmp_path / "a.npy", tmp_path / "b.npy"
     np.save(whole, image)
     broken.write_bytes(whole.read_bytes()[:500])
-    files = [broken if number % 100 == 7 else whole for number in range(3_000)]
-    monkeypatch.setattr(room, "BATCH", 500)
-    monkeypatch.setattr(classify_job, "BATCH", 500)
-    monkeypatch.setattr(reading.batches, "__defaults__", (500,))
+    files = [broken if number % 100 == 7 else whole for number in range(1_200)]
+    monkeypatch.setattr(room, "BATCH", 200)
+    monkeypatch.setattr(classify_job, "BATCH", 200)
+    monkeypatch.setattr(reading.batches, "__defaults__", (200,))
     answer = reading.answer
     monkeypatch.setattr(
         reading, "answer", lambda team, choice, images, why: repeated(answer(team, choice, images[:1]), len(images))
     )  # the same image
     room.classify(team, files, out=tmp_path / "many.parquet")
     table = pq.read_table(tmp_path / "many.parquet")
-    assert len(table) == 3_000
-    assert sum(flags & BITS["damaged"] > 0 for flags in table["flags"].to_pylist()) == 30
+    assert len(table) == 1_200
+    assert sum(flags & BITS["damaged"] > 0 for flags in table["flags"].to_pylist()) == 12
 
 
 def repeated(answers, count):
