@@ -43,6 +43,7 @@ def verbs(group=None, names=()):
 
 VERBS = dict(verbs())
 GROUPS = {names[:-1] for names in VERBS}
+DEFAULTS = {("survey",): "run"}  # verbs of groups that may be left out
 
 
 def mentioned(text):
@@ -62,6 +63,8 @@ def problem(words):
         names = (spoken,)
         if names in GROUPS:
             following = words[1] if len(words) > 1 else "--help"
+            if names in DEFAULTS and (*names, following.split("|")[0]) not in VERBS and not following.startswith("--"):
+                following = DEFAULTS[names]
             wrong = [word for word in following.split("|") if not word.startswith("-") and (*names, word) not in VERBS]
             if wrong:
                 return f"no verb {spoken} {wrong[0]}"
@@ -89,6 +92,8 @@ def test_every_command_shown_exists(name):
         ("train --modle x", "no option --modle of train"),
         ("trian", "no verb trian"),
         ("data grab", "no verb data grab"),
+        ("survey catalogue.vot --images m.fits --out out", ""),
+        ("survey catalogue.vot --image m.fits", "no option --image of survey"),
         ("train --model c4-attention --data mirabest", ""),
         ("data list --json", ""),
         ("--version", ""),

@@ -54,6 +54,8 @@ FLAGS = tuple(
             ("unresolved", False, "fewer beams across than the classes can be told apart from: the network abstains"),
             ("beam_untested", False, "a beam through which the network was not found to tell classes apart: it abstains"),
             ("no_beam", False, "the file states no beam (--beam does): whether the network was tested through it is not known"),
+            ("no_position", True, "the catalogue of a survey gives no position, or one that is no number"),
+            ("duplicate_id", False, "several rows of a survey's catalogue have this name; each is answered at its own position"),
         )
     )
 )

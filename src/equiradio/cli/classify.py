@@ -72,7 +72,7 @@ def classify(
         from equiradio.sky.axes import check_plane
 
         check_plane(plane)
-    widths = None if beam is None else _beam(beam)
+    widths = None if beam is None else beam_widths(beam)
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
@@ -91,7 +91,7 @@ def classify(
 
     listed = image_files([_examples()] if example else files)
     options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, "beam": widths}
-    team = _open(model or default_name(), device, precision, poses, prior, cascade=cascade)
+    team = open_classifier(model or default_name(), device, precision, poses, prior, cascade=cascade)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
     try:
@@ -120,7 +120,7 @@ def classify(
     outcome.refuse_emptiness()
 
 
-def _open(model: str, device: str, precision: str, poses: int | None, prior: str | None, *, cascade: bool) -> "Classifier":
+def open_classifier(model: str, device: str, precision: str, poses: int | None, prior: str | None, *, cascade: bool) -> "Classifier":
     """The team that is asked, in its own number of poses or another, for its own mix of classes or another, or the cascade of two."""
     from equiradio.evaluation.prior import parse_prior
     from equiradio.inference.cascade import load_cascade
@@ -150,7 +150,7 @@ def _in_poses(team: "Team", poses: int) -> "Team":
     return asked
 
 
-def _beam(text: str) -> list[float]:
+def beam_widths(text: str) -> list[float]:
     """Numbers of ``--beam``."""
     from equiradio.sky.beams import Beam
 

@@ -24,6 +24,7 @@ from equiradio.cli import (
     reproduce,
     serve,
     similar,
+    survey,
     train,
 )
 from equiradio.cli.interruption import Interrupted
@@ -64,6 +65,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("models")(models.models)
 app.command("classify")(classify.classify)
+app.add_typer(survey.app, name="survey")
 app.command("similar")(similar.similar)
 app.command("reproduce")(reproduce.reproduce)
 app.command("report")(report.report)

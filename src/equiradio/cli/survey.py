@@ -1,0 +1,229 @@
+"""The verb ``survey``: a catalogue and its images in, a classified catalogue out; ``plan`` and ``merge`` are its first and last step."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from equiradio.cli import completion
+from equiradio.cli.interruption import Interrupted
+from equiradio.cli.lines import say
+from equiradio.cli.options import DEVICE, Device, Precision
+from equiradio.errors import DataRefusal, SettingRefusal
+
+if TYPE_CHECKING:
+    from equiradio.survey.folder import Plan
+    from equiradio.survey.plan import Asked
+
+Engine = Literal["local", "slurm"]
+SCRIPT = "survey.sh"
+SHOWN = 10  # images that cannot be opened, and are named
+
+
+class Survey(TyperGroup):
+    """``survey CATALOGUE`` is short for ``survey run CATALOGUE``."""
+
+    default = "run"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = [self.default, *args]
+        return list(super().parse_args(ctx, args))
+
+
+HELP = "Classify the sources of a catalogue in its images, resumable, on one machine or an array of tasks."
+app = typer.Typer(cls=Survey, no_args_is_help=True, help=HELP)
+
+CATALOGUE = typer.Argument(
+    help="Parquet (a file or folder), FITS, VOTable or CSV; files behind it are images.", metavar="CATALOGUE [IMAGE...]"
+)
+IMAGES = typer.Option(None, "--images", help="FITS file, folder or 'pattern'; again for a second choice.", show_default=False)
+OUT = typer.Option(help="Folder of the survey.")
+MODEL = typer.Option(
+    None,
+    "--model",
+    help="A team by name, or the folder of a team or run; default: see equiradio models.",
+    show_default=False,
+    autocompletion=completion.teams,
+)
+CASCADE = typer.Option(False, "--cascade", help="Ask a quick team first, and this one where that is not sure.")
+FEATURES = typer.Option(False, "--features", help="Add one vector a source, for similarity search.")
+RA = typer.Option(None, "--ra", help="Column of right ascensions, ICRS degrees.", show_default=False)
+DEC = typer.Option(None, "--dec", help="Column of declinations.", show_default=False)
+NAME = typer.Option(None, "--id", help="Column of names.", show_default=False)
+GROUP = typer.Option(None, "--group", help="Column that the components of one source share: they become one row.", show_default=False)
+SHARD_SIZE = typer.Option(10_000, "--shard-size", min=1, help="Sources that are written at once.")
+HDU = typer.Option(None, "--hdu", help="HDU of the image, where there are several.", show_default=False)
+PLANE = typer.Option(None, "--plane", help="Plane of a cube: a number from 0, or a value as 1.42GHz.", show_default=False)
+MAX_NONFINITE = typer.Option(0.05, "--max-nonfinite", help="Share of a crop that may be not finite, 0 to 1.")
+PRIOR = typer.Option(
+    None, "--prior", help="Mix of classes among the sources, as FRI=0.7,FRII=0.3; default: that learned from.", show_default=False
+)
+BEAM = typer.Option(None, "--beam", help="Of images that state none: major, minor axis (arcsec), angle; or one width.", show_default=False)
+PRECISION = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it.")
+POSES = typer.Option(None, "--poses", help="Turned copies each network is asked about; default: the card's.", show_default=False)
+HASH = typer.Option(False, "--hash", help="Know images by their contents, not by size and time.")
+
+
+@app.command("run")
+def run(
+    context: typer.Context,
+    catalogue: list[Path] = CATALOGUE,
+    images: list[str] = IMAGES,
+    out: Path = OUT,
+    model: str = MODEL,
+    cascade: bool = CASCADE,
+    features: bool = FEATURES,
+    ra: str = RA,
+    dec: str = DEC,
+    name: str = NAME,
+    group: str = GROUP,
+    shard_size: int = SHARD_SIZE,
+    engine: Engine = typer.Option("local", "--engine", help="slurm: plan, and write the script of an array into OUT."),
+    part: str = typer.Option(None, "--part", help="K/N: do every N-th shard, as one of N processes.", show_default=False),
+    readers: int = typer.Option(1, "--readers", min=0, help="Processes that read images; 0 for a thread."),
+    resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
+    hdu: int = HDU,
+    plane: str = PLANE,
+    max_nonfinite: float = MAX_NONFINITE,
+    beam: str = BEAM,
+    prior: str = PRIOR,
+    precision: Precision = PRECISION,
+    poses: int = POSES,
+    contents: bool = HASH,
+    device: Device = DEVICE,
+) -> None:
+    """Classify every source of a catalogue: plan, then shard after shard.
+
+    Example: equiradio survey catalogue.vot --images 'mosaics/*.fits' --out out
+    """
+    asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
+    if engine == "slurm":
+        choices = {"--model": _model(model), "--cascade": cascade, "--precision": precision, "--poses": poses, "--prior": prior}
+        _plan(asked, out, choices, out / SCRIPT, None)
+        return
+    from equiradio.cli.classify import open_classifier
+    from equiradio.cli.progress import bars
+    from equiradio.survey.run import Part, survey
+
+    one = None if part is None else Part.of(part)
+    team = open_classifier(_model(model), device, precision, poses, prior, cascade=cascade)
+    try:
+        with bars() as step:
+            done = survey(team, asked, out, part=one, resume=resume, readers=readers, command=context.obj or "", progress=step)
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted; finished shards are kept. Run the same command with --resume to go on.") from None
+    _say_plan(out, done.plan)
+    left = f", {len(done.unfinished):,} shards left to other parts" if done.unfinished else ""
+    say(f"{out / 'results'}: {len(done.done):,} shards done now, {done.answered:,} sources answered in all{left}")
+    if not done.answered and not done.unfinished:
+        found = f"none of {done.plan.sources:,} sources could be answered"
+        raise DataRefusal(out, found, "at least one", "The column flag_names of the results says why.")
+
+
+@app.command("plan")
+def plan(
+    catalogue: list[Path] = CATALOGUE,
+    images: list[str] = IMAGES,
+    out: Path = OUT,
+    model: str = MODEL,
+    cascade: bool = CASCADE,
+    features: bool = FEATURES,
+    ra: str = RA,
+    dec: str = DEC,
+    name: str = NAME,
+    group: str = GROUP,
+    shard_size: int = SHARD_SIZE,
+    slurm: Path = typer.Option(None, "--slurm", help="Write the batch script of a SLURM array.", show_default=False),
+    parts: int = typer.Option(None, "--parts", min=1, help="Tasks of that array; default: one a shard, at most 64.", show_default=False),
+    hdu: int = HDU,
+    plane: str = PLANE,
+    max_nonfinite: float = MAX_NONFINITE,
+    beam: str = BEAM,
+    prior: str = PRIOR,
+    precision: Precision = PRECISION,
+    poses: int = POSES,
+    contents: bool = HASH,
+) -> None:
+    """Only plan: which source is cut from which image, in which shard.
+
+    Example: equiradio survey plan catalogue.vot --images 'mosaics/*.fits' --out out --slurm survey.sh
+    """
+    asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
+    choices = {"--model": _model(model), "--cascade": cascade, "--precision": precision, "--poses": poses, "--prior": prior}
+    _plan(asked, out, choices, slurm, parts)
+
+
+def _plan(asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None, parts: int | None) -> None:
+    """Plan, and write the script of an array where one is wanted."""
+    from equiradio.cli.classify import open_classifier
+    from equiradio.cli.progress import bars
+    from equiradio.survey.folder import SurveyFolder
+    from equiradio.survey.run import planned
+    from equiradio.survey.slurm import arguments_of, parts_for, write_script
+
+    team = open_classifier(
+        choices["--model"], "cpu", choices["--precision"], choices["--poses"], choices["--prior"], cascade=choices["--cascade"]
+    )
+    with bars() as step:
+        made = planned(team, asked, SurveyFolder(out), step)
+    _say_plan(out, made)
+    if slurm is not None:
+        count = parts_for(made.shards, parts)
+        write_script(slurm, arguments_of(asked, out, choices), out, count)
+        say(f"{slurm}: {count:,} tasks; submit it with sbatch")
+
+
+def _asked(
+    catalogue: list[Path],
+    images: list[str] | None,
+    columns: tuple[str, str, str, str],
+    shard_size: int,
+    features: bool,
+    max_nonfinite: float,
+    hdu: int | None,
+    plane: str | None,
+    beam: str | None,
+    contents: bool,
+) -> "Asked":
+    """What is asked, checked before anything heavy is loaded."""
+    from equiradio.cli.classify import beam_widths
+
+    if not images:
+        raise SettingRefusal("--images", "none", "the images that hold the sources", "For example --images 'mosaics/*.fits'.")
+    if not 0 <= max_nonfinite <= 1:
+        raise SettingRefusal("--max-nonfinite", f"{max_nonfinite:g}", "a share from 0 to 1", "5 % is 0.05.")
+    if plane is not None:
+        from equiradio.sky.axes import check_plane
+
+        check_plane(plane)
+    widths = None if beam is None else beam_widths(beam)
+    from equiradio.survey.catalogue import Chosen
+    from equiradio.survey.plan import Asked
+
+    listed = [*images, *map(str, catalogue[1:])]  # a pattern that the shell has filled in
+    options = {"hdu": hdu, "plane": plane, "beam": widths}
+    return Asked(catalogue[0], listed, Chosen(*columns), shard_size, features, max_nonfinite, options, contents)
+
+
+def _model(model: str | None) -> str:
+    """The team by name; an unknown name is refused before anything heavy is loaded."""
+    from equiradio.artefacts.shelf import default_name, find_team
+
+    if model is not None and not Path(model).exists():
+        find_team(model)
+    return model or default_name()
+
+
+def _say_plan(out: Path, plan: "Plan") -> None:
+    """What the plan knows before any source is asked about."""
+    for each in plan.unusable[:SHOWN]:
+        say(f"not used: {each['why']}", err=True)
+    if more := len(plan.unusable) - SHOWN:
+        say(f"and {more:,} more images that cannot be used: see {out / 'plan.json'}", err=True) if more > 0 else None
+    of = f" of {plan.rows:,} rows" if plan.rows != plan.sources else ""
+    used = sum(each["sources"] > 0 for each in plan.images)
+    flags = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items() if count)
+    line = f"{out}: {plan.sources:,} sources{of} in {used:,} of {len(plan.images):,} images, {plan.shards:,} shards"
+    say(line + (f" (flags: {flags})" if flags else ""))

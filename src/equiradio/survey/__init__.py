@@ -1,0 +1,1 @@
+"""Survey: a catalogue and its images in, a classified catalogue out, shard by shard."""

@@ -1,0 +1,201 @@
+"""What a catalogue says of each source: its name and position, or one clear line about why it cannot be used."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from equiradio.datasets.imports.tables import HOURS, WIDE_DEG, WIDE_HOURS
+from equiradio.errors import DataRefusal, SettingRefusal, nearest
+from equiradio.survey.tables import FIX, FRAME, read_catalogue
+
+# Names that columns often have, in small letters, first choice first. PyBDSF: RA, DEC, Source_id (of Gaussians Gaus_id); Selavy:
+# ra_deg_cont, dec_deg_cont, component_id (of islands island_id); Aegean: ra, dec, uuid.
+RA = ("ra_deg", "ra_deg_cont", "ra", "raj2000", "ra_j2000", "_raj2000", "ra_icrs", "alpha_j2000")
+DEC = ("dec_deg", "dec_deg_cont", "dec", "dej2000", "decj2000", "dec_j2000", "_dej2000", "de_icrs", "dec_icrs", "delta_j2000")
+ID = ("gaus_id", "gaussian_id", "component_id", "component_name", "uuid", "source_id", "source_name", "island_id", "id", "name", "object")
+ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -> what it is
+    "glon": "galactic",
+    "gal_lon": "galactic",
+    "l": "galactic",
+    "elon": "ecliptic",
+    "rab1950": "B1950",
+    "ra_b1950": "B1950",
+    "_rab1950": "B1950",
+}
+DEGREES = ("", "deg", "degree", "degrees", "d", "deg.")
+HOUR = 15.0  # degrees
+HOUR_MARK = re.compile(r"\d\s*h", re.IGNORECASE)
+ONE_NAME = 0.5  # of the rows may share their name with another
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Columns that the user names; None: the usual names are looked for."""
+
+    ra: str | None = None
+    dec: str | None = None
+    id: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A catalogue with what is needed of it.
+
+    Attributes
+    ----------
+    table : all input columns.
+    names : str (rows,), of the sources; "row-N", counted from 1, where the catalogue has none.
+    ra_deg, dec_deg : float64 (rows,), ICRS, nan where a cell is empty.
+    columns : which columns these are; None for names of no column.
+    """
+
+    table: pa.Table
+    names: np.ndarray
+    ra_deg: np.ndarray
+    dec_deg: np.ndarray
+    columns: Chosen
+
+
+def sources_of(path: Path, chosen: Chosen) -> Sources:
+    """The sources of a catalogue.
+
+    Raises
+    ------
+    DataRefusal, SettingRefusal : it cannot be read, has no positions in ICRS degrees, or names that are none; one line says what to do.
+    """
+    if (chosen.ra is None) != (chosen.dec is None):
+        raise SettingRefusal("--ra --dec", "one of the two", "both columns or none", "Give both.")
+    table = read_catalogue(path)
+    columns = Chosen(
+        _column(path, table, chosen.ra, RA, "--ra"),
+        _column(path, table, chosen.dec, DEC, "--dec"),
+        _column(path, table, chosen.id, ID, "--id"),
+        _column(path, table, chosen.group, (), "--group"),
+    )
+    ra, dec = _positions(path, table, columns)
+    names = _names(path, table, columns)
+    return Sources(table, names, ra, dec, columns)
+
+
+def _column(path: Path, table: pa.Table, given: str | None, usual: tuple[str, ...], option: str) -> str | None:
+    """The column that is named, or the first of the usual names that there is, letters' case aside."""
+    if given is not None:
+        if given not in table.column_names:
+            shown = table.column_names
+            raise DataRefusal(path, f"no column '{given}' ({option})", f"one of its {len(shown)}", nearest(given, shown[:20]))
+        return given
+    small = {name.lower(): name for name in reversed(table.column_names)}
+    return next((small[name] for name in usual if name in small), None)
+
+
+def _positions(path: Path, table: pa.Table, columns: Chosen) -> tuple[np.ndarray, np.ndarray]:
+    if columns.ra is None or columns.dec is None:
+        small = {name.lower(): name for name in table.column_names}
+        other = next((f"{kind} {small[name]}" for name, kind in ELSEWHERE.items() if name in small), "")
+        listed = ", ".join(table.column_names[:8]) + (", ..." if len(table.column_names) > 8 else "")
+        found = f"no columns of right ascension and declination ({other or listed})"
+        do = "Convert the positions to ICRS." if other else "Name them by --ra and --dec."
+        raise DataRefusal(path, found, "ICRS positions in degrees, such as ra and dec", do)
+    frame = (table.schema.metadata or {}).get(FRAME, b"").decode()
+    if frame:
+        raise DataRefusal(path, f"positions in {frame}", "ICRS (or FK5 J2000)", "Convert them, with topcat or astropy's SkyCoord.")
+    ra, dec = _degrees(path, table, columns.ra), _degrees(path, table, columns.dec)
+    if not np.isfinite(ra + dec).any():
+        raise DataRefusal(path, f"{columns.ra} and {columns.dec} hold no position in {len(ra):,} rows", "positions in degrees", FIX)
+    _refuse_hours(path, table, columns, ra, dec)
+    for name, values, (low, high) in ((columns.ra, ra, (0, 360)), (columns.dec, dec, (-90, 90))):
+        wrong = np.flatnonzero((values < low) | (values > high))
+        if len(wrong):
+            found = f"{name} is {values[wrong[0]]:g} in row {wrong[0] + 1:,} ({len(wrong):,} of {len(values):,} rows)"
+            do = "Add 360 to negative ones." if name == columns.ra and values[wrong].max() < 0 else FIX
+            raise DataRefusal(path, found, f"degrees, {low} to {high}", do)
+    return ra, dec
+
+
+def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
+    """A column of decimal degrees; what is null, nan or infinite is nan."""
+    unit = _unit(table, name)
+    factor = _degrees_in(unit)
+    if factor not in (1.0, HOUR):  # hours are spoken of where both columns are there
+        do = f"Multiply it by {factor:.8g}." if factor else "Convert it, and its unit."
+        raise DataRefusal(path, f"{name} is in {unit}", "degrees", do)
+    column = table.column(name)
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        values = column.cast(pa.float64()).to_numpy()
+        return np.where(np.isfinite(values), values, np.nan)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type)):
+        raise DataRefusal(path, f"{name} holds {column.type}", "decimal degrees", FIX)
+    numbers = []
+    for place, word in enumerate(column.to_pylist(), 1):
+        try:
+            numbers.append(float((word or "").strip() or "nan"))
+        except ValueError:
+            parts = word.replace(":", " ").split()
+            kind = "sexagesimal" if len(parts) >= 3 or HOUR_MARK.search(word) else "no number"
+            do = "Convert it, with topcat or astropy's SkyCoord." if kind == "sexagesimal" else FIX
+            raise DataRefusal(path, f"{name} is '{word[:40]}' in row {place:,}: {kind}", "decimal degrees", do) from None
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _degrees_in(unit: str) -> float | None:
+    """How many degrees a unit has; 1 for none, None for what is no angle. VOTable knows no hours: astropy writes "15 deg"."""
+    if unit in DEGREES:
+        return 1.0
+    if unit in HOURS:
+        return HOUR
+    from astropy import units
+
+    try:
+        return float(units.Unit(unit, parse_strict="silent").to(units.deg))
+    except (units.UnitsError, ValueError, TypeError):
+        return None
+
+
+def _unit(table: pa.Table, name: str) -> str:
+    return (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip().lower()
+
+
+def _refuse_hours(path: Path, table: pa.Table, columns: Chosen, ra: np.ndarray, dec: np.ndarray) -> None:
+    """Refuse right ascensions that are hours by their unit, or by their range where no unit is stated."""
+    assert columns.ra is not None
+    unit = _unit(table, columns.ra)
+    low, high = np.nanmin(ra), np.nanmax(ra)
+    if _degrees_in(unit) == HOUR:
+        raise DataRefusal(path, f"{columns.ra} is in {unit} (up to {high:g})", "degrees", "Multiply it by 15.")
+    if not unit and low >= 0 and high < 24 and high - low > WIDE_HOURS and np.nanmax(dec) - np.nanmin(dec) > WIDE_DEG:
+        spans = f"{columns.ra} lies between {low:g} and {high:g}, {columns.dec} between {np.nanmin(dec):g} and {np.nanmax(dec):g}"
+        do = "Multiply it by 15; where they are degrees, say so by the unit of a FITS or VOTable column."
+        raise DataRefusal(path, f"{spans}: hours?", "degrees", do)
+
+
+def _names(path: Path, table: pa.Table, columns: Chosen) -> np.ndarray:
+    """Names of the rows, as text."""
+    fallback = np.array([f"row-{place}" for place in range(1, table.num_rows + 1)], object)
+    if columns.id is None:
+        return fallback
+    names = texts(path, table, columns.id)
+    given = np.array([bool(name) for name in names])
+    counts = pc.value_counts(pa.array(names[given], pa.string()))
+    shared = int(sum(count for count in counts.field("counts").to_pylist() if count > 1))
+    if columns.group is None and shared > ONE_NAME * table.num_rows and table.num_rows > 2:
+        most = max(counts.to_pylist(), key=lambda each: each["counts"])
+        found = f"{shared:,} of {table.num_rows:,} rows share their {columns.id} ({most['counts']:,} are '{most['values']}')"
+        do = f"Name the column of names by --id; if rows are components of sources, add --group {columns.id} and --id."
+        raise DataRefusal(path, found, "a name for each source", do)
+    return np.where(given, names, fallback)
+
+
+def texts(path: Path, table: pa.Table, name: str) -> np.ndarray:
+    """A column as words, empty where a cell is; object (rows,)."""
+    column = table.column(name)
+    if pa.types.is_nested(column.type):
+        raise DataRefusal(path, f"{name} holds {column.type}", "a word or number in each row", "Name another column.")
+    if pa.types.is_floating(column.type):
+        values = column.to_pylist()
+        return np.array(["" if value is None or value != value else f"{value:.17g}" for value in values], object)
+    return np.array([(value or "").strip() for value in column.cast(pa.string()).to_pylist()], object)

@@ -1,0 +1,71 @@
+"""Positions in images to cutouts, by the very recipe of ``classify``. No torch, so that reading processes start fast."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.images import Cutout
+from equiradio.sky.mosaic import Mosaic
+from equiradio.sky.recipe import Recipe
+
+OPEN = 2  # images that a process holds open
+
+
+class Place(NamedTuple):
+    """Where to cut: a file, and a position in degrees, ICRS."""
+
+    file: str
+    ra_deg: float
+    dec_deg: float
+
+
+class Cutter:
+    """Cuts at many positions; the last few images stay open.
+
+    Parameters
+    ----------
+    recipe : of the networks that are to be asked.
+    options : of `equiradio.sky.mosaic.Mosaic`: hdu, plane, beam.
+    max_nonfinite : share of a crop, 0..1, that may be not finite.
+    """
+
+    def __init__(self, recipe: Recipe, options: Mapping[str, Any], max_nonfinite: float) -> None:
+        self.recipe, self.options, self.max_nonfinite = recipe, dict(options), max_nonfinite
+        self.mosaics: dict[str, Mosaic | ImageRefusal] = {}
+
+    def cutouts(self, places: Sequence[Place]) -> list[Cutout | ImageRefusal]:
+        """A cutout for each place, its shape measured, or what is wrong with it."""
+        return [self._cutout(place) for place in places]
+
+    def _cutout(self, place: Place) -> Cutout | ImageRefusal:
+        mosaic = self._opened(place.file)
+        if isinstance(mosaic, ImageRefusal):
+            return mosaic
+        try:
+            cutout = mosaic.cutout(place.ra_deg, place.dec_deg, max_nonfinite=self.max_nonfinite, recipe=self.recipe)
+        except ImageRefusal as refusal:
+            return refusal
+        _ = cutout.shape
+        return cutout
+
+    def _opened(self, file: str) -> Mosaic | ImageRefusal:
+        """The image, or why it cannot be opened, which is not tried again for every position."""
+        if file not in self.mosaics:
+            while len(self.mosaics) >= OPEN:
+                self._close(next(iter(self.mosaics)))
+            try:
+                self.mosaics[file] = Mosaic(Path(file), **self.options)
+            except ImageRefusal as refusal:
+                self.mosaics[file] = refusal
+        return self.mosaics[file]
+
+    def _close(self, file: str) -> None:
+        mosaic = self.mosaics.pop(file)
+        if isinstance(mosaic, Mosaic):
+            mosaic.close()
+
+    def close(self) -> None:
+        """Close all images."""
+        for file in list(self.mosaics):
+            self._close(file)

@@ -1,0 +1,189 @@
+"""The images of a survey: which files, and what of the sky each of them covers."""
+
+import glob
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.errors import DataRefusal, ImageRefusal
+from equiradio.sky.mosaic import Mosaic
+from equiradio.sky.recipe import Recipe
+
+SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz")
+ENOUGH = 0.95  # of the pixels around a source that are finite, for an image to be good enough
+OPTION = "--images"
+Progress = Callable[[str, int, int], object]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file, and its place in the order of preference (0 first); files of one ``--images`` share it."""
+
+    file: Path
+    rank: int
+
+
+def image_files(given: Sequence[str]) -> list[Listed]:
+    """The files that are named, those of folders, and those that patterns match, by name.
+
+    Raises
+    ------
+    DataRefusal : nothing there.
+    """
+    listed: dict[Path, Listed] = {}
+    for rank, name in enumerate(given):
+        path = Path(name)
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES))
+            what = f"a folder without any {', '.join(SUFFIXES)}"
+        else:
+            files = [path] if path.exists() else sorted(map(Path, glob.glob(name, recursive=True)))
+            what = "no such file, and a pattern that matches none" if glob.has_magic(name) else "no such file or folder"
+        if not files:
+            raise DataRefusal(f"{OPTION} {name}", what, "FITS images, a folder of them, or a pattern in quotes", "Check the path.")
+        for file in files:
+            listed.setdefault(file, Listed(file, rank))
+    return list(listed.values())
+
+
+@dataclass
+class Coverage:
+    """For each position the image that covers it best so far.
+
+    Attributes
+    ----------
+    image : int (positions,), place of the image in the list; -1 for none.
+    candidates : of each image the positions that lie in it, with the distance to its nearest edge in arcsec.
+    unusable : files that cannot be opened, with what is wrong with them.
+    """
+
+    image: np.ndarray
+    candidates: list[tuple[np.ndarray, np.ndarray]]
+    unusable: dict[int, ImageRefusal]
+
+
+def best_images(
+    images: Sequence[Listed],
+    ra_deg: np.ndarray,
+    dec_deg: np.ndarray,
+    recipe: Recipe,
+    options: Mapping[str, Any],
+    progress: Progress = lambda what, done, total: None,
+) -> Coverage:
+    """Choose an image for each finite position (degrees, ICRS).
+
+    Of several that cover it, one with `ENOUGH` finite pixels around it goes before the others; then the order of preference decides,
+    then the share of finite pixels, then the distance to the image's edge, then the order of the files.
+    """
+    unusable: dict[int, ImageRefusal] = {}
+    near = _Near(ra_deg, dec_deg)
+    candidates = []
+    for number, each in enumerate(images):
+        try:
+            with Mosaic(each.file, **options) as mosaic:
+                candidates.append(_inside(mosaic, near))
+        except ImageRefusal as refusal:
+            unusable[number] = refusal
+            candidates.append((np.empty(0, int), np.empty(0)))
+        progress("images", number + 1, len(images))
+    count = np.zeros(len(ra_deg), int)
+    for places, _ in candidates:
+        count[places] += 1
+    best = np.full(len(ra_deg), -1)
+    scores = np.full((len(ra_deg), 4), -np.inf)
+    for number, (places, edge) in enumerate(candidates):
+        share = np.ones(len(places))
+        contested = np.flatnonzero(count[places] > 1)
+        if len(contested):
+            at = places[contested]
+            share[contested] = _finite_shares(images[number].file, ra_deg[at], dec_deg[at], recipe, options)
+        mine = np.stack([share >= ENOUGH, np.full(len(places), -images[number].rank), share, edge], 1).astype(float)
+        better = _greater(mine, scores[places])
+        best[places[better]], scores[places[better]] = number, mine[better]
+    return Coverage(best, candidates, unusable)
+
+
+def _greater(these: np.ndarray, those: np.ndarray) -> np.ndarray:
+    """Which rows are greater, the first column first."""
+    greater, equal = np.zeros(len(these), bool), np.ones(len(these), bool)
+    for mine, theirs in zip(these.T, those.T, strict=True):
+        greater |= equal & (mine > theirs)
+        equal &= mine == theirs
+    return greater
+
+
+class _Near:
+    """Positions on the sky, by which an image's neighbours are looked up without asking its WCS about all of them."""
+
+    def __init__(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> None:
+        from scipy.spatial import cKDTree
+
+        self.ra_deg, self.dec_deg = ra_deg, dec_deg
+        self.usable = np.flatnonzero(np.isfinite(ra_deg + dec_deg))
+        self.tree = cKDTree(unit_vectors(ra_deg[self.usable], dec_deg[self.usable]))
+
+    def about(self, vector: np.ndarray, chord: float) -> np.ndarray:
+        """Numbers of the positions within a chord of a unit vector, in their order."""
+        return self.usable[np.sort(np.array(self.tree.query_ball_point(vector, chord), int))]
+
+
+def unit_vectors(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+    """Directions (count, 3) of positions."""
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], 1)
+
+
+def _inside(mosaic: Mosaic, near: _Near) -> tuple[np.ndarray, np.ndarray]:
+    """Which positions lie in an image, and how far from its nearest edge, arcsec."""
+    from equiradio.sky.positions import nominal_scale, on_sky
+
+    wcs, (height, width) = mosaic.image.wcs, mosaic.image.pixels.shape
+    columns, rows = _border(width, height)
+    with np.errstate(invalid="ignore"):
+        places = on_sky(wcs, columns, rows).cartesian.xyz.value.T
+    centre = places.mean(0)
+    length = float(np.linalg.norm(centre))
+    if np.isfinite(length) and length > 0.1:
+        centre = centre / length
+        chord = 1.02 * float(np.linalg.norm(places - centre, axis=1).max()) + 1e-6
+    else:  # most of the sky, with corners beyond it
+        centre, chord = np.array([1.0, 0.0, 0.0]), 2.1
+    numbers = near.about(centre, chord)
+    if not len(numbers):
+        return numbers, np.empty(0)
+    column, row = mosaic.places(near.ra_deg[numbers], near.dec_deg[numbers])
+    with np.errstate(invalid="ignore"):
+        inside = (column >= -0.5) & (row >= -0.5) & (column <= width - 0.5) & (row <= height - 0.5)
+    edge = np.min([column + 0.5, row + 0.5, width - 0.5 - column, height - 0.5 - row], axis=0) * nominal_scale(wcs)
+    return numbers[inside], edge[inside]
+
+
+def _border(width: int, height: int, steps: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows of places along the edges of an image and at its centre."""
+    along, down = np.linspace(-0.5, width - 0.5, steps), np.linspace(-0.5, height - 0.5, steps)
+    columns = np.concatenate([along, along, np.full(steps, -0.5), np.full(steps, width - 0.5), [(width - 1) / 2]])
+    rows = np.concatenate([np.full(steps, -0.5), np.full(steps, height - 0.5), down, down, [(height - 1) / 2]])
+    return columns, rows
+
+
+def _finite_shares(file: Path, ra_deg: np.ndarray, dec_deg: np.ndarray, recipe: Recipe, options: Mapping[str, Any]) -> np.ndarray:
+    """Of the pixels that each cutout would take, the share that an image has."""
+    from equiradio.sky.positions import nominal_scale
+
+    with Mosaic(file, **options) as mosaic:
+        side = recipe.size_arcsec if recipe.scale_arcsec else recipe.side * nominal_scale(mosaic.image.wcs)
+        try:
+            return np.array([mosaic.finite_share(ra, dec, side) for ra, dec in zip(ra_deg, dec_deg, strict=True)])
+        except ImageRefusal:  # cut short: its header can be read, its pixels cannot
+            return np.zeros(len(ra_deg))
+
+
+def in_order(image: np.ndarray, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+    """An order of rows by image, those without one last, and within an image by bands of declination, so that neighbours follow."""
+    band = np.nan_to_num(np.floor(dec_deg * 20), nan=0.0)
+    along = np.nan_to_num(ra_deg, nan=0.0)
+    last = np.where(image < 0, np.iinfo(np.int64).max, image)
+    return np.lexsort((np.arange(len(image)), along, band, last))

@@ -1,0 +1,155 @@
+"""A survey from end to end on one machine, or one part of it: plan, then shard after shard, resumable after any interruption."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from equiradio.artefacts.claim import Claim, claimed, is_claimed
+from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.inference.reading import Classifier, provenance
+from equiradio.survey.folder import Plan, SurveyFolder
+from equiradio.survey.plan import Asked, make_plan
+from equiradio.survey.readers import Readers
+from equiradio.survey.worker import ReplacedImage, Worker
+
+Progress = Callable[[str, int, int], object]
+PATIENCE = 3600.0  # seconds that a part waits for another one that is making the plan
+NOTHING: Progress = lambda what, done, total: None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several processes that share a survey: ``number`` from 1 of ``count``."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def of(cls, text: str) -> "Part":
+        """Of "K/N". Raises SettingRefusal where that is none."""
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise SettingRefusal("--part", f"'{text}'", "K/N with K from 1 to N", "For example --part 3/8.")
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def name(self) -> str:
+        """Of its claim in the survey's folder."""
+        return f"part-{self.number}-of-{self.count}"
+
+    def has(self, shard: int) -> bool:
+        """Is a shard one of this part's? Shards are dealt in turn."""
+        return shard % self.count == self.number - 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run did: its plan, which shards were done now and which are still not; and how many sources of the finished have an answer."""
+
+    plan: Plan
+    done: list[int]
+    unfinished: list[int]
+    answered: int
+
+
+def survey(
+    team: Classifier,
+    asked: Asked,
+    out: Path,
+    *,
+    part: Part | None = None,
+    resume: bool = False,
+    readers: int = 1,
+    command: str = "",
+    progress: Progress = NOTHING,
+) -> Run:
+    """Plan a survey, unless that is done, and answer its shards, or those of one part.
+
+    Parameters
+    ----------
+    resume : go on with what an interrupted run has finished; a part always does.
+    readers : processes that read images; 0 for a thread.
+
+    Raises
+    ------
+    DataRefusal, SettingRefusal, ImageRefusal : a catalogue or images that cannot be used; nothing is written then.
+    RunRefusal : results without ``resume``, another plan, another process in the folder, or images that were replaced: then all other
+        shards are done first.
+    """
+    folder = SurveyFolder(out)
+    with _held(out, part) as claim:
+        plan = planned(team, asked, folder, progress, PATIENCE if part else 0.0)
+        if folder.any_result() and not resume and part is None:
+            raise RunRefusal(out, "results of an earlier run", "none", "Add --resume to go on, or delete the folder.")
+        to_do = [shard for shard in folder.unfinished(plan) if part is None or part.has(shard)]
+        refused = _answer(team, folder, plan, to_do, readers, command, progress, claim)
+        if refused:
+            first, many = next(iter(refused.values())), f"{len(refused):,} of {plan.shards:,} shards are not done"
+            raise ReplacedImage(first.where, f"{first.found} ({many})", first.expected, first.do)
+        unfinished = folder.unfinished(plan)
+        notes = [folder.note(shard) or {} for shard in range(plan.shards) if shard not in set(unfinished)]
+        return Run(plan, to_do, unfinished, sum(int(note.get("answered", 0)) for note in notes))
+
+
+def planned(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Progress = NOTHING, patience: float = 0.0) -> Plan:
+    """The plan, made while no other process makes it; ``patience`` is how many seconds such a one is waited for."""
+    with claimed(folder.folder / "plan", patience):
+        return make_plan(team, asked, folder, progress)
+
+
+def _answer(
+    team: Classifier,
+    folder: SurveyFolder,
+    plan: Plan,
+    to_do: list[int],
+    readers: int,
+    command: str,
+    progress: Progress,
+    claim: Claim,
+) -> dict[int, ReplacedImage]:
+    """Do shards; those that were refused, with the reason."""
+    size = lambda shard: min(plan.shard_size, plan.sources - shard * plan.shard_size)
+    total = sum(size(shard) for shard in to_do)
+    refused: dict[int, ReplacedImage] = {}
+    options = {name: plan.job[name] for name in ("hdu", "plane", "beam")}
+    reading = Readers(readers, team.recipe, options, plan.job["max_nonfinite"])
+    worker = Worker(team, folder, plan, reading, provenance(team, command))
+    done = 0
+
+    def step(more: int) -> None:
+        nonlocal done
+        done += more
+        claim.check()
+        progress("sources", done, total)
+
+    try:
+        for shard in to_do:
+            end = done + size(shard)
+            try:
+                worker.do(shard, step)
+            except ReplacedImage as refusal:
+                refused[shard] = refusal
+            step(end - done)
+    finally:
+        reading.close()
+    return refused
+
+
+@contextmanager
+def _held(out: Path, part: Part | None) -> Iterator[Claim]:
+    """The claim of one process on the folder, or of one part; both kinds at a time, or parts of another number, are refused.
+
+    Each claims first and looks for the others then, so that of two that come at once at least one sees the other.
+    """
+    with claimed(out if part is None else out / part.name) as claim:
+        if part is not None and is_claimed(out):
+            raise RunRefusal(out, "a run without --part works in it", "parts alone", "Wait for it, or stop it.")
+        for lock in out.glob("part-*-of-*.lock"):
+            other = lock.name.removesuffix(".lock")
+            alike = part is not None and other.endswith(f"-of-{part.count}")
+            if not alike and is_claimed(out / other):
+                found = f"{other.replace('-', ' ')} works in it"
+                raise RunRefusal(out, found, "no other run" if part is None else f"parts of {part.count}", "Wait for it, or stop it.")
+        yield claim

@@ -1,0 +1,176 @@
+"""Catalogues as files: Parquet (a file, or a folder of them such as HATS), FITS, VOTable and CSV, to Arrow tables with units."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from equiradio.errors import DataRefusal, refused_as
+
+VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
+EXPECTED = "a catalogue: .parquet (or a folder of such files), .fits, .vot or .csv"
+FIX = "Correct the catalogue."
+OTHER_FRAMES = ("FK4", "GALACTIC", "ECL", "SUPER")  # how the names of frames begin that are not ICRS within 0.1 arcsec
+FRAME = b"frame"  # key of a table's metadata: a frame other than ICRS that the file states for its positions
+
+
+def read_catalogue(path: Path) -> pa.Table:
+    """All rows and columns of a catalogue, as they are; ``unit``, ``description`` and ``ucd`` in the metadata of each field.
+
+    Raises
+    ------
+    DataRefusal : no such file, no catalogue, no rows, or two columns of one name.
+    """
+    if not path.exists():
+        raise DataRefusal(path, "no such file or folder", EXPECTED, "Check the path.")
+    small = path.name.lower()
+    with refused_as(DataRefusal, path, EXPECTED, "Check the file."):
+        if path.is_dir():
+            table = _folder(path)
+        elif small.endswith(".parquet"):
+            table = _parquet([path])
+        elif small.endswith(".csv"):
+            table = _csv(path)
+        elif small.endswith(VOTABLES):
+            table = _votable(path)
+        elif small.endswith(FITS):
+            table = _fits(path)
+        else:
+            raise DataRefusal(path, f"a file whose name ends in '{path.suffix}'", EXPECTED, "Convert it, or change the suffix.")
+    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+    if twice:
+        raise DataRefusal(path, f"{len(twice)} names of several columns ({', '.join(twice[:4])})", "a name for each column", FIX)
+    if not table.num_rows:
+        raise DataRefusal(path, f"no rows, columns {', '.join(table.column_names) or 'none'}", "a row for each source", "Check the file.")
+    return table
+
+
+def _folder(path: Path) -> pa.Table:
+    """A partitioned catalogue; of HATS those below ``dataset``. Files whose names begin with _ or . are about the others."""
+    hidden = lambda file: any(part.startswith(("_", ".")) for part in file.relative_to(path).parts)
+    files = [file for file in sorted(path.rglob("*.parquet")) if not hidden(file)]
+    below = [file for file in files if file.relative_to(path).parts[0] == "dataset"]  # margins and indices lie beside it
+    if not files:
+        raise DataRefusal(path, "a folder without any .parquet", EXPECTED, "Name the file, or another folder.")
+    return _parquet(below or files)
+
+
+def _parquet(files: list[Path]) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    tables = []
+    for file in files:  # not a dataset, which would take names of folders for columns
+        with pq.ParquetFile(file) as content:
+            tables.append(content.read())
+    table = pa.concat_tables(tables, promote_options="default")
+    clean = [field.with_metadata(_texts(field.metadata)) for field in table.schema]
+    return table.cast(pa.schema(clean))
+
+
+def _texts(metadata: Any) -> dict[str, str]:
+    """What a field's metadata say that products repeat."""
+    texts = {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in (metadata or {}).items()}
+    return {key: texts[key] for key in ("unit", "description", "ucd") if texts.get(key)}
+
+
+def _csv(path: Path) -> pa.Table:
+    """Lines that begin with # come before the heading; PyBDSF has the heading itself behind such a mark."""
+    from pyarrow import csv
+
+    lines, skipped = "", 0
+    heading: list[str] | None = None
+    with path.open(encoding="utf-8-sig") as file:
+        for line in file:
+            if not line.strip() or line.startswith("#"):
+                skipped, lines = skipped + 1, line if line.startswith("#") else lines
+                continue
+            remark = [cell.strip() for cell in lines.lstrip("# ").strip().split(",")]
+            numbers = _is_number(line.split(",")[0])
+            heading = remark if numbers and len(remark) == len(line.split(",")) > 1 else None
+            break
+    options = csv.ReadOptions(skip_rows=skipped, column_names=heading)
+    table = csv.read_csv(path, options, csv.ParseOptions(newlines_in_values=True), csv.ConvertOptions(strings_can_be_null=True))
+    return table.rename_columns([name.strip() for name in table.column_names])
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _fits(path: Path) -> pa.Table:
+    import warnings
+
+    from astropy.io import fits
+    from astropy.table import Table
+
+    with warnings.catch_warnings(), path.open("rb") as content:
+        warnings.simplefilter("ignore")
+        with fits.open(content, memmap=False) as hdus:
+            tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU) and not isinstance(hdu, fits.CompImageHDU)]
+            if not tables:
+                kinds = ", ".join(f"{number} {hdu.name or 'unnamed'}" for number, hdu in enumerate(hdus))
+                raise DataRefusal(path, f"no HDU holds a table ({kinds})", "a catalogue", "Images go behind --images.")
+            header = tables[0].header
+            ucds = {column.name: header.get(f"TUCD{number}") for number, column in enumerate(tables[0].columns, 1)}
+            remarks = {column.name: header.get(f"TCOMM{number}") for number, column in enumerate(tables[0].columns, 1)}
+            frame = str(header.get("RADESYS", "") or "")
+            read = Table.read(tables[0], character_as_bytes=False)
+    about = {name: {"ucd": ucds.get(name) or "", "description": remarks.get(name) or ""} for name in read.colnames}
+    return _arrow(read, about, frame)
+
+
+def _votable(path: Path) -> pa.Table:
+    import warnings
+
+    from astropy.io import votable
+
+    with warnings.catch_warnings(), path.open("rb") as content:
+        warnings.simplefilter("ignore")
+        whole = votable.parse(content, verify="ignore")
+        first = whole.get_first_table()
+        systems = {system.ID: str(system.system) for resource in whole.resources for system in resource.coordinate_systems}
+        systems |= {system.ID: str(system.system) for system in whole.coordinate_systems}
+        fields = {field.name: field for field in first.fields}
+        places = [
+            field for field in first.fields if (field.ucd or "").lower().startswith("pos.eq.ra") or field.name.lower().startswith("ra")
+        ]
+        frame = next((systems[field.ref] for field in places if field.ref in systems), "")
+        if not frame and len(set(systems.values())) == 1:
+            frame = next(iter(systems.values()))
+        read = first.to_table(use_names_over_ids=True)
+    about = {
+        name: {"ucd": fields[name].ucd or "", "description": fields[name].description or ""} for name in read.colnames if name in fields
+    }
+    return _arrow(read, about, frame)
+
+
+def _arrow(table: Any, about: dict[str, dict[str, str]], frame: str) -> pa.Table:
+    """An astropy table as Arrow; what is masked is null."""
+    columns, fields = [], []
+    for name in table.colnames:
+        column = _array(table[name])
+        unit = "" if table[name].unit is None else str(table[name].unit)
+        texts = {"unit": unit, **about.get(name, {})}
+        columns.append(column)
+        fields.append(pa.field(name, column.type, metadata={key: str(value) for key, value in texts.items() if value}))
+    plain = frame.upper().removeprefix("EQ_")
+    stated = {FRAME: frame.encode()} if plain.startswith(OTHER_FRAMES) else {}
+    return pa.table(columns, schema=pa.schema(fields, metadata=stated))
+
+
+def _array(column: Any) -> pa.Array:
+    values = np.asarray(column)
+    gone: np.ndarray = np.ma.getmaskarray(column) if hasattr(column, "mask") else np.zeros(values.shape, bool)
+    if values.dtype.kind in "SUO" or values.ndim > 1:
+        missing = np.asarray(gone.reshape(len(values), -1).all(1) if len(values) else gone[:0], bool)
+        plain = lambda value: (
+            value.decode("utf-8", "replace") if isinstance(value, bytes) else value.tolist() if hasattr(value, "tolist") else value
+        )
+        return pa.array([None if empty else plain(value) for value, empty in zip(values, missing, strict=True)])
+    return pa.array(values.astype(values.dtype.newbyteorder("=")), mask=gone)

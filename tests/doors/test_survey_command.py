@@ -1,0 +1,96 @@
+"""The command ``survey``: refusals in one line, the script of an array, and the way from a catalogue to results."""
+
+import json
+import subprocess
+
+import pyarrow.parquet as pq
+import pytest
+from survey_files import positions, table_of, write_catalogue, write_mosaics
+
+from equiradio.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("command")
+    write_mosaics(folder / "mosaics")
+    write_catalogue(folder)
+    return folder
+
+
+def given(place, out, *more):
+    return [str(place / "c.parquet"), "--images", str(place / "mosaics" / "*.fits"), "--out", str(out), *more]
+
+
+def test_a_catalogue_becomes_results_and_an_array_the_same(untrained, place, tmp_path, capsys):
+    model = ["--model", str(untrained("lenet")), "--shard-size", "5"]
+    assert main(["survey", *given(place, tmp_path / "a", *model, "--readers", "0")]) == 0
+    assert "12 sources in 2 of 2 images, 3 shards" in capsys.readouterr().out
+    script = tmp_path / "survey.sh"
+    assert main(["survey", "plan", *given(place, tmp_path / "b", *model), "--slurm", str(script), "--parts", "2"]) == 0
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    text = script.read_text()
+    assert "#SBATCH --array=1-2\n" in text
+    line = next(line for line in text.splitlines() if line.startswith("exec "))
+    for task in ("1", "2"):
+        said = subprocess.run(
+            ["bash", "-c", line.replace("exec equiradio", "printf '%s\\n'")],
+            env={"SLURM_ARRAY_TASK_ID": task},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert main([*said.stdout.splitlines(), "--readers", "0"]) == 0
+    for number in range(3):
+        one, other = (pq.read_table(tmp_path / out / "results" / f"{number:06d}.parquet").replace_schema_metadata(None) for out in "ab")
+        assert one.equals(other)
+
+
+def test_an_engine_of_arrays_writes_its_script_into_the_folder(untrained, place, tmp_path):
+    assert main(["survey", *given(place, tmp_path, "--model", str(untrained("lenet")), "--engine", "slurm")]) == 0
+    assert "--part" in (tmp_path / "survey.sh").read_text()
+    assert json.loads((tmp_path / "plan.json").read_text())["shards"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["--images", "nowhere/*.fits"], "no such file, and a pattern that matches none"),
+        (["--part", "3/2"], "--part: '3/2'; expected K/N"),
+        (["--max-nonfinite", "7"], "--max-nonfinite: 7; expected a share"),
+        (["--beam", "wide"], "--beam: 'wide'"),
+        (["--model", "nosuch"], "nosuch"),
+        (["--ra", "alpha"], "--ra --dec: one of the two"),
+        (["--group", "isl"], "no column 'isl' (--group)"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_line(untrained, place, tmp_path, capsys, change, words):
+    model = [] if "--model" in change else ["--model", str(untrained("lenet"))]
+    assert main(["survey", *given(place, tmp_path / "out", *model, *change)]) == 2
+    line = capsys.readouterr().err
+    assert words in line
+    assert line.count("\n") == 1
+    assert not list((tmp_path / "out").glob("*.json")) + list((tmp_path / "out").glob("*/*"))
+
+
+def test_a_survey_without_images_is_refused(place, tmp_path, capsys):
+    assert main(["survey", str(place / "c.parquet"), "--out", str(tmp_path / "out")]) == 2
+    assert "--images: none; expected the images that hold the sources" in capsys.readouterr().err
+
+
+def test_a_pattern_that_the_shell_has_filled_in_is_taken_too(untrained, place, tmp_path, capsys):
+    write_catalogue(tmp_path, table_of(ra=positions()[0]))
+    files = [str(place / "mosaics" / f"m{number}.fits") for number in (0, 1)]
+    words = [
+        "survey",
+        "plan",
+        str(tmp_path / "c.parquet"),
+        "--images",
+        *files,
+        "--out",
+        str(tmp_path / "out"),
+        "--model",
+        str(untrained("lenet")),
+    ]
+    assert main(words) == 0
+    assert "in 2 of 2 images" in capsys.readouterr().out

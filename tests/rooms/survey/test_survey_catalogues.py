@@ -1,0 +1,182 @@
+"""Catalogues as finders write them; and bad ones, each with one line that says what was found, what is expected and what to do."""
+
+import warnings
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from astropy import units
+from astropy.table import Table
+
+from equiradio.errors import Refusal
+from equiradio.labels import FANAROFF_RILEY
+from equiradio.survey.catalogue import Chosen, sources_of
+from equiradio.survey.groups import targets_of
+from equiradio.survey.schema import output_names
+from equiradio.survey.tables import read_catalogue
+
+
+def parquet(tmp_path, **columns):
+    file = tmp_path / "c.parquet"
+    pq.write_table(pa.table(columns), file)
+    return file
+
+
+def votable(tmp_path, unit="deg", system=None, **columns):
+    table = Table(columns)
+    table["ra"].unit = unit
+    file = tmp_path / "c.vot"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table.write(file, format="votable")
+    if system:
+        text = file.read_text()
+        text = text.replace("<TABLE", f'<COOSYS ID="sys" system="{system}"/><TABLE', 1).replace('name="ra"', 'name="ra" ref="sys"', 1)
+        file.write_text(text)
+    return file
+
+
+def written(tmp_path, text, name="c.csv"):
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+RA, DEC = np.array([10.0, 11.0, 12.0]), np.array([1.0, 2.0, 3.0])
+WIDE = np.linspace(0.1, 23.9, 50), np.linspace(-60, 60, 50)
+BAD = {
+    "no file": (lambda t: t / "none.vot", {}, "no such file or folder"),
+    "no table's suffix": (lambda t: written(t, "x", "c.doc"), {}, r"ends in '\.doc'"),
+    "empty folder": (lambda t: t, {}, "a folder without any .parquet"),
+    "a web page": (lambda t: written(t, "<html>404</html>", "c.vot"), {}, "cannot be read"),
+    "cut short": (lambda t: written(t, "PAR1nothing", "c.parquet"), {}, "cannot be read"),
+    "uneven rows": (lambda t: written(t, "ra,dec\n1,2\n3\n"), {}, "cannot be read"),
+    "no rows": (lambda t: written(t, "ra,dec\n"), {}, "no rows, columns ra, dec"),
+    "no bytes": (lambda t: written(t, ""), {}, "c.csv"),
+    "one name twice": (lambda t: written(t, "ra,dec,f,f\n1,2,3,4\n"), {}, "names of several columns"),
+    "no positions": (lambda t: parquet(t, flux=RA, size=DEC), {}, "no columns of right ascension and declination"),
+    "galactic": (lambda t: parquet(t, glon=RA, glat=DEC), {}, "galactic glon"),
+    "B1950": (lambda t: parquet(t, RAB1950=RA, DEB1950=DEC), {}, "B1950 RAB1950"),
+    "frame FK4": (lambda t: votable(t, system="eq_FK4", ra=RA, dec=DEC), {}, "positions in eq_FK4; expected ICRS"),
+    "hours by unit": (lambda t: votable(t, unit=units.hourangle, ra=RA, dec=DEC), {}, r"ra is in .*Multiply it by 15"),
+    "hours by range": (lambda t: parquet(t, ra=WIDE[0], dec=WIDE[1]), {}, "hours[?]; expected degrees"),
+    "radians": (lambda t: votable(t, unit=units.rad, ra=RA, dec=DEC), {}, "ra is in rad"),
+    "arcseconds": (lambda t: votable(t, unit=units.arcsec, ra=RA, dec=DEC), {}, "ra is in arcsec; expected degrees"),
+    "sexagesimal": (lambda t: parquet(t, ra=["12:30:01.5"], dec=["+01:02:03"]), {}, "'12:30:01.5' in row 1: sexagesimal"),
+    "words": (lambda t: parquet(t, ra=["10", "here"], dec=["1", "2"]), {}, "'here' in row 2: no number"),
+    "truths": (lambda t: parquet(t, ra=[True], dec=[False]), {}, "ra holds bool"),
+    "beyond the sky": (lambda t: parquet(t, ra=RA, dec=DEC + 88), {}, r"dec is 91 in row 3 \(1 of 3 rows\)"),
+    "negative": (lambda t: parquet(t, ra=RA - 20, dec=DEC), {}, "Add 360 to negative ones"),
+    "no numbers at all": (lambda t: parquet(t, ra=RA * np.nan, dec=DEC), {}, "hold no position in 3 rows"),
+    "one name": (
+        lambda t: parquet(t, id=["x"] * 100_000, ra=np.full(100_000, 5.0), dec=np.zeros(100_000)),
+        {},
+        "100,000 of 100,000 rows share",
+    ),
+    "no such column": (lambda t: parquet(t, ra=RA, dec=DEC), {"ra": "rra", "dec": "dec"}, r"no column 'rra' \(--ra\).*Did you mean ra"),
+    "half a position": (lambda t: parquet(t, ra=RA, dec=DEC), {"ra": "ra"}, "--ra --dec: one of the two"),
+    "no such names": (lambda t: parquet(t, ra=RA, dec=DEC), {"id": "who"}, "no column 'who'"),
+    "no such group": (lambda t: parquet(t, ra=RA, dec=DEC), {"group": "isl"}, r"no column 'isl' \(--group\)"),
+    "lists as names": (lambda t: parquet(t, ra=RA, dec=DEC, id=[[1], [2], [3]]), {}, "id holds list"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_catalogue_is_one_line(case, tmp_path):
+    make, chosen, words = BAD[case]
+    with pytest.raises(Refusal, match=words) as caught:
+        sources_of(make(tmp_path), Chosen(**chosen))
+    line = str(caught.value)
+    assert "\n" not in line
+    assert "; expected " in line
+
+
+@pytest.mark.parametrize(
+    ("columns", "ra", "name"),
+    [
+        (("Source_id", "Isl_id", "RA", "DEC"), "RA", "Source_id"),
+        (("Gaus_id", "Source_id", "RA", "DEC"), "RA", "Gaus_id"),
+        (("island_id", "component_id", "ra_deg_cont", "dec_deg_cont"), "ra_deg_cont", "component_id"),
+        (("island", "source", "ra", "dec", "uuid"), "ra", "uuid"),
+        (("_RAJ2000", "_DEJ2000", "FIRST"), "_RAJ2000", None),
+    ],
+)
+def test_finders_columns_are_recognised(columns, ra, name, tmp_path):
+    place = {"ra": RA, "dec": DEC, "_r": RA, "_d": DEC}
+    sources = sources_of(
+        parquet(tmp_path, **{each: place.get(each.lower()[:2].replace("de", "dec"), [1, 2, 3]) for each in columns}), Chosen()
+    )
+    assert (sources.columns.ra, sources.columns.id) == (ra, name)
+    assert sources.names.tolist() == (["row-1", "row-2", "row-3"] if name is None else ["1", "2", "3"])
+    assert np.array_equal(sources.ra_deg, RA)
+
+
+def test_every_form_gives_the_same_columns_and_units(tmp_path):
+    columns = {"name": ["a", "b", "c"], "ra": RA, "dec": DEC, "flux": [1.5, 2.5, 3.5], "count": [1, 2, 3]}
+    table = Table(columns, units={"ra": "deg", "dec": "deg", "flux": "mJy"})
+    pq.write_table(pa.table(columns), tmp_path / "c.parquet")
+    pa.csv.write_csv(pa.table(columns), tmp_path / "c.csv")
+    table.write(tmp_path / "c.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table.write(tmp_path / "c.vot", format="votable")
+    for name in ("c.parquet", "c.csv", "c.fits", "c.vot"):
+        read = read_catalogue(tmp_path / name)
+        assert read.to_pydict() == pa.table(columns).to_pydict()
+        if name in ("c.fits", "c.vot"):
+            assert read.schema.field("flux").metadata[b"unit"] == b"mJy"
+
+
+def test_masked_cells_are_null(tmp_path):
+    table = Table({"ra": RA, "dec": DEC, "n": np.ma.array([1, 2, 3], mask=[False, True, False])}, masked=True)
+    table.write(tmp_path / "c.fits")
+    assert read_catalogue(tmp_path / "c.fits")["n"].to_pylist() == [1, None, 3]
+
+
+def test_the_heading_of_pybdsf_is_read(tmp_path):
+    remarks = "# Source list for 'm0.fits'\n# Generated by PyBDSF\n# Equinox : 2000.0 \n \n"
+    text = remarks + "# Source_id, Isl_id, RA, DEC\n0, 0, 10.5, 1.25\n1, 1, 11, 2\n"
+    sources = sources_of(written(tmp_path, text), Chosen())
+    assert sources.names.tolist() == ["0", "1"]
+    assert (sources.ra_deg.tolist(), sources.dec_deg.tolist()) == ([10.5, 11.0], [1.25, 2.0])
+
+
+def test_partitioned_parquet_as_in_hats_is_read(tmp_path):
+    for pixel in (3, 4):
+        folder = tmp_path / "dataset" / "Norder=1" / "Dir=0"
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"id": [f"p{pixel}"], "ra": [float(pixel)], "dec": [0.0]}), folder / f"Npix={pixel}.parquet")
+    pq.write_table(pa.table({"other": [1]}), tmp_path / "dataset" / "_metadata.parquet")
+    assert sources_of(tmp_path, Chosen()).names.tolist() == ["p3", "p4"]
+
+
+def test_positions_that_are_no_number_stay_rows(tmp_path):
+    file = parquet(tmp_path, id=["a", "b", "c", None], ra=[1.0, np.nan, np.inf, None], dec=[1.0, 2.0, 3.0, 4.0])
+    sources = sources_of(file, Chosen())
+    assert np.isfinite(sources.ra_deg).tolist() == [True, False, False, False]
+    assert sources.names.tolist() == ["a", "b", "c", "row-4"]
+
+
+def test_columns_of_ours_come_back_under_another_name():
+    names = output_names("c", ["Source_ID", "flux", "label", "ra"], FANAROFF_RILEY)
+    assert names == {"Source_ID": "input_Source_ID", "flux": "flux", "label": "input_label", "ra": "ra"}
+    with pytest.raises(Refusal, match="columns 'label' and 'Input_Label', which would both be called"):
+        output_names("c", ["label", "Input_Label"], FANAROFF_RILEY)
+
+
+def test_components_become_one_source_at_their_middle(tmp_path):
+    file = parquet(tmp_path, uuid=["a", "b", "c", "d"], isl=["1", "2", "1", None], ra=[359.9, 20.0, 0.1, 30.0], dec=[0.0, 5.0, 0.0, np.nan])
+    sources = sources_of(file, Chosen(group="isl"))
+    targets = targets_of("c", sources, np.array(["1", "2", "1", ""], object))
+    assert (targets.names.tolist(), targets.row.tolist()) == (["1", "2", "d"], [0, 1, 3])
+    assert targets.members == [["a", "c"], ["b"], ["d"]]
+    assert (targets.ra_deg[0] + 180) % 360 - 180 == pytest.approx(0.0, abs=1e-9)
+    assert (targets.ra_deg[1], targets.dec_deg[1]) == (20.0, 5.0)
+    assert np.isnan(targets.ra_deg[2])
+
+
+def test_numbers_that_begin_anew_in_each_field_are_no_groups(tmp_path):
+    sources = sources_of(parquet(tmp_path, uuid=["a", "b"], ra=[10.0, 14.0], dec=[0.0, 0.0]), Chosen())
+    with pytest.raises(Refusal, match=r"components of '1' lie 2 deg from their middle \(1 such sources\)"):
+        targets_of("c", sources, np.array(["1", "1"], object))

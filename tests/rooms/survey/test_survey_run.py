@@ -1,0 +1,302 @@
+"""A survey has each source once, answered as classify answers it, however the work was parted and whatever ended it."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+from survey_files import hold, positions, table_of, write_catalogue, write_mosaics
+
+from equiradio.artefacts.catalogue import catalogue_schema
+from equiradio.errors import DataRefusal, RunRefusal
+from equiradio.inference.team import load
+from equiradio.sky.fits import read_cutout
+from equiradio.sky.recipe import MIRABEST
+from equiradio.survey.cutting import Place
+from equiradio.survey.folder import SurveyFolder
+from equiradio.survey.plan import Asked, make_plan
+from equiradio.survey.readers import Readers
+from equiradio.survey.run import Part, survey
+from equiradio.survey.worker import ReplacedImage, Worker
+
+SHARD = 5  # sources: 12 make three shards
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("survey")
+    write_mosaics(folder / "mosaics")
+    write_catalogue(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def team(untrained):
+    return load(untrained("lenet"))
+
+
+def asked(place, **changes):
+    return Asked(**{"catalogue": place / "c.parquet", "images": [str(place / "mosaics")], "shard_size": SHARD} | changes)
+
+
+def rows_of(out):
+    """All rows by their place in the catalogue, as bytes of columns: equal only where every bit is."""
+    tables = [pq.read_table(file) for file in sorted((out / "results").glob("*.parquet"))]
+    table = pa.concat_tables([each.replace_schema_metadata(None) for each in tables])
+    return table.sort_by("catalogue_row")
+
+
+@pytest.fixture(scope="module")
+def whole(team, place, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "whole"
+    survey(team, asked(place), out, readers=0)
+    return rows_of(out)
+
+
+def test_every_source_has_one_row_with_its_input(whole):
+    inputs = table_of()
+    assert whole["source_id"].to_pylist() == inputs["name"].to_pylist()
+    assert whole["catalogue_row"].to_pylist() == list(range(12))
+    for name in inputs.column_names:
+        assert whole[name].to_pylist() == inputs[name].to_pylist()
+        assert whole.schema.field(name).metadata == inputs.schema.field(name).metadata
+    assert set(whole["answered"].to_pylist()) == {True}
+    assert [Path(file).name for file in whole["file"].to_pylist()][4:] == ["m0.fits"] * 4 + ["m1.fits"] * 4
+
+
+def test_rows_are_those_of_classify_on_the_same_positions(team, whole):
+    carried = set(catalogue_schema().names) - {"source_id"}
+    for row in whole.to_pylist():
+        alone = team.classify(row["file"], ra_deg=row["target_ra_deg"], dec_deg=row["target_dec_deg"]).table.to_pylist()[0]
+        for name in carried:
+            assert row[name] == (pytest.approx(alone[name], rel=1e-5, abs=1e-6) if isinstance(alone[name], float) else alone[name]), name
+
+
+def test_parts_and_processes_give_the_same_bits(team, place, whole, tmp_path):
+    for number in range(1, 9):
+        survey(team, asked(place), tmp_path / "parts", part=Part(number, 8), readers=0)
+    assert rows_of(tmp_path / "parts").equals(whole)
+    survey(team, asked(place), tmp_path / "processes", readers=1)
+    assert rows_of(tmp_path / "processes").equals(whole)
+
+
+def test_a_blank_image_gives_way_to_one_with_pixels(team, place, tmp_path):
+    first = survey(team, asked(place, images=[str(place / "mosaics" / "m1.fits"), str(place / "mosaics" / "m0.fits")]), tmp_path, readers=0)
+    assert [each["sources"] for each in first.plan.images] == [5, 7]
+    names = dict(zip(rows_of(tmp_path)["source_id"].to_pylist(), rows_of(tmp_path)["file"].to_pylist(), strict=True))
+    assert {name: Path(file).name for name, file in names.items() if name in ("s0", "s1", "s2", "s3")} == {
+        "s0": "m0.fits",
+        "s1": "m1.fits",
+        "s2": "m0.fits",
+        "s3": "m0.fits",
+    }
+
+
+def test_what_has_no_answer_is_a_row_with_a_flag(team, place, tmp_path):
+    ra, dec = positions()
+    ra[4], ra[5], dec[6] = 210.0, np.nan, 80.0
+    names = [f"s{number}" for number in range(12)]
+    names[11] = "s10"
+    write_catalogue(tmp_path, table_of(ra=ra, dec=dec, name=names))
+    run = survey(team, asked(place, catalogue=tmp_path / "c.parquet"), tmp_path / "out", readers=0)
+    assert run.plan.counts == {"outside": 2, "no_position": 1, "duplicate_id": 2}
+    rows = rows_of(tmp_path / "out").to_pylist()
+    flags = [set(row["flag_names"].split()) & {"outside", "no_position", "duplicate_id"} for row in rows]
+    assert flags[4:7] == [{"outside"}, {"no_position"}, {"outside"}]
+    assert flags[10:] == [{"duplicate_id"}, {"duplicate_id"}]
+    assert [row["answered"] for row in rows] == [True] * 4 + [False] * 3 + [True] * 5
+    assert (rows[5]["label"], rows[5]["file"], rows[5]["target_ra_deg"], rows[5]["uncertain"]) == (None, None, None, True)
+
+
+def test_features_and_groups(team, place, tmp_path):
+    write_catalogue(tmp_path, table_of(isl=[1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]))
+    from equiradio.survey.catalogue import Chosen
+
+    wanted = asked(place, catalogue=tmp_path / "c.parquet", chosen=Chosen(group="isl"), features=True)
+    survey(team, wanted, tmp_path / "out", readers=0)
+    rows = rows_of(tmp_path / "out").to_pylist()
+    assert [row["source_id"] for row in rows] == [str(number) for number in range(1, 12)]
+    assert (rows[0]["members"], rows[0]["name"]) == (["s0", "s1"], "s0")
+    assert rows[0]["target_dec_deg"] == pytest.approx(30.0, abs=1e-4)
+    alone = team.features(rows[3]["file"], ra_deg=rows[3]["target_ra_deg"], dec_deg=rows[3]["target_dec_deg"])
+    assert rows[3]["features"] == pytest.approx(alone[0].tolist(), rel=1e-4, abs=1e-5)
+
+
+def test_nowhere_is_refused_before_anything_is_written(team, place, tmp_path):
+    ra, dec = positions()
+    write_catalogue(tmp_path, table_of(ra=ra / 15, dec=dec))
+    with pytest.raises(DataRefusal, match=r"none of 12 positions lies in 2 images.*Are right ascensions hours\?"):
+        survey(team, asked(place, catalogue=tmp_path / "c.parquet"), tmp_path / "out", readers=0)
+    assert not (tmp_path / "out" / "plan.json").exists()
+
+
+def test_an_interrupted_run_goes_on(team, place, whole, tmp_path, monkeypatch):
+    work, done = Worker.do, []
+
+    def two_and_no_more(self, number, progress):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(number)
+        work(self, number, progress)
+
+    monkeypatch.setattr(Worker, "do", two_and_no_more)
+    with pytest.raises(KeyboardInterrupt):
+        survey(team, asked(place), tmp_path / "out", readers=0)
+    monkeypatch.undo()
+    folder = SurveyFolder(tmp_path / "out")
+    assert folder.unfinished(folder.plan()) == [2]
+    with pytest.raises(RunRefusal, match="results of an earlier run; expected none"):
+        survey(team, asked(place), tmp_path / "out", readers=0)
+    damaged = folder.result_file(0).read_bytes()
+    folder.result_file(0).write_bytes(damaged[:-9] + b"x" + damaged[-8:])
+    assert survey(team, asked(place), tmp_path / "out", resume=True, readers=0).done == [0, 2]
+    assert rows_of(tmp_path / "out").equals(whole)
+    with pytest.raises(RunRefusal, match=r"a survey with other shard_size \(5 there, 4 asked\)"):
+        survey(team, asked(place, shard_size=4), tmp_path / "out", resume=True, readers=0)
+
+
+def test_a_reading_process_that_is_killed_loses_nothing(place):
+    ra, dec = positions()
+    chunks = [[Place(str(place / "mosaics" / "m0.fits"), ra[number], dec[number])] for number in range(3)]
+    several = Readers(1, MIRABEST, {}, 0.05)
+    reads = several.read(chunks)
+    images = [next(reads)[0].cutout.image]
+    for process in several.pool._processes:
+        os.kill(process, signal.SIGKILL)
+    with suppress(BrokenProcessPool):  # until the pool has noticed, even where all was read ahead
+        several.pool.submit(abs, 1).exception(60)
+    images += [each[0].cutout.image for each in several.read(chunks[1:])]
+    several.close()
+    expected = [read_cutout(chunk[0].file, ra_deg=chunk[0].ra_deg, dec_deg=chunk[0].dec_deg).image for chunk in chunks]
+    assert all(np.array_equal(one, other) for one, other in zip(images, expected, strict=True))
+
+
+class Broken(Future):
+    """What a process that died leaves of its work."""
+
+    def __init__(self):
+        super().__init__()
+        self.set_exception(BrokenProcessPool())
+
+
+def test_an_image_that_kills_again_costs_its_own_source_alone(place, monkeypatch):
+    class Pool:
+        def __init__(self, *about):
+            self.about = about
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def shutdown(self, **how):
+            pass
+
+        def submit(self, read, chunk):
+            if any(each.file == "bad.fits" for each in chunk):
+                return Broken()
+            done = Future()
+            done.set_result([each.file for each in chunk])
+            return done
+
+    monkeypatch.setattr("equiradio.survey.readers.ProcessPoolExecutor", Pool)
+    chunks = [[Place(name, 0.0, 0.0) for name in names] for names in (("a", "b"), ("c", "bad.fits", "d"), ("e",))]
+    reads = list(Readers(1, MIRABEST, {}, 0.05).read(chunks))
+    assert [reads[0], reads[1][0], reads[1][2], reads[2]] == [["a", "b"], "c", "d", ["e"]]
+    assert (reads[1][1].flag, reads[1][1].found) == ("damaged", "reading it ended its process twice")
+
+
+def test_kills_at_random_moments_lose_nothing(team, place, whole, tmp_path):
+    chance, kills = np.random.default_rng(3), 0
+    folder = SurveyFolder(tmp_path / "out")
+    for _ in range(30):
+        child = os.fork()
+        if child == 0:
+            survey(team, asked(place, shard_size=SHARD), folder.folder, resume=True, readers=0)
+            os._exit(0)
+        time.sleep(chance.uniform(0.01, 0.25))
+        os.kill(child, signal.SIGKILL)
+        kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    survey(team, asked(place), folder.folder, resume=True, readers=0)
+    assert kills
+    assert rows_of(folder.folder).equals(whole)
+
+
+def copy_of(place, tmp_path):
+    shutil.copytree(place, tmp_path / "place", copy_function=shutil.copy2)
+    return tmp_path / "place"
+
+
+@pytest.mark.parametrize("fault", ["replaced", "gone"])
+def test_an_image_that_changes_under_the_run_is_refused_and_the_others_are_done(team, place, tmp_path, fault):
+    own = copy_of(place, tmp_path)
+    make_plan(team, asked(own), SurveyFolder(tmp_path / "out"))
+    plan, file = SurveyFolder(tmp_path / "out").plan(), own / "mosaics" / "m1.fits"
+    if fault == "gone":
+        file.unlink()
+    else:
+        pixels = fits.getdata(file)
+        fits.writeto(file, pixels[:, ::-1], fits.getheader(file), overwrite=True)
+    from equiradio.survey.run import _answer
+
+    class Held:
+        check = staticmethod(lambda: None)
+
+    refused = _answer(team, SurveyFolder(tmp_path / "out"), plan, [0, 1, 2], 0, "", lambda *_: None, Held())
+    assert {number: type(each) for number, each in refused.items()} == {1: ReplacedImage, 2: ReplacedImage}
+    assert ("changed since" if fault == "replaced" else "not there any more") in str(refused[1])
+    assert SurveyFolder(tmp_path / "out").unfinished(plan) == [1, 2]
+
+
+def test_an_image_that_is_replaced_during_a_shard_is_refused(team, place, tmp_path, monkeypatch):
+    own, rows = copy_of(place, tmp_path), Worker._rows
+
+    def rows_and_replacement(self, *given):
+        os.utime(own / "mosaics" / "m0.fits", (1, 1))
+        return rows(self, *given)
+
+    monkeypatch.setattr(Worker, "_rows", rows_and_replacement)
+    with pytest.raises(ReplacedImage, match=r"m0.fits: changed since the plan was made \(\d of 3 shards are not done\)") as caught:
+        survey(team, asked(own), tmp_path / "out", readers=0)
+    assert "m0.fits" in caught.value.where
+    assert 0 in SurveyFolder(tmp_path / "out").unfinished(SurveyFolder(tmp_path / "out").plan())
+
+
+def test_a_corrupt_image_costs_its_own_sources_alone(team, place, tmp_path):
+    own = copy_of(place, tmp_path)
+    file = own / "mosaics" / "m1.fits"
+    file.write_bytes(file.read_bytes()[: 2880 * 20])
+    run = survey(team, asked(own), tmp_path / "out", readers=0)
+    assert [Path(each["file"]).name for each in run.plan.unusable] == ["m1.fits"]
+    rows = rows_of(tmp_path / "out").to_pylist()
+    assert [row["answered"] for row in rows] == [True] * 8 + [False] * 4
+
+
+def test_two_drivers_on_one_folder_are_refused(team, place, tmp_path):
+    out = tmp_path / "out"
+    with hold(out), pytest.raises(RunRefusal, match="works in it"):
+        survey(team, asked(place), out, readers=0)
+    with hold(out / "part-1-of-2"), pytest.raises(RunRefusal, match="part 1 of 2 works in it"):
+        survey(team, asked(place), out, readers=0)
+    with hold(out / "part-1-of-2"), pytest.raises(RunRefusal, match="expected parts of 3"):
+        survey(team, asked(place), out, part=Part(1, 3), readers=0)
+    with hold(out / "part-1-of-2"):
+        assert survey(team, asked(place), out, part=Part(2, 2), readers=0).done == [1]
+
+
+def test_a_result_has_its_checksum_and_what_it_took(team, place, tmp_path):
+    survey(team, asked(place), tmp_path, readers=0)
+    note = json.loads((tmp_path / "results" / "000001.json").read_text())
+    assert (note["rows"], note["answered"], note["shard"]) == (5, 5, 1)
+    assert set(note["seconds"]) == {"reading", "answering", "total"}
