@@ -10,7 +10,7 @@ import typer
 from equiradio.cli import completion
 from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, JSON
-from equiradio.errors import DataRefusal
+from equiradio.errors import DataRefusal, SettingRefusal
 
 app = typer.Typer(help="List, fetch, verify, import and simulate data sets.", no_args_is_help=True)
 
@@ -149,22 +149,33 @@ def import_(
 
 @app.command()
 def simulate(
-    count: int = typer.Option(None, "--count", help="Number of sources; default 1200, of FITS cutouts 12.", show_default=False),
+    count: int = typer.Option(
+        None, "--count", help="Number of sources; default 1200, of FITS cutouts 12, of a sky 60 per square degree.", show_default=False
+    ),
     seed: int = typer.Option(0, "--seed", help="Another seed, other sources."),
     cutouts: bool = typer.Option(False, "--fits", help="FITS cutouts with noise, WCS and beam, for equiradio classify."),
+    sky: float = typer.Option(None, "--sky", help="Mosaics of a square of sky, so many degrees wide, and catalogues.", show_default=False),
+    mosaic: int = typer.Option(None, "--mosaic", help="Side of the mosaics of a sky in pixels, at most; default 2000.", show_default=False),
     out: Path = typer.Option(..., "--out", help="A new folder.", show_default=False),
 ) -> None:
-    """Simulate FRI and FRII sources: a data set with truth masks for training and explanations, or FITS cutouts to classify.
+    """Simulate FRI and FRII sources: a data set for training and explanations, FITS cutouts to classify, or mosaics of a piece of sky.
 
     Example: equiradio data simulate --count 1000 --seed 1 --out sky
     """
     from equiradio.cli.progress import bars
     from equiradio.datasets.simulated import COUNT, write_simulated
     from equiradio.datasets.simulated_cutouts import CUTOUTS, write_cutouts
+    from equiradio.datasets.simulated_sky import USUAL, write_sky
 
-    write, usual = (write_cutouts, CUTOUTS) if cutouts else (write_simulated, COUNT)
+    if (sky is None and mosaic is not None) or (sky is not None and cutouts):
+        found = "--mosaic without --sky" if sky is None else "--sky and --fits"
+        raise SettingRefusal("data simulate", found, "a data set, --fits, or --sky with --mosaic", "Leave one out.")
     with bars() as step:
-        path = write(usual if count is None else count, seed, out, step)
+        if sky is not None:
+            path = write_sky(sky, seed, out, step, count=count, largest=USUAL if mosaic is None else mosaic)
+        else:
+            write, usual = (write_cutouts, CUTOUTS) if cutouts else (write_simulated, COUNT)
+            path = write(usual if count is None else count, seed, out, step)
     say(path)
 
 

@@ -104,17 +104,32 @@ class Source:
         return extent(self.clean > 3 * sigma) * ARCSEC_PER_PIXEL
 
 
-def draw_source(label: int, rng: np.random.Generator) -> Source:
-    """A source of class FRI (0) or FRII (1)."""
+@dataclass(frozen=True)
+class Drawn:
+    """A source before it is drawn: its shape in pixels of the crop (150, 150), and noise and peak of its image, Jy per beam."""
+
+    shape: Blobs
+    noise: float
+    peak: float
+
+
+def draw_shape(label: int, rng: np.random.Generator) -> Drawn:
+    """What a source of class FRI (0) or FRII (1) is made of."""
     # noise, length and peak: log-normals with the medians and spreads of the MiraBest sources, the same for both classes
     noise = 1.5e-4 * np.exp(rng.normal(0, 0.09))
     length = np.clip(np.exp(rng.normal(3.75, 0.7)), 13, 220) / ARCSEC_PER_PIXEL
     peak = noise * np.clip(np.exp(rng.normal(4.6, 0.95) - 0.45 * np.log(length / 25)), 15, 900)
     shape = (fri, frii)[label](rng, length)
     shape = turned(shape, rng.uniform(0, 2 * np.pi), rng.random() < 0.5, *(SIDE / 2 - 0.5 + rng.normal(0, 1, 2)))
-    parts = rendered(shape, SIDE)
-    parts *= peak / parts.sum(0).max()
-    return Source(parts, noise, peak)
+    return Drawn(shape, noise, peak)
+
+
+def draw_source(label: int, rng: np.random.Generator) -> Source:
+    """A source of class FRI (0) or FRII (1)."""
+    drawn = draw_shape(label, rng)
+    parts = rendered(drawn.shape, SIDE)
+    parts *= drawn.peak / parts.sum(0).max()
+    return Source(parts, drawn.noise, drawn.peak)
 
 
 def observe(source: Source, rng: np.random.Generator, side: int) -> np.ndarray:

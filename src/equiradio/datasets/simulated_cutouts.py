@@ -67,16 +67,16 @@ def _write_cutout(folder: Path, number: int, seed: int) -> tuple[str, str, float
     source, name = draw_source(label, rng), source_id(seed, number)
     sky = observe(source, rng, FIELD)
     ra_deg, dec_deg = (round(float(rng.uniform(*span)), 4) for span in (RA_DEG, DEC_DEG))
-    header = fits.Header(_cards(name, ra_deg, dec_deg))
+    header = fits.Header(cards(name, ra_deg, dec_deg, FIELD))
     header.add_comment(f"Simulated by equiradio: source {number} of seed {seed}, an {FANAROFF_RILEY.names[label]}.")
     fits.PrimaryHDU(sky.astype(np.float32), header).writeto(folder / f"{name}.fits")
     size_arcsec = round(source.size_arcsec(clipped_sigma(sky)), 1)
     return name, FANAROFF_RILEY.names[label], ra_deg, dec_deg, size_arcsec, float(f"{middle(sky).max():.4g}")
 
 
-def _cards(name: str, ra_deg: float, dec_deg: float) -> list[tuple[str, str | float, str]]:
-    """The header: unit, beam, and the WCS whose reference is the middle of the field."""
-    step, beam, centre = MIRABEST.scale_arcsec / 3600, MIRABEST.beam_arcsec / 3600, FIELD / 2 + 0.5
+def cards(name: str, ra_deg: float, dec_deg: float, side: int) -> list[tuple[str, str | float, str]]:
+    """The header of a square image: unit, beam, and the WCS whose reference is its middle."""
+    step, beam, centre = MIRABEST.scale_arcsec / 3600, MIRABEST.beam_arcsec / 3600, side / 2 + 0.5
     return [
         ("BUNIT", "JY/BEAM", ""),
         ("BMAJ", beam, "[deg]"),
