@@ -41,9 +41,24 @@ def test_a_catalogue_becomes_results_and_an_array_the_same(untrained, place, tmp
             check=True,
         )
         assert main([*said.stdout.splitlines(), "--readers", "0"]) == 0
+    assert main(["survey", "merge", str(tmp_path / "b"), "--no-page"]) == 0
+    one, other = (pq.read_table(tmp_path / out / "catalogue.parquet") for out in "ab")
+    assert one.column("catalogue_row").to_pylist() == list(range(12))
+    assert one.equals(other)
+    assert (tmp_path / "a" / "catalogue.parquet.html").is_file()
+    assert not (tmp_path / "b" / "catalogue.parquet.html").exists()
     for number in range(3):
         one, other = (pq.read_table(tmp_path / out / "results" / f"{number:06d}.parquet").replace_schema_metadata(None) for out in "ab")
         assert one.equals(other)
+
+
+def test_shards_that_are_not_done_are_not_joined(untrained, place, tmp_path, capsys):
+    model = ["--model", str(untrained("lenet")), "--shard-size", "5"]
+    assert main(["survey", *given(place, tmp_path / "out", *model, "--readers", "0", "--part", "1/3")]) == 0
+    capsys.readouterr()
+    assert main(["survey", "merge", str(tmp_path / "out"), "--out", str(tmp_path / "all.csv")]) == 2
+    assert "2 of 3 shards are not finished (1, 2)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_an_engine_of_arrays_writes_its_script_into_the_folder(untrained, place, tmp_path):

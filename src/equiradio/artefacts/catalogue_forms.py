@@ -79,13 +79,18 @@ def columns_of(table: pa.Table) -> Iterator[Column]:
 
 def as_csv(table: pa.Table) -> bytes:
     """Nulls are empty, numbers rounded to the decimals that mean something."""
+    file = io.BytesIO()
+    pyarrow.csv.write_csv(rounded(table), file)
+    return file.getvalue()
+
+
+def rounded(table: pa.Table) -> pa.Table:
+    """Numbers rounded to the decimals that mean something."""
     for place, field in enumerate(table.schema):
         decimals = (field.metadata or {}).get(b"decimals")
         if decimals:
             table = table.set_column(place, field, pc.round(table.column(place), int(decimals)))
-    file = io.BytesIO()
-    pyarrow.csv.write_csv(table, file)
-    return file.getvalue()
+    return table
 
 
 def as_fits(table: pa.Table) -> bytes:

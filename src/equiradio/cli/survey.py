@@ -117,9 +117,40 @@ def run(
     _say_plan(out, done.plan)
     left = f", {len(done.unfinished):,} shards left to other parts" if done.unfinished else ""
     say(f"{out / 'results'}: {len(done.done):,} shards done now, {done.answered:,} sources answered in all{left}")
+    if one is None:
+        _merge(out, None, page=True)
     if not done.answered and not done.unfinished:
         found = f"none of {done.plan.sources:,} sources could be answered"
         raise DataRefusal(out, found, "at least one", "The column flag_names of the results says why.")
+
+
+@app.command("merge")
+def merge(
+    folder: Path = typer.Argument(help="Folder of a survey whose shards are all finished."),
+    out: Path = typer.Option(
+        None,
+        "--out",
+        help="Ends in .parquet, .csv, .fits or .vot; without suffix a folder of Parquet files; default FOLDER/catalogue.parquet.",
+        show_default=False,
+    ),
+    page: bool = typer.Option(True, "--page/--no-page", help="Write a page about it beside it."),
+) -> None:
+    """Join the results of all shards to one catalogue, in the order of the input, with a page about it.
+
+    Example: equiradio survey merge out --out classified.vot
+    """
+    _merge(folder, out, page=page)
+
+
+def _merge(folder: Path, out: Path | None, *, page: bool) -> None:
+    """Merge, and print where the catalogue and its page are."""
+    from equiradio.cli.progress import bars
+    from equiradio.survey.merge import merge as join
+    from equiradio.survey.page import page_file
+
+    with bars() as step:
+        written = join(folder, out, page=page, progress=step)
+    say(f"{written}: look at {page_file(written)}" if page else written)
 
 
 @app.command("plan")
