@@ -115,8 +115,8 @@ def run(
     except KeyboardInterrupt:
         raise Interrupted("Interrupted; finished shards are kept. Run the same command with --resume to go on.") from None
     _say_plan(out, done.plan)
-    left = f", {len(done.unfinished):,} shards left to other parts" if done.unfinished else ""
-    say(f"{out / 'results'}: {len(done.done):,} shards done now, {done.answered:,} sources answered in all{left}")
+    left = f", {_count(len(done.unfinished), 'shard')} left to other parts" if done.unfinished else ""
+    say(f"{out / 'results'}: {_count(len(done.done), 'shard')} done now, {done.answered:,} sources answered in all{left}")
     if one is None:
         _merge(out, None, page=True)
     if not done.answered and not done.unfinished:
@@ -203,7 +203,7 @@ def _plan(asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None
     if slurm is not None:
         count = parts_for(made.shards, parts)
         write_script(slurm, arguments_of(asked, out, choices), out, count)
-        say(f"{slurm}: {count:,} tasks; submit it with sbatch")
+        say(f"{slurm}: {_count(count, 'task')}; submit it with sbatch")
 
 
 def _asked(
@@ -256,5 +256,10 @@ def _say_plan(out: Path, plan: "Plan") -> None:
     of = f" of {plan.rows:,} rows" if plan.rows != plan.sources else ""
     used = sum(each["sources"] > 0 for each in plan.images)
     flags = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items() if count)
-    line = f"{out}: {plan.sources:,} sources{of} in {used:,} of {len(plan.images):,} images, {plan.shards:,} shards"
+    line = f"{out}: {plan.sources:,} sources{of} in {used:,} of {len(plan.images):,} images, {_count(plan.shards, 'shard')}"
     say(line + (f" (flags: {flags})" if flags else ""))
+
+
+def _count(number: int, noun: str) -> str:
+    """Such as ``1 shard`` and ``2,000 shards``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -182,7 +182,7 @@ def _only(images: dict[int, Any], kinds: list[str], name: str, number: int | Non
             raise ImageRefusal("no_image", name, f"HDU {number} holds no image ({listed})", "one 2-D image", "Choose another --hdu.")
         return number, images[number]
     if not images:
-        do = "To classify the sources of a table use images cut around them." if "table" in listed else "Choose another file."
+        do = "To classify the sources of a table use 'equiradio survey'." if "table" in listed else "Choose another file."
         do = "Make an image of the visibilities first." if "visibilities" in listed else do
         raise ImageRefusal("no_image", name, f"no HDU holds an image ({listed})", "one 2-D image", do)
     if len(images) > 1:

@@ -1,6 +1,8 @@
 """Reading processes: images are cut in other processes while this one answers; a process that dies takes no source with it."""
 
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -19,12 +21,21 @@ _cutter: Cutter | None = None  # of a reading process
 
 
 def _begin(recipe: Recipe, options: Mapping[str, Any], max_nonfinite: float) -> None:
-    """Make this a reading process. An interruption of the command line is its parent's affair."""
+    """Make this a reading process. An interruption of the command line is its parent's affair; when that is killed this one ends too."""
     import signal
 
     global _cutter
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _cutter = Cutter(recipe, options, max_nonfinite)
+
+
+def _end_with_parent() -> None:
+    """Else a process whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _read(chunk: Chunk) -> list[Read]:

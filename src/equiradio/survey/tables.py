@@ -41,7 +41,7 @@ def read_catalogue(path: Path) -> pa.Table:
             raise DataRefusal(path, f"a file whose name ends in '{path.suffix}'", EXPECTED, "Convert it, or change the suffix.")
     twice = [name for name, count in Counter(table.column_names).items() if count > 1]
     if twice:
-        raise DataRefusal(path, f"{len(twice)} names of several columns ({', '.join(twice[:4])})", "a name for each column", FIX)
+        raise DataRefusal(path, f"{', '.join(twice[:4])} more than once among its columns", "a name for each column", FIX)
     if not table.num_rows:
         raise DataRefusal(path, f"no rows, columns {', '.join(table.column_names) or 'none'}", "a row for each source", "Check the file.")
     return table

@@ -54,7 +54,7 @@ BAD = {
     "uneven rows": (lambda t: written(t, "ra,dec\n1,2\n3\n"), {}, "cannot be read"),
     "no rows": (lambda t: written(t, "ra,dec\n"), {}, "no rows, columns ra, dec"),
     "no bytes": (lambda t: written(t, ""), {}, "c.csv"),
-    "one name twice": (lambda t: written(t, "ra,dec,f,f\n1,2,3,4\n"), {}, "names of several columns"),
+    "one name twice": (lambda t: written(t, "ra,dec,f,f\n1,2,3,4\n"), {}, "f more than once among its columns"),
     "no positions": (lambda t: parquet(t, flux=RA, size=DEC), {}, "no columns of right ascension and declination"),
     "galactic": (lambda t: parquet(t, glon=RA, glat=DEC), {}, "galactic glon"),
     "B1950": (lambda t: parquet(t, RAB1950=RA, DEB1950=DEC), {}, "B1950 RAB1950"),

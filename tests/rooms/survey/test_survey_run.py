@@ -1,9 +1,12 @@
 """A survey has each source once, answered as classify answers it, however the work was parted and whatever ended it."""
 
+import errno
 import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +21,7 @@ from astropy.io import fits
 from survey_files import hold, positions, table_of, write_catalogue, write_mosaics
 
 from equiradio.artefacts.catalogue import catalogue_schema
-from equiradio.errors import DataRefusal, RunRefusal
+from equiradio.errors import DataRefusal, DiskRefusal, RunRefusal
 from equiradio.inference.team import load
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.recipe import MIRABEST
@@ -181,6 +184,34 @@ def test_a_reading_process_that_is_killed_loses_nothing(place):
     assert all(np.array_equal(one, other) for one, other in zip(images, expected, strict=True))
 
 
+ORPHAN = """
+import time
+from equiradio.sky.recipe import MIRABEST
+from equiradio.survey.cutting import Place
+from equiradio.survey.readers import Readers
+if __name__ == "__main__":
+    readers = Readers(1, MIRABEST, {}, 0.05)
+    list(readers.read([[Place("none.fits", 0.0, 0.0)]]))
+    print(*readers.pool._processes, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_reading_process_ends_with_the_one_that_it_reads_for(tmp_path):
+    (tmp_path / "orphan.py").write_text(ORPHAN)
+    driver = subprocess.Popen([sys.executable, tmp_path / "orphan.py"], stdout=subprocess.PIPE, text=True)
+    reader = int(driver.stdout.readline())
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    for _ in range(600):
+        if not Path(f"/proc/{reader}").exists() or "Z" in Path(f"/proc/{reader}/stat").read_text().split(")")[1]:
+            return
+        time.sleep(0.1)
+    os.kill(reader, signal.SIGKILL)
+    raise AssertionError("the reading process is still there")
+
+
 class Broken(Future):
     """What a process that died leaves of its work."""
 
@@ -281,6 +312,22 @@ def test_a_corrupt_image_costs_its_own_sources_alone(team, place, tmp_path):
     assert [Path(each["file"]).name for each in run.plan.unusable] == ["m1.fits"]
     rows = rows_of(tmp_path / "out").to_pylist()
     assert [row["answered"] for row in rows] == [True] * 8 + [False] * 4
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing(team, place, whole, tmp_path, monkeypatch):
+    make_plan(team, asked(place), SurveyFolder(tmp_path))
+
+    def full(table, path, **options):
+        Path(path).write_bytes(b"PAR1")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(DiskRefusal, match="no space left"):
+        survey(team, asked(place), tmp_path, readers=0)
+    assert not list((tmp_path / "results").iterdir())
+    monkeypatch.undo()
+    assert survey(team, asked(place), tmp_path, readers=0).done == [0, 1, 2]
+    assert rows_of(tmp_path).equals(whole)
 
 
 def test_two_drivers_on_one_folder_are_refused(team, place, tmp_path):
