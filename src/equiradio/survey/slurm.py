@@ -37,6 +37,7 @@ def arguments_of(asked: Asked, out: Path, choices: Mapping[str, Any]) -> list[st
 def write_script(file: Path, arguments: Sequence[str], out: Path, parts: int) -> None:
     """Write the script; ``arguments`` are those of ``equiradio survey``, without ``--part``."""
     line = shlex.join(["equiradio", "survey", *arguments])
+    merge = shlex.join(["equiradio", "survey", "merge", str(out)])
     write_text(
         file,
         f"""#!/bin/bash
@@ -45,7 +46,7 @@ def write_script(file: Path, arguments: Sequence[str], out: Path, parts: int) ->
 #SBATCH --cpus-per-task=2
 #SBATCH --output={shlex.quote(str(out / "slurm-%a.log"))}
 # Submit with 'sbatch {shlex.quote(str(file))}' from the folder in which it was planned. A task that was stopped goes on where it was when
-# it is submitted again (--array=K).
+# it is submitted again (--array=K). When all are done: {merge}
 exec {line} --part "$SLURM_ARRAY_TASK_ID/{parts}"
 """,
     )
