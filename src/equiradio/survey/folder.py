@@ -113,13 +113,15 @@ class SurveyFolder:
         """What is noted of a result; None where nothing is."""
         return read_job(self.note_file(number))
 
+    def noted(self, number: int, plan: Plan) -> bool:
+        """Was a result of this plan finished? Its rows are not looked at."""
+        note = self.note(number)
+        return note is not None and note.get("plan") == plan.fingerprint and note.get("shard") == number
+
     def finished(self, number: int, plan: Plan) -> bool:
         """Is the result there, whole and of this plan?"""
-        note = self.note(number)
-        if note is None or note.get("plan") != plan.fingerprint or note.get("shard") != number:
-            return False
         try:
-            return bool(note.get("sha256") == content_hash(self.result_file(number)))
+            return self.noted(number, plan) and (self.note(number) or {}).get("sha256") == content_hash(self.result_file(number))
         except OSError:
             return False
 

@@ -83,12 +83,13 @@ def survey(
         plan = planned(team, asked, folder, progress, PATIENCE if part else 0.0)
         if folder.any_result() and not resume and part is None:
             raise RunRefusal(out, "results of an earlier run", "none", "Add --resume to go on, or delete the folder.")
-        to_do = [shard for shard in folder.unfinished(plan) if part is None or part.has(shard)]
+        mine = [shard for shard in range(plan.shards) if part is None or part.has(shard)]
+        to_do = [shard for shard in mine if not folder.finished(shard, plan)]
         refused = _answer(team, folder, plan, to_do, readers, command, progress, claim)
         if refused:
             first, many = next(iter(refused.values())), f"{len(refused):,} of {plan.shards:,} shards are not done"
             raise ReplacedImage(first.where, f"{first.found} ({many})", first.expected, first.do)
-        unfinished = folder.unfinished(plan)
+        unfinished = [shard for shard in range(plan.shards) if not folder.noted(shard, plan)]
         notes = [folder.note(shard) or {} for shard in range(plan.shards) if shard not in set(unfinished)]
         return Run(plan, to_do, unfinished, sum(int(note.get("answered", 0)) for note in notes))
 
