@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from equiradio.inference.reading import catalogue
@@ -29,6 +30,7 @@ FIELD = 300  # pixels of a cutout that is written as a file
 def main() -> None:
     given = arguments()
     team = load(given.model, "cpu")
+    team.classify([*np.random.default_rng(0).integers(0, 255, (16, 150, 150), np.uint8)])  # what is set up once is set up before
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pq.write_table(read_catalogue(given.catalogue).slice(0, given.count), folder / "catalogue.parquet")
@@ -90,7 +92,6 @@ def beside(team, places: list[Place], folder: Path) -> dict[str, float]:
 
 def cutout_file(place: Place, file: Path) -> Path:
     """The field around a position as a file of its own."""
-    import numpy as np
     from astropy.io import fits
 
     from equiradio.sky.mosaic import Mosaic
