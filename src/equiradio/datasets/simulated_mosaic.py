@@ -15,7 +15,7 @@ from equiradio.datasets.simulated_cutouts import cards
 from equiradio.datasets.simulated_shapes import BEAM_SIGMA
 from equiradio.sky.recipe import MIRABEST
 
-ROWS = 256  # of a band
+BAND = 1 << 19  # pixels that are made at once, in whole rows
 REACH = 6  # rows beyond a band that the beam brings noise from
 EDGE, FRAY, FRAY_LENGTH = 14.0, 8.0, 137.0  # pixels that are blank at an edge, how much that varies, and over which length
 CORNER = 150.0  # pixels: radius of the blank, rounded corners
@@ -108,8 +108,9 @@ def write_mosaic(path: Path, depth: Depth, stamps: Iterator[Stamp], seed: int) -
     pending, waiting = list[Stamp](), next(stamps, None)
     with path.open("wb") as file:
         file.write(header.tostring(padding=True).encode("ascii"))
-        for start in range(0, field.side, ROWS):
-            rows = np.arange(start, min(start + ROWS, field.side))
+        height = max(1, BAND // field.side)
+        for start in range(0, field.side, height):
+            rows = np.arange(start, min(start + height, field.side))
             band = _noise(field, seed, start, len(rows))
             band *= depth.rms(rows[:, None], columns)
             while waiting is not None and waiting.top < rows[-1] + 1:

@@ -11,7 +11,7 @@ from equiradio.report.figures import COLOURS
 
 GREY, PALE = "#8a8a8a", "#d0d0d0"
 BINS = 12
-DECADES = 100.0  # axes over a wider range are labelled at powers of ten alone
+DECADES = 100.0  # of axes: over a wider range they are logarithmic, or labelled at powers of ten alone
 WIDE_DEG = 90.0  # skies wider than this are drawn whole
 AXES = {"total_jy": "flux density, Jy", "size_arcsec": "largest angular size, arcsec", "beams_across": "beams across"}
 
@@ -100,7 +100,8 @@ def classes_by(sample: Sample, classes: Sequence[str]) -> Figure:
             bottom += share
         below.stairs(counts, edges, fill=True, color="#555555")
         above.set(ylim=(0, 1), xscale="log")
-        below.set_yscale("symlog", linthresh=10)
+        if counts.max() > DECADES:
+            below.set_yscale("symlog", linthresh=10)
         below.xaxis.set_major_locator(LogLocator(subs=(1,) if edges[-1] > DECADES * edges[0] else (1, 2, 5)))
         below.xaxis.set_major_formatter("{x:g}")
         below.xaxis.set_minor_formatter(NullFormatter())

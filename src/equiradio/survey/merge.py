@@ -1,7 +1,7 @@
 """The results of all shards to one catalogue, a row for each source in the order of the input, and a page about it.
 
 Shards hold sources in the order of images. They are dealt out into pieces of the catalogue on disk, and each piece is sorted by itself, so
-that memory stays flat: beside a piece it holds 16 bytes for each source.
+that memory stays flat: beside a piece it holds 32 bytes for each source, its place in the catalogue.
 """
 
 import tempfile

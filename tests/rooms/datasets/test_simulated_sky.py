@@ -139,6 +139,13 @@ def test_the_same_seed_writes_the_same_files_and_another_does_not(sky, tmp_path)
     assert not np.array_equal(*(positions(1, 4, seed)[0] for seed in (1, 2)))
 
 
+def test_bands_leave_no_seam(sky, tmp_path, monkeypatch):
+    monkeypatch.setattr("equiradio.datasets.simulated_mosaic.BAND", 100_000)
+    again = write_sky(DEGREES, SEED, tmp_path / "again", count=COUNT, largest=LARGEST)
+    name = "mosaic-0001.fits"
+    assert (again / name).read_bytes() == (sky / name).read_bytes()
+
+
 @pytest.mark.parametrize(("degrees", "largest"), [(0.32, 2000), (1.2, 900), (12, 4000), (40, 20000), (50, 12000)])
 def test_mosaics_cover_the_square_and_overlap(degrees, largest):
     fields = layout(degrees, largest)
