@@ -48,8 +48,11 @@ def celestial(header: Any, axes: Axes, name: str) -> tuple[Any, set[str]]:
 
 
 def distorted(wcs: Any) -> bool:
-    """Whether positions are bent by more than the projection."""
-    return wcs.sip is not None or str(wcs.wcs.ctype[0]).endswith("TPV")
+    """Whether positions are bent by more than the projection.
+
+    astropy follows the terms of TPV and calls the axes TAN from then on; the header that it would write says TPV again.
+    """
+    return wcs.sip is not None or str(wcs.to_header().get("CTYPE1", "")).endswith("TPV")
 
 
 def nominal_scale(wcs: Any) -> float:
@@ -61,6 +64,11 @@ def from_pixel(wcs: Any, column: int, row: int, side: int) -> Any:
     """The WCS of the square of pixels that begins at a column and row of an image with ``wcs``."""
     part = wcs.deepcopy()
     part.wcs.crpix = [part.wcs.crpix[0] - column, part.wcs.crpix[1] - row]
+    if part.sip is not None:  # has a reference pixel of its own, which is not moved with the other
+        from astropy.wcs import Sip
+
+        a, b, ap, bp = part.sip.a, part.sip.b, part.sip.ap, part.sip.bp
+        part.sip = Sip(a, b, ap, bp, [part.sip.crpix[0] - column, part.sip.crpix[1] - row])
     part.pixel_shape = (side, side)
     return part
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from equiradio.datasets.imports.tables import HOURS, WIDE_DEG, WIDE_HOURS
+from equiradio.datasets.imports.tables import HOUR, WIDE_DEG, WIDE_HOURS, degrees_in
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
 from equiradio.survey.tables import FIX, FRAME, read_catalogue
 
@@ -26,8 +26,6 @@ ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -
     "ra_b1950": "B1950",
     "_rab1950": "B1950",
 }
-DEGREES = ("", "deg", "degree", "degrees", "d", "deg.")
-HOUR = 15.0  # degrees
 HOUR_MARK = re.compile(r"\d\s*h", re.IGNORECASE)
 ONE_NAME = 0.5  # of the rows may share their name with another
 
@@ -120,7 +118,7 @@ def _positions(path: Path, table: pa.Table, columns: Chosen) -> tuple[np.ndarray
 def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
     """A column of decimal degrees; what is null, nan or infinite is nan."""
     unit = _unit(table, name)
-    factor = _degrees_in(unit)
+    factor = degrees_in(unit)
     if factor not in (1.0, HOUR):  # hours are spoken of where both columns are there
         do = f"Multiply it by {factor:.8g}." if factor else "Convert it, and its unit."
         raise DataRefusal(path, f"{name} is in {unit}", "degrees", do)
@@ -142,20 +140,6 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def _degrees_in(unit: str) -> float | None:
-    """How many degrees a unit has; 1 for none, None for what is no angle. VOTable knows no hours: astropy writes "15 deg"."""
-    if unit in DEGREES:
-        return 1.0
-    if unit in HOURS:
-        return HOUR
-    from astropy import units
-
-    try:
-        return float(units.Unit(unit, parse_strict="silent").to(units.deg))
-    except (units.UnitsError, ValueError, TypeError):
-        return None
-
-
 def _unit(table: pa.Table, name: str) -> str:
     return (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip().lower()
 
@@ -165,7 +149,7 @@ def _refuse_hours(path: Path, table: pa.Table, columns: Chosen, ra: np.ndarray, 
     assert columns.ra is not None
     unit = _unit(table, columns.ra)
     low, high = np.nanmin(ra), np.nanmax(ra)
-    if _degrees_in(unit) == HOUR:
+    if degrees_in(unit) == HOUR:
         raise DataRefusal(path, f"{columns.ra} is in {unit} (up to {high:g})", "degrees", "Multiply it by 15.")
     if not unit and low >= 0 and high < 24 and high - low > WIDE_HOURS and np.nanmax(dec) - np.nanmin(dec) > WIDE_DEG:
         spans = f"{columns.ra} lies between {low:g} and {high:g}, {columns.dec} between {np.nanmin(dec):g} and {np.nanmax(dec):g}"

@@ -3,9 +3,12 @@
 import h5py
 import numpy as np
 import pytest
+from astropy.table import Table
 from own_images import KINDS, SIDE, class_folder, file_table, grey, pixels, place, write_array, write_fits, write_picture, write_table
 
 from equiradio.cli.main import main
+from equiradio.datasets.imports.tables import Columns, positions, read_table
+from equiradio.errors import DataRefusal
 
 COUNT = 24
 WORDS = [KINDS[n % 2] for n in range(COUNT)]
@@ -250,3 +253,20 @@ def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path, capsys):
     assert main(["data", "import", str(tmp_path / "mine"), "--out", str(tmp_path / "out")]) == 2
     assert "exists and is not empty" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(("unit", "times"), [("hourangle", "15"), ("15 deg", "15"), ("rad", "57.29578"), ("arcmin", "0.016666667")])
+def test_positions_in_another_unit_of_angle(unit, times):
+    table = Columns("a.vot", {"ra": [1.0, 2.0], "dec": [3.0, 4.0]}, {"ra": unit})
+    with pytest.raises(DataRefusal) as caught:
+        positions(table)
+    assert str(caught.value) == f"a.vot: ra is in {unit} (up to 2); expected degrees. Multiply it by {times}."
+
+
+def test_hours_that_a_votable_has_no_word_for(tmp_path):
+    written = Table({"ra": [1.0, 2.0], "dec": [3.0, 4.0]})
+    written["ra"].unit, written["dec"].unit = "hourangle", "deg"
+    written.write(tmp_path / "a.vot", format="votable")
+    with pytest.raises(DataRefusal, match="Multiply it by 15"):
+        positions(read_table(tmp_path / "a.vot"))
+    assert positions(Columns("a", {"ra": [1.0], "dec": [3.0]}, {"ra": "deg", "dec": "deg"}))[0] == [1.0]

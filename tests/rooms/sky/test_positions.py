@@ -9,7 +9,7 @@ from sky_files import DEC, RA, bright_spot, header, sky, write
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.fits import read_cutout, read_image
-from equiradio.sky.positions import on_sky, position
+from equiradio.sky.positions import distorted, from_pixel, on_sky, position
 
 SIP = {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-3, "B_0_2": -8e-4, "A_1_1": 5e-4}
 
@@ -144,3 +144,31 @@ def test_places_on_the_sky_are_those_of_astropy_bit_for_bit(cards):
         ours, there = on_sky(wcs, columns, rows), wcs.pixel_to_world(columns, rows).icrs
         np.testing.assert_array_equal([ours.ra.deg, ours.dec.deg], [there.ra.deg, there.dec.deg])
         np.testing.assert_array_equal(ours.cartesian.xyz.value, there.cartesian.xyz.value)
+
+
+def bent(kind):
+    """A header of 1.8 arcsec, north up, whose positions are bent by SIP or by TPV, or not at all."""
+    cards = header(500)
+    if kind == "SIP":
+        cards.update({"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"} | SIP)
+    if kind == "TPV":
+        cards.update({"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV", "PV1_1": 1.01, "PV2_1": 1.0})
+    return cards
+
+
+@pytest.mark.parametrize(("kind", "is_bent"), [("", False), ("SIP", True), ("TPV", True)])
+def test_bent_positions_are_noticed(kind, is_bent):
+    assert distorted(WCS(bent(kind))) is is_bent
+
+
+@pytest.mark.parametrize("kind", ["", "SIP", "TPV"])
+def test_a_part_of_an_image_has_the_positions_of_the_whole(kind):
+    wcs = WCS(bent(kind))
+    part = from_pixel(wcs, 300, 350, 100)
+    assert on_sky(part, 40, 60).separation(on_sky(wcs, 340, 410)).arcsec < 1e-6
+
+
+def test_an_image_bent_by_tpv_is_resampled(tmp_path):
+    apart, found = peaks(write(tmp_path / "a.fits", sky(500, at=(60, -50)), bent("TPV")), WCS(bent("TPV")))
+    assert "reprojected" in found.flags
+    assert apart < 0.2

@@ -22,7 +22,8 @@ USUAL = {  # what a column holds -> names that it often has, in small letters
     "dec": ("dec", "dec_deg", "dej2000", "decj2000", "dec_j2000", "de_icrs", "de"),
     "row": ("row", "index", "number"),
 }
-HOURS = ("h", "hour", "hourangle", "hours")
+DEGREES = ("", "deg", "degree", "degrees", "d", "deg.")
+HOURS, HOUR = ("h", "hour", "hourangle", "hours"), 15.0
 WIDE_HOURS, WIDE_DEG = 12.0, 20.0  # a sky as wide as this in declination is wider in right ascension than 24 degrees
 FIX = "Correct the table."
 
@@ -80,9 +81,11 @@ def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
     if names[0] is None or names[1] is None:
         return None
     ra, dec = (_degrees(table, name) for name in names if name is not None)
-    if table.units.get(names[0], "").lower() in HOURS:
-        found = f"{names[0]} is in {table.units[names[0]]} (up to {np.nanmax(ra):g})"
-        raise DataRefusal(table.where, found, "degrees", "Multiply it by 15.")
+    for name, values in zip(names, (ra, dec), strict=True):
+        factor = degrees_in(table.units.get(name or "", ""))
+        if factor != 1:
+            do = f"Multiply it by {factor:.8g}." if factor else "Convert it, and its unit."
+            raise DataRefusal(table.where, f"{name} is in {table.units[name or '']} (up to {np.nanmax(values):g})", "degrees", do)
     unstated = names[0] not in table.units and np.isfinite(ra).any() and np.isfinite(dec).any()
     if unstated and 0 <= np.nanmin(ra) and np.nanmax(ra) < 24 and _wide(ra) > WIDE_HOURS and _wide(dec) > WIDE_DEG:
         found = (
@@ -96,6 +99,21 @@ def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
             found = f"{name} is {values[wrong[0]]:g} in row {wrong[0] + 1} ({len(wrong):,} of {len(values):,} rows)"
             raise DataRefusal(table.where, found, f"degrees, {low} to {high}", FIX)
     return ra, dec
+
+
+def degrees_in(unit: str) -> float | None:
+    """How many degrees a unit has; 1 for none, None for what is no angle. VOTable knows no hours: astropy writes "15 deg"."""
+    unit = unit.strip()
+    if unit.lower() in DEGREES:
+        return 1.0
+    if unit.lower() in HOURS:
+        return HOUR
+    from astropy import units
+
+    try:
+        return float(units.Unit(unit, parse_strict="silent").to(units.deg))
+    except (units.UnitsError, ValueError, TypeError):
+        return None
 
 
 def soft_labels(table: Columns, classes: Sequence[str]) -> dict[str, np.ndarray]:
