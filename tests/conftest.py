@@ -15,8 +15,19 @@ from equiradio.datasets.mirabest import find_mirabest
 from equiradio.folders import data_folder
 from equiradio.settings import Settings, change, preset
 
-hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=30)  # how long an example takes is the machine's affair
 hypothesis.settings.load_profile("untimed")
+
+
+SLOW = Path(__file__).with_name("slow.txt").read_text(encoding="utf-8").split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow.txt, by their function or by one of its cases: `make test` leaves them out, `make test-slow` runs them."""
+    for item in items:
+        name = item.nodeid.removeprefix("tests/")
+        if name in SLOW or name.partition("[")[0] in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -140,9 +140,7 @@ def test_a_team_is_calibrated_and_scored(team, files):
 
 
 def test_an_explanation_speaks_of_the_class_given(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        efforts, "QUICK", replace(efforts.QUICK, sample=4, curves=1, deep=1, turned=1, angles=(0, 90), gradient_steps=2, window=74, draws=4)
-    )
+    monkeypatch.setattr(efforts, "QUICK", replace(efforts.QUICK, curves=1, deep=1, angles=(0, 45, 90), gradient_steps=2, window=74))
     out = tmp_path / "explained"
     pytest.importorskip("captum")
     assert main(["explain", str(run.folder), "--out", str(out), "--quick", "--device", "cpu"]) == 0
