@@ -7,11 +7,11 @@ FOLDER/NAME, as complete_cards.py does.
 """
 
 import argparse
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import markers
 from scipy.stats import binomtest
 
 from equiradio.artefacts.shelf import find_team, list_models
@@ -64,12 +64,8 @@ def _share(value: float | None, edges: list[float] | None) -> str:
 
 
 def main(answers: Path) -> None:
-    text = TARGET.read_text(encoding="utf-8")
-    for name, lines in (("sets", sets()), ("expected", list(accuracies(answers)))):
-        markers = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
-        content = "\n".join(lines)
-        text = markers.sub(lambda match, content=content: f"{match[1]}\n{content}\n\n{match[2]}", text)
-    TARGET.write_text(text, encoding="utf-8")
+    parts = {"sets": sets, "expected": lambda: accuracies(answers)}
+    TARGET.write_text(markers.filled(TARGET.read_text(encoding="utf-8"), parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

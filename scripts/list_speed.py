@@ -4,10 +4,11 @@ Usage: python scripts/list_speed.py            (from the repository's root)
 """
 
 import json
-import re
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
+
+import markers
 
 from equiradio.bench.summary import peaks_text
 
@@ -131,12 +132,7 @@ def _spread(score: dict[str, float | None], scale: float, digits: int) -> str:
 
 def filled(text: str) -> str:
     """The document with its tables as results/speed/ has them now."""
-    for name, make in {"peers": peers, "forms": forms, "accuracy": accuracy, "gpu": gpu}.items():
-        markers = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
-        assert markers.search(text), name
-        content = "\n".join(make())
-        text = markers.sub(lambda match, content=content: f"{match[1]}\n{content}\n\n{match[2]}", text)
-    return text
+    return markers.filled(text, {"peers": peers, "forms": forms, "accuracy": accuracy, "gpu": gpu})
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ Usage: python scripts/list_transfer.py            (from the repository's root)
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any
+
+import markers
 
 ROOT = Path(__file__).parents[1]
 RESULTS, TARGET = ROOT / "results" / "transfer", ROOT / "docs" / "reference" / "transfer.md"
@@ -58,12 +59,7 @@ PARTS = {
 
 def filled(text: str) -> str:
     """The document with its tables as results/transfer/ has them now."""
-    for name, make in PARTS.items():
-        markers = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
-        assert markers.search(text), name
-        content = "\n".join(make())
-        text = markers.sub(lambda match, content=content: f"{match[1]}\n{content}\n\n{match[2]}", text)
-    return text
+    return markers.filled(text, PARTS)
 
 
 if __name__ == "__main__":

@@ -263,10 +263,12 @@ def test_the_check_of_lines_can_fail():
 
 
 def script(name):
-    """A module of scripts/."""
+    """A module of scripts/, which finds its neighbours as a script does."""
     spec = spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "scripts")
+        spec.loader.exec_module(module)
     return module
 
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DEVICE, JSON, Device, Precision
+from equiradio.cli.options import CASCADE, DEVICE, HDU, JSON, MODEL, PLANE, POSES, PRECISION, PRIOR, Device, Precision
 from equiradio.cli.outcome import SHOWN, Outcome, outcome_of, print_refused
 from equiradio.errors import ImageRefusal, SettingRefusal
 from equiradio.labels import Labels
@@ -25,30 +24,22 @@ def classify(
         None, help="FITS images, or PNG and NPY as MiraBest has them; folders of them.", metavar="FILE|DIR...", show_default=False
     ),
     example: bool = typer.Option(False, "--example", help="A few simulated cutouts, put into ./example-cutouts, instead of FILE."),
-    model: str = typer.Option(
-        None,
-        "--model",
-        help="A team by name, or the folder of a team or run; default: see equiradio models.",
-        show_default=False,
-        autocompletion=completion.teams,
-    ),
-    cascade: bool = typer.Option(False, "--cascade", help="Ask a quick team first, and this one where that is not sure."),
+    model: str = MODEL,
+    cascade: bool = CASCADE,
     out: Path = typer.Option(None, "--out", help="Catalogue: .parquet, .csv, .fits or .vot.", show_default=False),
     maps: Path = typer.Option(None, "--maps", help="Folder for attention maps: FITS, PNG and DS9 regions.", show_default=False),
     features: Path = typer.Option(None, "--features", help="One vector a source, for similarity search: .parquet.", show_default=False),
     ra: float = typer.Option(None, "--ra", help="Cut around this ICRS right ascension, degrees.", show_default=False),
     dec: float = typer.Option(None, "--dec", help="And this declination, degrees.", show_default=False),
-    hdu: int = typer.Option(None, "--hdu", help="HDU of the image, where there are several.", show_default=False),
-    plane: str = typer.Option(None, "--plane", help="Plane of a cube: a number from 0, or a value as 1.42GHz.", show_default=False),
+    hdu: int = HDU,
+    plane: str = PLANE,
     max_nonfinite: float = typer.Option(0.05, "--max-nonfinite", help="Share of the crop that may be not finite, 0 to 1."),
     beam: str = typer.Option(
         None, "--beam", help="Of files that state none: major, minor axis (arcsec), angle; or one width.", show_default=False
     ),
-    prior: str = typer.Option(
-        None, "--prior", help="Mix of classes among the sources, as FRI=0.7,FRII=0.3; default: that learned from.", show_default=False
-    ),
-    precision: Precision = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it."),
-    poses: int = typer.Option(None, "--poses", help="Turned copies each network is asked about; default: the card's.", show_default=False),
+    prior: str = PRIOR,
+    precision: Precision = PRECISION,
+    poses: int = POSES,
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
     contents: bool = typer.Option(False, "--hash", help="For --resume: know files by their contents, not by size and time."),
     device: Device = DEVICE,
@@ -66,13 +57,7 @@ def classify(
         raise SettingRefusal("--ra --dec", "one of the two", "both or none", "Give both.")
     if ra is not None and not (0 <= ra <= 360 and -90 <= dec <= 90):
         raise SettingRefusal("--ra --dec", f"{ra:g} {dec:g}", "0 to 360 and -90 to 90 degrees", "Correct the position.")
-    if not 0 <= max_nonfinite <= 1:
-        raise SettingRefusal("--max-nonfinite", f"{max_nonfinite:g}", "a share from 0 to 1", "5 % is 0.05.")
-    if plane is not None:
-        from equiradio.sky.axes import check_plane
-
-        check_plane(plane)
-    widths = None if beam is None else beam_widths(beam)
+    cutting = cutting_options(hdu, plane, max_nonfinite, beam)
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
@@ -90,7 +75,7 @@ def classify(
     from equiradio.verbs.classify import image_files
 
     listed = image_files([_examples()] if example else files)
-    options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, "hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, "beam": widths}
+    options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, **cutting}
     team = open_classifier(model or default_name(), device, precision, poses, prior, cascade=cascade)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
@@ -118,6 +103,17 @@ def classify(
         say(f"{features}: features", err=as_json)
     say(outcome, err=as_json)
     outcome.refuse_emptiness()
+
+
+def cutting_options(hdu: int | None, plane: str | None, max_nonfinite: float, beam: str | None) -> dict[str, Any]:
+    """How images are to be cut, as `equiradio.sky.fits.read_cutout` takes it; refused before any is opened."""
+    if not 0 <= max_nonfinite <= 1:
+        raise SettingRefusal("--max-nonfinite", f"{max_nonfinite:g}", "a share from 0 to 1", "5 % is 0.05.")
+    if plane is not None:
+        from equiradio.sky.axes import check_plane
+
+        check_plane(plane)
+    return {"hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, "beam": None if beam is None else beam_widths(beam)}
 
 
 def open_classifier(model: str, device: str, precision: str, poses: int | None, prior: str | None, *, cascade: bool) -> "Classifier":

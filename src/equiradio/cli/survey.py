@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DEVICE, Device, Precision
+from equiradio.cli.options import CASCADE, DEVICE, HDU, MODEL, PLANE, POSES, PRECISION, PRIOR, Device, Precision
 from equiradio.errors import DataRefusal, SettingRefusal
 
 if TYPE_CHECKING:
+    from equiradio.inference.reading import Classifier
     from equiradio.survey.folder import Plan
     from equiradio.survey.plan import Asked
 
@@ -40,29 +40,14 @@ CATALOGUE = typer.Argument(
 )
 IMAGES = typer.Option(None, "--images", help="FITS file, folder or 'pattern'; again for a second choice.", show_default=False)
 OUT = typer.Option(help="Folder of the survey.")
-MODEL = typer.Option(
-    None,
-    "--model",
-    help="A team by name, or the folder of a team or run; default: see equiradio models.",
-    show_default=False,
-    autocompletion=completion.teams,
-)
-CASCADE = typer.Option(False, "--cascade", help="Ask a quick team first, and this one where that is not sure.")
 FEATURES = typer.Option(False, "--features", help="Add one vector a source, for similarity search.")
 RA = typer.Option(None, "--ra", help="Column of right ascensions, ICRS degrees.", show_default=False)
 DEC = typer.Option(None, "--dec", help="Column of declinations.", show_default=False)
 NAME = typer.Option(None, "--id", help="Column of names.", show_default=False)
 GROUP = typer.Option(None, "--group", help="Column that the components of one source share: they become one row.", show_default=False)
 SHARD_SIZE = typer.Option(10_000, "--shard-size", min=1, help="Sources that are written at once.")
-HDU = typer.Option(None, "--hdu", help="HDU of the image, where there are several.", show_default=False)
-PLANE = typer.Option(None, "--plane", help="Plane of a cube: a number from 0, or a value as 1.42GHz.", show_default=False)
 MAX_NONFINITE = typer.Option(0.05, "--max-nonfinite", help="Share of a crop that may be not finite, 0 to 1.")
-PRIOR = typer.Option(
-    None, "--prior", help="Mix of classes among the sources, as FRI=0.7,FRII=0.3; default: that learned from.", show_default=False
-)
 BEAM = typer.Option(None, "--beam", help="Of images that state none: major, minor axis (arcsec), angle; or one width.", show_default=False)
-PRECISION = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it.")
-POSES = typer.Option(None, "--poses", help="Turned copies each network is asked about; default: the card's.", show_default=False)
 HASH = typer.Option(False, "--hash", help="Know images by their contents, not by size and time.")
 
 
@@ -99,16 +84,15 @@ def run(
     Example: equiradio survey catalogue.vot --images 'mosaics/*.fits' --out out
     """
     asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
+    choices = _choices(model, cascade, precision, poses, prior)
     if engine == "slurm":
-        choices = {"--model": _model(model), "--cascade": cascade, "--precision": precision, "--poses": poses, "--prior": prior}
         _plan(asked, out, choices, out / SCRIPT, None)
         return
-    from equiradio.cli.classify import open_classifier
     from equiradio.cli.progress import bars
     from equiradio.survey.run import Part, survey
 
     one = None if part is None else Part.of(part)
-    team = open_classifier(_model(model), device, precision, poses, prior, cascade=cascade)
+    team = _opened(choices, device)
     try:
         with bars() as step:
             done = survey(team, asked, out, part=one, resume=resume, readers=readers, command=context.obj or "", progress=step)
@@ -182,21 +166,17 @@ def plan(
     Example: equiradio survey plan catalogue.vot --images 'mosaics/*.fits' --out out --slurm survey.sh
     """
     asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
-    choices = {"--model": _model(model), "--cascade": cascade, "--precision": precision, "--poses": poses, "--prior": prior}
-    _plan(asked, out, choices, slurm, parts)
+    _plan(asked, out, _choices(model, cascade, precision, poses, prior), slurm, parts)
 
 
 def _plan(asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None, parts: int | None) -> None:
     """Plan, and write the script of an array where one is wanted."""
-    from equiradio.cli.classify import open_classifier
     from equiradio.cli.progress import bars
     from equiradio.survey.folder import SurveyFolder
     from equiradio.survey.run import planned
     from equiradio.survey.slurm import arguments_of, parts_for, write_script
 
-    team = open_classifier(
-        choices["--model"], "cpu", choices["--precision"], choices["--poses"], choices["--prior"], cascade=choices["--cascade"]
-    )
+    team = _opened(choices, "cpu")
     with bars() as step:
         made = planned(team, asked, SurveyFolder(out), step)
     _say_plan(out, made)
@@ -219,23 +199,30 @@ def _asked(
     contents: bool,
 ) -> "Asked":
     """What is asked, checked before anything heavy is loaded."""
-    from equiradio.cli.classify import beam_widths
+    from equiradio.cli.classify import cutting_options
 
     if not images:
         raise SettingRefusal("--images", "none", "the images that hold the sources", "For example --images 'mosaics/*.fits'.")
-    if not 0 <= max_nonfinite <= 1:
-        raise SettingRefusal("--max-nonfinite", f"{max_nonfinite:g}", "a share from 0 to 1", "5 % is 0.05.")
-    if plane is not None:
-        from equiradio.sky.axes import check_plane
-
-        check_plane(plane)
-    widths = None if beam is None else beam_widths(beam)
+    options = cutting_options(hdu, plane, max_nonfinite, beam)
     from equiradio.survey.catalogue import Chosen
     from equiradio.survey.plan import Asked
 
     listed = [*images, *map(str, catalogue[1:])]  # a pattern that the shell has filled in
-    options = {"hdu": hdu, "plane": plane, "beam": widths}
-    return Asked(catalogue[0], listed, Chosen(*columns), shard_size, features, max_nonfinite, options, contents)
+    share = options.pop("max_nonfinite")
+    return Asked(catalogue[0], listed, Chosen(*columns), shard_size, features, share, options, contents)
+
+
+def _choices(model: str | None, cascade: bool, precision: str, poses: int | None, prior: str | None) -> dict[str, Any]:
+    """Who answers, by option, as the script of an array repeats it."""
+    return {"--model": _model(model), "--cascade": cascade, "--precision": precision, "--poses": poses, "--prior": prior}
+
+
+def _opened(choices: dict[str, Any], device: str) -> "Classifier":
+    """The team of these choices."""
+    from equiradio.cli.classify import open_classifier
+
+    model, precision, poses, prior = (choices[f"--{name}"] for name in ("model", "precision", "poses", "prior"))
+    return open_classifier(model, device, precision, poses, prior, cascade=choices["--cascade"])
 
 
 def _model(model: str | None) -> str:

@@ -28,7 +28,8 @@ from equiradio.sky.tiles import decoded
 
 __all__ = ["mirabest_image", "read_cutout", "read_image"]
 
-SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".npy")
+FITS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz")  # how names of files end
+SUFFIXES = (*FITS, ".png", ".npy")
 COPIED = ("OBJECT", "TELESCOP", "INSTRUME", "OBSERVER", "DATE-OBS")  # texts that products keep
 VISIBILITIES = ("UV_DATA", "AIPS UV", "MAIN", "ARRAY_GEOMETRY")  # tables of a file that holds visibilities
 

@@ -18,6 +18,7 @@ from equiradio.sky.fits import image_in, read_image
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.own import Plane as OwnPlane
 from equiradio.sky.own import own_cutout
+from equiradio.sky.positions import nominal_scale
 from equiradio.sky.recipe import MIRABEST, Recipe
 
 LIMITS = Limits(bytes=1 << 50, pixels=1 << 48)  # of a file that is never read as a whole
@@ -88,17 +89,18 @@ class Mosaic:
             columns, rows = wcs.world_to_pixel_values(*world)
         return np.asarray(columns, float), np.asarray(rows, float)
 
-    def covers(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-        """Whether positions lie in the image: bool (count,)."""
+    def margins(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+        """How many pixels positions lie from the nearest edge: float64 (count,), below 0 outside, nan where there is no place."""
         height, width = self.image.pixels.shape
         columns, rows = self.places(ra_deg, dec_deg)
-        with np.errstate(invalid="ignore"):
-            return (columns >= -0.5) & (columns <= width - 0.5) & (rows >= -0.5) & (rows <= height - 0.5)
+        return np.asarray(np.min([columns + 0.5, rows + 0.5, width - 0.5 - columns, height - 0.5 - rows], axis=0))
+
+    def covers(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+        """Whether positions lie in the image: bool (count,)."""
+        return self.margins(ra_deg, dec_deg) >= 0
 
     def finite_share(self, ra_deg: float, dec_deg: float, side_arcsec: float = MIRABEST.size_arcsec) -> float:
         """Share, 0..1, of a square around a position that holds finite pixels other than exact zeros."""
-        from equiradio.sky.positions import nominal_scale
-
         (column,), (row,) = self.places(np.array([ra_deg]), np.array([dec_deg]))
         side = max(1, round(side_arcsec / nominal_scale(self.image.wcs)))
         top, left = int(np.floor(row + 0.5)) - side // 2, int(np.floor(column + 0.5)) - side // 2

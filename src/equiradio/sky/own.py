@@ -17,14 +17,14 @@ from equiradio.errors import ImageRefusal
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE
-from equiradio.sky.fits import read_image
+from equiradio.sky.fits import FITS, read_image
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG
 from equiradio.sky.positions import from_pixel, nominal_scale, position
 from equiradio.sky.recipe import Recipe
 from equiradio.sky.stored import Pixels
 
-SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz", ".png", ".jpg", ".jpeg", ".npy")
+SUFFIXES = (*FITS, ".png", ".jpg", ".jpeg", ".npy")
 JPEG = b"\xff\xd8\xff"
 GREYS = 255  # the brightest grey level
 DARK_TO_BRIGHT = 100.0  # asinh of an image without noise bends at this part of its brightest pixel

@@ -48,11 +48,17 @@ def celestial(header: Any, axes: Axes, name: str) -> tuple[Any, set[str]]:
 
 
 def distorted(wcs: Any) -> bool:
-    """Whether positions are bent by more than the projection.
+    """Whether positions are bent by more than the projection."""
+    return wcs.sip is not None or tpv_header(wcs) is not None
 
-    astropy follows the terms of TPV and calls the axes TAN from then on; the header that it would write says TPV again.
+
+def tpv_header(wcs: Any) -> str | None:
+    """The header of a TPV projection, which alone shows its terms; None of other projections.
+
+    astropy follows the terms and calls the axes TAN from then on; the header that it would write says TPV again.
     """
-    return wcs.sip is not None or str(wcs.to_header().get("CTYPE1", "")).endswith("TPV")
+    header = wcs.wcs.to_header() if str(wcs.wcs.ctype[0]).endswith("TAN") else ""
+    return header if "TPV" in header else None
 
 
 def nominal_scale(wcs: Any) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from equiradio.datasets.imports.tables import HOUR, WIDE_DEG, WIDE_HOURS, degrees_in
+from equiradio.datasets.imports.tables import HOUR, degrees_in, refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
 from equiradio.survey.tables import FIX, FRAME, read_catalogue
 
@@ -105,7 +105,11 @@ def _positions(path: Path, table: pa.Table, columns: Chosen) -> tuple[np.ndarray
     ra, dec = _degrees(path, table, columns.ra), _degrees(path, table, columns.dec)
     if not np.isfinite(ra + dec).any():
         raise DataRefusal(path, f"{columns.ra} and {columns.dec} hold no position in {len(ra):,} rows", "positions in degrees", FIX)
-    _refuse_hours(path, table, columns, ra, dec)
+    unit = _unit(table, columns.ra)
+    if degrees_in(unit) == HOUR:
+        raise DataRefusal(path, f"{columns.ra} is in {unit} (up to {np.nanmax(ra):g})", "degrees", "Multiply it by 15.")
+    if not unit:
+        refuse_hours(path, (columns.ra, columns.dec), ra, dec)
     for name, values, (low, high) in ((columns.ra, ra, (0, 360)), (columns.dec, dec, (-90, 90))):
         wrong = np.flatnonzero((values < low) | (values > high))
         if len(wrong):
@@ -142,19 +146,6 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
 
 def _unit(table: pa.Table, name: str) -> str:
     return (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip().lower()
-
-
-def _refuse_hours(path: Path, table: pa.Table, columns: Chosen, ra: np.ndarray, dec: np.ndarray) -> None:
-    """Refuse right ascensions that are hours by their unit, or by their range where no unit is stated."""
-    assert columns.ra is not None
-    unit = _unit(table, columns.ra)
-    low, high = np.nanmin(ra), np.nanmax(ra)
-    if degrees_in(unit) == HOUR:
-        raise DataRefusal(path, f"{columns.ra} is in {unit} (up to {high:g})", "degrees", "Multiply it by 15.")
-    if not unit and low >= 0 and high < 24 and high - low > WIDE_HOURS and np.nanmax(dec) - np.nanmin(dec) > WIDE_DEG:
-        spans = f"{columns.ra} lies between {low:g} and {high:g}, {columns.dec} between {np.nanmin(dec):g} and {np.nanmax(dec):g}"
-        do = "Multiply it by 15; where they are degrees, say so by the unit of a FITS or VOTable column."
-        raise DataRefusal(path, f"{spans}: hours?", "degrees", do)
 
 
 def _names(path: Path, table: pa.Table, columns: Chosen) -> np.ndarray:

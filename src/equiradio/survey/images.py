@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from equiradio.errors import DataRefusal, ImageRefusal
+from equiradio.sky.fits import FITS as SUFFIXES
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
 
-SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz")
 ENOUGH = 0.95  # of the pixels around a source that are finite, for an image to be good enough
 OPTION = "--images"
 Progress = Callable[[str, int, int], object]
@@ -154,11 +154,9 @@ def _inside(mosaic: Mosaic, near: _Near) -> tuple[np.ndarray, np.ndarray]:
     numbers = near.about(centre, chord)
     if not len(numbers):
         return numbers, np.empty(0)
-    column, row = mosaic.places(near.ra_deg[numbers], near.dec_deg[numbers])
-    with np.errstate(invalid="ignore"):
-        inside = (column >= -0.5) & (row >= -0.5) & (column <= width - 0.5) & (row <= height - 0.5)
-    edge = np.min([column + 0.5, row + 0.5, width - 0.5 - column, height - 0.5 - row], axis=0) * nominal_scale(wcs)
-    return numbers[inside], edge[inside]
+    margins = mosaic.margins(near.ra_deg[numbers], near.dec_deg[numbers])
+    inside = margins >= 0
+    return numbers[inside], margins[inside] * nominal_scale(wcs)
 
 
 def _border(width: int, height: int, steps: int = 16) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.images import Cutout
+from equiradio.sky.positions import tpv_header
 
 NUMBERS = ("crval", "crpix", "cdelt", "lonpole", "latpole", "equinox", "mjdobs", "restfrq", "restwav", "velref")
 
@@ -44,7 +45,7 @@ def unpacked(read: Read) -> Cutout | ImageRefusal:
 def wcs_parts(wcs: Any) -> dict[str, Any]:
     """What `wcs_of` makes the same WCS of, bit for bit (of the projection TPV to a header's digits): plain numbers, texts and arrays."""
     inner = wcs.wcs
-    if str(inner.ctype[0]).endswith("TAN") and "TPV" in (header := inner.to_header()):  # its terms are shown in no other way
+    if (header := tpv_header(wcs)) is not None:
         return {"header": header, "shape": wcs.pixel_shape}
     plain = lambda value: value.copy() if hasattr(value, "copy") else value
     parts: dict[str, Any] = {name: [str(each) for each in getattr(inner, name)] for name in ("ctype", "cunit")}

@@ -47,11 +47,6 @@ def shard_schema(inputs: pa.Schema, *, grouped: bool) -> pa.Schema:
     return pa.schema([ROW, source_id, RA, DEC, IMAGE, FLAGS, *([MEMBERS] if grouped else []), *inputs])
 
 
-def own_columns(*, grouped: bool) -> int:
-    """How many columns of a shard stand before the inputs."""
-    return 7 if grouped else 6
-
-
 def result_schema(answers: pa.Schema, inputs: Sequence[pa.Field], *, grouped: bool, features: bool) -> pa.Schema:
     """Columns of a result: ``answers``, those of ``classify``; those of the survey, and those of the input."""
     added = [ROW, RA, DEC, *([MEMBERS] if grouped else []), *([DISTANCE, VECTOR] if features else [])]

@@ -86,19 +86,23 @@ def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
         if factor != 1:
             do = f"Multiply it by {factor:.8g}." if factor else "Convert it, and its unit."
             raise DataRefusal(table.where, f"{name} is in {table.units[name or '']} (up to {np.nanmax(values):g})", "degrees", do)
-    unstated = names[0] not in table.units and np.isfinite(ra).any() and np.isfinite(dec).any()
-    if unstated and 0 <= np.nanmin(ra) and np.nanmax(ra) < 24 and _wide(ra) > WIDE_HOURS and _wide(dec) > WIDE_DEG:
-        found = (
-            f"{names[0]} lies between {np.nanmin(ra):g} and {np.nanmax(ra):g}, {names[1]} between {np.nanmin(dec):g} and {np.nanmax(dec):g}"
-        )
-        do = "Multiply it by 15; where they are degrees, say so by the unit of a FITS or VOTable column."
-        raise DataRefusal(table.where, f"{found}: hours?", "degrees", do)
+    if names[0] not in table.units and np.isfinite(ra).any() and np.isfinite(dec).any():
+        refuse_hours(table.where, (names[0], names[1]), ra, dec)
     for name, values, (low, high) in ((names[0], ra, (0, 360)), (names[1], dec, (-90, 90))):
         wrong = np.flatnonzero((values < low) | (values > high))
         if len(wrong):
             found = f"{name} is {values[wrong[0]]:g} in row {wrong[0] + 1} ({len(wrong):,} of {len(values):,} rows)"
             raise DataRefusal(table.where, found, f"degrees, {low} to {high}", FIX)
     return ra, dec
+
+
+def refuse_hours(where: object, names: tuple[str, str], ra: np.ndarray, dec: np.ndarray) -> None:
+    """Refuse right ascensions that state no unit and by their range are hours; ``names`` of both columns, which hold some numbers."""
+    low, high = np.nanmin(ra), np.nanmax(ra)
+    if low >= 0 and high < 24 and _wide(ra) > WIDE_HOURS and _wide(dec) > WIDE_DEG:
+        spans = f"{names[0]} lies between {low:g} and {high:g}, {names[1]} between {np.nanmin(dec):g} and {np.nanmax(dec):g}"
+        do = "Multiply it by 15; where they are degrees, say so by the unit of a FITS or VOTable column."
+        raise DataRefusal(where, f"{spans}: hours?", "degrees", do)
 
 
 def degrees_in(unit: str) -> float | None:
