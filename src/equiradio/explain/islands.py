@@ -3,21 +3,17 @@
 import numpy as np
 
 from equiradio.sky.edges import BEAM_PIXELS
+from equiradio.sky.segments import segments
 
 TOLERANCE = 3  # pixels by which the pointing game may miss: one beam
 
 
 def source_islands(image: np.ndarray, threshold: float = 0.0, pixels: int = BEAM_PIXELS) -> np.ndarray:
-    """Connected groups of at least ``pixels`` pixels above ``threshold``: bool (height, width), by photutils.
+    """Connected groups of at least ``pixels`` pixels above ``threshold``: bool (height, width).
 
     MiraBest is raw zero below 3 sigma, so that on its images everything above 0 is above 3 sigma.
     """
-    from photutils.segmentation import detect_sources
-
-    if not (image > threshold).any():
-        return np.zeros(image.shape, bool)
-    segments = detect_sources(image.astype(float), threshold, pixels)
-    return np.zeros(image.shape, bool) if segments is None else segments.data > 0
+    return segments(image, threshold, pixels) > 0
 
 
 def near(mask: np.ndarray, pixels: int = TOLERANCE) -> np.ndarray:

@@ -1,11 +1,10 @@
-"""Shape of a source as it is measured in its cutout: brightness, size, axis ratio, islands, and beams across, by photutils.
+"""Shape of a source as it is measured in its cutout: brightness, size, axis ratio, islands, and beams across.
 
 Islands are those of radio astronomy: connected pixels above 3 sigma of which one is above 5, as large as a third of a beam or larger
 (Mohan & Rafferty 2015, PyBDSF). Those with a twentieth of the light or more are the source's; fainter ones are its neighbours.
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from equiradio.sky.beams import Beam
 from equiradio.sky.brightness import beam_area, scale_of
 from equiradio.sky.edges import BEAM_PIXELS, SHARE
 from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.segments import segments
 
 PEAK_SIGMA = 5.0
 OF_BEAM = 1 / 3  # an island's least area
@@ -112,19 +112,12 @@ class Islands(NamedTuple):
 
 def islands(light: np.ndarray, sigma: float, beam_pixels: float) -> Islands:
     """Islands above 3 sigma with a pixel above 5, of a third of a beam or more; the source's have a share of all their light."""
-    from photutils.segmentation import detect_sources
-
-    nothing = np.zeros(light.shape, bool)
-    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
-        warnings.simplefilter("ignore")  # that there is none
-        segments = detect_sources(light, MIRABEST.clip_sigma * sigma, max(1, round(OF_BEAM * beam_pixels)))
-    if segments is None:
-        return Islands(nothing, nothing, 0)
-    lit = np.flatnonzero(segments.data)
-    of_pixel, values = segments.data.ravel()[lit], light.ravel()[lit]
-    sums, high = np.bincount(of_pixel, values), np.bincount(of_pixel, values > PEAK_SIGMA * sigma) > 0
+    groups = segments(light, MIRABEST.clip_sigma * sigma, max(1, round(OF_BEAM * beam_pixels)))
+    lit = np.flatnonzero(groups)
+    of_pixel, values = groups.ravel()[lit], light.ravel()[lit]
+    sums, high = np.bincount(of_pixel, values, 1), np.bincount(of_pixel, values > PEAK_SIGMA * sigma, 1) > 0
     own = high & (sums >= SHARE * sums[high].sum())
-    return Islands(own[segments.data], (high & ~own)[segments.data], int(own.sum()))
+    return Islands(own[groups], (high & ~own)[groups], int(own.sum()))
 
 
 def axis_ratio(light: np.ndarray, source: np.ndarray) -> float | None:
