@@ -19,7 +19,7 @@ from equiradio.datasets.sources import Sources
 from equiradio.inference.asking import Asking
 from equiradio.inference.team import load
 from equiradio.training.fit import of_class
-from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets
+from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets, with_thresholds
 
 
 def main(names: list[str], answers: Path, *, mix_only: bool) -> None:
@@ -31,6 +31,7 @@ def main(names: list[str], answers: Path, *, mix_only: bool) -> None:
         if not mix_only:
             (answers / name).mkdir(parents=True, exist_ok=True)
             asking = Asking(load(name, "cpu").members, answers / name, lambda *_: None)
+            card = with_thresholds(folder, card, asking, sources.of_split("validation"))
             card = with_sets(card, asking, sources.of_split("validation"))
             card = with_expected(folder, card, asking, sources.of_split("validation"))
             card = with_coverage(card, asking, sources.of_split("test"))

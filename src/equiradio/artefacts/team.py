@@ -105,6 +105,11 @@ class TeamCard:
         return self.temperature is not None
 
     @property
+    def thresholds(self) -> dict[float, float]:
+        """Below which top probability it abstains, by tested beam (arcsec); through the images' own it is ``threshold``."""
+        return {float(beam): level for beam, level in self.by_beams.get("thresholds", {}).items()}
+
+    @property
     def tested_beams(self) -> tuple[float, float] | None:
         """The finest and the widest beam (arcsec) through which it tells classes apart; None where that was not measured."""
         beams = [*self.by_beams.get("finer_arcsec", []), *self.by_beams.get("beams_arcsec", [])]
@@ -191,7 +196,8 @@ def _check_choices(card: TeamCard) -> None:
     for temperature, threshold in choices:
         ranges += [("temperature", temperature, 1e-6, 1e6), ("threshold", threshold, 0, 1)]
     ranges.append(("resolved_from", card.resolved_from, 0, MOST_BEAMS))
-    ranges += [("by_beams", beam, 0, MOST_WIDTH) for beam in card.tested_beams or ()]
+    ranges += [("by_beams", beam, 0, MOST_WIDTH) for beam in (*(card.tested_beams or ()), *card.thresholds)]
+    ranges += [("thresholds", level, 0, 1) for level in card.thresholds.values()]
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} is {value}, not {low:g} to {high:g}")

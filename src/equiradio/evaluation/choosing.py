@@ -63,11 +63,11 @@ def choose_poses(logits: np.ndarray, labels: np.ndarray, choices: Sequence[int] 
     return Poses(count, {str(each): round(value, 5) for each, value in curve.items()}, tried)
 
 
-def abstention(labels: np.ndarray, p: np.ndarray) -> float:
-    """The lowest top probability above which at least 95 % are right; 1 where there is none."""
+def abstention(labels: np.ndarray, p: np.ndarray, least: float = 0.0) -> float:
+    """The lowest top probability, not under ``least``, above which at least 95 % are right; 1 where there is none."""
     top, right = top_probability(p), is_right(labels, p)
-    good = [level for level in np.sort(top) if right[top >= level].mean() >= SELECTIVE]
-    return float(good[0]) if good else 1.0
+    good = (level for level in np.unique(np.maximum(top, least)) if (top >= level).any() and right[top >= level].mean() >= SELECTIVE)
+    return float(next(good, 1.0))
 
 
 def sure_from(labels: np.ndarray, quick: np.ndarray, team: np.ndarray, usual: np.ndarray) -> float:

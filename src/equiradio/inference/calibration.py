@@ -1,6 +1,7 @@
 """What was chosen for a team on validation, as it is used: poses, temperature, threshold, and how far known sources reach."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,12 @@ class Calibration:
     ----------
     poses : how many each member is asked in.
     temperature : logits are divided by it.
-    threshold : abstain where the top probability is lower; None where it was never chosen.
+    threshold : abstain where the top probability is lower; None where it was never chosen. See `threshold_of`.
     centre, precision, reach : mean (members, features) and inverse covariance (members, features, features) of the features of validation
         sources, and the distance beyond which an image is unusual; None likewise.
     resolved_from : beams across below which a source is unresolved; None likewise.
     beams : full widths in arcsec of the finest and the widest beam through which classes are told apart; None likewise.
+    thresholds : by tested beam in arcsec, where they were chosen: what ``threshold`` is through it.
     limits : by class, of its set: see `equiradio.artefacts.promises.ClassSets`; None likewise.
     expected : how right answers of one kind were, the finest kinds first; none likewise.
     prior, weights : share of each class in the mix that answers are for, and by what their probabilities are multiplied; None for the mix
@@ -48,6 +50,7 @@ class Calibration:
     reach: float | None = None
     resolved_from: float | None = None
     beams: tuple[float, float] | None = None
+    thresholds: Mapping[float, float] = field(default_factory=dict)
     limits: tuple[float, ...] | None = None
     expected: tuple[AccuracyRow, ...] = ()
     prior: tuple[float, ...] | None = None
@@ -76,6 +79,21 @@ class Calibration:
         inside = all(low * (1 - ROUNDING) <= size <= high * (1 + ROUNDING) for size in beam.axes)
         first = beam.of_first_south and low <= MIRABEST.beam_arcsec <= high
         return "" if inside or first else "beam_untested"
+
+    def threshold_of(self, beam: Beam | None) -> float | None:
+        """The top probability below which a source seen through a beam is abstained from.
+
+        Between two beams that were tested it is the higher of theirs, and never lower than through the images' own, which is that of
+        sources of unknown beams too.
+        """
+        if self.threshold is None or beam is None or beam.of_first_south:
+            return self.threshold
+        width = float(np.sqrt(np.prod(beam.axes)))
+        levels = {MIRABEST.beam_arcsec: self.threshold, **self.thresholds}
+        finer = [tested for tested in levels if tested <= width * (1 + ROUNDING)]
+        wider = [tested for tested in levels if tested >= width * (1 - ROUNDING)]
+        around = {*([max(finer)] if finer else []), *([min(wider)] if wider else [])}
+        return max(self.threshold, *(levels[tested] for tested in around))
 
     def set_of(self, p: np.ndarray, labels: Labels) -> str | None:
         """Names of the classes in a source's set, with | between; ``p`` (classes,) for the mix learned from. None where none was chosen."""
@@ -139,7 +157,7 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
             if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, or not all finite")
     reach = card.out_of_distribution["reach"]
-    chosen = card.temperature, card.threshold, centre, precision, reach, card.resolved_from, card.tested_beams
+    chosen = card.temperature, card.threshold, centre, precision, reach, card.resolved_from, card.tested_beams, card.thresholds
     limits = tuple(card.sets["limits"][name] for name in card.labels) if card.sets else None
     return Calibration(card.poses or RUN_POSES, *chosen, limits, tuple(card.expected.get("rows", ())))
 

@@ -49,7 +49,8 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
         flags |= {"unusual"} if answers.unusual[number] else set()
         column, row = (-1, -1) if maps is None else peak(maps[number])
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
-        unsure = bool(answers.uncertain[number]) or not flags.isdisjoint(ABSTAINS)
+        level = calibration.threshold_of(cutout.beam)
+        unsure = bool(answers.uncertain[number]) or not flags.isdisjoint(ABSTAINS) or bool(answers.p[number].max() < (level or 0.0))
         cells = place | {
             "answered": True,
             "label": labels.names[answers.top[number]],

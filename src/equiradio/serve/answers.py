@@ -26,7 +26,8 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
         yield None
     if not answers.answered[0]:
         raise no_answer(source.name)
-    row = answered_rows([source.cutout()], answers, team.name, labels, calibration)[0]
+    cutout = source.cutout()
+    row = answered_rows([cutout], answers, team.name, labels, calibration)[0]
     spread = zip(labels, answers.p[0], answers.low[0], answers.high[0], strict=True)
     chances = {name: {"p": float(p), "low": float(low), "high": float(high)} for name, p, low, high in spread}
     flags = {flag.name: flag.meaning for flag in FLAGS if row["flags"] & flag.bit}
@@ -43,7 +44,7 @@ def classify(networks: Networks, network: Network, source: Held) -> Iterator[dic
         "answers": len(team.members) * calibration.poses,
         "members": len(team.members),
         "map_agreement": row["map_agreement"],
-        "in_words": in_words(row["label"], chances[row["label"]], row["uncertain"], calibration.threshold, flags),
+        "in_words": in_words(row["label"], chances[row["label"]], row["uncertain"], calibration.threshold_of(cutout.beam), flags),
         "flags": flags,
         "seconds": time.perf_counter() - started,
     }

@@ -19,7 +19,7 @@ from equiradio.inference.asking import Asking, Progress
 from equiradio.inference.team import load
 from equiradio.settings import DataSettings
 from equiradio.verbs.cascade_choice import Last, open_last, with_cascade
-from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets
+from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets, with_thresholds
 from equiradio.verbs.resolution_choice import with_resolution
 from equiradio.verbs.team_choices import choose, score
 from equiradio.verbs.team_page import write_page
@@ -93,6 +93,7 @@ def _measured(folder: TeamFolder, first: TeamCard, asking: Asking, sources: Sour
     """The card with what is chosen on validation and measured on test, as it is written, and the page."""
     chosen = choose(folder, first, asking, sources.of_split("validation"), most_poses)
     chosen = with_resolution(chosen, asking, sources.of_split("validation"))
+    chosen = with_thresholds(folder, chosen, asking, sources.of_split("validation"))
     chosen = with_sets(chosen, asking, sources.of_split("validation"))
     team = with_expected(folder, chosen, asking, sources.of_split("validation"))
     test = sources.of_split("test")

@@ -1,17 +1,19 @@
 """What a team's card promises of its answers: sets of classes with their coverage, and how right answers of one kind were."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.datasets.sources import Sources
 from equiradio.evaluation.calibration import top_probability
-from equiradio.evaluation.choosing import mean_probabilities
+from equiradio.evaluation.choosing import abstention, mean_probabilities
 from equiradio.evaluation.conformal import class_thresholds, measured_coverage, sets
 from equiradio.evaluation.expected import LEAST, accuracy_rows
 from equiradio.inference.asking import Asking
 from equiradio.sky.conditions import OWN, Condition
 from equiradio.sky.recipe import MIRABEST
-from equiradio.verbs.resolution_choice import views_of
+from equiradio.verbs.resolution_choice import Views, views_of
 from equiradio.verbs.team_choices import binary, usual_to
 
 LEVEL = 0.9  # of sets
@@ -44,13 +46,33 @@ def with_expected(folder: TeamFolder, card: TeamCard, asking: Asking, validation
     """
     if validation.recipe != MIRABEST:
         return card
-    validation, rows = validation.choose(validation.labels >= 0), []
+    rows = []
+    for beam, views, able in _through_beams(folder, card, asking, validation):
+        level = card.thresholds.get(beam, card.threshold or 0.0)
+        rows += accuracy_rows(beam, views.right, views.beams, able & (top_probability(views.p) >= level))
+    return card.with_changes(expected={"least_sources": LEAST, "rows": rows})
+
+
+def with_thresholds(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sources) -> TeamCard:
+    """The card with a threshold for each beam that classes are told apart through, none lower than through the images' own.
+
+    Through each, as many of the answers about usual and resolved validation sources are right as through the images' own.
+    """
+    if validation.recipe != MIRABEST:
+        return card
+    levels = {}
+    for beam, views, able in _through_beams(folder, card, asking, validation):
+        if beam != OWN.major:
+            levels[f"{beam:g}"] = abstention(views.labels[able], views.p[able], card.threshold or 0.0)
+    return card.with_changes(by_beams=card.by_beams | {"thresholds": levels})
+
+
+def _through_beams(folder: TeamFolder, card: TeamCard, asking: Asking, validation: Sources) -> Iterator[tuple[float, Views, np.ndarray]]:
+    """Each beam that classes are told apart through, what is seen through it, and which of that is usual and resolved."""
+    validation = validation.choose(validation.labels >= 0)
     for beam in sorted({*card.by_beams.get("finer_arcsec", []), *card.by_beams.get("beams_arcsec", [])}):
         views = views_of(card, asking, validation, Condition() if beam == OWN.major else Condition("beam", beam))
-        answered = (top_probability(views.p) >= (card.threshold or 0.0)) & usual_to(folder, card, views.features)
-        answered &= ~(views.beams < (card.resolved_from or 0.0))
-        rows += accuracy_rows(beam, views.right, views.beams, answered)
-    return card.with_changes(expected={"least_sources": LEAST, "rows": rows})
+        yield beam, views, usual_to(folder, card, views.features) & ~(views.beams < (card.resolved_from or 0.0))
 
 
 def _answers(card: TeamCard, asking: Asking, sources: Sources, split: str) -> np.ndarray:

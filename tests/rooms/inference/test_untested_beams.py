@@ -70,6 +70,35 @@ def test_first_southern_beam_is_untested_where_first_itself_is(team):
     assert other.of_beam(Beam(20.0, 20.0, 0.0)) == ""
 
 
+@pytest.mark.parametrize(
+    ("beam", "level"),
+    [
+        (None, 0.7),
+        (Beam(5.4), 0.7),
+        (Beam(5.45), 0.7),
+        (Beam(6.8, 5.4, 0.0), 0.7),  # FIRST's own in the south
+        (Beam(6.48), 0.8),
+        (Beam(6.0, 6.0, 0.0), 0.8),  # between two that were tested
+        (Beam(7.0, 6.0, 20.0), 0.8),  # 6.48 by its area
+        (Beam(7.0), 0.9),
+        (Beam(8.1), 0.9),
+        (Beam(4.5), 0.7),  # what was chosen through it is lower
+        (Beam(5.0), 0.7),
+    ],
+)
+def test_the_threshold_is_that_of_the_beam_and_never_lower_than_the_images_own(beam, level):
+    assert replace(SURE, threshold=0.7, thresholds={4.5: 0.6, 6.48: 0.8, 8.1: 0.9}, beams=(4.5, 8.1)).threshold_of(beam) == level
+    assert replace(SURE, threshold=None).threshold_of(beam) is None
+
+
+def test_an_answer_that_is_sure_enough_for_one_beam_is_not_for_another(team):
+    _, answers = team.ask([from_pixels("a", spot(), [5.4])])
+    top = float(answers.p[0].max())
+    between = Team(team.members, replace(SURE, threshold=top - 1e-3, thresholds={6.48: top + 1e-3}), team.card)
+    rows, _ = between.ask([from_pixels("a", spot(), beam) for beam in ([5.4], [6.48], [6.0], None)])
+    assert [row["uncertain"] for row in rows] == [False, True, True, False]
+
+
 def test_a_team_without_such_beams_flags_nothing(team):
     rows, _ = Team(team.members, replace(SURE, beams=None), team.card).ask([from_pixels("a", spot(), beam) for beam in (None, [15.0])])
     assert [row["uncertain"] for row in rows] == [False, False]
@@ -86,14 +115,25 @@ def test_what_a_larger_beam_shows_is_answered_by_no_team_that_was_not_tested_thr
     [
         ({}, None),
         ({"beams_arcsec": [5.4, 6.48], "rows": []}, (5.4, 6.48)),
-        ({"beams_arcsec": [5.4], "finer_arcsec": [3.6, 4.5], "rows": []}, (3.6, 5.4)),
+        ({"beams_arcsec": [5.4], "finer_arcsec": [3.6, 4.5], "rows": [], "thresholds": {"3.6": 0.9, "4.5": 0.8}}, (3.6, 5.4)),
     ],
 )
 def test_the_card_says_which(tmp_path, calibrated, by_beams, beams):
     folder = shutil.copytree(calibrated, tmp_path / "team")
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps(card | {"by_beams": by_beams}))
-    assert load(folder, "cpu").calibration.beams == beams
+    chosen = load(folder, "cpu").calibration
+    assert chosen.beams == beams
+    assert chosen.thresholds == {float(beam): level for beam, level in by_beams.get("thresholds", {}).items()}
+
+
+@pytest.mark.parametrize("thresholds", [{"6.48": 1.2}, {"6.48": "a"}, {"a": 0.8}, {"-1": 0.8}, [0.8]])
+def test_thresholds_that_are_none_are_refused(tmp_path, calibrated, thresholds):
+    folder = shutil.copytree(calibrated, tmp_path / "team")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"by_beams": {"beams_arcsec": [5.4, 6.48], "rows": [], "thresholds": thresholds}}))
+    with pytest.raises(RunRefusal, match=r"card\.json"):
+        load(folder, "cpu")
 
 
 @pytest.mark.parametrize("beams", [[-5.4], [5400.0], ["a"], 5.4])
