@@ -55,6 +55,7 @@ class DataSettings:
 class TrainingSettings:
     """How it is trained. One epoch shows every training image ``passes`` times, each time turned, mirrored and scaled anew.
 
+    ``averaging``: what is validated and kept is a moving average of the weights, which keeps this share of itself at each step.
     ``sky``: as FIRST has it, or wide: each time through another beam, depth, clipping and field too (`equiradio.compute.wide_sky`).
     ``teacher``: a team, by name or folder, whose calibrated answers count for ``teacher_share`` of every label and are all that is told
     of ``skies`` further, simulated sources (distillation). ``start_from``: a team or run, whose weights are begun with (fine-tuning); its
@@ -72,6 +73,7 @@ class TrainingSettings:
     weight_decay: float = _setting(1e-2, low=0.0)
     schedule: str = _setting("one-cycle", choices=("constant", "one-cycle"))
     gradient_clip: float = _setting(1.0, low=0.0)
+    averaging: float = _setting(0.0, low=0.0, high=0.99999)
     patience: int = _setting(0, low=0)
     precision: str = _setting("auto", choices=("auto", "float32", "bf16"))
     sky: str = _setting("first", choices=("first", "wide"))

@@ -69,8 +69,8 @@ def test_an_unknown_key_is_refused_with_the_nearest(file):
     line = refused(from_toml, written(file, "[training]\nlearning_rte = 0.1\n"))
     assert line == (
         "d16.toml: training.learning_rte is not a setting; expected preset, seed, epochs, passes, validation_passes, batch_size, "
-        "optimiser, learning_rate, weight_decay, schedule, gradient_clip, patience, precision, sky, teacher, teacher_share, skies, "
-        "start_from, freeze, body_rate, layer_form, compat. Did you mean learning_rate?"
+        "optimiser, learning_rate, weight_decay, schedule, gradient_clip, averaging, patience, precision, sky, teacher, teacher_share, "
+        "skies, start_from, freeze, body_rate, layer_form, compat. Did you mean learning_rate?"
     )
 
 

@@ -32,6 +32,7 @@ from equiradio.models.names import architecture
 from equiradio.models.registry import build
 from equiradio.settings import DataSettings, Settings
 from equiradio.sky.recipe import MIRABEST
+from equiradio.training.averaging import Averaging
 from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
 from equiradio.training.resume import checkpoint_to_resume, refuse_other_teacher
@@ -222,7 +223,7 @@ def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback], op
         accelerator="gpu" if accelerator == "cuda" else "cpu",
         precision="bf16-mixed" if choose_precision(training.precision, accelerator) == "bf16" else "32-true",
         max_epochs=training.epochs,
-        callbacks=callbacks,
+        callbacks=[*([Averaging(training.averaging)] if training.averaging else []), *callbacks],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -15,6 +15,7 @@ from equiradio.artefacts.card import Card
 from equiradio.artefacts.run import Epoch, Run
 from equiradio.artefacts.weights import write_weights
 from equiradio.errors import RunRefusal, TrainingRefusal
+from equiradio.training.averaging import learned
 from equiradio.training.task import ClassificationTask
 
 OnEpoch = Callable[[Epoch], object]
@@ -71,7 +72,7 @@ class RunKeeper(Callback):
         self._resumed = {}
         if trainer.is_global_zero:
             if row["validation_loss"] < best:
-                write_weights(self.run.weights_file, task.network.state_dict(), model=self.card.model, group=self.card.group)
+                write_weights(self.run.weights_file, learned(trainer, task).state_dict(), model=self.card.model, group=self.card.group)
                 self.card = self.card.with_changes(weights_hash=self.run.weights_hash())
             self.run.write_history(self.rows)
             self.write_card("training")
