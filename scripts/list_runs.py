@@ -16,7 +16,7 @@ from textwrap import wrap
 from typing import Any
 
 from equiradio.artefacts.manifest import FILE, read_manifest
-from equiradio.artefacts.shelf import PACKAGED, list_models
+from equiradio.artefacts.shelf import PACKAGED, default_name, list_models
 from equiradio.artefacts.team import TeamCard
 from equiradio.paper.table1_text import COMPARED, comparison_rows, markdown, score_text, seeds_text
 
@@ -27,7 +27,17 @@ TARGETS = ("README.md", "docs/notebook/reproduction.md", "docs/notebook/answerin
 MARKERS = re.compile(r"(<!-- ([a-z-]+): begin -->\n?).*?(<!-- \2: end -->)", re.DOTALL)
 SUMMARY = ("model", "seeds", "accuracy per source, %", "pooled, %", "Confident, %", "Uncertain, %", "AUC per source", "paper's accuracy, %")
 DETAILS = ("run", "epoch kept", "validation loss", "accuracy per source, % [95 %]", "NLL", "ECE", "trained on", "minutes")
-TEAMS = ("team", "members", "validation NLL", "test NLL", "before temperature", "accuracy, % [95 %]", "answered, %", "unusual, %")
+TEAMS = (
+    "team",
+    "members",
+    "learned from",
+    "validation NLL",
+    "test NLL",
+    "before temperature",
+    "accuracy, % [95 %]",
+    "answered, %",
+    "unusual, %",
+)
 PROSE = 120  # characters a line
 WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
@@ -78,7 +88,7 @@ def percent(score: dict[str, Any]) -> str:
 
 def default_team(cards: dict[str, TeamCard]) -> list[str]:
     """The default team, and what it scored on the test split; the cards alone decide which it is."""
-    name = min(cards, key=lambda each: cards[each].validation["nll_after"])
+    name = default_name()
     card = cards[name]
     test, seeds = card.test, WORDS[len(card.members)]
     text = (
@@ -95,7 +105,7 @@ def teams(cards: dict[str, TeamCard]) -> list[str]:
     for name, card in sorted(cards.items(), key=lambda item: item[1].validation["nll_after"]):
         losses = [f"{card.validation['nll_after']:.3f}", f"{card.test['nll_after']:.3f}", f"{card.test['nll_before']:.3f}"]
         shares = [f"{100 * card.test[key]:.1f}" for key in ("coverage", "unusual")]
-        rows.append([f"`{name}`", str(len(card.members)), *losses, percent(card.test["all"]["accuracy"]), *shares])
+        rows.append([f"`{name}`", str(len(card.members)), card.members[0].data, *losses, percent(card.test["all"]["accuracy"]), *shares])
     return markdown(TEAMS, rows)
 
 

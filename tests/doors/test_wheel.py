@@ -61,7 +61,7 @@ def test_it_carries_every_card_and_the_weights_of_three_teams(wheel, names):
         manifest = json.loads(file.read("equiradio/weights/manifest.json"))
     assert {f"equiradio/weights/{name}/card.json" for name in manifest} <= names
     whole = {name for name, team in manifest.items() if {f"equiradio/weights/{name}/{file}" for file in team["files"]} <= names}
-    assert whole == {"c4-attention", "c8-attention", "quick"}
+    assert whole == {"c4-attention", "c8-attention", "quick", "quick-wide"}
     assert {name.split("/")[2] for name in names if name.endswith(".safetensors")} == whole
 
 

@@ -1,5 +1,6 @@
 """Teams by name. Their cards come with the package; their weights come with it too, or lie elsewhere on this machine, or are fetched."""
 
+from collections import Counter
 from pathlib import Path
 from textwrap import shorten
 
@@ -62,11 +63,14 @@ def team_card_of(name: str) -> TeamCard:
 def default_name() -> str:
     """Of the teams whose weights are here, the one with the lowest validation negative log-likelihood.
 
-    That of the calibrated teams where every card has it; else the mean over members of that of their training.
+    That of the calibrated teams where every card has it; else the mean over members of that of their training. Likelihoods
+    on other validation sources do not compare, so only teams of the data set that most of them learned from are asked.
     """
     cards = {name: team_card_of(name) for name in names_here()}
     if not cards:
         raise ModelRefusal("model", "no weights come with this package", "at least one card", "Name a run with --model.")
+    ((data, _),) = Counter(card.members[0].data for card in cards.values()).most_common(1)
+    cards = {name: card for name, card in cards.items() if card.members[0].data == data}
     calibrated = all("nll_after" in card.validation for card in cards.values())
     return min(cards, key=lambda name: _likelihood(cards[name], calibrated))
 

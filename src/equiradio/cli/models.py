@@ -29,7 +29,8 @@ def models(as_json: bool = JSON) -> None:
         return
     rows = [_row(name, card, default, name in here) for name, card in cards.items()]
     print_table(COLUMNS, rows, "teams that open by name; scores with 95 % intervals over sources", SPARE)
-    print_text(f"* default of 'equiradio classify': {default}, the lowest negative log-likelihood on validation")
+    data = cards[default].members[0].data
+    print_text(f"* default of 'equiradio classify': {default}, of those that learned from {data} the lowest validation NLL")
     if elsewhere := [name for name in cards if name not in here]:
         print_text(f"weights not here: {', '.join(elsewhere)}; set {WEIGHTS} to the folder that holds them")
 

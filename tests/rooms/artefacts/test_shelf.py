@@ -22,10 +22,15 @@ MEMBER = {"model": "lenet", "group": "none", "order": 1, "weights": 1, "preproce
 MEMBER |= {"seed": 0, "preset": "quick", "precision": "float32", "device": "CPU", "versions": {}}
 
 
-def write_team(folder: Path, content: bytes = b"weights", nll: float = 0.3) -> Path:
+def write_team(folder: Path, content: bytes = b"weights", nll: float = 0.3, data: str = "sky") -> Path:
     """A team of one member whose weights are these bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    card = {"model": "lenet", "members": [MEMBER], "validation": {"nll_after": nll}, "test": {"all": {"sources": 6} | SCORES, "ece": 0.1}}
+    card = {
+        "model": "lenet",
+        "members": [MEMBER | {"data": data}],
+        "validation": {"nll_after": nll},
+        "test": {"all": {"sources": 6} | SCORES, "ece": 0.1},
+    }
     (folder / "card.json").write_text(json.dumps(card))
     (folder / "seed0.safetensors").write_bytes(content)
     return folder
@@ -180,6 +185,15 @@ def test_all_are_listed_and_the_default_is_the_best_of_those_here(places):
     assert (names_here(), default_name()) == (["far", "near"], "far")
 
 
+def test_likelihoods_on_other_sources_do_not_compare(places):
+    other = write_team(places["package"] / "other", nll=0.1, data="sky+more")
+    manifest = json.loads((places["package"] / "manifest.json").read_text())
+    manifest |= as_json({"other": listing_of(TeamFolder(other))})
+    (places["package"] / "manifest.json").write_text(json.dumps(manifest))
+    write_team(places["variable"] / "far", nll=0.2)
+    assert (names_here(), default_name()) == (["far", "near", "other"], "far")
+
+
 def test_the_default_law_catches_one_without_weights(places, monkeypatch):
     monkeypatch.setattr(shelf, "names_here", team_names)
     assert default_name() == "far"
@@ -202,7 +216,7 @@ def test_a_broken_manifest_is_refused(places, content):
 
 def test_the_manifest_of_the_package_lists_what_lies_in_the_repository():
     listings = read_manifest(ROOT / "src" / "equiradio" / "weights" / "manifest.json")
-    assert list(listings) == ["attention", "c4-attention", "c8-attention", "d4-attention", "d8-attention", "quick"]
+    assert list(listings) == ["attention", "c4-attention", "c8-attention", "d4-attention", "d8-attention", "quick", "quick-wide"]
     for name, listing in listings.items():
         inside = ROOT / "src" / "equiradio" / "weights" / name
         home = ROOT / "weights" / name if (ROOT / "weights" / name).is_dir() else inside
@@ -210,12 +224,12 @@ def test_the_manifest_of_the_package_lists_what_lies_in_the_repository():
         assert (inside / "card.json").read_bytes() == (home / "card.json").read_bytes(), "run scripts/list_weights.py"
 
 
-def test_three_small_teams_come_with_the_package_and_one_of_them_is_the_default(monkeypatch, tmp_path):
+def test_four_small_teams_come_with_the_package_and_one_of_them_is_the_default(monkeypatch, tmp_path):
     monkeypatch.delenv("EQUIRADIO_WEIGHTS", raising=False)
     monkeypatch.setattr(shelf, "user_cache", lambda: tmp_path)
     monkeypatch.setattr(shelf, "checkout", lambda: None)
-    assert names_here() == ["c4-attention", "c8-attention", "quick"]
+    assert names_here() == ["c4-attention", "c8-attention", "quick", "quick-wide"]
     assert default_name() == "c8-attention"
     files = [file for file in shelf.PACKAGED.rglob("*") if file.is_file()]
-    assert sum(file.stat().st_size for file in files) < 8.2e6
+    assert sum(file.stat().st_size for file in files) < 8.5e6
     assert "the weights of 'd8-attention' do not come with the package" in refused("d8-attention")
