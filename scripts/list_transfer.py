@@ -54,6 +54,8 @@ PARTS = {
     "validation": lambda: conditions("c4-attention-validation.json"),
     "test": lambda: conditions("c4-attention-test.json"),
     "beams": lambda: strata("c4-attention-validation.json"),
+    "wide-validation": lambda: conditions("quick-wide-validation.json"),
+    "wide-test": lambda: conditions("quick-wide-test.json"),
 }
 
 
