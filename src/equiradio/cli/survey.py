@@ -14,6 +14,7 @@ from equiradio.errors import DataRefusal, SettingRefusal
 if TYPE_CHECKING:
     from equiradio.inference.reading import Classifier
     from equiradio.survey.folder import Plan
+    from equiradio.survey.maps import Choice
     from equiradio.survey.plan import Asked
 
 Engine = Literal["local", "slurm"]
@@ -47,6 +48,9 @@ NAME = typer.Option(None, "--id", help="Column of names.", show_default=False)
 GROUP = typer.Option(None, "--group", help="Column that the components of one source share: they become one row.", show_default=False)
 SHARD_SIZE = typer.Option(10_000, "--shard-size", min=1, help="Sources that are written at once.")
 MAX_NONFINITE = typer.Option(0.05, "--max-nonfinite", help="Share of a crop that may be not finite, 0 to 1.")
+MAPS = typer.Option(
+    None, "--maps", help="Then draw maps of the uncertain, of the surest (top:100) or of those in a list (ids:FILE).", show_default=False
+)
 BEAM = typer.Option(None, "--beam", help="Of images that state none: major, minor axis (arcsec), angle; or one width.", show_default=False)
 HASH = typer.Option(False, "--hash", help="Know images by their contents, not by size and time.")
 
@@ -69,6 +73,7 @@ def run(
     part: str = typer.Option(None, "--part", help="K/N: do every N-th shard, as one of N processes.", show_default=False),
     readers: int = typer.Option(1, "--readers", min=0, help="Processes that read images; 0 for a thread."),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
+    maps: str = MAPS,
     hdu: int = HDU,
     plane: str = PLANE,
     max_nonfinite: float = MAX_NONFINITE,
@@ -85,6 +90,7 @@ def run(
     """
     asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     choices = _choices(model, cascade, precision, poses, prior)
+    drawn = _maps(maps, engine, part)
     if engine == "slurm":
         _plan(asked, out, choices, out / SCRIPT, None)
         return
@@ -103,9 +109,38 @@ def run(
     say(f"{out / 'results'}: {_count(len(done.done), 'shard')} done now, {done.answered:,} sources answered in all{left}")
     if one is None:
         _merge(out, None, page=True)
+        if drawn is not None:
+            _draw(team, out, drawn, readers, context.obj or "")
     if not done.answered and not done.unfinished:
         found = f"none of {done.plan.sources:,} sources could be answered"
         raise DataRefusal(out, found, "at least one", "The column flag_names of the results says why.")
+
+
+def _maps(text: str | None, engine: str, part: str | None) -> "Choice | None":
+    """Of which sources maps are wanted, which only a run that ends with the whole catalogue can draw."""
+    if text is None:
+        return None
+    from equiradio.survey.maps import OPTION, Choice
+
+    if engine == "slurm" or part is not None:
+        do = "When all parts are done, run the command without --part and --engine, with --resume."
+        raise SettingRefusal(OPTION, f"{text} in a part", "a run of the whole survey", do)
+    return Choice.of(text)
+
+
+def _draw(team: "Classifier", out: Path, choice: "Choice", readers: int, command: str) -> None:
+    """Draw maps, and print where they are."""
+    from equiradio.cli.progress import bars
+    from equiradio.inference.reading import provenance
+    from equiradio.survey.folder import SurveyFolder
+    from equiradio.survey.maps import draw_maps
+
+    try:
+        with bars() as step:
+            drawing = draw_maps(team, SurveyFolder(out), choice, provenance(team, command), readers=readers, progress=step)
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted; finished maps are kept. Run the same command with --resume to go on.") from None
+    say(f"{drawing.folder}: maps of {_count(drawing.sources, 'source')}, {drawing.drawn:,} drawn now")
 
 
 @app.command("merge")

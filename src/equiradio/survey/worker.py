@@ -1,7 +1,7 @@
 """A shard of the plan to its rows: cutouts, answers, one Parquet file with exactly one row for each source."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,25 +50,19 @@ class Worker:
         """
         begun = time.perf_counter()
         shard = self.folder.read_shard(number, self.plan)
-        self._check_images(shard)
+        refuse_replaced(self.plan, self._files(shard))
         spent = {"reading": 0.0, "answering": 0.0}
         rows = self._rows(shard, spent, progress)
         table = self._table(shard, rows)
-        self._check_images(shard)
+        refuse_replaced(self.plan, self._files(shard))
         spent["total"] = time.perf_counter() - begun
         done = sum(bool(row["answered"]) for row in rows)
         note = {"answered": done, "seconds": {key: round(value, 4) for key, value in spent.items()}, "rss_mb": _resident_mb()}
         self.folder.write_result(number, self.plan, table, note)
 
-    def _check_images(self, shard: pa.Table) -> None:
-        """Refuse images that were replaced, or are gone, since the plan was made."""
-        places = sorted(set(shard["image"].drop_null().to_pylist()))
-        planned = [self.plan.images[place] for place in places]
-        stamps = file_stamps([Path(each["file"]) for each in planned], contents=bool(self.plan.job.get("hash")))
-        for each, stamp in zip(planned, stamps, strict=True):
-            if stamp != each["stamp"]:
-                what = "not there any more" if stamp == "FileNotFoundError" else "changed since the plan was made"
-                raise ReplacedImage(each["file"], what, "the image that was planned with", AGAIN)
+    def _files(self, shard: pa.Table) -> set[str]:
+        """The images that a shard's sources are cut from."""
+        return {self.plan.images[place]["file"] for place in set(shard["image"].drop_null().to_pylist())}
 
     def _rows(self, shard: pa.Table, spent: dict[str, float], progress: Any) -> list[Row]:
         """A row for each source, in the order of the shard. ``spent`` counts seconds of waiting for images, and of answering."""
@@ -117,6 +111,16 @@ class Worker:
         answers = pa.Table.from_pylist(list(rows), schema=pa.schema([field for field in schema if field.name not in carried]))
         columns = [shard.column(name) if name in carried else answers.column(name) for name in schema.names]
         return pa.table(columns, schema=with_provenance(schema, {key: printable(str(value)) for key, value in self.about.items()}))
+
+
+def refuse_replaced(plan: Plan, files: Collection[str]) -> None:
+    """Refuse images that were replaced, or are gone, since the plan was made."""
+    planned = [each for each in plan.images if each["file"] in files]
+    stamps = file_stamps([Path(each["file"]) for each in planned], contents=bool(plan.job.get("hash")))
+    for each, stamp in zip(planned, stamps, strict=True):
+        if stamp != each["stamp"]:
+            what = "not there any more" if stamp == "FileNotFoundError" else "changed since the plan was made"
+            raise ReplacedImage(each["file"], what, "the image that was planned with", AGAIN)
 
 
 def _resident_mb() -> float | None:
