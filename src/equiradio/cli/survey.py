@@ -1,7 +1,8 @@
 """The verb ``survey``: a catalogue and its images in, a classified catalogue out; ``plan`` and ``merge`` are its first and last step."""
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
@@ -9,15 +10,36 @@ from typer.core import TyperGroup
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
 from equiradio.cli.options import CASCADE, DEVICE, HDU, MODEL, PLANE, POSES, PRECISION, PRIOR, Device, Precision
+from equiradio.cli.survey_options import (
+    ADDRESS,
+    BEAM,
+    CATALOGUE,
+    DEC,
+    ENGINE,
+    FEATURES,
+    GROUP,
+    HASH,
+    IMAGES,
+    MAPS,
+    MAX_NONFINITE,
+    NAME,
+    OUT,
+    RA,
+    SHARD_SIZE,
+    WORKERS,
+    Engine,
+    check_engine,
+    choice_of,
+)
 from equiradio.errors import DataRefusal, SettingRefusal
 
 if TYPE_CHECKING:
     from equiradio.inference.reading import Classifier
+    from equiradio.survey.cluster import Cluster
     from equiradio.survey.folder import Plan
     from equiradio.survey.maps import Choice
     from equiradio.survey.plan import Asked
 
-Engine = Literal["local", "slurm"]
 SCRIPT = "survey.sh"
 SHOWN = 10  # images that cannot be opened, and are named
 
@@ -36,24 +58,6 @@ class Survey(TyperGroup):
 HELP = "Classify the sources of a catalogue in its images, resumable, on one machine or an array of tasks."
 app = typer.Typer(cls=Survey, no_args_is_help=True, help=HELP)
 
-CATALOGUE = typer.Argument(
-    help="Parquet (a file or folder), FITS, VOTable or CSV; files behind it are images.", metavar="CATALOGUE [IMAGE...]"
-)
-IMAGES = typer.Option(None, "--images", help="FITS file, folder or 'pattern'; again for a second choice.", show_default=False)
-OUT = typer.Option(help="Folder of the survey.")
-FEATURES = typer.Option(False, "--features", help="Add one vector a source, for similarity search.")
-RA = typer.Option(None, "--ra", help="Column of right ascensions, ICRS degrees.", show_default=False)
-DEC = typer.Option(None, "--dec", help="Column of declinations.", show_default=False)
-NAME = typer.Option(None, "--id", help="Column of names.", show_default=False)
-GROUP = typer.Option(None, "--group", help="Column that the components of one source share: they become one row.", show_default=False)
-SHARD_SIZE = typer.Option(10_000, "--shard-size", min=1, help="Sources that are written at once.")
-MAX_NONFINITE = typer.Option(0.05, "--max-nonfinite", help="Share of a crop that may be not finite, 0 to 1.")
-MAPS = typer.Option(
-    None, "--maps", help="Then draw maps of the uncertain, of the surest (top:100) or of those in a list (ids:FILE).", show_default=False
-)
-BEAM = typer.Option(None, "--beam", help="Of images that state none: major, minor axis (arcsec), angle; or one width.", show_default=False)
-HASH = typer.Option(False, "--hash", help="Know images by their contents, not by size and time.")
-
 
 @app.command("run")
 def run(
@@ -69,7 +73,9 @@ def run(
     name: str = NAME,
     group: str = GROUP,
     shard_size: int = SHARD_SIZE,
-    engine: Engine = typer.Option("local", "--engine", help="slurm: plan, and write the script of an array into OUT."),
+    engine: Engine = ENGINE,
+    address: str = ADDRESS,
+    workers: int = WORKERS,
     part: str = typer.Option(None, "--part", help="K/N: do every N-th shard, as one of N processes.", show_default=False),
     readers: int = typer.Option(1, "--readers", min=0, help="Processes that read images; 0 for a thread."),
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
@@ -90,7 +96,8 @@ def run(
     """
     asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     choices = _choices(model, cascade, precision, poses, prior)
-    drawn = _maps(maps, engine, part)
+    check_engine(engine, address, workers, part)
+    drawn = choice_of(maps, engine, part)
     if engine == "slurm":
         _plan(asked, out, choices, out / SCRIPT, None)
         return
@@ -101,7 +108,17 @@ def run(
     team = _opened(choices, device)
     try:
         with bars() as step:
-            done = survey(team, asked, out, part=one, resume=resume, readers=readers, command=context.obj or "", progress=step)
+            done = survey(
+                team,
+                asked,
+                out,
+                part=one,
+                resume=resume,
+                readers=readers,
+                command=context.obj or "",
+                engine=_cluster(engine, address, workers, choices, device),
+                progress=step,
+            )
     except KeyboardInterrupt:
         raise Interrupted("Interrupted; finished shards are kept. Run the same command with --resume to go on.") from None
     _say_plan(out, done.plan)
@@ -116,16 +133,14 @@ def run(
         raise DataRefusal(out, found, "at least one", "The column flag_names of the results says why.")
 
 
-def _maps(text: str | None, engine: str, part: str | None) -> "Choice | None":
-    """Of which sources maps are wanted, which only a run that ends with the whole catalogue can draw."""
-    if text is None:
+def _cluster(engine: str, address: str | None, workers: int | None, choices: dict[str, Any], device: str) -> "Cluster | None":
+    """The actors that do the work, each with a team of its own; None where this process does it."""
+    if engine != "ray":
         return None
-    from equiradio.survey.maps import OPTION, Choice
+    from equiradio.compute.device import choose_device
+    from equiradio.survey.cluster import Cluster
 
-    if engine == "slurm" or part is not None:
-        do = "When all parts are done, run the command without --part and --engine, with --resume."
-        raise SettingRefusal(OPTION, f"{text} in a part", "a run of the whole survey", do)
-    return Choice.of(text)
+    return Cluster(partial(_opened, choices, device), address, workers, gpus=choose_device(device) == "cuda")
 
 
 def _draw(team: "Classifier", out: Path, choice: "Choice", readers: int, command: str) -> None:

@@ -11,8 +11,7 @@ from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference.reading import Classifier, provenance
 from equiradio.survey.folder import Plan, SurveyFolder
 from equiradio.survey.plan import Asked, make_plan
-from equiradio.survey.readers import Readers
-from equiradio.survey.worker import ReplacedImage, Worker
+from equiradio.survey.worker import ReplacedImage, worker_of
 
 Progress = Callable[[str, int, int], object]
 PATIENCE = 3600.0  # seconds that a part waits for another one that is making the plan
@@ -54,6 +53,26 @@ class Run:
     answered: int
 
 
+@dataclass(frozen=True)
+class Task:
+    """The shards ``to_do`` of a plan, and what is needed for them: the team, the folder, reading processes for each who answers."""
+
+    team: Classifier
+    folder: SurveyFolder
+    plan: Plan
+    to_do: list[int]
+    readers: int
+    command: str
+
+    def size(self, shard: int) -> int:
+        """Sources of a shard."""
+        return min(self.plan.shard_size, self.plan.sources - shard * self.plan.shard_size)
+
+
+Step = Callable[[int], None]  # called with the number of sources that are done more
+Engine = Callable[[Task, Step], dict[int, ReplacedImage]]
+
+
 def survey(
     team: Classifier,
     asked: Asked,
@@ -63,6 +82,7 @@ def survey(
     resume: bool = False,
     readers: int = 1,
     command: str = "",
+    engine: Engine | None = None,
     progress: Progress = NOTHING,
 ) -> Run:
     """Plan a survey, unless that is done, and answer its shards, or those of one part.
@@ -71,6 +91,7 @@ def survey(
     ----------
     resume : go on with what an interrupted run has finished; a part always does.
     readers : processes that read images; 0 for a thread.
+    engine : who does the shards; this process where None.
 
     Raises
     ------
@@ -85,7 +106,8 @@ def survey(
             raise RunRefusal(out, "results of an earlier run", "none", "Add --resume to go on, or delete the folder.")
         mine = [shard for shard in range(plan.shards) if part is None or part.has(shard)]
         to_do = [shard for shard in mine if not folder.finished(shard, plan)]
-        refused = _answer(team, folder, plan, to_do, readers, command, progress, claim)
+        task = Task(team, folder, plan, to_do, readers, command)
+        refused = (engine or local)(task, _counting(task, claim, progress))
         if refused:
             first, many = next(iter(refused.values())), f"{len(refused):,} of {plan.shards:,} shards are not done"
             raise ReplacedImage(first.where, f"{first.found} ({many})", first.expected, first.do)
@@ -100,24 +122,32 @@ def planned(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Prog
         return make_plan(team, asked, folder, progress)
 
 
-def _answer(
-    team: Classifier,
-    folder: SurveyFolder,
-    plan: Plan,
-    to_do: list[int],
-    readers: int,
-    command: str,
-    progress: Progress,
-    claim: Claim,
-) -> dict[int, ReplacedImage]:
-    """Do shards; those that were refused, with the reason."""
-    size = lambda shard: min(plan.shard_size, plan.sources - shard * plan.shard_size)
-    total = sum(size(shard) for shard in to_do)
+def local(task: Task, step: Step) -> dict[int, ReplacedImage]:
+    """Do shards in this process; those that were refused, with the reason."""
     refused: dict[int, ReplacedImage] = {}
-    options = {name: plan.job[name] for name in ("hdu", "plane", "beam")}
-    reading = Readers(readers, team.recipe, options, plan.job["max_nonfinite"])
-    worker = Worker(team, folder, plan, reading, provenance(team, command))
-    done = 0
+    worker = worker_of(task.team, task.folder, task.plan, task.readers, provenance(task.team, task.command))
+    try:
+        for shard in task.to_do:
+            left = task.size(shard)
+
+            def some(more: int) -> None:
+                nonlocal left
+                left -= more
+                step(more)
+
+            try:
+                worker.do(shard, some)
+            except ReplacedImage as refusal:
+                refused[shard] = refusal
+            step(left)
+    finally:
+        worker.readers.close()
+    return refused
+
+
+def _counting(task: Task, claim: Claim, progress: Progress) -> Step:
+    """What an engine calls as it goes: the claim is checked, and progress shown."""
+    total, done = sum(task.size(shard) for shard in task.to_do), 0
 
     def step(more: int) -> None:
         nonlocal done
@@ -125,17 +155,7 @@ def _answer(
         claim.check()
         progress("sources", done, total)
 
-    try:
-        for shard in to_do:
-            end = done + size(shard)
-            try:
-                worker.do(shard, step)
-            except ReplacedImage as refusal:
-                refused[shard] = refusal
-            step(end - done)
-    finally:
-        reading.close()
-    return refused
+    return step
 
 
 @contextmanager

@@ -113,6 +113,12 @@ class Worker:
         return pa.table(columns, schema=with_provenance(schema, {key: printable(str(value)) for key, value in self.about.items()}))
 
 
+def worker_of(team: Classifier, folder: SurveyFolder, plan: Plan, readers: int, about: Provenance) -> Worker:
+    """A worker with ``readers`` reading processes of its own, by the options of the plan."""
+    options = {name: plan.job[name] for name in ("hdu", "plane", "beam")}
+    return Worker(team, folder, plan, Readers(readers, team.recipe, options, plan.job["max_nonfinite"]), about)
+
+
 def refuse_replaced(plan: Plan, files: Collection[str]) -> None:
     """Refuse images that were replaced, or are gone, since the plan was made."""
     planned = [each for each in plan.images if each["file"] in files]

@@ -29,7 +29,7 @@ from equiradio.survey.cutting import Place
 from equiradio.survey.folder import SurveyFolder
 from equiradio.survey.plan import Asked, make_plan
 from equiradio.survey.readers import Readers
-from equiradio.survey.run import Part, survey
+from equiradio.survey.run import Part, Task, local, survey
 from equiradio.survey.worker import ReplacedImage, Worker
 
 SHARD = 5  # sources: 12 make three shards
@@ -279,12 +279,7 @@ def test_an_image_that_changes_under_the_run_is_refused_and_the_others_are_done(
     else:
         pixels = fits.getdata(file)
         fits.writeto(file, pixels[:, ::-1], fits.getheader(file), overwrite=True)
-    from equiradio.survey.run import _answer
-
-    class Held:
-        check = staticmethod(lambda: None)
-
-    refused = _answer(team, SurveyFolder(tmp_path / "out"), plan, [0, 1, 2], 0, "", lambda *_: None, Held())
+    refused = local(Task(team, SurveyFolder(tmp_path / "out"), plan, [0, 1, 2], 0, ""), lambda more: None)
     assert {number: type(each) for number, each in refused.items()} == {1: ReplacedImage, 2: ReplacedImage}
     assert ("changed since" if fault == "replaced" else "not there any more") in str(refused[1])
     assert SurveyFolder(tmp_path / "out").unfinished(plan) == [1, 2]

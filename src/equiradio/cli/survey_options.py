@@ -1,0 +1,54 @@
+"""Options of ``survey``, and which of them go together."""
+
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from equiradio.errors import SettingRefusal
+
+if TYPE_CHECKING:
+    from equiradio.survey.maps import Choice
+
+Engine = Literal["local", "slurm", "ray"]
+
+CATALOGUE = typer.Argument(
+    help="Parquet (a file or folder), FITS, VOTable or CSV; files behind it are images.", metavar="CATALOGUE [IMAGE...]"
+)
+IMAGES = typer.Option(None, "--images", help="FITS file, folder or 'pattern'; again for a second choice.", show_default=False)
+OUT = typer.Option(help="Folder of the survey.")
+FEATURES = typer.Option(False, "--features", help="Add one vector a source, for similarity search.")
+RA = typer.Option(None, "--ra", help="Column of right ascensions, ICRS degrees.", show_default=False)
+DEC = typer.Option(None, "--dec", help="Column of declinations.", show_default=False)
+NAME = typer.Option(None, "--id", help="Column of names.", show_default=False)
+GROUP = typer.Option(None, "--group", help="Column that the components of one source share: they become one row.", show_default=False)
+SHARD_SIZE = typer.Option(10_000, "--shard-size", min=1, help="Sources that are written at once.")
+MAX_NONFINITE = typer.Option(0.05, "--max-nonfinite", help="Share of a crop that may be not finite, 0 to 1.")
+MAPS = typer.Option(
+    None, "--maps", help="Then draw maps of the uncertain, of the surest (top:100) or of those in a list (ids:FILE).", show_default=False
+)
+BEAM = typer.Option(None, "--beam", help="Of images that state none: major, minor axis (arcsec), angle; or one width.", show_default=False)
+HASH = typer.Option(False, "--hash", help="Know images by their contents, not by size and time.")
+ENGINE = typer.Option("local", "--engine", help="slurm: plan, and write an array's script into OUT; ray: a cluster's actors.")
+ADDRESS = typer.Option(None, "--address", help="Of a running ray cluster; default: one on this machine.", show_default=False)
+WORKERS = typer.Option(None, "--workers", min=1, help="Actors; default: one a core or GPU of the cluster.", show_default=False)
+
+
+def check_engine(engine: str, address: str | None, workers: int | None, part: str | None) -> None:
+    """Refuse options that go with a cluster alone, and parts, which are the other way to share the work."""
+    for option, value in (("--address", address), ("--workers", workers)):
+        if value is not None and engine != "ray":
+            raise SettingRefusal(option, f"{value} with --engine {engine}", "--engine ray", f"Say --engine ray, or drop {option}.")
+    if engine == "ray" and part is not None:
+        raise SettingRefusal("--part", f"{part} with --engine ray", "one of the two", "A cluster shares the work by itself: drop --part.")
+
+
+def choice_of(text: str | None, engine: str, part: str | None) -> "Choice | None":
+    """Of which sources maps are wanted, which only a run that ends with the whole catalogue can draw."""
+    if text is None:
+        return None
+    from equiradio.survey.maps import OPTION, Choice
+
+    if engine == "slurm" or part is not None:
+        do = "When all parts are done, run the command without --part and --engine, with --resume."
+        raise SettingRefusal(OPTION, f"{text} in a part", "a run of the whole survey", do)
+    return Choice.of(text)
