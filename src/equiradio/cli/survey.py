@@ -24,12 +24,16 @@ from equiradio.cli.survey_options import (
     MAX_NONFINITE,
     NAME,
     OUT,
+    PART,
     RA,
+    READERS,
     SHARD_SIZE,
     WORKERS,
     Engine,
     check_engine,
     choice_of,
+    choices_by_option,
+    opened,
 )
 from equiradio.errors import DataRefusal, SettingRefusal
 
@@ -76,8 +80,8 @@ def run(
     engine: Engine = ENGINE,
     address: str = ADDRESS,
     workers: int = WORKERS,
-    part: str = typer.Option(None, "--part", help="K/N: do every N-th shard, as one of N processes.", show_default=False),
-    readers: int = typer.Option(1, "--readers", min=0, help="Processes that read images; 0 for a thread."),
+    part: str = PART,
+    readers: int = READERS,
     resume: bool = typer.Option(False, "--resume", help="Go on where an interrupted run stopped."),
     maps: str = MAPS,
     hdu: int = HDU,
@@ -95,7 +99,7 @@ def run(
     Example: equiradio survey catalogue.vot --images 'mosaics/*.fits' --out out
     """
     asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
-    choices = _choices(model, cascade, precision, poses, prior)
+    choices = choices_by_option(model, cascade, precision, poses, prior)
     check_engine(engine, address, workers, part)
     drawn = choice_of(maps, engine, part)
     if engine == "slurm":
@@ -105,7 +109,7 @@ def run(
     from equiradio.survey.run import Part, survey
 
     one = None if part is None else Part.of(part)
-    team = _opened(choices, device)
+    team = opened(choices, device)
     try:
         with bars() as step:
             done = survey(
@@ -140,7 +144,7 @@ def _cluster(engine: str, address: str | None, workers: int | None, choices: dic
     from equiradio.compute.device import choose_device
     from equiradio.survey.cluster import Cluster
 
-    return Cluster(partial(_opened, choices, device), address, workers, gpus=choose_device(device) == "cuda")
+    return Cluster(partial(opened, choices, device), address, workers, gpus=choose_device(device) == "cuda")
 
 
 def _draw(team: "Classifier", out: Path, choice: "Choice", readers: int, command: str) -> None:
@@ -216,7 +220,7 @@ def plan(
     Example: equiradio survey plan catalogue.vot --images 'mosaics/*.fits' --out out --slurm survey.sh
     """
     asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
-    _plan(asked, out, _choices(model, cascade, precision, poses, prior), slurm, parts)
+    _plan(asked, out, choices_by_option(model, cascade, precision, poses, prior), slurm, parts)
 
 
 def _plan(asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None, parts: int | None) -> None:
@@ -226,7 +230,7 @@ def _plan(asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None
     from equiradio.survey.run import planned
     from equiradio.survey.slurm import arguments_of, parts_for, write_script
 
-    team = _opened(choices, "cpu")
+    team = opened(choices, "cpu")
     with bars() as step:
         made = planned(team, asked, SurveyFolder(out), step)
     _say_plan(out, made)
@@ -260,28 +264,6 @@ def _asked(
     listed = [*images, *map(str, catalogue[1:])]  # a pattern that the shell has filled in
     share = options.pop("max_nonfinite")
     return Asked(catalogue[0], listed, Chosen(*columns), shard_size, features, share, options, contents)
-
-
-def _choices(model: str | None, cascade: bool, precision: str, poses: int | None, prior: str | None) -> dict[str, Any]:
-    """Who answers, by option, as the script of an array repeats it."""
-    return {"--model": _model(model), "--cascade": cascade, "--precision": precision, "--poses": poses, "--prior": prior}
-
-
-def _opened(choices: dict[str, Any], device: str) -> "Classifier":
-    """The team of these choices."""
-    from equiradio.cli.classify import open_classifier
-
-    model, precision, poses, prior = (choices[f"--{name}"] for name in ("model", "precision", "poses", "prior"))
-    return open_classifier(model, device, precision, poses, prior, cascade=choices["--cascade"])
-
-
-def _model(model: str | None) -> str:
-    """The team by name; an unknown name is refused before anything heavy is loaded."""
-    from equiradio.artefacts.shelf import default_name, find_team
-
-    if model is not None and not Path(model).exists():
-        find_team(model)
-    return model or default_name()
 
 
 def _say_plan(out: Path, plan: "Plan") -> None:

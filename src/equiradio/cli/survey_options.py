@@ -1,12 +1,14 @@
-"""Options of ``survey``, and which of them go together."""
+"""Options of ``survey``, which of them go together, and who answers by them."""
 
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from equiradio.errors import SettingRefusal
 
 if TYPE_CHECKING:
+    from equiradio.inference.reading import Classifier
     from equiradio.survey.maps import Choice
 
 Engine = Literal["local", "slurm", "ray"]
@@ -32,6 +34,9 @@ ENGINE = typer.Option("local", "--engine", help="slurm: plan, and write an array
 ADDRESS = typer.Option(None, "--address", help="Of a running ray cluster; default: one on this machine.", show_default=False)
 WORKERS = typer.Option(None, "--workers", min=1, help="Actors; default: one a core or GPU of the cluster.", show_default=False)
 
+PART = typer.Option(None, "--part", help="K/N: do every N-th shard, as one of N processes.", show_default=False)
+READERS = typer.Option(1, "--readers", min=0, help="Processes that read images; 0 for a thread.")
+
 
 def check_engine(engine: str, address: str | None, workers: int | None, part: str | None) -> None:
     """Refuse options that go with a cluster alone, and parts, which are the other way to share the work."""
@@ -52,3 +57,25 @@ def choice_of(text: str | None, engine: str, part: str | None) -> "Choice | None
         do = "When all parts are done, run the command without --part and --engine, with --resume."
         raise SettingRefusal(OPTION, f"{text} in a part", "a run of the whole survey", do)
     return Choice.of(text)
+
+
+def choices_by_option(model: str | None, cascade: bool, precision: str, poses: int | None, prior: str | None) -> dict[str, Any]:
+    """Who answers, by option, as the script of an array repeats it."""
+    return {"--model": _model(model), "--cascade": cascade, "--precision": precision, "--poses": poses, "--prior": prior}
+
+
+def opened(choices: dict[str, Any], device: str) -> "Classifier":
+    """The team of these choices."""
+    from equiradio.cli.classify import open_classifier
+
+    model, precision, poses, prior = (choices[f"--{name}"] for name in ("model", "precision", "poses", "prior"))
+    return open_classifier(model, device, precision, poses, prior, cascade=choices["--cascade"])
+
+
+def _model(model: str | None) -> str:
+    """The team by name; an unknown name is refused before anything heavy is loaded."""
+    from equiradio.artefacts.shelf import default_name, find_team
+
+    if model is not None and not Path(model).exists():
+        find_team(model)
+    return model or default_name()

@@ -108,12 +108,22 @@ def survey(
         to_do = [shard for shard in mine if not folder.finished(shard, plan)]
         task = Task(team, folder, plan, to_do, readers, command)
         refused = (engine or local)(task, _counting(task, claim, progress))
-        if refused:
-            first, many = next(iter(refused.values())), f"{len(refused):,} of {plan.shards:,} shards are not done"
-            raise ReplacedImage(first.where, f"{first.found} ({many})", first.expected, first.do)
-        unfinished = [shard for shard in range(plan.shards) if not folder.noted(shard, plan)]
-        notes = [folder.note(shard) or {} for shard in range(plan.shards) if shard not in set(unfinished)]
-        return Run(plan, to_do, unfinished, sum(int(note.get("answered", 0)) for note in notes))
+        _refuse(refused, plan)
+        return _summed(folder, plan, to_do)
+
+
+def _summed(folder: SurveyFolder, plan: Plan, done: list[int]) -> Run:
+    """What the notes beside all results add up to."""
+    unfinished = [shard for shard in range(plan.shards) if not folder.noted(shard, plan)]
+    notes = [folder.note(shard) or {} for shard in range(plan.shards) if shard not in set(unfinished)]
+    return Run(plan, done, unfinished, sum(int(note.get("answered", 0)) for note in notes))
+
+
+def _refuse(refused: dict[int, ReplacedImage], plan: Plan) -> None:
+    """The first refusal, with how many there are."""
+    for first in refused.values():
+        found = f"{first.found} ({len(refused):,} of {plan.shards:,} shards are not done)"
+        raise ReplacedImage(first.where, found, first.expected, first.do)
 
 
 def planned(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Progress = NOTHING, patience: float = 0.0) -> Plan:
