@@ -101,7 +101,9 @@ def test_the_law_catches_a_pooling_that_forgets(monkeypatch):
 
 
 def test_the_law_catches_gradients_that_are_dropped(monkeypatch):
-    monkeypatch.setattr(learning.Steerable, "back", lambda way, grad, active: convolve_back(way.shape, way.weight, grad, active))
+    monkeypatch.setattr(
+        learning.Steerable, "back", lambda way, grad, factors, active: convolve_back(way.shape, way.weight, grad, factors.dtype, active)
+    )
     with pytest.raises(AssertionError):
         check_same_step(islands(78, 4))
 

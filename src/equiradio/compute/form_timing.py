@@ -78,7 +78,7 @@ class Case:
                 layer.take(form, self.precision)
                 lit = self.lit if form.leaves_out_empty_sky else None
                 images = self.images if lit is None else len(lit)
-                fields = self._noise(images)
+                fields = self._noise(images, form)
                 if lit is not None and not self.training:
                     fields = _on_empty_sky(layer, fields, lit)
                 seconds = _seconds(self._call(layer, norm, fields, lit), self.device)
@@ -86,10 +86,10 @@ class Case:
                 spent[form.name] = round(1000 * seconds * self.images / images, 3)
         return Choice(str(self), min(spent, key=spent.__getitem__), spent)
 
-    def _noise(self, images: int) -> Tensor:
+    def _noise(self, images: int, form: Form) -> Tensor:
         group, fields_in, _, _ = self.shape
         noise = torch.randn((images, self.height, self.width, group.order, fields_in), device=self.device)
-        fields = noise.to(torch.bfloat16 if self.precision == "bf16" else torch.float32).permute(0, 4, 3, 1, 2)
+        fields = noise.to(form.answers_in(self.precision)).permute(0, 4, 3, 1, 2)
         return fields.requires_grad_(self.training)
 
     def _call(self, layer: SteerableConvolution, norm: FieldBatchNorm, fields: Tensor, lit: Tensor | None) -> Callable[[], None]:

@@ -40,9 +40,15 @@ def test_layers_see_as_much_sky_as_on_real_images(timed, task):
 
 
 @pytest.mark.parametrize("asked", [{"precision": "bf16"}, {"batch": 1}, {"batch": 1, "training": False}], ids=str)
-def test_elsewhere_there_is_no_sky_to_leave_out(timed, asked):
+def test_elsewhere_there_is_no_sky_to_leave_out(timed, asked, monkeypatch):
+    monkeypatch.setattr(library, "multiplies_bf16", lambda: False)
     assert all(case.lit is None for case in cases_of(a_net(side=40), timed, **asked))
     assert timed
+
+
+@pytest.mark.skipif(not library.multiplies_bf16(), reason="this processor, or this build, has no kernels that multiply bf16")
+def test_in_bf16_there_is_where_the_kernels_multiply_it(timed):
+    assert any(case.lit is not None for case in cases_of(a_net(), timed, precision="bf16"))
 
 
 def test_where_there_are_no_kernels_neither(timed, no_kernels):
@@ -79,7 +85,7 @@ def test_in_answering_too_only_what_is_lit_is_computed(monkeypatch):
     beside = [asked for asked in given if len(asked) == 4]  # an empty sky is given with them
     assert len(beside) == 3
     for images, packed, finish, sky in beside:
-        kernels = Kernels(Shape(Cyclic(4), 2, 3, 5), images)
+        kernels = Kernels(Shape(Cyclic(4), 2, 3, 5), images, torch.float32)
         assert finish is not None
         assert torch.equal((usual(kernels, images, packed) != usual(kernels, sky[0], packed)).any(4).any(3), lit)
 

@@ -15,25 +15,27 @@ from equiradio.layers.forms.native.threads import each, strips
 Empty = tuple[Tensor, Tensor]  # what a layer is given for an empty sky and what it answers, (height, width, |G|, fields)
 
 
-def layout_of(shape: Shape, numbers: Tensor) -> Layout:
-    """How a layer's numbers of this type lie in the kernels' vectors."""
-    return Layout(shape, library.kernels().vector_bytes() // numbers.element_size())
+def layout_of(shape: Shape, product: torch.dtype) -> Layout:
+    """How a layer's numbers lie in the kernels' vectors, where these are multiplied; those of bf16 lie in vectors of float32."""
+    halves = product == torch.bfloat16
+    return Layout(shape, library.kernels().vector_bytes() // (4 if halves else product.itemsize), 2 if halves else 1)
 
 
 class Kernels:
-    """The compiled functions for one layer, images (batch, height, width, |G|, fields_in) and numbers of their type.
+    """The compiled functions for one layer and images (batch, height, width, |G|, fields_in).
 
+    ``product`` : type of the numbers that are multiplied, that of the images or bf16, if those are float32.
     ``active`` (batch, height, width) : pixels of the answer that are asked for.
     """
 
-    def __init__(self, shape: Shape, images: Tensor) -> None:
-        self.shape, self.layout = shape, layout_of(shape, images)
+    def __init__(self, shape: Shape, images: Tensor, product: torch.dtype) -> None:
+        self.shape, self.layout, self.product = shape, layout_of(shape, product), product
         self.height, self.width = images.shape[1:3]
         self.plan = ctypes.byref(plan_of(self.layout, self.height, self.width, images.dtype))
 
     def convolve(self, images: Tensor, packed: Tensor, finish: Tensor | None = None, empty: Empty | None = None) -> Tensor:
         """The layer's answer (batch, height, width, |G|, fields_out), finished where that is asked for."""
-        answer, run = self._answer(images), library.kernel("convolve", images)
+        answer, run = self._answer(images), library.kernel("convolve", self.product)
         padded = None if finish is None else library.padded(finish.to(images.dtype))
         given = [address(packed), address(padded), *map(address, empty or (None, None))]
 
@@ -46,7 +48,7 @@ class Kernels:
 
     def convolve_at(self, images: Tensor, packed: Tensor, active: Tensor, *, zeros: bool = False) -> Tensor:
         """As `convolve` at the active pixels; at the others 0, or whatever lies there in memory."""
-        answer, run = self._answer(images), library.kernel("convolve_at", images)
+        answer, run = self._answer(images), library.kernel("convolve_at", self.product)
 
         def work(task: tuple[int, int, int]) -> int:
             image, low, high = task
@@ -58,13 +60,13 @@ class Kernels:
 
     def gradient(self, images: Tensor, grad: Tensor, packed: Tensor, active: Tensor | None = None) -> Tensor:
         """The gradient of the packed weights; ``grad`` is 0 where pixels are not active, or its numbers there are left out."""
-        run = library.kernel("gradient" if active is None else "gradient_at", images)
+        run = library.kernel("gradient" if active is None else "gradient_at", self.product)
         given = [images, grad] if active is None else [images, grad, active]
 
         def work(image: int, part: Tensor) -> int:
             return int(run(self.plan, *(address(of[image]) for of in given), address(part)))
 
-        return added_up(work, len(images), packed)
+        return self.layout.as_packed(added_up(work, len(images), packed.to(images.dtype)))
 
     def _answer(self, images: Tensor) -> Tensor:
         return images.new_empty(*images.shape[:4], self.shape.fields_out)
@@ -82,8 +84,8 @@ def added_up(work: Any, images: int, like: Tensor) -> Tensor:
     return total
 
 
-def convolve_back(shape: Shape, weight: Tensor, grad: Tensor, wanted: Tensor | None = None) -> Tensor:
+def convolve_back(shape: Shape, weight: Tensor, grad: Tensor, product: torch.dtype, wanted: Tensor | None = None) -> Tensor:
     """Gradients of the images, from those of the answer; 0 but at the pixels that are wanted (batch, height, width)."""
-    back = Kernels(shape._replace(fields_in=shape.fields_out, fields_out=shape.fields_in), grad)
-    turned = back.layout.packed(adjoint(weight, shape.group, shape.size))
+    back = Kernels(shape._replace(fields_in=shape.fields_out, fields_out=shape.fields_in), grad, product)
+    turned = back.layout.packed(adjoint(weight, shape.group, shape.size)).to(product)
     return back.convolve(grad, turned) if wanted is None else back.convolve_at(grad, turned, wanted, zeros=True)

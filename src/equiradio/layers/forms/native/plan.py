@@ -64,10 +64,11 @@ class Plan(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a layer's numbers lie in vectors of ``lanes``."""
+    """How a layer's numbers lie in vectors of ``lanes``; the product multiplies ``together`` of them at a time, two of bf16."""
 
     shape: Shape
     lanes: int
+    together: int = 1
 
     @property
     def spectrum(self) -> Spectrum:
@@ -79,9 +80,14 @@ class Layout:
         return -(-self.shape.fields_out // self.lanes)
 
     @property
+    def fields(self) -> int:
+        """Numbers of a row of fields in the product: those that are multiplied together are filled up with 0."""
+        return self.shape.fields_in + -self.shape.fields_in % self.together
+
+    @property
     def depth(self) -> int:
         """Most numbers in a row of the product: a slot has two halves, parts where there are rotations only, else copies."""
-        return len(slots(self.shape.group, self.shape.size)) * 2 * self.shape.fields_in
+        return len(slots(self.shape.group, self.shape.size)) * 2 * self.fields
 
     def halves(self, block: int) -> list[int]:
         """Which halves of a block's output are not 0: the coefficients of the lowest and highest frequency are real (see `Spectrum`)."""
@@ -101,8 +107,26 @@ class Layout:
         panels = []
         for block, rows in enumerate(_rows(self)):
             by_row = padded[block].unflatten(0, (-1, self.shape.fields_in))
-            columns = by_row[rows][..., self.halves(block), :].flatten(0, 1).flatten(1)
-            panels += [panel.flatten() for panel in columns.split(2 * self.lanes, 1)]
+            some = F.pad(by_row[rows][..., self.halves(block), :], (0, 0, 0, 0, 0, self.fields - self.shape.fields_in))
+            panels += some.flatten(0, 1).flatten(1).split(2 * self.lanes, 1)
+        return torch.cat([self._side_by_side(panel).flatten() for panel in panels])
+
+    def _side_by_side(self, panel: Tensor) -> Tensor:
+        """(depth, columns) -> (depth / together, columns, together)."""
+        depth, columns = panel.shape
+        return panel.reshape(depth // self.together, self.together, columns).transpose(1, 2)
+
+    def as_packed(self, gradient: Tensor) -> Tensor:
+        """A gradient of the weights as the kernels add it up, panels (depth, columns), in the order of `pack`."""
+        if self.together == 1:
+            return gradient
+        panels, at = [], 0
+        for block, rows in enumerate(_rows(self)):
+            depth, columns = len(rows) * self.fields, len(self.halves(block)) * self.vectors_out * self.lanes
+            for first in range(0, columns, 2 * self.lanes):
+                size = depth * min(2 * self.lanes, columns - first)
+                panels.append(self._side_by_side(gradient[at : at + size].view(depth, -1)).flatten())
+                at += size
         return torch.cat(panels)
 
     def packed(self, weight: Tensor) -> Tensor:
@@ -133,9 +157,9 @@ class Layout:
     def moves(self) -> list[list[tuple[int, int, int]]]:
         """Of each line, where the bank's values go: (value, block, place in the block's row); what is always 0 has no place."""
         places = [{row: place for place, row in enumerate(rows)} for rows in _rows(self)]
-        fields = self.shape.fields_in
         return [
-            [(value, block, places[block][row] * fields) for value, block, row in line if value != NOTHING] for line in self.every_move()
+            [(value, block, places[block][row] * self.fields) for value, block, row in line if value != NOTHING]
+            for line in self.every_move()
         ]
 
     def every_move(self) -> list[list[tuple[int, int, int]]]:
@@ -206,16 +230,17 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
     spectrum, group = layout.spectrum, layout.shape.group
     real = {torch.float32: np.float32, torch.float64: np.float64}[dtype]
     moves, (block, column) = layout.moves(), layout.components()
-    deep = layout.blocks * layout.depth * np.dtype(real).itemsize
+    row = layout.blocks * layout.depth // layout.together * np.dtype(real).itemsize
     plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out, spectrum.bins, spectrum.copies)
     plan.lines, plan.blocks = len(layout.lines), layout.blocks
-    plan.depth, plan.chunk = layout.depth, int(np.clip(MATRIX // deep, *CHUNKS))
+    plan.depth, plan.chunk = layout.depth // layout.together, int(np.clip(MATRIX // row, *CHUNKS))
+    deep = [len(rows) * layout.fields // layout.together for rows in _rows(layout)]
     arrays: dict[str, np.ndarray] = {
         "columns": np.array([len(layout.halves(each)) * layout.vectors_out for each in range(layout.blocks)], np.intc),
-        "deep": np.array([len(rows) * layout.shape.fields_in for rows in _rows(layout)], np.intc),
+        "deep": np.array(deep, np.intc),
         "alone": np.array([line.alone for line in layout.lines], np.intc),
         "moves": np.cumsum([0, *map(len, moves)], dtype=np.intc),
-        "move": np.array([(value, block * plan.chunk * plan.depth + place) for each in moves for value, block, place in each], np.int64),
+        "move": np.array([(value, block * plan.chunk * layout.depth + place) for each in moves for value, block, place in each], np.int64),
         "block": np.array(block, np.intc),
         "column": np.array(column, np.intc),
         "analysis": np.ascontiguousarray(layout.analysis(), real),
