@@ -258,7 +258,10 @@ def _shapes(network: Layered, leaving_out: Mapping[str, Form]) -> dict[str, _See
         layer.forward = layer.learn = partial(_watched, shapes, name, layer)  # type: ignore[method-assign]
     weight = next(copied.parameters())
     with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(bool(leaving_out)):
-        copied(islands(getattr(network, "image_side", MIRABEST.side)).to(weight.device, weight.dtype))
+        image = islands(getattr(network, "image_side", MIRABEST.side)) + getattr(
+            network, "blank", 0
+        )  # an anchored one has empty sky beside it
+        copied(image.to(weight.device, weight.dtype))
     return {name: shapes[name] for name in steerable_layers(network)}
 
 

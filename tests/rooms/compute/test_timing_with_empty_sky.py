@@ -28,9 +28,10 @@ def cases_of(net, timed, **asked) -> list[Case]:
     return timed
 
 
+@pytest.mark.parametrize("normalisation", ["range", "anchored"])
 @pytest.mark.parametrize("task", ["training", "answering"])
-def test_layers_see_as_much_sky_as_on_real_images(timed, task):
-    cases = cases_of(a_net(), timed, training=task == "training")
+def test_layers_see_as_much_sky_as_on_real_images(timed, task, normalisation):
+    cases = cases_of(a_net(normalisation=normalisation), timed, training=task == "training")
     shares = [None if case.lit is None else float(case.lit.float().mean()) for case in cases]
     assert shares[:6] == pytest.approx(MIRABEST, abs=0.03)
     assert max(share for share in shares if share) <= MOST_LIT
