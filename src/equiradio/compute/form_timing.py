@@ -258,9 +258,7 @@ def _shapes(network: Layered, leaving_out: Mapping[str, Form]) -> dict[str, _See
         layer.forward = layer.learn = partial(_watched, shapes, name, layer)  # type: ignore[method-assign]
     weight = next(copied.parameters())
     with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(bool(leaving_out)):
-        image = islands(getattr(network, "image_side", MIRABEST.side)) + getattr(
-            network, "blank", 0
-        )  # an anchored one has empty sky beside it
+        image = islands(getattr(network, "image_side", MIRABEST.side)) + getattr(network, "blank", 0)
         copied(image.to(weight.device, weight.dtype))
     return {name: shapes[name] for name in steerable_layers(network)}
 
@@ -283,6 +281,9 @@ def shifted(lit: Tensor, count: int) -> Tensor:
 def _watched(
     shapes: dict[str, _Seen], name: str, layer: SteerableConvolution, fields: Tensor, _: Any = None, lit: Tensor | None = None
 ) -> Tensor:
-    """In place of a layer's work, in answering or in training: note what it is given, answer zeros of the right shape."""
-    shapes[name] = _Seen(layer.shape, fields.shape[-2], fields.shape[-1], lit)
+    """In place of a layer's work, in answering or in training: note what it is given, answer zeros of the right shape.
+
+    Behind the image an anchored network has an empty one.
+    """
+    shapes[name] = _Seen(layer.shape, fields.shape[-2], fields.shape[-1], None if lit is None else lit[:1])
     return fields.new_zeros(len(fields), layer.fields_out, *fields.shape[2:])
