@@ -9,7 +9,7 @@ from equiradio.compute.form_timing import MOST_LIT, Case, choose_forms, islands,
 from equiradio.layers.forms import Shape
 from equiradio.layers.forms.native import FORM as NATIVE
 from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.kernels import Kernels
+from equiradio.layers.forms.native.kernels import Kernels, layout_of
 from equiradio.models import GatedNet
 from equiradio.settings import ModelSettings
 from equiradio.symmetry import Cyclic
@@ -86,7 +86,7 @@ def test_in_answering_too_only_what_is_lit_is_computed(monkeypatch):
     beside = [asked for asked in given if len(asked) == 4]  # an empty sky is given with them
     assert len(beside) == 3
     for images, packed, finish, sky in beside:
-        kernels = Kernels(Shape(Cyclic(4), 2, 3, 5), images, torch.float32)
+        kernels = Kernels(layout_of(Shape(Cyclic(4), 2, 3, 5), torch.float32), images, torch.float32)
         assert finish is not None
         assert torch.equal((usual(kernels, images, packed) != usual(kernels, sky[0], packed)).any(4).any(3), lit)
 

@@ -5,8 +5,7 @@ import torch
 
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import EmptySky, native
-from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.plan import Layout
+from equiradio.layers.forms.native import library, panels
 from equiradio.symmetry import BUILT, parse_group
 
 ROUNDING = 2.0**-9  # of one number; a product has two
@@ -73,7 +72,7 @@ def test_images_of_any_size(size):
 
 
 def test_the_law_catches_pairs_that_do_not_go_together(monkeypatch):
-    monkeypatch.setattr(Layout, "_side_by_side", lambda layout, panel: panel)
+    monkeypatch.setattr(panels, "side_by_side", lambda panel, together: panel)
     layer = a_layer()
     assert min(errors(layer, some_fields(layer))[:2]) > 10 * ROUNDING
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from equiradio.layers.forms.form import Form, Layer, Norm, Shape
 from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.kernels import Kernels, convolve_back, layout_of
+from equiradio.layers.forms.native.kernels import Kernels, convolve_back, layout_of, product_of
 from equiradio.layers.forms.native.learning import Steerable, learn
 from equiradio.layers.forms.native.plan import SIZE, Layout
 from equiradio.layers.forms.spectral import slots
@@ -29,7 +29,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, packed: Tensor, weight: Tensor, shape: Shape) -> Tensor:
         ctx.save_for_backward(images, packed, weight)
         ctx.shape = shape
-        return Kernels(shape, images, packed.dtype).convolve(images, packed)
+        return Kernels(layout_of(shape, packed.dtype), images, packed.dtype).convolve(images, packed)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
@@ -38,17 +38,8 @@ class _Convolution(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             d_images = convolve_back(ctx.shape, weight, grad, packed.dtype)
         if ctx.needs_input_grad[1]:
-            d_packed = Kernels(ctx.shape, images, packed.dtype).gradient(images, grad, packed)
+            d_packed = Kernels(layout_of(ctx.shape, packed.dtype), images, packed.dtype).gradient(images, grad, packed)
         return d_images, d_packed, None, None
-
-
-def _answer(layer: Layer, images: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:
-    """The layer's answer without a gradient; pixels that see nothing but an empty sky are copied from its answer to one."""
-    kernels, sky = Kernels(layer.shape, images, prepared.dtype), layer.empty_sky
-    if sky is None or not sky.is_like(images):
-        return kernels.convolve(images, prepared, finish)
-    empty = sky.answer(prepared, finish, lambda fields: kernels.convolve(fields, prepared, finish))
-    return kernels.convolve(images, prepared, finish, (sky.fields, empty))
 
 
 class Native(Form):
@@ -83,9 +74,7 @@ class Native(Form):
         return pixels * (product + 78 * Spectrum(shape.group).components * shape.fields_in)
 
     def prepare(self, layer: Layer) -> Tensor:
-        product = layer.weight.dtype
-        if product == torch.float32 and torch.is_autocast_enabled("cpu") and library.multiplies_bf16():
-            product = torch.bfloat16
+        product = product_of(layer.weight.dtype)
         with torch.autocast("cpu", enabled=False):
             return layout_of(layer.shape, product).packed(layer.weight).to(product)
 
@@ -104,7 +93,8 @@ class Native(Form):
 
     def apply_finished(self, layer: Layer, fields: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:
         with torch.autocast("cpu", enabled=False):
-            return _answer(layer, _images(fields, prepared), prepared, finish).permute(0, 4, 3, 1, 2)
+            kernels = Kernels(layout_of(layer.shape, prepared.dtype), images := _images(fields, prepared), prepared.dtype)
+            return kernels.answer(images, prepared, finish, layer.empty_sky).permute(0, 4, 3, 1, 2)
 
 
 def _images(fields: Tensor, prepared: Tensor) -> Tensor:

@@ -10,4 +10,5 @@
 #undef ELEMENT
 #undef UNIT
 #undef TOGETHER
+#undef ONE
 #undef ADD_PRODUCT

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from equiradio.layers.forms.form import Norm, Shape
-from equiradio.layers.forms.native.kernels import Kernels, added_up, convolve_back
+from equiradio.layers.forms.native.kernels import Kernels, added_up, convolve_back, layout_of
 from equiradio.layers.forms.native.library import address, kernel, padded
 from equiradio.layers.forms.native.plan import Plan
 from equiradio.layers.forms.native.threads import each, strips
@@ -57,6 +57,9 @@ class Way(Protocol):
     def gradient(self, images: Tensor, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
         """Of what it multiplies by; ``grad`` is 0 where it is not active."""
 
+    def back(self, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
+        """The gradient of the images."""
+
 
 class Steerable(NamedTuple):
     """From regular fields to regular fields; multiplies by packed weights, whose type is the product's."""
@@ -65,13 +68,15 @@ class Steerable(NamedTuple):
     weight: Tensor
 
     def convolve(self, images: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        return Kernels(self.shape, images, factors.dtype).convolve_at(images, factors, active)
+        return self._kernels(images, factors).convolve_at(images, factors, active)
 
     def gradient(self, images: Tensor, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        return Kernels(self.shape, images, factors.dtype).gradient(images, grad, factors, active)
+        return self._kernels(images, factors).gradient(images, grad, factors, active)
+
+    def _kernels(self, images: Tensor, factors: Tensor) -> Kernels:
+        return Kernels(layout_of(self.shape, factors.dtype), images, factors.dtype)
 
     def back(self, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        """The gradient of the images."""
         return convolve_back(self.shape, self.weight, grad, factors.dtype, seen(active, self.shape.size))
 
 
@@ -103,6 +108,9 @@ class Lifting(NamedTuple):
             run(ctypes.byref(plan), factors.shape[-1], *(address(each) for each in (images[image], grad[image], active[image], part)))
 
         return added_up(work, len(images), like)[..., : len(factors)].permute(3, 2, 0, 1)
+
+    def back(self, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
+        raise AssertionError("images of the sky are given no gradient")
 
 
 def _plan(images: Tensor, filters: Tensor) -> Plan:
@@ -177,7 +185,6 @@ class _Learning(torch.autograd.Function):
         passes.run("unscaled", fields, *map(passes.of_fields, (factor, constant, slope)), own)
         d_images = None
         if ctx.needs_input_grad[0]:
-            assert isinstance(way, Steerable)
             d_images = way.back(own, factors, pixels.active)
         d_factors = way.gradient(images, own, factors, pixels.active) if ctx.needs_input_grad[1] else None
         return d_images, d_factors, d_scale.to(scale.dtype), d_shift.to(scale.dtype), None, None, None

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equiradio.layers.forms.form import Shape
+from equiradio.layers.forms.native import panels
 from equiradio.layers.forms.spectral import slots, spectral_weight
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import harmonic_basis, moved_filters
@@ -75,6 +76,14 @@ class Layout:
         return Spectrum(self.shape.group)
 
     @property
+    def fields_out(self) -> int:
+        return self.shape.fields_out
+
+    def plan(self, height: int, width: int, dtype: torch.dtype) -> Plan:
+        """For images of one size and type."""
+        return plan_of(self, height, width, dtype)
+
+    @property
     def vectors_out(self) -> int:
         """Of the fields of one half."""
         return -(-self.shape.fields_out // self.lanes)
@@ -104,30 +113,18 @@ class Layout:
     def pack(self, matrices: Tensor) -> Tensor:
         """Matrices of `spectral_weight` -> all panels of all blocks, one behind the other; gradients go back the same way."""
         padded = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.lanes - self.shape.fields_out))
-        panels = []
+        blocks = []
         for block, rows in enumerate(_rows(self)):
             by_row = padded[block].unflatten(0, (-1, self.shape.fields_in))
             some = F.pad(by_row[rows][..., self.halves(block), :], (0, 0, 0, 0, 0, self.fields - self.shape.fields_in))
-            panels += some.flatten(0, 1).flatten(1).split(2 * self.lanes, 1)
-        return torch.cat([self._side_by_side(panel).flatten() for panel in panels])
-
-    def _side_by_side(self, panel: Tensor) -> Tensor:
-        """(depth, columns) -> (depth / together, columns, together)."""
-        depth, columns = panel.shape
-        return panel.reshape(depth // self.together, self.together, columns).transpose(1, 2)
+            blocks.append(some.flatten(0, 1).flatten(1))
+        return panels.packed(blocks, self.lanes, self.together)
 
     def as_packed(self, gradient: Tensor) -> Tensor:
-        """A gradient of the weights as the kernels add it up, panels (depth, columns), in the order of `pack`."""
-        if self.together == 1:
-            return gradient
-        panels, at = [], 0
-        for block, rows in enumerate(_rows(self)):
-            depth, columns = len(rows) * self.fields, len(self.halves(block)) * self.vectors_out * self.lanes
-            for first in range(0, columns, 2 * self.lanes):
-                size = depth * min(2 * self.lanes, columns - first)
-                panels.append(self._side_by_side(gradient[at : at + size].view(depth, -1)).flatten())
-                at += size
-        return torch.cat(panels)
+        """A gradient of the weights as the kernels add it up, in the order of `pack`."""
+        width = self.vectors_out * self.lanes
+        sizes = [(len(rows) * self.fields, len(self.halves(block)) * width) for block, rows in enumerate(_rows(self))]
+        return panels.in_order(gradient, sizes, self.lanes, self.together)
 
     def packed(self, weight: Tensor) -> Tensor:
         """The weights (fields_out, fields_in, |G|, B) as the kernels take them."""

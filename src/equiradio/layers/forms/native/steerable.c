@@ -36,7 +36,8 @@ typedef struct {
 /* A layer without its weights; made by native/plan.py. */
 typedef struct {
     int height, width, order, fields_in, fields_out, bins, copies;
-    int lines;             /* what the filter bank takes at a time: the two parts of a bin, or two numbers that have no other part */
+    int lines;             /* what the filter bank takes at a time: the two parts of a bin, or two numbers that have no other part; where
+                              there is none, the convolution is an ordinary one, of one block */
     int blocks;
     int depth;             /* of the product at most: how far apart the rows of a block lie */
     int chunk;             /* pixels between bank and product at a time */

@@ -20,11 +20,13 @@ typedef INTEGER Bits __attribute__((vector_size(VECTOR_BYTES)));
 #define ELEMENT uint16_t /* of the chunk's matrix: the upper half of a float */
 #define UNIT int32_t
 #define TOGETHER 2 /* elements of a unit */
+#define ONE 0x3f80
 #define ADD_PRODUCT(sum, unit, row) __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(row), "m"(unit)) /* gcc 12 moves sums about */
 #else
 #define ELEMENT REAL
 #define UNIT REAL
 #define TOGETHER 1
+#define ONE 1
 #define ADD_PRODUCT(sum, unit, row) sum += (unit) * (row)
 #endif
 
@@ -295,6 +297,52 @@ static void NAMED(bank)(const Work *work, const Vector *const rows[2 * HALF + 1]
         }
 }
 
+/* ---- an ordinary convolution: a plan without lines ---- */
+
+/* The pixels that are wanted, one behind the other with HALF of nothing at each end. */
+static void NAMED(copy_row)(const Work *work, const REAL *row, const unsigned char *wanted, ELEMENT *out) {
+    int fields = work->plan->fields_in, width = work->plan->width;
+    memset(out, 0, (size_t)HALF * fields * sizeof(ELEMENT));
+    memset(out + (size_t)(HALF + width) * fields, 0, (size_t)HALF * fields * sizeof(ELEMENT));
+    out += HALF * fields;
+    for (int x = 0; x < width; x++, row += fields, out += fields) {
+        if (!wanted[x]) continue;
+        for (int i = 0; i < fields; i += LANES) {
+            int used = NAMED(lanes_used)(0, fields - i);
+#ifdef PAIRS
+            _mm256_mask_storeu_epi16(out + i, (__mmask16)((1 << used) - 1), (__m256i)_mm512_cvtneps_pbh((__m512)NAMED(load)(row + i, used)));
+#else
+            NAMED(store)(out + i, NAMED(load)(row + i, used), used);
+#endif
+        }
+    }
+}
+
+/* The windows of pixels x[0..count) of one row, from `first` on in the chunk's matrix: row by row in whole units, and a 1 for the bias. */
+static void NAMED(windows)(const Work *work, const Vector *const rows[2 * HALF + 1], const int *x, int count, int first) {
+    const Plan *plan = work->plan;
+    size_t numbers = (2 * HALF + 1) * (size_t)plan->fields_in, units = (numbers + TOGETHER - 1) / TOGETHER;
+    for (int p = 0; p < count; p++) {
+        ELEMENT *to = work->matrix + (size_t)(first + p) * plan->depth * TOGETHER;
+        for (int j = 0; j <= 2 * HALF; j++, to += units * TOGETHER) {
+            to[units * TOGETHER - 1] = 0;
+            memcpy(to, (const ELEMENT *)rows[j] + (size_t)x[p] * plan->fields_in, numbers * sizeof(ELEMENT));
+        }
+        to[TOGETHER - 1] = 0;
+        to[0] = ONE;
+    }
+}
+
+/* A pixel of the answer, finished; or, where there is a gradient, that as it lies behind the product. */
+static void NAMED(answer_of)(const Work *work, Vector *answer, const REAL *grad, const Vector *finish, REAL *to) {
+    int each = work->vectors_out;
+    for (int n = 0; n < each; n++) {
+        int used = NAMED(lanes_used)(n, work->plan->fields_out);
+        if (grad) answer[n] = NAMED(load)(grad + n * LANES, used);
+        else NAMED(store)(to + n * LANES, finish ? NAMED(finished)(answer[n], finish[n], finish[each + n]) : answer[n], used);
+    }
+}
+
 /* ---- the product ---- */
 
 /* (rows, depth) x (depth, vectors): element (m, k) of the first lies at a[m * a_row + k * a_step], row k of the second at b + k * b_row. */
@@ -415,6 +463,14 @@ static void NAMED(differing)(const Plan *plan, const REAL *image, const REAL *em
         *out++ = empty == NULL || memcmp(image + at * pixel, empty + at * pixel, bytes) != 0;
 }
 
+/* Bytes of a row by frequency, or of a row as it is where there are no lines. */
+static size_t NAMED(row_bytes)(const Work *work) {
+    const Plan *plan = work->plan;
+    size_t across = plan->width + 2 * HALF;
+    if (plan->lines) return plan->lines * work->vectors_in * across * 2 * VECTOR_BYTES;
+    return (across * plan->fields_in * sizeof(ELEMENT) + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES;
+}
+
 static int NAMED(prepare)(Work *work, const Plan *plan) {
     int across = plan->width + 2 * HALF;
     work->plan = plan;
@@ -422,7 +478,7 @@ static int NAMED(prepare)(Work *work, const Plan *plan) {
     work->vectors_out = (plan->fields_out + LANES - 1) / LANES;
     work->wide = 0;
     for (int block = 0; block < plan->blocks; block++) work->wide += plan->columns[block];
-    work->rows = room(0, (size_t)(2 * HALF + 1) * plan->lines * work->vectors_in * across * 2 * VECTOR_BYTES);
+    work->rows = room(0, (2 * HALF + 1) * NAMED(row_bytes)(work));
     work->folded = room(1, (size_t)KINDS * across * 2 * VECTOR_BYTES);
     work->matrix = room(2, (size_t)plan->blocks * plan->chunk * plan->depth * sizeof(UNIT));
     work->answer = room(3, (size_t)plan->chunk * work->wide * VECTOR_BYTES);
@@ -445,8 +501,10 @@ static int NAMED(finish)(const Work *work, const NAMED(Task) *task, int pixels) 
     if (task->weights) NAMED(multiply)(work, task->weights, pixels);
     for (int p = 0; p < pixels; p++) {
         size_t at = ((size_t)work->y[p] * plan->width + work->x[p]) * pixel;
-        if (task->weights) NAMED(synthesise)(work, work->answer + (size_t)p * work->wide, task->finish, task->to + at);
-        else NAMED(synthesise_back)(work, task->grad + at, work->answer + (size_t)p * work->wide);
+        Vector *answer = work->answer + (size_t)p * work->wide;
+        if (!plan->lines) NAMED(answer_of)(work, answer, task->weights ? NULL : task->grad + at, task->finish, task->to + at);
+        else if (task->weights) NAMED(synthesise)(work, answer, task->finish, task->to + at);
+        else NAMED(synthesise_back)(work, task->grad + at, answer);
     }
     return task->weights ? 1 : NAMED(multiply_back)(work, task->to, pixels);
 }
@@ -483,17 +541,18 @@ static void NAMED(copy_others)(const Plan *plan, size_t pixel, const NAMED(Suppo
 
 /* Row y by frequency, in its place among five; beyond the image there is nothing. */
 static Vector *NAMED(row_at)(const Work *work, int y) {
-    size_t line = (size_t)work->plan->lines * work->vectors_in * (work->plan->width + 2 * HALF) * 2;
-    return work->rows + (size_t)((y + 2 * HALF + 1) % (2 * HALF + 1)) * line;
+    return (Vector *)((char *)work->rows + (size_t)((y + 2 * HALF + 1) % (2 * HALF + 1)) * NAMED(row_bytes)(work));
 }
 
 static void NAMED(bring)(const Work *work, const REAL *image, const NAMED(Support) *support, int y) {
     const Plan *plan = work->plan;
     if (y >= 0 && y < plan->height) {
         const REAL *row = image + (size_t)y * plan->width * plan->order * plan->fields_in;
-        NAMED(analyse)(work, row, support->wanted + (size_t)(y - support->top) * plan->width, NAMED(row_at)(work, y));
+        const unsigned char *wanted = support->wanted + (size_t)(y - support->top) * plan->width;
+        if (plan->lines) NAMED(analyse)(work, row, wanted, NAMED(row_at)(work, y));
+        else NAMED(copy_row)(work, row, wanted, (ELEMENT *)NAMED(row_at)(work, y));
     } else
-        memset(NAMED(row_at)(work, y), 0, (size_t)((char *)NAMED(row_at)(work, 1) - (char *)NAMED(row_at)(work, 0)));
+        memset(NAMED(row_at)(work, y), 0, NAMED(row_bytes)(work));
 }
 
 /* Rows [low, high), chunk by chunk; 0 where there is no memory. */
@@ -510,7 +569,7 @@ static int NAMED(walk)(const Work *work, const REAL *image, const NAMED(Support)
             int first = pixels;
             for (; x < plan->width && pixels < plan->chunk; x++)
                 if (active[x]) work->y[pixels] = y, work->x[pixels++] = x;
-            if (pixels > first) NAMED(bank)(work, rows, work->x + first, pixels - first, first);
+            if (pixels > first) (plan->lines ? NAMED(bank) : NAMED(windows))(work, rows, work->x + first, pixels - first, first);
             if (pixels < plan->chunk) continue;
             if (!NAMED(finish)(work, task, pixels)) return 0;
             pixels = 0;
