@@ -18,7 +18,12 @@ from equiradio.compute.preprocess import preprocessing
 from equiradio.models.registry import build
 from equiradio.settings import change, preset
 
-WAYS = {"native, empty sky once": ("native", True)}
+WAYS = {
+    "dense": ("dense", False),
+    "winograd": ("winograd", False),
+    "native, all pixels": ("native", False),
+    "native, empty sky once": ("native", True),
+}
 
 
 def a_batch(count: int) -> tuple[torch.Tensor, torch.Tensor, float]:
