@@ -151,59 +151,84 @@ typedef struct {
     REAL *features, *context, *from_features, *to_score;
 } NAMED(GateSlopes);
 
-/* The way back of some vectors of hidden channels: their slopes, and what they bring to all but the features. */
-INLINE void NAMED(slopes_of)(const int count, const NAMED(Gate) *gate, const NAMED(GateSlopes) *to, const REAL *pixel, REAL grad,
-                             const Vector *left, const Vector *right, Vector *d_left, Vector *d_right, NAMED(Between) column, int first,
-                             Vector *slope) {
-    Vector hidden[4];
-    NAMED(hidden)(count, gate, pixel, left, right, column, first, hidden);
-    for (int n = 0; n < count; n++) {
-        ((Vector *)to->to_score)[first + n] += grad * NAMED(relu)(hidden[n]);
-        slope[first + n] = (Vector)((Bits)(grad * ((const Vector *)gate->to_score)[first + n]) & (Bits)(hidden[n] > (Vector){0}));
-        d_left[first + n] += column.near * slope[first + n];
-        d_right[first + n] += column.far * slope[first + n];
+/* What the way back of a score works with: some pixels of a row at a time, so that its matrices are multiplied in tiles. */
+typedef struct {
+    const NAMED(Gate) *gate;
+    const NAMED(GateSlopes) *to;
+    const Vector *between; /* the context at this row, and its gradient */
+    Vector *d_between, *hidden, *d_features;
+    REAL *features; /* of the pixels, one behind the other */
+    int count, x[SOME_PIXELS];
+} NAMED(ScoreBack);
+
+#define IN_PANELS(name, rows, a, a_row, a_step, b, b_row, depth, c, c_row, vectors)                                                        \
+    for (int n = 0; n < (vectors); n += 2)                                                                                                 \
+        (n + 1 < (vectors) ? NAMED(name##_two) : NAMED(name##_one))(rows, a, a_row, a_step, (b) + n, b_row, depth, (c) + n, c_row)
+
+/* Hidden channels of the pixels become their slopes; what these bring to the context and to the score's weights is added. */
+static void NAMED(slopes)(const NAMED(ScoreBack) *back, const REAL *grad) {
+    int vectors = back->gate->vectors;
+    for (int p = 0; p < back->count; p++) {
+        NAMED(Between) column = ((const NAMED(Between) *)back->gate->columns)[back->x[p]];
+        Vector *d_left = back->d_between + column.first * vectors, *d_right = back->d_between + column.second * vectors;
+        REAL here = grad[back->x[p]];
+        for (int n = 0; n < vectors; n++) {
+            Vector *hidden = back->hidden + p * vectors + n;
+            ((Vector *)back->to->to_score)[n] += here * NAMED(relu)(*hidden);
+            *hidden = (Vector)((Bits)(here * ((const Vector *)back->gate->to_score)[n]) & (Bits)(*hidden > (Vector){0}));
+            d_left[n] += column.near * *hidden;
+            d_right[n] += column.far * *hidden;
+        }
     }
-    for (int i = 0; i < gate->features; i++)
-        for (int n = 0; n < count; n++) ((Vector *)to->from_features)[i * gate->vectors + first + n] += pixel[i] * slope[first + n];
 }
+
+/* The way back of the pixels that were gathered, of a row of features, gradients and gradients of features. */
+static void NAMED(some_back)(const NAMED(ScoreBack) *back, const REAL *features, const REAL *grad, REAL *d_features) {
+    const NAMED(Gate) *gate = back->gate;
+    int count = back->count, vectors = gate->vectors, numbers = gate->features, wide = (numbers + LANES - 1) / LANES;
+    for (int p = 0; p < count; p++) {
+        NAMED(Between) column = ((const NAMED(Between) *)gate->columns)[back->x[p]];
+        const Vector *left = back->between + column.first * vectors, *right = back->between + column.second * vectors;
+        memcpy(back->features + (size_t)p * numbers, features + (size_t)back->x[p] * numbers, numbers * sizeof(REAL));
+        for (int n = 0; n < vectors; n++) back->hidden[p * vectors + n] = column.near * left[n] + column.far * right[n];
+    }
+    IN_PANELS(add, count, back->features, numbers, 1, (const Vector *)gate->from_features, vectors, numbers, back->hidden, vectors, vectors);
+    NAMED(slopes)(back, grad);
+    IN_PANELS(add, numbers, back->features, 1, numbers, back->hidden, vectors, count, (Vector *)back->to->from_features, vectors, vectors);
+    IN_PANELS(times, count, (const REAL *)back->hidden, (size_t)vectors * LANES, 1, (const Vector *)gate->to_features, wide, vectors * LANES,
+              back->d_features, wide, wide);
+    for (int p = 0; p < count; p++)
+        for (int n = 0; n < wide; n++) {
+            REAL *to = d_features + (size_t)back->x[p] * numbers + n * LANES;
+            NAMED(store)(to, back->d_features[p * wide + n], NAMED(lanes_used)(n, numbers));
+        }
+}
+#undef IN_PANELS
 
 /* The way back of `score`, of one image; pixels without a gradient cost nothing. */
 int NAMED(score_back)(const NAMED(Gate) *gate, const REAL *features, const REAL *context, const REAL *grad, const NAMED(GateSlopes) *to) {
-    size_t line = (size_t)gate->context_width * gate->vectors;
+    size_t line = (size_t)gate->context_width * gate->vectors, row_numbers = (size_t)gate->width * gate->features;
     int wide = (gate->features + LANES - 1) / LANES;
-    Vector *between = room(6, (2 * line + gate->vectors) * VECTOR_BYTES), *d_between = between + line, *slope = d_between + line;
+    Vector *between = room(6, (2 * line + SOME_PIXELS * (size_t)(gate->vectors + 2 * wide)) * VECTOR_BYTES), *hidden = between + 2 * line;
     if (!between) return 1;
+    Vector *d_features = hidden + SOME_PIXELS * gate->vectors;
+    NAMED(ScoreBack)
+    back = {gate, to, between, between + line, hidden, d_features, (REAL *)(d_features + SOME_PIXELS * wide), 0, {0}};
     for (int y = 0; y < gate->height; y++) {
         NAMED(Between) row = ((const NAMED(Between) *)gate->rows)[y];
         const Vector *upper = (const Vector *)context + row.first * line, *lower = (const Vector *)context + row.second * line;
-        for (size_t i = 0; i < line; i++) between[i] = row.near * upper[i] + row.far * lower[i], d_between[i] = (Vector){0};
-        for (int x = 0; x < gate->width; x++) {
-            NAMED(Between) column = ((const NAMED(Between) *)gate->columns)[x];
-            size_t at = (size_t)y * gate->width + x, near = (size_t)column.first * gate->vectors, far = (size_t)column.second * gate->vectors;
-            const REAL *pixel = features + at * gate->features;
-            REAL *d_pixel = to->features + at * gate->features;
-            if (grad[at] == 0) {
-                memset(d_pixel, 0, gate->features * sizeof(REAL));
-                continue;
+        const REAL *slope = grad + (size_t)y * gate->width;
+        for (size_t i = 0; i < line; i++) between[i] = row.near * upper[i] + row.far * lower[i], back.d_between[i] = (Vector){0};
+        for (int x = 0; x < gate->width;) {
+            for (back.count = 0; x < gate->width && back.count < SOME_PIXELS; x++) {
+                if (slope[x] != 0) back.x[back.count++] = x;
+                else memset(to->features + y * row_numbers + (size_t)x * gate->features, 0, gate->features * sizeof(REAL));
             }
-#define SLOPES(count, n)                                                                                                                   \
-    NAMED(slopes_of)(count, gate, to, pixel, grad[at], between + near, between + far, d_between + near, d_between + far, column, n, slope)
-            for (int n = 0; n < gate->vectors; n += 4) {
-                if (n + 4 <= gate->vectors) SLOPES(4, n);
-                else
-                    for (int m = n; m < gate->vectors; m++) SLOPES(1, m);
-            }
-#undef SLOPES
-            for (int n = 0; n < wide; n++) {
-                const Vector *weights = (const Vector *)gate->to_features + n;
-                Vector sum[4] = {{0}, {0}, {0}, {0}};
-                for (int i = 0; i < gate->vectors * LANES; i++) sum[i % 4] += ((const REAL *)slope)[i] * weights[(size_t)i * wide];
-                NAMED(store)(d_pixel + n * LANES, (sum[0] + sum[1]) + (sum[2] + sum[3]), NAMED(lanes_used)(n, gate->features));
-            }
+            NAMED(some_back)(&back, features + y * row_numbers, slope, to->features + y * row_numbers);
         }
         Vector *d_upper = (Vector *)to->context + row.first * line, *d_lower = (Vector *)to->context + row.second * line;
-        for (size_t i = 0; i < line; i++) d_upper[i] += row.near * d_between[i];
-        for (size_t i = 0; i < line; i++) d_lower[i] += row.far * d_between[i];
+        for (size_t i = 0; i < line; i++) d_upper[i] += row.near * back.d_between[i];
+        for (size_t i = 0; i < line; i++) d_lower[i] += row.far * back.d_between[i];
     }
     return 0;
 }

@@ -22,6 +22,7 @@
 #define TILE 6
 #endif
 
+#define SOME_PIXELS 24 /* whose way back through a gate's score is computed together */
 #define UNROLLED _Pragma("GCC unroll 12") /* so that the sums of a tile are held in registers */
 #define HALF 2   /* of a 5 x 5 filter */
 #define VALUES 30 /* at most, that the 11 real filters of a 5 x 5 window make of two parts */
