@@ -1,6 +1,6 @@
-"""CPU time of one core per image of a training step, in float32 on MiraBest in training poses: forms, and empty sky computed once.
+"""CPU time of one core per image of a training step, on MiraBest in training poses: forms, and empty sky computed once.
 
-python benchmarks/training_step.py c4-attention d4-attention --batch 16
+python benchmarks/training_step.py c4-attention d4-attention --batch 16 --precision bf16
 """
 
 import argparse
@@ -18,7 +18,12 @@ from equiradio.compute.preprocess import preprocessing
 from equiradio.models.registry import build
 from equiradio.settings import change, preset
 
-WAYS = {"winograd": ("winograd", False), "native, all pixels": ("native", False), "native, empty sky once": ("native", True)}
+WAYS = {
+    "dense": ("dense", False),
+    "winograd": ("winograd", False),
+    "native, all pixels": ("native", False),
+    "native, empty sky once": ("native", True),
+}
 
 
 def a_batch(count: int) -> tuple[torch.Tensor, torch.Tensor, float]:
@@ -30,19 +35,21 @@ def a_batch(count: int) -> tuple[torch.Tensor, torch.Tensor, float]:
     return preprocess(show(torch.from_numpy(data.images[drawn]), poses.matrices())), torch.from_numpy(data.labels[drawn]), preprocess.blank
 
 
-def a_network(name: str, blank: float, form: str, once: bool) -> torch.nn.Module:
+def a_network(name: str, blank: float, precision: str, form: str, once: bool) -> torch.nn.Module:
     torch.manual_seed(0)
     network = build(change(preset("fast"), {"model.name": name}).model, blank=blank).train()
-    take(network, dict.fromkeys(steerable_layers(network), form))
+    take(network, dict.fromkeys(steerable_layers(network), form), precision)
     if not once:
         network._leaves_out_empty_sky = lambda images: False
     return network
 
 
-def seconds(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
+def seconds(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, precision: str) -> float:
     start = time.process_time()
     network.zero_grad()
-    F.cross_entropy(network(images).logits, labels).backward()
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        loss = F.cross_entropy(network(images).logits, labels)
+    loss.backward()
     return (time.process_time() - start) / len(images)
 
 
@@ -51,13 +58,15 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_large_blocks()
     images, labels, blank = a_batch(options.batch)
     for name in options.models:
-        networks = {way: a_network(name, blank, *what) for way, what in WAYS.items()}
-        spent = [{way: seconds(network, images, labels) for way, network in networks.items()} for _ in range(options.rounds + 1)]
+        networks = {way: a_network(name, blank, options.precision, *what) for way, what in WAYS.items()}
+        turn = lambda each: {way: seconds(network, images, labels, options.precision) for way, network in each.items()}
+        spent = [turn(networks) for _ in range(options.rounds + 1)]
         least = {way: 1000 * min(each[way] for each in spent[1:]) for way in WAYS}  # after one round to warm up
         print(name, ", ".join(f"{way} {time:.0f} ms" for way, time in least.items()), flush=True)
 

@@ -102,12 +102,12 @@ def inference(network: Network, prepare: Preprocessing, job: Job) -> Callable[[]
     network.eval()
     device = job["device"]
     raw = some_sky(job["batch"], job["images"]).to(device)
-    if would_help(network):
-        show_empty_sky(network, prepare(torch.zeros_like(raw[:1, None])))
 
     @torch.inference_mode()
     def call() -> list[float]:
         with torch.autocast(device, torch.bfloat16, enabled=job["precision"] == "bf16"):
+            if would_help(network):  # in the precision of the answers: in another one no pixel would be the same
+                show_empty_sky(network, prepare(torch.zeros_like(raw[:1, None])))
             return network(prepare(raw[:, None])).logits.float().flatten().tolist()
 
     return call

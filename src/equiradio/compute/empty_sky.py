@@ -9,21 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from equiradio.compute.form_timing import Layered, steerable_layers
-from equiradio.layers.convolution import LiftingConvolution, SteerableConvolution
+from equiradio.compute.form_timing import Layered
+from equiradio.layers.convolution import PlainConvolution, Prepared
 from equiradio.layers.forms import EmptySky
 
 
 def would_help(network: Layered) -> bool:
     """Does any layer take a form that leaves out empty sky, and has not been shown one?"""
-    return any(layer.form.leaves_out_empty_sky and layer.empty_sky is None for layer in steerable_layers(network).values())
+    return any(layer.leaves_out_empty_sky and layer.empty_sky is None for layer in _layers(network))
 
 
 @torch.no_grad()
 def show_empty_sky(network: Layered, image: Tensor) -> None:
-    """Let every convolution that a group has shaped remember what it is given for an empty image (1, 1, height, width), normalised."""
-    layers = [layer for _, layer in network.named_modules() if isinstance(layer, SteerableConvolution | LiftingConvolution)]
-    hooks = [layer.register_forward_pre_hook(_remember) for layer in layers]
+    """Let every convolution remember what it is given for an empty image (1, 1, height, width), normalised."""
+    hooks = [layer.register_forward_pre_hook(_remember) for layer in _layers(network)]
     try:
         network(image)
     finally:
@@ -33,13 +32,17 @@ def show_empty_sky(network: Layered, image: Tensor) -> None:
 
 def forget_empty_sky(network: Layered) -> None:
     """Let every layer forget what it was shown, which with other weights would be of no use."""
-    for _, layer in network.named_modules():
-        if getattr(layer, "empty_sky", None) is not None:
-            layer.empty_sky = None  # type: ignore[assignment]
+    for layer in _layers(network):
+        layer.empty_sky = None
+
+
+def _layers(network: Layered) -> list[Prepared]:
+    return [layer for _, layer in network.named_modules() if isinstance(layer, Prepared)]
 
 
 def _remember(layer: nn.Module, given: tuple[Any, ...]) -> None:
-    assert isinstance(layer, SteerableConvolution | LiftingConvolution)
+    assert isinstance(layer, Prepared)
     fields = given[0].detach()
-    images = fields.permute(0, 3, 4, 2, 1) if isinstance(layer, SteerableConvolution) else fields.permute(0, 2, 3, 1)
+    fields = fields[:, :, None] if fields.dim() == 4 and isinstance(layer, PlainConvolution) else fields
+    images = fields.permute(0, 3, 4, 2, 1) if fields.dim() == 5 else fields.permute(0, 2, 3, 1)
     layer.empty_sky = EmptySky(images.contiguous())

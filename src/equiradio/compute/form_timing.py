@@ -78,7 +78,7 @@ class Case:
                 layer.take(form, self.precision)
                 lit = self.lit if form.leaves_out_empty_sky else None
                 images = self.images if lit is None else len(lit)
-                fields = self._noise(images)
+                fields = self._noise(images, form)
                 if lit is not None and not self.training:
                     fields = _on_empty_sky(layer, fields, lit)
                 seconds = _seconds(self._call(layer, norm, fields, lit), self.device)
@@ -86,10 +86,10 @@ class Case:
                 spent[form.name] = round(1000 * seconds * self.images / images, 3)
         return Choice(str(self), min(spent, key=spent.__getitem__), spent)
 
-    def _noise(self, images: int) -> Tensor:
+    def _noise(self, images: int, form: Form) -> Tensor:
         group, fields_in, _, _ = self.shape
         noise = torch.randn((images, self.height, self.width, group.order, fields_in), device=self.device)
-        fields = noise.to(torch.bfloat16 if self.precision == "bf16" else torch.float32).permute(0, 4, 3, 1, 2)
+        fields = noise.to(form.answers_in(self.precision)).permute(0, 4, 3, 1, 2)
         return fields.requires_grad_(self.training)
 
     def _call(self, layer: SteerableConvolution, norm: FieldBatchNorm, fields: Tensor, lit: Tensor | None) -> Callable[[], None]:
@@ -258,7 +258,8 @@ def _shapes(network: Layered, leaving_out: Mapping[str, Form]) -> dict[str, _See
         layer.forward = layer.learn = partial(_watched, shapes, name, layer)  # type: ignore[method-assign]
     weight = next(copied.parameters())
     with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(bool(leaving_out)):
-        copied(islands(getattr(network, "image_side", MIRABEST.side)).to(weight.device, weight.dtype))
+        image = islands(getattr(network, "image_side", MIRABEST.side)) + getattr(network, "blank", 0)
+        copied(image.to(weight.device, weight.dtype))
     return {name: shapes[name] for name in steerable_layers(network)}
 
 
@@ -280,6 +281,9 @@ def shifted(lit: Tensor, count: int) -> Tensor:
 def _watched(
     shapes: dict[str, _Seen], name: str, layer: SteerableConvolution, fields: Tensor, _: Any = None, lit: Tensor | None = None
 ) -> Tensor:
-    """In place of a layer's work, in answering or in training: note what it is given, answer zeros of the right shape."""
-    shapes[name] = _Seen(layer.shape, fields.shape[-2], fields.shape[-1], lit)
+    """In place of a layer's work, in answering or in training: note what it is given, answer zeros of the right shape.
+
+    Behind the image an anchored network has an empty one.
+    """
+    shapes[name] = _Seen(layer.shape, fields.shape[-2], fields.shape[-1], None if lit is None else lit[:1])
     return fields.new_zeros(len(fields), layer.fields_out, *fields.shape[2:])

@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,8 @@ from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.forms import EmptySky, Form, Norm, Shape, form_of
 from equiradio.layers.forms.dense import FORM as DENSE
 from equiradio.layers.forms.form import finished
-from equiradio.layers.forms.native import learning, passes
+from equiradio.layers.forms.native import learning, ordinary, passes
+from equiradio.layers.forms.native.kernels import product_of
 from equiradio.layers.initialisation import weight_scale
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import moved_filters
@@ -63,7 +64,52 @@ def state_of(tensors: Iterable[Tensor]) -> tuple[object, ...]:
     return cast, *((each.data_ptr(), each._version, each.dtype, each.device) for each in some)
 
 
-class SteeredConvolution(nn.Module, ABC):
+class Prepared(nn.Module, ABC):
+    """What convolutions share: what they multiply by, made of their weights and kept while those stay as they are."""
+
+    _kept: tuple[tuple[object, ...], Tensor, list[Tensor]] | None = None
+    empty_sky: EmptySky | None = None  # what the layer was shown of one
+
+    @property
+    @abstractmethod
+    def finishes(self) -> bool:
+        """Does `forward` save a pass over the fields where it is given ``finish``? See `Form.apply_finished`."""
+
+    @property
+    def leaves_out_empty_sky(self) -> bool:
+        """Does it make use of `empty_sky`, and in training of what `learn` is given?"""
+        return False
+
+    @abstractmethod
+    def _prepare(self) -> Tensor:
+        """What the layer multiplies by, made of the weights."""
+
+    @abstractmethod
+    def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
+        """norm(relu(self(fields))) in training; ``lit`` (batch, height, width): see `Form.learn`."""
+
+    def prepared(self) -> Tensor:
+        """What the layer multiplies by: made anew where a gradient is wanted, in evaluation kept while the weights don't change.
+
+        A change through ``weight.data`` in place, or by a fused optimiser, is invisible to torch. What was kept is forgotten where a
+        gradient is wanted, as before every step it is; after a change without one call `train` or `eval`.
+        """
+        weights: list[Tensor] = list(self.parameters(recurse=False))
+        if self.training or torch.is_grad_enabled() or any(weight.is_inference() for weight in weights):
+            self._kept = None
+            return self._prepare()
+        key, prepared = state_of(weights), self._kept
+        if prepared is None or prepared[0] != key:
+            # the weights hold their memory, so that no other comes to lie there
+            prepared = self._kept = key, self._prepare(), [weight.detach() for weight in weights]
+        return prepared[1]
+
+    def train(self, mode: bool = True) -> Self:
+        self._kept = None
+        return super().train(mode)
+
+
+class SteeredConvolution(Prepared):
     """What lifting and regular convolutions share: an ordinary filter made from weights, kept while the weights stay as they are."""
 
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int, weight_shape: tuple[int, ...]) -> None:
@@ -72,12 +118,6 @@ class SteeredConvolution(nn.Module, ABC):
         scale = torch.from_numpy(weight_scale(size)).float()
         normal = torch.randn(*weight_shape, len(scale))
         self.weight = nn.Parameter(normal * scale.to(normal.device) / math.sqrt(math.prod(weight_shape[1:])))
-        self._kept: tuple[tuple[object, ...], Tensor, Tensor] | None = None
-
-    @property
-    @abstractmethod
-    def finishes(self) -> bool:
-        """Does `forward` save a pass over the fields where it is given ``finish``? See `Form.apply_finished`."""
 
     @abstractmethod
     def filters(self) -> Tensor:
@@ -86,30 +126,6 @@ class SteeredConvolution(nn.Module, ABC):
     def _prepare(self) -> Tensor:
         """What the layer multiplies by, made of the weights."""
         return self.filters()
-
-    def prepared(self) -> Tensor:
-        """What the layer multiplies by: made anew where a gradient is wanted, in evaluation kept while the weights don't change.
-
-        A change through ``weight.data`` in place, or by a fused optimiser, is invisible to torch. What was kept is forgotten where a
-        gradient is wanted, as before every step it is; after a change without one call `train` or `eval`.
-        """
-        weight = self.weight
-        if self.training or torch.is_grad_enabled() or weight.is_inference():
-            self._kept = None
-            return self._prepare()
-        key, prepared = state_of([weight]), self._kept
-        if prepared is None or prepared[0] != key:
-            # the weight holds its memory, so that no other comes to lie there
-            prepared = self._kept = key, self._prepare(), weight.detach()
-        return prepared[1]
-
-    @abstractmethod
-    def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
-        """norm(relu(self(fields))) in training; ``lit`` (batch, height, width): see `Form.learn`."""
-
-    def train(self, mode: bool = True) -> "SteeredConvolution":
-        self._kept = None
-        return super().train(mode)
 
     def export(self) -> nn.Conv2d:
         """An ordinary convolution with the same numbers, on channels as `to_channels` orders them."""
@@ -132,11 +148,14 @@ class LiftingConvolution(SteeredConvolution):
 
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
         super().__init__(fields_in, fields_out, group, size, (fields_out, fields_in))
-        self.empty_sky: EmptySky | None = None
 
     def filters(self) -> Tensor:
         harmonics = _harmonics(self.group, self.size, self.weight.dtype, self.weight.device)
         return torch.einsum("oib,gbyx->goiyx", self.weight, harmonics).flatten(0, 1)
+
+    def _prepare(self) -> Tensor:
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return self.filters()
 
     @property
     def finishes(self) -> bool:
@@ -144,7 +163,7 @@ class LiftingConvolution(SteeredConvolution):
 
     def forward(self, images: Tensor, finish: Tensor | None = None) -> Tensor:
         filters = self.prepared()
-        if passes.possible(images, filters) and not torch.is_autocast_enabled("cpu"):
+        if passes.possible(images, filters):  # in float32 under an autocast too: quicker, where the sky is empty
             after = None if finish is None else finish.repeat(1, self.group.order)
             lifted = passes.lift(images.permute(0, 2, 3, 1).contiguous(), filters, after, self.empty_sky)
             return to_fields(lifted.permute(0, 3, 1, 2), self.group.order)
@@ -154,7 +173,7 @@ class LiftingConvolution(SteeredConvolution):
 
     def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
         filters, images = self.prepared(), fields.permute(0, 2, 3, 1).contiguous()
-        if fields.requires_grad or torch.is_autocast_enabled("cpu") or not passes.fits(images, filters):
+        if fields.requires_grad or not passes.fits(images, filters):
             return norm(F.relu(self(fields)))
         return learning.learn(learning.Lifting(self.group.order), images, filters, norm, lit).permute(0, 4, 3, 1, 2)
 
@@ -170,7 +189,6 @@ class SteerableConvolution(SteeredConvolution):
     def __init__(self, fields_in: int, fields_out: int, group: Group, size: int = 5) -> None:
         super().__init__(fields_in, fields_out, group, size, (fields_out, fields_in, group.order))
         self._form: Form = DENSE
-        self.empty_sky: EmptySky | None = None
 
     @property
     def shape(self) -> Shape:
@@ -212,6 +230,10 @@ class SteerableConvolution(SteeredConvolution):
     def finishes(self) -> bool:
         return self._form.finishes
 
+    @property
+    def leaves_out_empty_sky(self) -> bool:
+        return self._form.leaves_out_empty_sky
+
     def forward(self, fields: Tensor, finish: Tensor | None = None) -> Tensor:
         """``finish``, in evaluation only: see `Form.apply_finished`."""
         if finish is not None:
@@ -222,12 +244,44 @@ class SteerableConvolution(SteeredConvolution):
         return self._form.learn(self, fields, self.prepared(), norm, lit)
 
 
-class PlainConvolution(nn.Conv2d):
-    """An ordinary "same" convolution with bias, fields of one element (batch, channel, 1, height, width): no symmetry but translation."""
+class PlainConvolution(Prepared, nn.Conv2d):
+    """An ordinary "same" convolution with bias, fields of one element (batch, channel, 1, height, width): no symmetry but translation.
+
+    Compiled where the kernels take it, and where no gradient is wanted or pixels that see nothing but empty sky are left out in training.
+    """
 
     def __init__(self, fields_in: int, fields_out: int, size: int = 5) -> None:
-        super().__init__(fields_in, fields_out, size, padding=size // 2)
+        nn.Conv2d.__init__(self, fields_in, fields_out, size, padding=size // 2)
 
-    def forward(self, fields: Tensor) -> Tensor:
+    def _prepare(self) -> Tensor:
+        product = product_of(self.weight.dtype)
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return ordinary.prepare(self.weight, self.bias, product)
+
+    @property
+    def finishes(self) -> bool:
+        return ordinary.possible(self.weight.detach())
+
+    @property
+    def leaves_out_empty_sky(self) -> bool:
+        return self.finishes
+
+    def forward(self, fields: Tensor, finish: Tensor | None = None) -> Tensor:
         channels = fields if fields.dim() == 4 else to_channels(fields)
+        if ordinary.possible(self.weight, channels):
+            return to_fields(ordinary.convolve(_columns(channels), self.prepared(), self.weight, finish, self.empty_sky), 1)
         return to_fields(super().forward(channels).contiguous(memory_format=torch.channels_last), 1)
+
+    def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
+        channels = fields if fields.dim() == 4 else to_channels(fields)
+        if not ordinary.fits(self.weight, channels):
+            return norm(F.relu(self(fields)))
+        factors = self.prepared()
+        with torch.autocast("cpu", enabled=False):
+            way = ordinary.Ordinary(self.weight.detach())
+            return learning.learn(way, _columns(channels), factors, norm, lit).permute(0, 4, 3, 1, 2)
+
+
+def _columns(channels: Tensor) -> Tensor:
+    """(batch, channel, height, width) -> (batch, height, width, 1, channel), as the kernels take them."""
+    return channels.permute(0, 2, 3, 1).contiguous()[:, :, :, None]

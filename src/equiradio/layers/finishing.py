@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.layers.convolution import SteeredConvolution
+from equiradio.layers.convolution import Prepared
 from equiradio.layers.normalisation import FieldBatchNorm
 
 
@@ -14,7 +14,7 @@ def activated(convolution: nn.Module, norm: nn.Module, fields: Tensor, lit: Tens
     The layer does it all by itself where it can, in evaluation without a gradient and in training, unless somebody listens.
     """
     quiet = not (convolution._forward_hooks or norm._forward_hooks or norm._forward_pre_hooks)
-    if quiet and isinstance(convolution, SteeredConvolution) and isinstance(norm, FieldBatchNorm):
+    if quiet and isinstance(convolution, Prepared) and isinstance(norm, FieldBatchNorm):
         finish = norm.finish() if convolution.finishes and not torch.is_grad_enabled() else None
         if finish is not None:
             return convolution(fields, finish)  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from equiradio.errors import SettingRefusal
 from equiradio.layers.attention_gate import ANCHORED, AttentionGate, attend
-from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, SteerableConvolution, state_of
+from equiradio.layers.convolution import LiftingConvolution, PlainConvolution, Prepared, SteerableConvolution, state_of
 from equiradio.layers.fields import to_channels, to_fields
 from equiradio.layers.finishing import activated
 from equiradio.layers.lit import halved, lit_pixels, seen
@@ -100,9 +100,8 @@ class GatedNet(nn.Module):
 
     def _leaves_out_empty_sky(self, images: Tensor) -> bool:
         """Only where gradients by weights are all that is wanted: those by single images do not stay where they were."""
-        layers = (layer for layer in self.modules() if isinstance(layer, SteerableConvolution))
         wanted = self.training and torch.is_grad_enabled() and not images.requires_grad
-        return wanted and any(layer.form.leaves_out_empty_sky for layer in layers)
+        return wanted and any(isinstance(layer, Prepared) and layer.leaves_out_empty_sky for layer in self.modules())
 
     def _lit(self, images: Tensor) -> Sequence[list[Tensor] | None]:
         """Of each block's layers, the pixels of their answers that see more than empty sky; what is padded is empty."""

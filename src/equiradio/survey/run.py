@@ -122,8 +122,8 @@ def _summed(folder: SurveyFolder, plan: Plan, done: list[int]) -> Run:
 def _refuse(refused: dict[int, ReplacedImage], plan: Plan) -> None:
     """The first refusal, with how many there are."""
     for first in refused.values():
-        found = f"{first.found} ({len(refused):,} of {plan.shards:,} shards are not done)"
-        raise ReplacedImage(first.where, found, first.expected, first.do)
+        what = f"{first.found} ({len(refused):,} of {plan.shards:,} shards are not done)"
+        raise ReplacedImage(first.where, what, first.expected, first.do)
 
 
 def planned(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Progress = NOTHING, patience: float = 0.0) -> Plan:

@@ -57,10 +57,14 @@ class ClassificationTask(lightning.LightningModule):
         self._show_empty_sky()
 
     def _show_empty_sky(self) -> None:
-        """What layers make of empty sky, with the weights as they are now, is not computed again for every image."""
+        """What layers make of empty sky, with the weights as they are now, is not computed again for every image.
+
+        In the precision of the images that follow: in another one no pixel would be the same.
+        """
         if would_help(self.network):
             empty = torch.zeros(1, 1, self.network.image_side, self.network.image_side, device=self.device)
-            show_empty_sky(self.network, self.trainer.datamodule.preprocess(empty))
+            with self.trainer.precision_plugin.forward_context():
+                show_empty_sky(self.network, self.trainer.datamodule.preprocess(empty))
 
     def on_validation_epoch_end(self) -> None:
         forget_empty_sky(self.network)

@@ -62,15 +62,17 @@ def test_images_of_sources_have_as_much_empty_sky_as_real_ones_and_noise_has_non
     assert (noise > 0).all()
 
 
-def test_a_network_that_answers_images_of_sources_is_shown_an_empty_sky(monkeypatch):
-    """Without it the default would be timed at what it never does."""
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_network_that_answers_images_of_sources_is_shown_an_empty_sky(monkeypatch, precision):
+    """Without it, or in another precision than that of the answers, the default would be timed at what it never does."""
     shown = []
-    monkeypatch.setattr(worker, "would_help", lambda network: True)
-    monkeypatch.setattr(worker, "show_empty_sky", lambda network, image: shown.append(image))
+    monkeypatch.setattr(worker, "would_help", lambda network: not shown)
+    monkeypatch.setattr(worker, "show_empty_sky", lambda network, image: shown.append((image, torch.is_autocast_enabled("cpu"))))
     prepare = preprocessing(preset("fast").data, None)
-    job = {"device": "cpu", "batch": 2, "precision": "float32", "images": "sources"}
-    worker.inference(build("lenet", blank=prepare.blank), prepare, job)
-    assert [image.unique().tolist() for image in shown] == [pytest.approx([prepare.blank])]
+    job = {"device": "cpu", "batch": 2, "precision": precision, "images": "sources"}
+    worker.inference(build("lenet", blank=prepare.blank), prepare, job)()
+    assert [image.unique().tolist() for image, _ in shown] == [pytest.approx([prepare.blank])]
+    assert [cast for _, cast in shown] == [precision == "bf16"]
 
 
 def test_a_real_one_on_the_smallest_model(tmp_path):

@@ -9,7 +9,7 @@ from equiradio.compute.form_timing import MOST_LIT, Case, choose_forms, islands,
 from equiradio.layers.forms import Shape
 from equiradio.layers.forms.native import FORM as NATIVE
 from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.kernels import Kernels
+from equiradio.layers.forms.native.kernels import Kernels, layout_of
 from equiradio.models import GatedNet
 from equiradio.settings import ModelSettings
 from equiradio.symmetry import Cyclic
@@ -28,9 +28,10 @@ def cases_of(net, timed, **asked) -> list[Case]:
     return timed
 
 
+@pytest.mark.parametrize("normalisation", ["range", "anchored"])
 @pytest.mark.parametrize("task", ["training", "answering"])
-def test_layers_see_as_much_sky_as_on_real_images(timed, task):
-    cases = cases_of(a_net(), timed, training=task == "training")
+def test_layers_see_as_much_sky_as_on_real_images(timed, task, normalisation):
+    cases = cases_of(a_net(normalisation=normalisation), timed, training=task == "training")
     shares = [None if case.lit is None else float(case.lit.float().mean()) for case in cases]
     assert shares[:6] == pytest.approx(MIRABEST, abs=0.03)
     assert max(share for share in shares if share) <= MOST_LIT
@@ -40,9 +41,15 @@ def test_layers_see_as_much_sky_as_on_real_images(timed, task):
 
 
 @pytest.mark.parametrize("asked", [{"precision": "bf16"}, {"batch": 1}, {"batch": 1, "training": False}], ids=str)
-def test_elsewhere_there_is_no_sky_to_leave_out(timed, asked):
+def test_elsewhere_there_is_no_sky_to_leave_out(timed, asked, monkeypatch):
+    monkeypatch.setattr(library, "multiplies_bf16", lambda: False)
     assert all(case.lit is None for case in cases_of(a_net(side=40), timed, **asked))
     assert timed
+
+
+@pytest.mark.skipif(not library.multiplies_bf16(), reason="this processor, or this build, has no kernels that multiply bf16")
+def test_in_bf16_there_is_where_the_kernels_multiply_it(timed):
+    assert any(case.lit is not None for case in cases_of(a_net(), timed, precision="bf16"))
 
 
 def test_where_there_are_no_kernels_neither(timed, no_kernels):
@@ -79,7 +86,7 @@ def test_in_answering_too_only_what_is_lit_is_computed(monkeypatch):
     beside = [asked for asked in given if len(asked) == 4]  # an empty sky is given with them
     assert len(beside) == 3
     for images, packed, finish, sky in beside:
-        kernels = Kernels(Shape(Cyclic(4), 2, 3, 5), images)
+        kernels = Kernels(layout_of(Shape(Cyclic(4), 2, 3, 5), torch.float32), images, torch.float32)
         assert finish is not None
         assert torch.equal((usual(kernels, images, packed) != usual(kernels, sky[0], packed)).any(4).any(3), lit)
 

@@ -27,16 +27,15 @@ def module(sky) -> SourcesModule:
     return SourcesModule(open_data(str(sky)), SETTINGS.training, preprocessing(SETTINGS.data, None))
 
 
-def validated(module, form: str) -> ClassificationTask:
+def validated(module, form: str, precision: str = "32-true") -> ClassificationTask:
     """A task that has validated on two batches."""
     torch.manual_seed(0)
     network = GatedNet(SETTINGS.model, Cyclic(4), module.preprocess.blank, (2, 3, 4, 5))
-    take(network, dict.fromkeys(steerable_layers(network), form))
+    take(network, dict.fromkeys(steerable_layers(network), form), "float32" if precision == "32-true" else "bf16")
     task = ClassificationTask(network, SETTINGS)
     with quiet():
-        trainer = lightning.Trainer(
-            accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, limit_val_batches=2
-        )
+        usual = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        trainer = lightning.Trainer(accelerator="cpu", precision=precision, limit_val_batches=2, **usual)
         trainer.validate(task, module, verbose=False)
     return task
 
@@ -56,6 +55,19 @@ def test_every_bit_is_the_same(module, shown, monkeypatch):
     everywhere = validated(module, "native")
     assert len(shown) == 33
     for name, total in everywhere._sums.items():
+        assert torch.equal(total, without._sums[name])
+
+
+@pytest.mark.skipif(not library.multiplies_bf16(), reason="this processor, or this build, has no kernels that multiply bf16")
+def test_in_bf16_the_sky_is_shown_in_bf16(module, shown, monkeypatch):
+    """Shown in float32, every pixel of an image would differ from it."""
+    casts, usual = [], training.show_empty_sky
+    monkeypatch.setattr(training, "show_empty_sky", lambda *given: casts.append(torch.is_autocast_enabled("cpu")) or usual(*given))
+    without = validated(module, "native", "bf16-mixed")
+    assert casts == [True]
+    assert len(shown) == 33
+    monkeypatch.setattr(training, "would_help", lambda network: False)
+    for name, total in validated(module, "native", "bf16-mixed")._sums.items():
         assert torch.equal(total, without._sums[name])
 
 

@@ -123,6 +123,10 @@ class Form(ABC):
         """The precision of its multiply-adds in a network of this precision."""
         return precision
 
+    def answers_in(self, precision: str) -> torch.dtype:
+        """The type of its answers in a network of this precision, and of fields that it need not convert."""
+        return torch.bfloat16 if precision == "bf16" else torch.float32
+
     @abstractmethod
     def multiply_adds(self, shape: Shape, pixels: int) -> int:
         """Multiply-adds of one forward pass over an image of so many pixels; transforms are left out."""
@@ -135,7 +139,7 @@ class Form(ABC):
     def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
         """Fields (batch, fields_in, |G|, height, width) -> (batch, fields_out, |G|, height, width).
 
-        In the type of a surrounding autocast, else in that of the fields.
+        In the type of a surrounding autocast or a wider one (see `answers_in`), else in that of the fields.
         """
 
     def apply_finished(self, layer: Layer, fields: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:

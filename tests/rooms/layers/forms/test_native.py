@@ -216,7 +216,7 @@ def test_without_kernels_the_form_is_not_possible(monkeypatch):
     assert not native.FORM.possible(layer.shape, "cpu", "float32")
 
 
-@pytest.mark.parametrize(("device", "precision", "size"), [("cuda", "float32", 5), ("cpu", "bf16", 5), ("cpu", "float32", 7)])
+@pytest.mark.parametrize(("device", "precision", "size"), [("cuda", "float32", 5), ("cuda", "bf16", 5), ("cpu", "float32", 7)])
 def test_what_it_does_not_take(device, precision, size):
     shape = SteerableConvolution(3, 4, Cyclic(4), size).shape
     assert not native.FORM.possible(shape, device, precision)

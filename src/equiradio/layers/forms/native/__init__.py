@@ -13,7 +13,7 @@ from torch import Tensor
 
 from equiradio.layers.forms.form import Form, Layer, Norm, Shape
 from equiradio.layers.forms.native import library
-from equiradio.layers.forms.native.kernels import Kernels, convolve_back, layout_of
+from equiradio.layers.forms.native.kernels import Kernels, convolve_back, layout_of, product_of
 from equiradio.layers.forms.native.learning import Steerable, learn
 from equiradio.layers.forms.native.plan import SIZE, Layout
 from equiradio.layers.forms.spectral import slots
@@ -29,42 +29,42 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, packed: Tensor, weight: Tensor, shape: Shape) -> Tensor:
         ctx.save_for_backward(images, packed, weight)
         ctx.shape = shape
-        return Kernels(shape, images).convolve(images, packed)
+        return Kernels(layout_of(shape, packed.dtype), images, packed.dtype).convolve(images, packed)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         images, packed, weight = ctx.saved_tensors
         grad, d_images, d_packed = grad.contiguous(), None, None
         if ctx.needs_input_grad[0]:
-            d_images = convolve_back(ctx.shape, weight, grad)
+            d_images = convolve_back(ctx.shape, weight, grad, packed.dtype)
         if ctx.needs_input_grad[1]:
-            d_packed = Kernels(ctx.shape, images).gradient(images, grad, packed)
+            d_packed = Kernels(layout_of(ctx.shape, packed.dtype), images, packed.dtype).gradient(images, grad, packed)
         return d_images, d_packed, None, None
 
 
-def _answer(layer: Layer, images: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:
-    """The layer's answer without a gradient; pixels that see nothing but an empty sky are copied from its answer to one."""
-    kernels, sky = Kernels(layer.shape, images), layer.empty_sky
-    if sky is None or not sky.is_like(images):
-        return kernels.convolve(images, prepared, finish)
-    empty = sky.answer(prepared, finish, lambda fields: kernels.convolve(fields, prepared, finish))
-    return kernels.convolve(images, prepared, finish, (sky.fields, empty))
-
-
 class Native(Form):
-    """Compiled for this processor, on a CPU in float32 or float64: the quickest form there of every layer, and exact in any company."""
+    """Compiled for this processor, on a CPU: the quickest form there of every layer, and exact in any company.
+
+    In bf16 only the product multiplies such numbers, where the processor does: fields are float32.
+    """
 
     name = "native"
     leaves_out_empty_sky = True
     finishes = True
-    limits = f"{SIZE} x {SIZE} filters, up to {MOST_ELEMENTS} group elements, float32, CPU, and kernels that were compiled at installation"
+    limits = (
+        f"{SIZE} x {SIZE} filters, up to {MOST_ELEMENTS} group elements, on a CPU, with kernels that were compiled at installation; "
+        "bf16 where the processor multiplies it"
+    )
 
     def possible(self, shape: Shape, device: str, precision: str) -> bool:
-        fits = shape.size == SIZE and shape.group.order <= MOST_ELEMENTS
-        return fits and device == "cpu" and precision == "float32" and library.best() is not None
+        fits = shape.size == SIZE and shape.group.order <= MOST_ELEMENTS and device == "cpu"
+        return fits and (library.multiplies_bf16() if precision == "bf16" else library.best() is not None)
 
     def likely(self, shape: Shape, device: str, precision: str) -> int:
         return 9
+
+    def answers_in(self, precision: str) -> torch.dtype:
+        return torch.float32
 
     def multiply_adds(self, shape: Shape, pixels: int) -> int:
         """Two or four per pair of fields in each block of the product, and 78 in the bank for every component."""
@@ -74,7 +74,9 @@ class Native(Form):
         return pixels * (product + 78 * Spectrum(shape.group).components * shape.fields_in)
 
     def prepare(self, layer: Layer) -> Tensor:
-        return layout_of(layer.shape, layer.weight).packed(layer.weight)
+        product = product_of(layer.weight.dtype)
+        with torch.autocast("cpu", enabled=False):
+            return layout_of(layer.shape, product).packed(layer.weight).to(product)
 
     def apply(self, layer: Layer, fields: Tensor, prepared: Tensor) -> Tensor:
         images = _images(fields, prepared)
@@ -91,12 +93,14 @@ class Native(Form):
 
     def apply_finished(self, layer: Layer, fields: Tensor, prepared: Tensor, finish: Tensor | None) -> Tensor:
         with torch.autocast("cpu", enabled=False):
-            return _answer(layer, _images(fields, prepared), prepared, finish).permute(0, 4, 3, 1, 2)
+            kernels = Kernels(layout_of(layer.shape, prepared.dtype), images := _images(fields, prepared), prepared.dtype)
+            return kernels.answer(images, prepared, finish, layer.empty_sky).permute(0, 4, 3, 1, 2)
 
 
 def _images(fields: Tensor, prepared: Tensor) -> Tensor:
     """(batch, height, width, |G|, field), as the kernels take them."""
-    return fields.permute(0, 3, 4, 2, 1).to(prepared.dtype).contiguous()
+    numbers = torch.promote_types(prepared.dtype, torch.float32)
+    return fields.permute(0, 3, 4, 2, 1).to(numbers).contiguous()
 
 
 FORM = Native()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from equiradio.layers.forms.form import Norm, Shape
-from equiradio.layers.forms.native.kernels import Kernels, added_up, convolve_back
+from equiradio.layers.forms.native.kernels import Kernels, added_up, convolve_back, layout_of
 from equiradio.layers.forms.native.library import address, kernel, padded
 from equiradio.layers.forms.native.plan import Plan
 from equiradio.layers.forms.native.threads import each, strips
@@ -57,22 +57,27 @@ class Way(Protocol):
     def gradient(self, images: Tensor, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
         """Of what it multiplies by; ``grad`` is 0 where it is not active."""
 
+    def back(self, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
+        """The gradient of the images."""
+
 
 class Steerable(NamedTuple):
-    """From regular fields to regular fields; multiplies by packed weights."""
+    """From regular fields to regular fields; multiplies by packed weights, whose type is the product's."""
 
     shape: Shape
     weight: Tensor
 
     def convolve(self, images: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        return Kernels(self.shape, images).convolve_at(images, factors, active)
+        return self._kernels(images, factors).convolve_at(images, factors, active)
 
     def gradient(self, images: Tensor, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        return Kernels(self.shape, images).gradient(images, grad, factors, active)
+        return self._kernels(images, factors).gradient(images, grad, factors, active)
 
-    def back(self, grad: Tensor, active: Tensor) -> Tensor:
-        """The gradient of the images."""
-        return convolve_back(self.shape, self.weight, grad, seen(active, self.shape.size))
+    def _kernels(self, images: Tensor, factors: Tensor) -> Kernels:
+        return Kernels(layout_of(self.shape, factors.dtype), images, factors.dtype)
+
+    def back(self, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
+        return convolve_back(self.shape, self.weight, grad, factors.dtype, seen(active, self.shape.size))
 
 
 class Lifting(NamedTuple):
@@ -85,7 +90,7 @@ class Lifting(NamedTuple):
 
     def convolve(self, images: Tensor, factors: Tensor, active: Tensor) -> Tensor:
         batch, height, width = images.shape[:3]
-        filters, plan, run = padded(factors.permute(2, 3, 1, 0)), _plan(images, factors), kernel("lift_at", images)
+        filters, plan, run = padded(factors.permute(2, 3, 1, 0)), _plan(images, factors), kernel("lift_at", images.dtype)
         answer = images.new_empty(batch, height, width, self.order, len(factors) // self.order)
 
         def work(task: tuple[int, int, int]) -> None:
@@ -97,12 +102,15 @@ class Lifting(NamedTuple):
         return answer
 
     def gradient(self, images: Tensor, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        like, plan, run = padded(factors.permute(2, 3, 1, 0)), _plan(images, factors), kernel("lift_gradient_at", images)
+        like, plan, run = padded(factors.permute(2, 3, 1, 0)), _plan(images, factors), kernel("lift_gradient_at", images.dtype)
 
         def work(image: int, part: Tensor) -> None:
             run(ctypes.byref(plan), factors.shape[-1], *(address(each) for each in (images[image], grad[image], active[image], part)))
 
         return added_up(work, len(images), like)[..., : len(factors)].permute(3, 2, 0, 1)
+
+    def back(self, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
+        raise AssertionError("images of the sky are given no gradient")
 
 
 def _plan(images: Tensor, filters: Tensor) -> Plan:
@@ -130,7 +138,7 @@ class _Passes:
 
     def run(self, name: str, *given: Tensor | None, sums: int = 0) -> Tensor:
         """The kernel's ``sums`` sums of every field over group and pixels, in float64."""
-        compute, starts = kernel(name, self.fields), range(0, self.all, STEP)
+        compute, starts = kernel(name, self.fields.dtype), range(0, self.all, STEP)
         parts = torch.zeros(len(starts), sums, self.numbers, dtype=torch.float64)
         at = [address(each) for each in given]
 
@@ -177,8 +185,7 @@ class _Learning(torch.autograd.Function):
         passes.run("unscaled", fields, *map(passes.of_fields, (factor, constant, slope)), own)
         d_images = None
         if ctx.needs_input_grad[0]:
-            assert isinstance(way, Steerable)
-            d_images = way.back(own, pixels.active)
+            d_images = way.back(own, factors, pixels.active)
         d_factors = way.gradient(images, own, factors, pixels.active) if ctx.needs_input_grad[1] else None
         return d_images, d_factors, d_scale.to(scale.dtype), d_shift.to(scale.dtype), None, None, None
 

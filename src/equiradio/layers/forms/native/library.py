@@ -11,11 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-VARIANTS = {"avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl"}, "avx2": {"avx2", "fma"}, "plain": set[str]()}
+AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl"}
+VARIANTS = {"avx512bf16": AVX512 | {"avx512_bf16"}, "avx512": AVX512, "avx2": {"avx2", "fma"}, "plain": set[str]()}
 """By name, best first: what a processor must have. On others than x86-64 there is only ``plain``, compiled for what they have."""
 
 TYPES = {torch.float32: "float32", torch.float64: "float64"}
 """Of the numbers that there are kernels for, as their names end."""
+
+PRODUCTS = TYPES | {torch.bfloat16: "bf16"}
+"""Of the numbers that a steerable layer's product multiplies, of images in float32 where those are bf16."""
 
 
 def file_of(variant: str) -> Path:
@@ -69,9 +73,14 @@ def kernels() -> ctypes.CDLL:
     return opened(variant)
 
 
-def kernel(name: str, numbers: Tensor) -> Callable[..., Any]:
-    """The compiled function of this name for numbers of their type."""
-    return getattr(kernels(), f"{name}_{TYPES[numbers.dtype]}")  # type: ignore[no-any-return]
+def multiplies_bf16() -> bool:
+    """Are there kernels whose product multiplies bf16?"""
+    return best() == "avx512bf16"
+
+
+def kernel(name: str, numbers: torch.dtype) -> Callable[..., Any]:
+    """The compiled function of this name for numbers of a type."""
+    return getattr(kernels(), f"{name}_{PRODUCTS[numbers]}")  # type: ignore[no-any-return]
 
 
 def padded(numbers: Tensor) -> Tensor:

@@ -3,43 +3,6 @@
 
 #define FEW 64 /* pixels, of all images, that stay in the cache */
 
-/* As `support` gives it, for the pixels that are set in `active` (height, width). */
-static int NAMED(support_at)(NAMED(Support) *support, const Plan *plan, const unsigned char *active, int low, int high) {
-    size_t width = plan->width, pixels = (size_t)(high - low + 4 * HALF) * width;
-    int top = low > 2 * HALF ? low - 2 * HALF : 0, end = high + 2 * HALF < plan->height ? high + 2 * HALF : plan->height;
-    unsigned char *own = room(5, 2 * pixels);
-    if (!own) return 0;
-    *support = (NAMED(Support)){top, end, own, own + pixels};
-    memset(own, 0, (end - top) * width);
-    memcpy(own + (low - top) * width, active + low * width, (high - low) * width);
-    return widen(own, end - top, plan->width, support->wanted);
-}
-
-/* Rows [low, high) of the layer's answer to one image at the pixels that are set in `active`; the others are set to 0 where `zeros` says
-   so, and else left as they are. */
-int NAMED(convolve_at)(const Plan *plan, const REAL *image, const REAL *weights, const unsigned char *active, int zeros, REAL *out, int low,
-                       int high) {
-    Work work;
-    NAMED(Support) support;
-    NAMED(Task) task = {.weights = weights, .to = out};
-    size_t pixel = (size_t)plan->order * plan->fields_out;
-    if (!NAMED(prepare)(&work, plan) || !NAMED(support_at)(&support, plan, active, low, high)) return 1;
-    for (size_t at = (size_t)low * plan->width; zeros && at < (size_t)high * plan->width; at++)
-        if (!active[at]) memset(out + at * pixel, 0, pixel * sizeof(REAL));
-    NAMED(walk)(&work, image, &support, low, high, &task);
-    return 0;
-}
-
-/* As `gradient`, where the gradient of the answer is 0 but at the pixels that are set in `active`. */
-int NAMED(gradient_at)(const Plan *plan, const REAL *image, const REAL *grad, const unsigned char *active, REAL *gradient) {
-    Work work;
-    NAMED(Support) support;
-    NAMED(Task) task = {.grad = grad, .to = gradient};
-    if (!NAMED(prepare)(&work, plan) || !NAMED(support_at)(&support, plan, active, 0, plan->height)) return 1;
-    NAMED(walk)(&work, image, &support, 0, plan->height, &task);
-    return 0;
-}
-
 /* As `lift` at the pixels that are set in `active`; the others are left as they are. */
 void NAMED(lift_at)(const Plan *plan, int size, const REAL *image, const REAL *filters, const unsigned char *active, REAL *out, int low,
                     int high) {

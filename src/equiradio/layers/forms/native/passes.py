@@ -51,7 +51,7 @@ def lift(images: Tensor, filters: Tensor, finish: Tensor | None, sky: EmptySky |
 
 def _lift(images: Tensor, filters: Tensor, finish: Tensor | None, empty: tuple[Tensor, Tensor] | None) -> Tensor:
     batch, height, width, fields_in = images.shape
-    answer, run = images.new_empty(batch, height, width, len(filters)), kernel("lift", images)
+    answer, run = images.new_empty(batch, height, width, len(filters)), kernel("lift", images.dtype)
     plan = Plan(height, width, 1, fields_in, len(filters))
     numbers = padded(filters.permute(2, 3, 1, 0)), None if finish is None else padded(finish.to(images.dtype))
     given = [*map(address, numbers), *map(address, empty or (None, None))]
@@ -67,7 +67,7 @@ def _lift(images: Tensor, filters: Tensor, finish: Tensor | None, empty: tuple[T
 def group_pool(columns: Tensor) -> Tensor:
     """Largest over the group: (batch, height, width, |G|, fields) -> (batch, height, width, fields)."""
     batch, height, width, order, fields = columns.shape
-    answer, run = columns.new_empty(batch, height, width, fields), kernel("group_pool", columns)
+    answer, run = columns.new_empty(batch, height, width, fields), kernel("group_pool", columns.dtype)
 
     def work(task: tuple[int, int, int]) -> None:
         image, low, high = task
@@ -80,7 +80,7 @@ def group_pool(columns: Tensor) -> Tensor:
 def max_pool(images: Tensor) -> Tensor:
     """Largest of each 2 x 2 pixels: (batch, height, width, channels) -> half the height and width, rounded down."""
     batch, height, width, channels = images.shape
-    answer, run = images.new_empty(batch, height // 2, width // 2, channels), kernel("max_pool", images)
+    answer, run = images.new_empty(batch, height // 2, width // 2, channels), kernel("max_pool", images.dtype)
 
     def work(task: tuple[int, int, int]) -> None:
         image, low, high = task
@@ -124,7 +124,7 @@ class _GroupPool(torch.autograd.Function):
 def _pool_back(images: Tensor, largest: Tensor, d_largest: Tensor, halved: Tensor | None = None, d_halved: Tensor | None = None) -> Tensor:
     """The gradient by images of what `_Pools` makes of them."""
     given = [images, largest, d_largest.contiguous(), halved, None if d_halved is None else d_halved.contiguous()]
-    answer, run = torch.empty_like(images), kernel("pool_back", images)
+    answer, run = torch.empty_like(images), kernel("pool_back", images.dtype)
 
     def work(image: int) -> None:
         run(*images.shape[1:], *(address(None if numbers is None else numbers[image]) for numbers in [*given, answer]))
@@ -195,7 +195,7 @@ def score(features: Tensor, context: Tensor, from_features: Tensor, to_score: Te
     """W relu(W_x x + up(c)), with shapes and matrices of interpolation as in `equiradio.layers.attention_gate`."""
     batch, height, width, _ = features.shape
     given = _Padded(features, context, from_features, to_score, rows, columns)
-    answer, run = features.new_empty(batch, height, width), kernel("score", features)
+    answer, run = features.new_empty(batch, height, width), kernel("score", features.dtype)
 
     def work(task: tuple[int, int, int]) -> int:
         image, low, high = task
@@ -215,7 +215,7 @@ class _Score(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        given, run, grad = _Padded(*ctx.saved_tensors), kernel("score_back", grad), grad.contiguous()
+        given, run, grad = _Padded(*ctx.saved_tensors), kernel("score_back", grad.dtype), grad.contiguous()
         d_features, d_context = torch.empty_like(given.features), torch.zeros_like(given.context)
         d_from, d_to = (each.new_zeros(len(grad), *each.shape) for each in (given.from_features, given.to_score))
 
@@ -236,7 +236,7 @@ def learning_score(*given: Tensor) -> Tensor:
 def attend(columns: Tensor, attention: Tensor) -> Tensor:
     """Sum over pixels of attention (batch, height, width) times columns (batch, height, width, channels) -> (batch, channels)."""
     batch, height, width, channels = columns.shape
-    answer, run, attention = columns.new_empty(batch, channels), kernel("attend", columns), attention.contiguous()
+    answer, run, attention = columns.new_empty(batch, channels), kernel("attend", columns.dtype), attention.contiguous()
 
     def work(image: int) -> None:
         run(address(attention[image]), address(columns[image]), ctypes.c_long(height * width), channels, address(answer[image]))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equiradio.layers.forms.form import Shape
+from equiradio.layers.forms.native import panels
 from equiradio.layers.forms.spectral import slots, spectral_weight
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import harmonic_basis, moved_filters
@@ -64,14 +65,23 @@ class Plan(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a layer's numbers lie in vectors of ``lanes``."""
+    """How a layer's numbers lie in vectors of ``lanes``; the product multiplies ``together`` of them at a time, two of bf16."""
 
     shape: Shape
     lanes: int
+    together: int = 1
 
     @property
     def spectrum(self) -> Spectrum:
         return Spectrum(self.shape.group)
+
+    @property
+    def fields_out(self) -> int:
+        return self.shape.fields_out
+
+    def plan(self, height: int, width: int, dtype: torch.dtype) -> Plan:
+        """For images of one size and type."""
+        return plan_of(self, height, width, dtype)
 
     @property
     def vectors_out(self) -> int:
@@ -79,9 +89,14 @@ class Layout:
         return -(-self.shape.fields_out // self.lanes)
 
     @property
+    def fields(self) -> int:
+        """Numbers of a row of fields in the product: those that are multiplied together are filled up with 0."""
+        return self.shape.fields_in + -self.shape.fields_in % self.together
+
+    @property
     def depth(self) -> int:
         """Most numbers in a row of the product: a slot has two halves, parts where there are rotations only, else copies."""
-        return len(slots(self.shape.group, self.shape.size)) * 2 * self.shape.fields_in
+        return len(slots(self.shape.group, self.shape.size)) * 2 * self.fields
 
     def halves(self, block: int) -> list[int]:
         """Which halves of a block's output are not 0: the coefficients of the lowest and highest frequency are real (see `Spectrum`)."""
@@ -98,12 +113,18 @@ class Layout:
     def pack(self, matrices: Tensor) -> Tensor:
         """Matrices of `spectral_weight` -> all panels of all blocks, one behind the other; gradients go back the same way."""
         padded = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.lanes - self.shape.fields_out))
-        panels = []
+        blocks = []
         for block, rows in enumerate(_rows(self)):
             by_row = padded[block].unflatten(0, (-1, self.shape.fields_in))
-            columns = by_row[rows][..., self.halves(block), :].flatten(0, 1).flatten(1)
-            panels += [panel.flatten() for panel in columns.split(2 * self.lanes, 1)]
-        return torch.cat(panels)
+            some = F.pad(by_row[rows][..., self.halves(block), :], (0, 0, 0, 0, 0, self.fields - self.shape.fields_in))
+            blocks.append(some.flatten(0, 1).flatten(1))
+        return panels.packed(blocks, self.lanes, self.together)
+
+    def as_packed(self, gradient: Tensor) -> Tensor:
+        """A gradient of the weights as the kernels add it up, in the order of `pack`."""
+        width = self.vectors_out * self.lanes
+        sizes = [(len(rows) * self.fields, len(self.halves(block)) * width) for block, rows in enumerate(_rows(self))]
+        return panels.in_order(gradient, sizes, self.lanes, self.together)
 
     def packed(self, weight: Tensor) -> Tensor:
         """The weights (fields_out, fields_in, |G|, B) as the kernels take them."""
@@ -133,9 +154,9 @@ class Layout:
     def moves(self) -> list[list[tuple[int, int, int]]]:
         """Of each line, where the bank's values go: (value, block, place in the block's row); what is always 0 has no place."""
         places = [{row: place for place, row in enumerate(rows)} for rows in _rows(self)]
-        fields = self.shape.fields_in
         return [
-            [(value, block, places[block][row] * fields) for value, block, row in line if value != NOTHING] for line in self.every_move()
+            [(value, block, places[block][row] * self.fields) for value, block, row in line if value != NOTHING]
+            for line in self.every_move()
         ]
 
     def every_move(self) -> list[list[tuple[int, int, int]]]:
@@ -206,16 +227,17 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
     spectrum, group = layout.spectrum, layout.shape.group
     real = {torch.float32: np.float32, torch.float64: np.float64}[dtype]
     moves, (block, column) = layout.moves(), layout.components()
-    deep = layout.blocks * layout.depth * np.dtype(real).itemsize
+    row = layout.blocks * layout.depth // layout.together * np.dtype(real).itemsize
     plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out, spectrum.bins, spectrum.copies)
     plan.lines, plan.blocks = len(layout.lines), layout.blocks
-    plan.depth, plan.chunk = layout.depth, int(np.clip(MATRIX // deep, *CHUNKS))
+    plan.depth, plan.chunk = layout.depth // layout.together, int(np.clip(MATRIX // row, *CHUNKS))
+    deep = [len(rows) * layout.fields // layout.together for rows in _rows(layout)]
     arrays: dict[str, np.ndarray] = {
         "columns": np.array([len(layout.halves(each)) * layout.vectors_out for each in range(layout.blocks)], np.intc),
-        "deep": np.array([len(rows) * layout.shape.fields_in for rows in _rows(layout)], np.intc),
+        "deep": np.array(deep, np.intc),
         "alone": np.array([line.alone for line in layout.lines], np.intc),
         "moves": np.cumsum([0, *map(len, moves)], dtype=np.intc),
-        "move": np.array([(value, block * plan.chunk * plan.depth + place) for each in moves for value, block, place in each], np.int64),
+        "move": np.array([(value, block * plan.chunk * layout.depth + place) for each in moves for value, block, place in each], np.int64),
         "block": np.array(block, np.intc),
         "column": np.array(column, np.intc),
         "analysis": np.ascontiguousarray(layout.analysis(), real),

@@ -22,6 +22,7 @@
 #define TILE 6
 #endif
 
+#define UNROLLED _Pragma("GCC unroll 12") /* so that the sums of a tile are held in registers */
 #define HALF 2   /* of a 5 x 5 filter */
 #define VALUES 30 /* at most, that the 11 real filters of a 5 x 5 window make of two parts */
 #define KINDS 5  /* ways in which the rows of a window are folded */
@@ -35,7 +36,8 @@ typedef struct {
 /* A layer without its weights; made by native/plan.py. */
 typedef struct {
     int height, width, order, fields_in, fields_out, bins, copies;
-    int lines;             /* what the filter bank takes at a time: the two parts of a bin, or two numbers that have no other part */
+    int lines;             /* what the filter bank takes at a time: the two parts of a bin, or two numbers that have no other part; where
+                              there is none, the convolution is an ordinary one, of one block */
     int blocks;
     int depth;             /* of the product at most: how far apart the rows of a block lie */
     int chunk;             /* pixels between bank and product at a time */
@@ -92,14 +94,7 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #include "steerable.h"
 #include "passes.h"
 #include "lit.h"
-#undef REAL
-#undef INTEGER
-#undef SUFFIX
-#undef LANES
-#undef Vector
-#undef Bits
-#undef Work
-#undef INLINE
+#include "anew.h"
 
 #define REAL double
 #define INTEGER int64_t
@@ -107,5 +102,14 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #include "steerable.h"
 #include "passes.h"
 #include "lit.h"
+#include "anew.h"
+
+#if defined(__AVX512BF16__)
+#define REAL float
+#define INTEGER int32_t
+#define SUFFIX bf16
+#define PAIRS
+#include "steerable.h"
+#endif
 
 int vector_bytes(void) { return VECTOR_BYTES; }

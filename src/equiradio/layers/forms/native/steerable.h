@@ -1,8 +1,11 @@
-/* The kernels for one type of numbers, REAL; included by steerable.c once for each.
+/* The kernels for one type of numbers, REAL; included by steerable.c once for each, and with PAIRS for a product that multiplies bf16.
 
    An image lies as (height, width, element, field). By frequency it is, row by row, (line, vector of fields, column, part, lane): both parts
    of a line side by side. Between bank and product it is (block, pixel, depth), behind the product (pixel, vectors of all blocks).
-   Sums are made in one order for every pixel, whatever else is computed with it. */
+   Sums are made in one order for every pixel, whatever else is computed with it.
+
+   The product multiplies units: a number by a vector of numbers, or with PAIRS two bf16 side by side by a vector of such pairs, which adds
+   both products to sums in float32. A unit is as large as a REAL either way, so that both lie alike. */
 
 #define LANES (VECTOR_BYTES / (int)sizeof(REAL))
 #define Vector NAMED(Vector)
@@ -13,12 +16,26 @@
 typedef REAL Vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 typedef INTEGER Bits __attribute__((vector_size(VECTOR_BYTES)));
 
+#ifdef PAIRS
+#define ELEMENT uint16_t /* of the chunk's matrix: the upper half of a float */
+#define UNIT int32_t
+#define TOGETHER 2 /* elements of a unit */
+#define ONE 0x3f80
+#define ADD_PRODUCT(sum, unit, row) __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(row), "m"(unit)) /* gcc 12 moves sums about */
+#else
+#define ELEMENT REAL
+#define UNIT REAL
+#define TOGETHER 1
+#define ONE 1
+#define ADD_PRODUCT(sum, unit, row) sum += (unit) * (row)
+#endif
+
 typedef struct {
     const Plan *plan;
     int vectors_in, vectors_out, wide; /* vectors of a part of a line, of a part of a bin of the answer, of all blocks' columns */
     Vector *rows;                      /* HALF * 2 + 1 rows by frequency */
     Vector *folded;                    /* rows of one line and vector, in KINDS sums and differences */
-    REAL *matrix;                      /* (block, chunk, depth) */
+    ELEMENT *matrix;                   /* (block, chunk, depth) */
     Vector *answer;                    /* (chunk, wide) */
     int *y, *x;                        /* of the pixels of the chunk */
 } Work;
@@ -243,6 +260,17 @@ static void NAMED(fold)(const Vector *const rows[2 * HALF + 1], int from, int to
     }
 }
 
+/* The first `count` lanes to the chunk's matrix; of bf16 one more where that fills a pair. */
+INLINE void NAMED(place)(ELEMENT *to, Vector value, int count) {
+#ifdef PAIRS
+    __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)value);
+    if (count == LANES) _mm256_storeu_si256((__m256i *)to, halves);
+    else _mm256_mask_storeu_epi16(to, (__mmask16)((1 << (count + count % 2)) - 1), halves);
+#else
+    NAMED(store)(to, value, count);
+#endif
+}
+
 /* Pixels x[0..count) of one row, from `first` on in the chunk's matrix. */
 static void NAMED(bank)(const Work *work, const Vector *const rows[2 * HALF + 1], const int *x, int count, int first) {
     const Plan *plan = work->plan;
@@ -253,45 +281,92 @@ static void NAMED(bank)(const Work *work, const Vector *const rows[2 * HALF + 1]
             int used = NAMED(lanes_used)(vector, plan->fields_in);
             for (int j = 0; j <= 2 * HALF; j++) here[j] = rows[j] + (size_t)(number * work->vectors_in + vector) * line;
             const Move *move = plan->move + plan->moves[number], *end = plan->move + plan->moves[number + 1];
-            REAL *start = work->matrix + (size_t)first * plan->depth + vector * LANES;
+            ELEMENT *start = work->matrix + (size_t)first * plan->depth * TOGETHER + vector * LANES;
             for (int p = 0, folded = 0; p < count; p++) {
                 NAMED(fold)(here, folded > x[p] ? folded : x[p], x[p] + 2 * HALF + 1, work->folded);
                 folded = x[p] + 2 * HALF + 1;
                 const Vector *at = work->folded + 2 * KINDS * (size_t)(x[p] + HALF);
                 Vector value[VALUES];
                 NAMED(values)(at, plan->filters, plan->alone[number], value);
-                REAL *to = start + (size_t)p * plan->depth;
+                ELEMENT *to = start + (size_t)p * plan->depth * TOGETHER;
                 if (used == LANES)
-                    for (const Move *next = move; next < end; next++) *(Vector *)(to + next->place) = value[next->value];
+                    for (const Move *next = move; next < end; next++) NAMED(place)(to + next->place, value[next->value], LANES);
                 else
-                    for (const Move *next = move; next < end; next++) NAMED(store)(to + next->place, value[next->value], used);
+                    for (const Move *next = move; next < end; next++) NAMED(place)(to + next->place, value[next->value], used);
             }
         }
+}
+
+/* ---- an ordinary convolution: a plan without lines ---- */
+
+/* The pixels that are wanted, one behind the other with HALF of nothing at each end. */
+static void NAMED(copy_row)(const Work *work, const REAL *row, const unsigned char *wanted, ELEMENT *out) {
+    int fields = work->plan->fields_in, width = work->plan->width;
+    memset(out, 0, (size_t)HALF * fields * sizeof(ELEMENT));
+    memset(out + (size_t)(HALF + width) * fields, 0, (size_t)HALF * fields * sizeof(ELEMENT));
+    out += HALF * fields;
+    for (int x = 0; x < width; x++, row += fields, out += fields) {
+        if (!wanted[x]) continue;
+        for (int i = 0; i < fields; i += LANES) {
+            int used = NAMED(lanes_used)(0, fields - i);
+#ifdef PAIRS
+            _mm256_mask_storeu_epi16(out + i, (__mmask16)((1 << used) - 1), (__m256i)_mm512_cvtneps_pbh((__m512)NAMED(load)(row + i, used)));
+#else
+            NAMED(store)(out + i, NAMED(load)(row + i, used), used);
+#endif
+        }
+    }
+}
+
+/* The windows of pixels x[0..count) of one row, from `first` on in the chunk's matrix: row by row in whole units, and a 1 for the bias. */
+static void NAMED(windows)(const Work *work, const Vector *const rows[2 * HALF + 1], const int *x, int count, int first) {
+    const Plan *plan = work->plan;
+    size_t numbers = (2 * HALF + 1) * (size_t)plan->fields_in, units = (numbers + TOGETHER - 1) / TOGETHER;
+    for (int p = 0; p < count; p++) {
+        ELEMENT *to = work->matrix + (size_t)(first + p) * plan->depth * TOGETHER;
+        for (int j = 0; j <= 2 * HALF; j++, to += units * TOGETHER) {
+            to[units * TOGETHER - 1] = 0;
+            memcpy(to, (const ELEMENT *)rows[j] + (size_t)x[p] * plan->fields_in, numbers * sizeof(ELEMENT));
+        }
+        to[TOGETHER - 1] = 0;
+        to[0] = ONE;
+    }
+}
+
+/* A pixel of the answer, finished; or, where there is a gradient, that as it lies behind the product. */
+static void NAMED(answer_of)(const Work *work, Vector *answer, const REAL *grad, const Vector *finish, REAL *to) {
+    int each = work->vectors_out;
+    for (int n = 0; n < each; n++) {
+        int used = NAMED(lanes_used)(n, work->plan->fields_out);
+        if (grad) answer[n] = NAMED(load)(grad + n * LANES, used);
+        else NAMED(store)(to + n * LANES, finish ? NAMED(finished)(answer[n], finish[n], finish[each + n]) : answer[n], used);
+    }
 }
 
 /* ---- the product ---- */
 
 /* (rows, depth) x (depth, vectors): element (m, k) of the first lies at a[m * a_row + k * a_step], row k of the second at b + k * b_row. */
-INLINE void NAMED(tile)(const int rows, const int vectors, const REAL *a, size_t a_row, size_t a_step, const Vector *b, size_t b_row,
+INLINE void NAMED(tile)(const int rows, const int vectors, const UNIT *a, size_t a_row, size_t a_step, const Vector *b, size_t b_row,
                         int depth, Vector *c, size_t c_row, const int add) {
     Vector sum[TILE][2];
+    UNROLLED
     for (int m = 0; m < rows; m++)
         for (int n = 0; n < vectors; n++) sum[m][n] = add ? c[m * c_row + n] : (Vector){0};
     for (int k = 0; k < depth; k++) {
         Vector row[2];
         for (int n = 0; n < vectors; n++) row[n] = b[k * b_row + n];
-        for (int m = 0; m < rows; m++) {
-            REAL factor = a[m * a_row + k * a_step];
-            for (int n = 0; n < vectors; n++) sum[m][n] += factor * row[n];
-        }
+        UNROLLED
+        for (int m = 0; m < rows; m++)
+            for (int n = 0; n < vectors; n++) ADD_PRODUCT(sum[m][n], a[m * a_row + k * a_step], row[n]);
     }
+    UNROLLED
     for (int m = 0; m < rows; m++)
         for (int n = 0; n < vectors; n++) c[m * c_row + n] = sum[m][n];
 }
 
 /* The same for any number of rows, in tiles; `add` to what is there. */
 #define TILED(name, vectors, add)                                                                                                          \
-    static void NAMED(name)(int rows, const REAL *a, size_t a_row, size_t a_step, const Vector *b, size_t b_row, int depth, Vector *c,     \
+    static void NAMED(name)(int rows, const UNIT *a, size_t a_row, size_t a_step, const Vector *b, size_t b_row, int depth, Vector *c,     \
                             size_t c_row) {                                                                                                \
         int m = 0;                                                                                                                         \
         for (; m + TILE <= rows; m += TILE) NAMED(tile)(TILE, vectors, a + m * a_row, a_row, a_step, b, b_row, depth, c + m * c_row, c_row, add); \
@@ -306,12 +381,12 @@ TILED(add_two, 2, 1)
 #undef TILED
 
 /* The chunk's matrix times the weights: per block (depth, columns) in panels of two vectors' columns, the last one maybe of one. */
-static void NAMED(multiply)(const Work *work, const REAL *weights, int pixels) {
+static void NAMED(multiply)(const Work *work, const void *weights, int pixels) {
     const Plan *plan = work->plan;
-    const Vector *panel = (const Vector *)weights;
+    const Vector *panel = weights;
     for (int block = 0, column = 0; block < plan->blocks; column += plan->columns[block], block++)
         for (int n = 0, two; n < plan->columns[block]; n += 1 + two) {
-            const REAL *matrix = work->matrix + (size_t)block * plan->chunk * plan->depth;
+            const UNIT *matrix = (const UNIT *)work->matrix + (size_t)block * plan->chunk * plan->depth;
             int deep = plan->deep[block];
             two = n + 1 < plan->columns[block];
             (two ? NAMED(times_two) : NAMED(times_one))(pixels, matrix, plan->depth, 1, panel, 1 + two, deep, work->answer + column + n,
@@ -320,18 +395,63 @@ static void NAMED(multiply)(const Work *work, const REAL *weights, int pixels) {
         }
 }
 
-/* Its adjoint: what the chunk adds to the weights' gradient. */
-static void NAMED(multiply_back)(const Work *work, REAL *gradient, int pixels) {
+#ifdef PAIRS
+/* Pixels two by two: a row of pairs (`numbers`) from two rows of bf16, or of floats that become bf16; without `second` its halves are 0. */
+INLINE __m512i NAMED(side_by_side)(__m256i first, __m256i second) {
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+}
+
+static void NAMED(pair_elements)(const ELEMENT *first, const ELEMENT *second, int numbers, UNIT *out) {
+    for (int i = 0; i < numbers; i += LANES) {
+        __mmask16 mask = (__mmask16)((1 << NAMED(lanes_used)(0, numbers - i)) - 1);
+        __m256i upper = second ? _mm256_maskz_loadu_epi16(mask, second + i) : _mm256_setzero_si256();
+        _mm512_mask_storeu_epi32(out + i, mask, NAMED(side_by_side)(_mm256_maskz_loadu_epi16(mask, first + i), upper));
+    }
+}
+
+static void NAMED(pair_vectors)(const Vector *first, const Vector *second, int vectors, Vector *out) {
+    for (int n = 0; n < vectors; n++) {
+        __m256i upper = second ? (__m256i)_mm512_cvtneps_pbh((__m512)second[n]) : _mm256_setzero_si256();
+        out[n] = (Vector)NAMED(side_by_side)((__m256i)_mm512_cvtneps_pbh((__m512)first[n]), upper);
+    }
+}
+#endif
+
+/* Its adjoint: what the chunk adds to the weights' gradient, (depth, columns) in panels as the weights. */
+static int NAMED(multiply_back)(const Work *work, REAL *gradient, int pixels) {
     const Plan *plan = work->plan;
     Vector *panel = (Vector *)gradient;
-    for (int block = 0, column = 0; block < plan->blocks; column += plan->columns[block], block++)
+    const Vector *answer = work->answer;
+    int steps = pixels;
+#ifdef PAIRS
+    steps = (pixels + 1) / 2;
+    Vector *pairs = room(6, (size_t)steps * ((size_t)work->wide * VECTOR_BYTES + (size_t)plan->depth * TOGETHER * sizeof(UNIT)));
+    UNIT *matrix = (UNIT *)(pairs + (size_t)steps * work->wide);
+    if (!pairs) return 0;
+    for (int p = 0; p < pixels; p += 2) {
+        const Vector *first = work->answer + (size_t)p * work->wide;
+        NAMED(pair_vectors)(first, p + 1 < pixels ? first + work->wide : NULL, work->wide, pairs + (size_t)(p / 2) * work->wide);
+    }
+    answer = pairs;
+#endif
+    for (int block = 0, column = 0; block < plan->blocks; column += plan->columns[block], block++) {
+        int deep = plan->deep[block] * TOGETHER;
+#ifdef PAIRS
+        const ELEMENT *elements = work->matrix + (size_t)block * plan->chunk * plan->depth * TOGETHER;
+        size_t row = deep, next = (size_t)plan->depth * TOGETHER;
+        for (int p = 0; p < pixels; p += 2, elements += 2 * next)
+            NAMED(pair_elements)(elements, p + 1 < pixels ? elements + next : NULL, deep, matrix + (size_t)(p / 2) * row);
+#else
+        const UNIT *matrix = work->matrix + (size_t)block * plan->chunk * plan->depth;
+        size_t row = plan->depth;
+#endif
         for (int n = 0, two; n < plan->columns[block]; n += 1 + two) {
-            const REAL *matrix = work->matrix + (size_t)block * plan->chunk * plan->depth;
-            int deep = plan->deep[block];
             two = n + 1 < plan->columns[block];
-            (two ? NAMED(add_two) : NAMED(add_one))(deep, matrix, 1, plan->depth, work->answer + column + n, work->wide, pixels, panel, 1 + two);
+            (two ? NAMED(add_two) : NAMED(add_one))(deep, matrix, 1, row, answer + column + n, work->wide, steps, panel, 1 + two);
             panel += (size_t)deep * (1 + two);
         }
+    }
+    return 1;
 }
 
 /* ---- the walk over an image ---- */
@@ -343,6 +463,14 @@ static void NAMED(differing)(const Plan *plan, const REAL *image, const REAL *em
         *out++ = empty == NULL || memcmp(image + at * pixel, empty + at * pixel, bytes) != 0;
 }
 
+/* Bytes of a row by frequency, or of a row as it is where there are no lines. */
+static size_t NAMED(row_bytes)(const Work *work) {
+    const Plan *plan = work->plan;
+    size_t across = plan->width + 2 * HALF;
+    if (plan->lines) return plan->lines * work->vectors_in * across * 2 * VECTOR_BYTES;
+    return (across * plan->fields_in * sizeof(ELEMENT) + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES;
+}
+
 static int NAMED(prepare)(Work *work, const Plan *plan) {
     int across = plan->width + 2 * HALF;
     work->plan = plan;
@@ -350,9 +478,9 @@ static int NAMED(prepare)(Work *work, const Plan *plan) {
     work->vectors_out = (plan->fields_out + LANES - 1) / LANES;
     work->wide = 0;
     for (int block = 0; block < plan->blocks; block++) work->wide += plan->columns[block];
-    work->rows = room(0, (size_t)(2 * HALF + 1) * plan->lines * work->vectors_in * across * 2 * VECTOR_BYTES);
+    work->rows = room(0, (2 * HALF + 1) * NAMED(row_bytes)(work));
     work->folded = room(1, (size_t)KINDS * across * 2 * VECTOR_BYTES);
-    work->matrix = room(2, (size_t)plan->blocks * plan->chunk * plan->depth * sizeof(REAL));
+    work->matrix = room(2, (size_t)plan->blocks * plan->chunk * plan->depth * sizeof(UNIT));
     work->answer = room(3, (size_t)plan->chunk * work->wide * VECTOR_BYTES);
     work->y = room(4, 2 * (size_t)plan->chunk * sizeof(int));
     work->x = work->y ? work->y + plan->chunk : NULL;
@@ -361,21 +489,24 @@ static int NAMED(prepare)(Work *work, const Plan *plan) {
 
 /* What is done with a chunk when it is full. */
 typedef struct {
-    const REAL *weights, *grad; /* one of the two: forward, or the weights' gradient */
-    const Vector *finish;       /* see `synthesise` */
+    const void *weights;  /* forward, or */
+    const REAL *grad;     /* for the weights' gradient */
+    const Vector *finish; /* see `synthesise` */
     REAL *to;
 } NAMED(Task);
 
-static void NAMED(finish)(const Work *work, const NAMED(Task) *task, int pixels) {
+static int NAMED(finish)(const Work *work, const NAMED(Task) *task, int pixels) {
     const Plan *plan = work->plan;
     size_t pixel = (size_t)plan->order * plan->fields_out;
     if (task->weights) NAMED(multiply)(work, task->weights, pixels);
     for (int p = 0; p < pixels; p++) {
         size_t at = ((size_t)work->y[p] * plan->width + work->x[p]) * pixel;
-        if (task->weights) NAMED(synthesise)(work, work->answer + (size_t)p * work->wide, task->finish, task->to + at);
-        else NAMED(synthesise_back)(work, task->grad + at, work->answer + (size_t)p * work->wide);
+        Vector *answer = work->answer + (size_t)p * work->wide;
+        if (!plan->lines) NAMED(answer_of)(work, answer, task->weights ? NULL : task->grad + at, task->finish, task->to + at);
+        else if (task->weights) NAMED(synthesise)(work, answer, task->finish, task->to + at);
+        else NAMED(synthesise_back)(work, task->grad + at, answer);
     }
-    if (!task->weights) NAMED(multiply_back)(work, task->to, pixels);
+    return task->weights ? 1 : NAMED(multiply_back)(work, task->to, pixels);
 }
 
 /* Which pixels of rows [low, high) are worth computing, and for that which pixels by frequency; rows [top, end) hold all of the latter. */
@@ -410,21 +541,22 @@ static void NAMED(copy_others)(const Plan *plan, size_t pixel, const NAMED(Suppo
 
 /* Row y by frequency, in its place among five; beyond the image there is nothing. */
 static Vector *NAMED(row_at)(const Work *work, int y) {
-    size_t line = (size_t)work->plan->lines * work->vectors_in * (work->plan->width + 2 * HALF) * 2;
-    return work->rows + (size_t)((y + 2 * HALF + 1) % (2 * HALF + 1)) * line;
+    return (Vector *)((char *)work->rows + (size_t)((y + 2 * HALF + 1) % (2 * HALF + 1)) * NAMED(row_bytes)(work));
 }
 
 static void NAMED(bring)(const Work *work, const REAL *image, const NAMED(Support) *support, int y) {
     const Plan *plan = work->plan;
     if (y >= 0 && y < plan->height) {
         const REAL *row = image + (size_t)y * plan->width * plan->order * plan->fields_in;
-        NAMED(analyse)(work, row, support->wanted + (size_t)(y - support->top) * plan->width, NAMED(row_at)(work, y));
+        const unsigned char *wanted = support->wanted + (size_t)(y - support->top) * plan->width;
+        if (plan->lines) NAMED(analyse)(work, row, wanted, NAMED(row_at)(work, y));
+        else NAMED(copy_row)(work, row, wanted, (ELEMENT *)NAMED(row_at)(work, y));
     } else
-        memset(NAMED(row_at)(work, y), 0, (size_t)((char *)NAMED(row_at)(work, 1) - (char *)NAMED(row_at)(work, 0)));
+        memset(NAMED(row_at)(work, y), 0, NAMED(row_bytes)(work));
 }
 
-/* Rows [low, high), chunk by chunk. */
-static void NAMED(walk)(const Work *work, const REAL *image, const NAMED(Support) *support, int low, int high, const NAMED(Task) *task) {
+/* Rows [low, high), chunk by chunk; 0 where there is no memory. */
+static int NAMED(walk)(const Work *work, const REAL *image, const NAMED(Support) *support, int low, int high, const NAMED(Task) *task) {
     const Plan *plan = work->plan;
     int pixels = 0;
     for (int y = low - HALF; y < low + HALF; y++) NAMED(bring)(work, image, support, y);
@@ -437,24 +569,26 @@ static void NAMED(walk)(const Work *work, const REAL *image, const NAMED(Support
             int first = pixels;
             for (; x < plan->width && pixels < plan->chunk; x++)
                 if (active[x]) work->y[pixels] = y, work->x[pixels++] = x;
-            if (pixels > first) NAMED(bank)(work, rows, work->x + first, pixels - first, first);
-            if (pixels == plan->chunk) NAMED(finish)(work, task, pixels), pixels = 0;
+            if (pixels > first) (plan->lines ? NAMED(bank) : NAMED(windows))(work, rows, work->x + first, pixels - first, first);
+            if (pixels < plan->chunk) continue;
+            if (!NAMED(finish)(work, task, pixels)) return 0;
+            pixels = 0;
         }
     }
-    if (pixels) NAMED(finish)(work, task, pixels);
+    return !pixels || NAMED(finish)(work, task, pixels);
 }
 
 /* ---- what Python calls; 0 is success ---- */
 
 /* Rows [low, high) of the layer's answer to one image, finished where `finish` is given (see `synthesise`). Where `empty_in` and
    `empty_out` are given, what the layer is given and answers for an empty sky, a pixel that sees nothing else is copied from there. */
-int NAMED(convolve)(const Plan *plan, const REAL *image, const REAL *weights, const REAL *finish, const REAL *empty_in, const REAL *empty_out,
+int NAMED(convolve)(const Plan *plan, const REAL *image, const void *weights, const REAL *finish, const REAL *empty_in, const REAL *empty_out,
                     REAL *out, int low, int high) {
     Work work;
     NAMED(Support) support;
-    NAMED(Task) task = {weights, NULL, (const Vector *)finish, out};
+    NAMED(Task) task = {.weights = weights, .finish = (const Vector *)finish, .to = out};
     if (!NAMED(prepare)(&work, plan) || !NAMED(support)(&support, plan, image, empty_in, low, high)) return 1;
-    NAMED(walk)(&work, image, &support, low, high, &task);
+    if (!NAMED(walk)(&work, image, &support, low, high, &task)) return 1;
     if (empty_in) NAMED(copy_others)(plan, (size_t)plan->order * plan->fields_out, &support, empty_out, out, low, high);
     return 0;
 }
@@ -463,8 +597,42 @@ int NAMED(convolve)(const Plan *plan, const REAL *image, const REAL *weights, co
 int NAMED(gradient)(const Plan *plan, const REAL *image, const REAL *grad, REAL *gradient) {
     Work work;
     NAMED(Support) support;
-    NAMED(Task) task = {NULL, grad, NULL, gradient};
+    NAMED(Task) task = {.grad = grad, .to = gradient};
     if (!NAMED(prepare)(&work, plan) || !NAMED(support)(&support, plan, image, NULL, 0, plan->height)) return 1;
-    NAMED(walk)(&work, image, &support, 0, plan->height, &task);
-    return 0;
+    return !NAMED(walk)(&work, image, &support, 0, plan->height, &task);
+}
+
+/* As `support` gives it, for the pixels that are set in `active` (height, width). */
+static int NAMED(support_at)(NAMED(Support) *support, const Plan *plan, const unsigned char *active, int low, int high) {
+    size_t width = plan->width, pixels = (size_t)(high - low + 4 * HALF) * width;
+    int top = low > 2 * HALF ? low - 2 * HALF : 0, end = high + 2 * HALF < plan->height ? high + 2 * HALF : plan->height;
+    unsigned char *own = room(5, 2 * pixels);
+    if (!own) return 0;
+    *support = (NAMED(Support)){top, end, own, own + pixels};
+    memset(own, 0, (end - top) * width);
+    memcpy(own + (low - top) * width, active + low * width, (high - low) * width);
+    return widen(own, end - top, plan->width, support->wanted);
+}
+
+/* Rows [low, high) of the layer's answer to one image at the pixels that are set in `active`; the others are set to 0 where `zeros` says
+   so, and else left as they are. */
+int NAMED(convolve_at)(const Plan *plan, const REAL *image, const void *weights, const unsigned char *active, int zeros, REAL *out, int low,
+                       int high) {
+    Work work;
+    NAMED(Support) support;
+    NAMED(Task) task = {.weights = weights, .to = out};
+    size_t pixel = (size_t)plan->order * plan->fields_out;
+    if (!NAMED(prepare)(&work, plan) || !NAMED(support_at)(&support, plan, active, low, high)) return 1;
+    for (size_t at = (size_t)low * plan->width; zeros && at < (size_t)high * plan->width; at++)
+        if (!active[at]) memset(out + at * pixel, 0, pixel * sizeof(REAL));
+    return !NAMED(walk)(&work, image, &support, low, high, &task);
+}
+
+/* As `gradient`, where the gradient of the answer is 0 but at the pixels that are set in `active`. */
+int NAMED(gradient_at)(const Plan *plan, const REAL *image, const REAL *grad, const unsigned char *active, REAL *gradient) {
+    Work work;
+    NAMED(Support) support;
+    NAMED(Task) task = {.grad = grad, .to = gradient};
+    if (!NAMED(prepare)(&work, plan) || !NAMED(support_at)(&support, plan, active, 0, plan->height)) return 1;
+    return !NAMED(walk)(&work, image, &support, 0, plan->height, &task);
 }

@@ -1,0 +1,14 @@
+/* Forgets one type of numbers, so that the next can be included. */
+#undef REAL
+#undef INTEGER
+#undef SUFFIX
+#undef LANES
+#undef Vector
+#undef Bits
+#undef Work
+#undef INLINE
+#undef ELEMENT
+#undef UNIT
+#undef TOGETHER
+#undef ONE
+#undef ADD_PRODUCT
