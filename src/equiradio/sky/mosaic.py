@@ -21,6 +21,7 @@ from equiradio.sky.own import own_cutout
 from equiradio.sky.positions import nominal_scale
 from equiradio.sky.recipe import MIRABEST, Recipe
 
+WITHOUT = "Sources are looked for by position; images of one source without any are for 'equiradio classify'."
 LIMITS = Limits(bytes=1 << 50, pixels=1 << 48)  # of a file that is never read as a whole
 
 
@@ -48,7 +49,7 @@ class Mosaic:
                 warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied
                 image = self._image(opened, str(path), hdu, plane)
             if image.wcs is None:
-                raise ImageRefusal("outside", image.name, "no sky position in the header", "a mosaic with a WCS", "Give another image.")
+                raise ImageRefusal("outside", image.name, "no sky position in the header", "a mosaic with a WCS", WITHOUT)
             self.image = replace(image, beam=Beam.of(beam)) if beam is not None and image.beam is None else image
             self._opened = opened.pop_all()
 

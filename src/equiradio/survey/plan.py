@@ -13,7 +13,7 @@ import pyarrow as pa
 from equiradio.artefacts.features import OPTION
 from equiradio.artefacts.job import content_hash, file_stamps, fingerprint, plain_job, refuse_other
 from equiradio.artefacts.tables import write_table
-from equiradio.errors import DataRefusal, SettingRefusal
+from equiradio.errors import DataRefusal, ImageRefusal, SettingRefusal
 from equiradio.inference.cascade import Cascade
 from equiradio.inference.reading import Classifier
 from equiradio.printable import printable
@@ -113,7 +113,9 @@ def _catalogue_hash(path: Path) -> str:
 def _refuse_nowhere(asked: Asked, images: Sequence[Listed], targets: Targets, coverage: Coverage) -> None:
     """Refuse images none of which can be opened, and positions none of which lies in one."""
     if len(coverage.unusable) == len(images):
-        raise next(iter(coverage.unusable.values()))
+        first = next(iter(coverage.unusable.values()))
+        others = f" (and none of {len(images) - 1:,} other images can be used)" if len(images) > 1 else ""
+        raise ImageRefusal(first.flag, first.where, first.found + others, first.expected, first.do)
     if (coverage.image < 0).all():
         hours = " Are right ascensions hours?" if np.nanmax(targets.ra_deg) <= 24 else ""
         found = f"none of {len(targets.row):,} positions lies in {len(images):,} images"

@@ -49,12 +49,25 @@ def read_catalogue(path: Path) -> pa.Table:
 
 def _folder(path: Path) -> pa.Table:
     """A partitioned catalogue; of HATS those below ``dataset``. Files whose names begin with _ or . are about the others."""
+    path = _of_collection(path)
     hidden = lambda file: any(part.startswith(("_", ".")) for part in file.relative_to(path).parts)
     files = [file for file in sorted(path.rglob("*.parquet")) if not hidden(file)]
     below = [file for file in files if file.relative_to(path).parts[0] == "dataset"]  # margins and indices lie beside it
     if not files:
         raise DataRefusal(path, "a folder without any .parquet", EXPECTED, "Name the file, or another folder.")
     return _parquet(below or files)
+
+
+def _of_collection(path: Path) -> Path:
+    """Of a HATS collection its catalogue, beside which margins repeat some of the rows; any other folder itself."""
+    file = path / "collection.properties"
+    if not file.is_file():
+        return path
+    pairs = [line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()]
+    name = next((value.strip() for key, _, value in pairs if key.strip() == "hats_primary_table_url"), "")
+    if not name or not (path / name).is_dir():
+        raise DataRefusal(file, f"hats_primary_table_url '{name}', which is no folder there", "the folder of the catalogue", FIX)
+    return path / name
 
 
 def _parquet(files: list[Path]) -> pa.Table:

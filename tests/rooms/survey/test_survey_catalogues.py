@@ -151,6 +151,19 @@ def test_partitioned_parquet_as_in_hats_is_read(tmp_path):
     assert sources_of(tmp_path, Chosen()).names.tolist() == ["p3", "p4"]
 
 
+def test_of_a_hats_collection_the_catalogue_alone_is_read(tmp_path):
+    """As LSDB writes one: statistics lie beside the partitions, and a margin repeats rows."""
+    for part, name in (("sky/dataset", "own"), ("sky_5arcs/dataset", "again"), ("sky", "statistics")):
+        (tmp_path / part).mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"id": [name], "ra": [1.0], "dec": [0.0]}), tmp_path / part / "a.parquet")
+    properties = tmp_path / "collection.properties"
+    properties.write_text("#HATS Collection\nobs_collection=sky\nhats_primary_table_url=sky\nall_margins=sky_5arcs\n")
+    assert sources_of(tmp_path, Chosen()).names.tolist() == ["own"]
+    properties.write_text("hats_primary_table_url = other\n")
+    with pytest.raises(Refusal, match=r"collection.properties: hats_primary_table_url 'other', which is no folder there"):
+        read_catalogue(tmp_path)
+
+
 def test_positions_that_are_no_number_stay_rows(tmp_path):
     file = parquet(tmp_path, id=["a", "b", "c", None], ra=[1.0, np.nan, np.inf, None], dec=[1.0, 2.0, 3.0, 4.0])
     sources = sources_of(file, Chosen())
