@@ -333,14 +333,17 @@ static void NAMED(windows)(const Work *work, const Vector *const rows[2 * HALF +
     }
 }
 
-/* A pixel of the answer, finished; or, where there is a gradient, that as it lies behind the product. */
-static void NAMED(answer_of)(const Work *work, Vector *answer, const REAL *grad, const Vector *finish, REAL *to) {
+/* A pixel of the answer, as `synthesise` has it; and its gradient, as `synthesise_back` has it. */
+static void NAMED(write_answer)(const Work *work, const Vector *answer, const Vector *finish, REAL *pixel) {
     int each = work->vectors_out;
     for (int n = 0; n < each; n++) {
-        int used = NAMED(lanes_used)(n, work->plan->fields_out);
-        if (grad) answer[n] = NAMED(load)(grad + n * LANES, used);
-        else NAMED(store)(to + n * LANES, finish ? NAMED(finished)(answer[n], finish[n], finish[each + n]) : answer[n], used);
+        Vector value = finish ? NAMED(finished)(answer[n], finish[n], finish[each + n]) : answer[n];
+        NAMED(store)(pixel + n * LANES, value, NAMED(lanes_used)(n, work->plan->fields_out));
     }
+}
+
+static void NAMED(read_gradient)(const Work *work, const REAL *pixel, Vector *answer) {
+    for (int n = 0; n < work->vectors_out; n++) answer[n] = NAMED(load)(pixel + n * LANES, NAMED(lanes_used)(n, work->plan->fields_out));
 }
 
 /* ---- the product ---- */
@@ -502,9 +505,8 @@ static int NAMED(finish)(const Work *work, const NAMED(Task) *task, int pixels) 
     for (int p = 0; p < pixels; p++) {
         size_t at = ((size_t)work->y[p] * plan->width + work->x[p]) * pixel;
         Vector *answer = work->answer + (size_t)p * work->wide;
-        if (!plan->lines) NAMED(answer_of)(work, answer, task->weights ? NULL : task->grad + at, task->finish, task->to + at);
-        else if (task->weights) NAMED(synthesise)(work, answer, task->finish, task->to + at);
-        else NAMED(synthesise_back)(work, task->grad + at, answer);
+        if (task->weights) (plan->lines ? NAMED(synthesise) : NAMED(write_answer))(work, answer, task->finish, task->to + at);
+        else (plan->lines ? NAMED(synthesise_back) : NAMED(read_gradient))(work, task->grad + at, answer);
     }
     return task->weights ? 1 : NAMED(multiply_back)(work, task->to, pixels);
 }
