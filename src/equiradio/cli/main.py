@@ -34,10 +34,6 @@ from equiradio.errors import Refusal, SettingRefusal, nearest
 from equiradio.printable import in_one_line
 
 INTERRUPTED = 130
-WAITING = (
-    "OMP_WAIT_POLICY",
-    "PASSIVE",
-)  # PyTorch's threads, once they are loaded, sleep while they wait: others need the cores
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # of CUDA, of PyTorch's allocator on Windows and elsewhere
 USAGE_PROBLEM: type[Exception] = typer.BadParameter.__mro__[2]  # click's ClickException, of which newer typers carry a copy of their own
 CHOICE = re.compile(r"Invalid value for '(?P<option>--[\w-]+)'.*: .*?['\"](?P<given>.*)['\"] is not one of (?P<words>'.+')", re.DOTALL)
@@ -83,7 +79,7 @@ app.command("doctor")(doctor.doctor)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code: 0 done, 2 refused (one line on stderr), 130 interrupted (what was done is kept)."""
-    os.environ.setdefault(*WAITING)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # PyTorch's threads, not loaded yet, sleep while they wait
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
         code = app(args=given, prog_name="equiradio", standalone_mode=False, obj=command_line(given))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from equiradio.compute.form_timing import Layered
-from equiradio.layers.convolution import PlainConvolution, Prepared
+from equiradio.layers.convolution import Prepared
 from equiradio.layers.forms import EmptySky
 
 
@@ -42,7 +42,4 @@ def _layers(network: Layered) -> list[Prepared]:
 
 def _remember(layer: nn.Module, given: tuple[Any, ...]) -> None:
     assert isinstance(layer, Prepared)
-    fields = given[0].detach()
-    fields = fields[:, :, None] if fields.dim() == 4 and isinstance(layer, PlainConvolution) else fields
-    images = fields.permute(0, 3, 4, 2, 1) if fields.dim() == 5 else fields.permute(0, 2, 3, 1)
-    layer.empty_sky = EmptySky(images.contiguous())
+    layer.empty_sky = EmptySky(layer.columns(given[0].detach()))

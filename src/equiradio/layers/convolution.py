@@ -81,6 +81,10 @@ class Prepared(nn.Module, ABC):
         return False
 
     @abstractmethod
+    def columns(self, fields: Tensor) -> Tensor:
+        """Fields as they lie for the compiled kernels: what belongs to a pixel last."""
+
+    @abstractmethod
     def _prepare(self) -> Tensor:
         """What the layer multiplies by, made of the weights."""
 
@@ -124,8 +128,8 @@ class SteeredConvolution(Prepared):
         """The ordinary convolution filter (channels out, channels in, size, size)."""
 
     def _prepare(self) -> Tensor:
-        """What the layer multiplies by, made of the weights."""
-        return self.filters()
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return self.filters()
 
     def export(self) -> nn.Conv2d:
         """An ordinary convolution with the same numbers, on channels as `to_channels` orders them."""
@@ -153,26 +157,26 @@ class LiftingConvolution(SteeredConvolution):
         harmonics = _harmonics(self.group, self.size, self.weight.dtype, self.weight.device)
         return torch.einsum("oib,gbyx->goiyx", self.weight, harmonics).flatten(0, 1)
 
-    def _prepare(self) -> Tensor:
-        with torch.autocast(self.weight.device.type, enabled=False):
-            return self.filters()
-
     @property
     def finishes(self) -> bool:
         return passes.possible(self.weight.detach())
+
+    def columns(self, fields: Tensor) -> Tensor:
+        """(batch, fields_in, height, width) -> (batch, height, width, fields_in)."""
+        return fields.permute(0, 2, 3, 1).contiguous()
 
     def forward(self, images: Tensor, finish: Tensor | None = None) -> Tensor:
         filters = self.prepared()
         if passes.possible(images, filters):  # in float32 under an autocast too: quicker, where the sky is empty
             after = None if finish is None else finish.repeat(1, self.group.order)
-            lifted = passes.lift(images.permute(0, 2, 3, 1).contiguous(), filters, after, self.empty_sky)
+            lifted = passes.lift(self.columns(images), filters, after, self.empty_sky)
             return to_fields(lifted.permute(0, 3, 1, 2), self.group.order)
         channels = F.conv2d(images, filters, padding=self.size // 2).contiguous(memory_format=torch.channels_last)
         fields = to_fields(channels, self.group.order)
         return fields if finish is None else finished(fields, finish)
 
     def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
-        filters, images = self.prepared(), fields.permute(0, 2, 3, 1).contiguous()
+        filters, images = self.prepared(), self.columns(fields)
         if fields.requires_grad or not passes.fits(images, filters):
             return norm(F.relu(self(fields)))
         return learning.learn(learning.Lifting(self.group.order), images, filters, norm, lit).permute(0, 4, 3, 1, 2)
@@ -234,6 +238,10 @@ class SteerableConvolution(SteeredConvolution):
     def leaves_out_empty_sky(self) -> bool:
         return self._form.leaves_out_empty_sky
 
+    def columns(self, fields: Tensor) -> Tensor:
+        """(batch, fields_in, |G|, height, width) -> (batch, height, width, |G|, fields_in)."""
+        return fields.permute(0, 3, 4, 2, 1).contiguous()
+
     def forward(self, fields: Tensor, finish: Tensor | None = None) -> Tensor:
         """``finish``, in evaluation only: see `Form.apply_finished`."""
         if finish is not None:
@@ -266,22 +274,27 @@ class PlainConvolution(Prepared, nn.Conv2d):
     def leaves_out_empty_sky(self) -> bool:
         return self.finishes
 
+    def columns(self, fields: Tensor) -> Tensor:
+        """(batch, channel, 1, height, width), or images without the 1 -> (batch, height, width, 1, channel)."""
+        return _channels(fields).permute(0, 2, 3, 1).contiguous()[:, :, :, None]
+
     def forward(self, fields: Tensor, finish: Tensor | None = None) -> Tensor:
-        channels = fields if fields.dim() == 4 else to_channels(fields)
+        """``finish``, in evaluation only: see `Form.apply_finished`."""
+        channels = _channels(fields)
         if ordinary.possible(self.weight, channels):
-            return to_fields(ordinary.convolve(_columns(channels), self.prepared(), self.weight, finish, self.empty_sky), 1)
-        return to_fields(super().forward(channels).contiguous(memory_format=torch.channels_last), 1)
+            return to_fields(ordinary.convolve(self.columns(fields), self.prepared(), self.weight, finish, self.empty_sky), 1)
+        answer = to_fields(super().forward(channels).contiguous(memory_format=torch.channels_last), 1)
+        return answer if finish is None else finished(answer, finish)
 
     def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
-        channels = fields if fields.dim() == 4 else to_channels(fields)
-        if not ordinary.fits(self.weight, channels):
+        if not ordinary.fits(self.weight, _channels(fields)):
             return norm(F.relu(self(fields)))
         factors = self.prepared()
         with torch.autocast("cpu", enabled=False):
             way = ordinary.Ordinary(self.weight.detach())
-            return learning.learn(way, _columns(channels), factors, norm, lit).permute(0, 4, 3, 1, 2)
+            return learning.learn(way, self.columns(fields), factors, norm, lit).permute(0, 4, 3, 1, 2)
 
 
-def _columns(channels: Tensor) -> Tensor:
-    """(batch, channel, height, width) -> (batch, height, width, 1, channel), as the kernels take them."""
-    return channels.permute(0, 2, 3, 1).contiguous()[:, :, :, None]
+def _channels(fields: Tensor) -> Tensor:
+    """(batch, channel, height, width), which images are already."""
+    return fields if fields.dim() == 4 else to_channels(fields)

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from equiradio.layers import PlainConvolution
+from equiradio.layers.finishing import activated
 from equiradio.layers.forms import EmptySky
 from equiradio.layers.forms.native import learning, library, ordinary
 from equiradio.layers.normalisation import FieldBatchNorm
@@ -54,6 +55,20 @@ def test_what_follows_is_done_too(variant):
     norm.running_mean.uniform_(), norm.bias.data.uniform_()
     fields = some_fields(layer)
     assert_close(layer(fields, norm.finish()), norm(F.relu(plain(layer, fields))), rtol=0, atol=1e-12)
+
+
+class Marked(torch.Tensor):
+    """Numbers that the kernels do not take, since they may be more than numbers."""
+
+
+@torch.no_grad()
+def test_what_follows_is_done_where_torch_computes_too(variant, compiled):
+    layer, norm = a_layer().eval(), FieldBatchNorm(16).double().eval()
+    norm.running_mean.uniform_(), norm.bias.data.uniform_()
+    fields = some_fields(layer)
+    ours = activated(layer, norm, fields.as_subclass(Marked))
+    assert not compiled
+    assert_close(ours.as_subclass(torch.Tensor), norm(F.relu(plain(layer, fields))), rtol=0, atol=1e-12)
 
 
 def test_where_a_gradient_by_images_is_wanted_torch_computes_it(compiled):

@@ -6,13 +6,15 @@ others. The sums are made in one order, whatever the threads.
 """
 
 import ctypes
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from equiradio.layers.forms.form import Norm, Shape
-from equiradio.layers.forms.native.kernels import Kernels, added_up, convolve_back, layout_of
+from equiradio.layers.forms.native.kernels import Arranged, Kernels, added_up, convolve_back, layout_of
 from equiradio.layers.forms.native.library import address, kernel, padded
 from equiradio.layers.forms.native.plan import Plan
 from equiradio.layers.forms.native.threads import each, strips
@@ -61,11 +63,12 @@ class Way(Protocol):
         """The gradient of the images."""
 
 
-class Steerable(NamedTuple):
-    """From regular fields to regular fields; multiplies by packed weights, whose type is the product's."""
+class Multiplied(ABC):
+    """A `Way` of packed weights, whose type is the product's."""
 
-    shape: Shape
-    weight: Tensor
+    @abstractmethod
+    def layout(self, product: torch.dtype) -> Arranged:
+        """How its numbers lie, where these are multiplied."""
 
     def convolve(self, images: Tensor, factors: Tensor, active: Tensor) -> Tensor:
         return self._kernels(images, factors).convolve_at(images, factors, active)
@@ -74,7 +77,18 @@ class Steerable(NamedTuple):
         return self._kernels(images, factors).gradient(images, grad, factors, active)
 
     def _kernels(self, images: Tensor, factors: Tensor) -> Kernels:
-        return Kernels(layout_of(self.shape, factors.dtype), images, factors.dtype)
+        return Kernels(self.layout(factors.dtype), images, factors.dtype)
+
+
+@dataclass(frozen=True)
+class Steerable(Multiplied):
+    """From regular fields to regular fields."""
+
+    shape: Shape
+    weight: Tensor
+
+    def layout(self, product: torch.dtype) -> Arranged:
+        return layout_of(self.shape, product)
 
     def back(self, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
         return convolve_back(self.shape, self.weight, grad, factors.dtype, seen(active, self.shape.size))

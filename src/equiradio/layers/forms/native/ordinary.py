@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +11,8 @@ from torch import Tensor
 from equiradio.layers.forms.form import EmptySky
 from equiradio.layers.forms.native import panels, passes
 from equiradio.layers.forms.native.kernels import Kernels, lanes_of, product_of
-from equiradio.layers.forms.native.plan import CHUNKS, MATRIX, SIZE, Plan
+from equiradio.layers.forms.native.learning import Multiplied
+from equiradio.layers.forms.native.plan import SIZE, Plan, chunk_of, holding
 from equiradio.layers.lit import seen
 
 
@@ -61,12 +61,8 @@ def _plan(layout: Windows, height: int, width: int, dtype: torch.dtype) -> Plan:
     """The plan of a layer for images of one size; holds the arrays that it points to."""
     plan = Plan(height, width, 1, layout.fields_in, layout.fields_out)
     plan.blocks, plan.depth = 1, layout.depth // layout.together
-    plan.chunk = int(np.clip(MATRIX // (plan.depth * dtype.itemsize), *CHUNKS))
-    arrays = {"columns": np.array([layout.vectors_out], np.intc), "deep": np.array([plan.depth], np.intc)}
-    for name, array in arrays.items():
-        setattr(plan, name, array.ctypes.data)
-    plan.arrays = arrays
-    return plan
+    plan.chunk = chunk_of(plan, dtype)
+    return holding(plan, {"columns": np.array([layout.vectors_out], np.intc), "deep": np.array([plan.depth], np.intc)})
 
 
 def windows_of(weight: Tensor, product: torch.dtype) -> Windows:
@@ -97,22 +93,17 @@ def prepare(weight: Tensor, bias: Tensor | None, product: torch.dtype) -> Tensor
     return windows_of(weight, product).packed(weight, bias).to(product)
 
 
-class Ordinary(NamedTuple):
-    """A `Way` to learn: with free filters ``weight`` (fields_out, fields_in, size, size)."""
+@dataclass(frozen=True)
+class Ordinary(Multiplied):
+    """With free filters ``weight`` (fields_out, fields_in, size, size)."""
 
     weight: Tensor
 
-    def convolve(self, images: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        return self._kernels(images, factors).convolve_at(images, factors, active)
-
-    def gradient(self, images: Tensor, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
-        return self._kernels(images, factors).gradient(images, grad, factors, active)
+    def layout(self, product: torch.dtype) -> Windows:
+        return windows_of(self.weight, product)
 
     def back(self, grad: Tensor, factors: Tensor, active: Tensor) -> Tensor:
         """The gradient of the images: filters turned by half a turn take it there."""
         turned = self.weight.flip(2, 3).transpose(0, 1)
         kernels = Kernels(windows_of(turned, factors.dtype), grad, factors.dtype)
         return kernels.convolve_at(grad, prepare(turned, None, factors.dtype), seen(active, SIZE), zeros=True)
-
-    def _kernels(self, images: Tensor, factors: Tensor) -> Kernels:
-        return Kernels(windows_of(self.weight, factors.dtype), images, factors.dtype)

@@ -212,8 +212,7 @@ int NAMED(score_back)(const NAMED(Gate) *gate, const REAL *features, const REAL 
     Vector *between = room(6, (2 * line + SOME_PIXELS * (size_t)(gate->vectors + 2 * wide)) * VECTOR_BYTES), *hidden = between + 2 * line;
     if (!between) return 1;
     Vector *d_features = hidden + SOME_PIXELS * gate->vectors;
-    NAMED(ScoreBack)
-    back = {gate, to, between, between + line, hidden, d_features, (REAL *)(d_features + SOME_PIXELS * wide), 0, {0}};
+    NAMED(ScoreBack) back = {gate, to, between, between + line, hidden, d_features, (REAL *)(d_features + SOME_PIXELS * wide), 0, {0}};
     for (int y = 0; y < gate->height; y++) {
         NAMED(Between) row = ((const NAMED(Between) *)gate->rows)[y];
         const Vector *upper = (const Vector *)context + row.first * line, *lower = (const Vector *)context + row.second * line;

@@ -227,10 +227,10 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
     spectrum, group = layout.spectrum, layout.shape.group
     real = {torch.float32: np.float32, torch.float64: np.float64}[dtype]
     moves, (block, column) = layout.moves(), layout.components()
-    row = layout.blocks * layout.depth // layout.together * np.dtype(real).itemsize
     plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out, spectrum.bins, spectrum.copies)
     plan.lines, plan.blocks = len(layout.lines), layout.blocks
-    plan.depth, plan.chunk = layout.depth // layout.together, int(np.clip(MATRIX // row, *CHUNKS))
+    plan.depth = layout.depth // layout.together
+    plan.chunk = chunk_of(plan, dtype)
     deep = [len(rows) * layout.fields // layout.together for rows in _rows(layout)]
     arrays: dict[str, np.ndarray] = {
         "columns": np.array([len(layout.halves(each)) * layout.vectors_out for each in range(layout.blocks)], np.intc),
@@ -244,6 +244,16 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
         "synthesis": np.ascontiguousarray(spectrum.synthesis, real),
         "filters": _bank().astype(real),
     }
+    return holding(plan, arrays)
+
+
+def chunk_of(plan: Plan, dtype: torch.dtype) -> int:
+    """How many pixels at a time fit between bank and product."""
+    return int(np.clip(MATRIX // (plan.blocks * plan.depth * dtype.itemsize), *CHUNKS))
+
+
+def holding(plan: Plan, arrays: dict[str, np.ndarray]) -> Plan:
+    """The plan with pointers to arrays, which it keeps."""
     for name, array in arrays.items():
         setattr(plan, name, array.ctypes.data)
     plan.arrays = arrays

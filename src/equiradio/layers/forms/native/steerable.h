@@ -309,11 +309,7 @@ static void NAMED(copy_row)(const Work *work, const REAL *row, const unsigned ch
         if (!wanted[x]) continue;
         for (int i = 0; i < fields; i += LANES) {
             int used = NAMED(lanes_used)(0, fields - i);
-#ifdef PAIRS
-            _mm256_mask_storeu_epi16(out + i, (__mmask16)((1 << used) - 1), (__m256i)_mm512_cvtneps_pbh((__m512)NAMED(load)(row + i, used)));
-#else
-            NAMED(store)(out + i, NAMED(load)(row + i, used), used);
-#endif
+            NAMED(place)(out + i, NAMED(load)(row + i, used), used); /* what it fills a pair with is the next pixel's, which comes later, or 0 */
         }
     }
 }
