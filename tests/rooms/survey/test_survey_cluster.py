@@ -7,10 +7,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from survey_files import write_catalogue, write_mosaics
+from survey_files import rows_of, write_catalogue, write_mosaics
 
 from equiradio.cli.main import main
 from equiradio.errors import RunRefusal, SettingRefusal
@@ -52,11 +50,6 @@ def whole(place, opener, tmp_path_factory):
 
 def asked(place, **changes):
     return Asked(**{"catalogue": place / "c.parquet", "images": [str(place / "mosaics")], "shard_size": SHARD} | changes)
-
-
-def rows_of(out):
-    tables = [pq.read_table(file).replace_schema_metadata(None) for file in sorted((out / "results").glob("[0-9]*.parquet"))]
-    return pa.concat_tables(tables).sort_by("catalogue_row")
 
 
 def listening():

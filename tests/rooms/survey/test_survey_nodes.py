@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from survey_files import positions, write_catalogue, write_mosaics
+from survey_files import positions, rows_of, write_catalogue, write_mosaics
 
 from equiradio.inference.team import load
 from equiradio.survey.cluster import LOOPBACK, Cluster
@@ -56,11 +56,6 @@ def model(untrained):
 
 def asked(place, catalogue="c.parquet", shard_size=3):
     return Asked(catalogue=place / catalogue, images=[str(place / "mosaics")], shard_size=shard_size)
-
-
-def rows_of(out):
-    tables = [pq.read_table(file).replace_schema_metadata(None) for file in sorted((out / "results").glob("[0-9]*.parquet"))]
-    return pa.concat_tables(tables).sort_by("catalogue_row")
 
 
 def finished(out):

@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
-from survey_files import hold, positions, table_of, write_catalogue, write_mosaics
+from survey_files import hold, positions, rows_of, table_of, write_catalogue, write_mosaics
 
 from equiradio.artefacts.catalogue import catalogue_schema
 from equiradio.errors import DataRefusal, DiskRefusal, RunRefusal
@@ -50,13 +49,6 @@ def team(untrained):
 
 def asked(place, **changes):
     return Asked(**{"catalogue": place / "c.parquet", "images": [str(place / "mosaics")], "shard_size": SHARD} | changes)
-
-
-def rows_of(out):
-    """All rows by their place in the catalogue, as bytes of columns: equal only where every bit is."""
-    tables = [pq.read_table(file) for file in sorted((out / "results").glob("[0-9]*.parquet"))]  # a kill leaves hidden ones
-    table = pa.concat_tables([each.replace_schema_metadata(None) for each in tables])
-    return table.sort_by("catalogue_row")
 
 
 @pytest.fixture(scope="module")
