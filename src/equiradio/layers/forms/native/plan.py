@@ -3,6 +3,7 @@
 import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -52,13 +53,11 @@ class Plan(ctypes.Structure):
     """``Plan`` of steerable.c."""
 
     _fields_ = [
-        *(
-            (name, ctypes.c_int)
-            for name in ("height", "width", "order", "fields_in", "fields_out", "bins", "copies", "lines", "blocks", "depth", "chunk")
-        ),
+        *((name, ctypes.c_int) for name in ("height", "width", "order", "fields_in", "fields_out", "parities", "count", "half")),
+        *((name, ctypes.c_int) for name in ("lines", "blocks", "depth", "chunk")),
         *(
             (name, ctypes.c_void_p)
-            for name in ("columns", "deep", "alone", "moves", "move", "block", "column", "analysis", "synthesis", "filters")
+            for name in ("columns", "deep", "alone", "moves", "move", "first", "odd", "column", "analysis", "synthesis", "filters")
         ),
     ]
 
@@ -143,13 +142,32 @@ class Layout:
         """Is this part of a bin ever other than 0? Of the lowest and of the highest frequency one is not."""
         return bool(np.abs(self.spectrum.analysis[(2 * bin_ + part) * self.spectrum.copies + copy]).max() > 1e-9)
 
-    def analysis(self) -> np.ndarray:
-        """From elements to the parts of all lines, (line, part, |G|)."""
-        rows = np.zeros((len(self.lines), 2, self.shape.group.order))
+    @property
+    def parities(self) -> int:
+        """Half a turn makes each bin even or odd, where the group holds it: 2; else 1."""
+        return 2 - self.shape.group.rotations % 2
+
+    @property
+    def first(self) -> np.ndarray:
+        """One element of each pair that half a turn exchanges; every element where there is no such turn."""
+        turns = self.shape.group.rotations
+        return np.arange(self.shape.group.order).reshape(-1, turns)[:, : turns // self.parities].ravel()
+
+    def analysis(self) -> tuple[np.ndarray, np.ndarray]:
+        """From elements, or sums or differences of pairs, to the parts of all lines, (line, part, pair); and which take differences."""
+        rows, odd = np.zeros((len(self.lines), 2, len(self.first))), np.zeros((len(self.lines), 2), np.intc)
         for number, line in enumerate(self.lines):
             for slot, (bin_, part, copy) in enumerate(line.parts):
-                rows[number, slot] = self.spectrum.analysis[(2 * bin_ + part) * self.spectrum.copies + copy]
-        return rows
+                rows[number, slot] = self.spectrum.analysis[(2 * bin_ + part) * self.spectrum.copies + copy, self.first]
+                odd[number, slot] = bin_ % self.parities
+        return rows, odd
+
+    def synthesis(self) -> tuple[np.ndarray, np.ndarray]:
+        """From components to what pairs share and to what they differ by, (parity, pair, component); and the columns of components."""
+        columns, each = np.array(self.columns(), np.intc), 2 * self.spectrum.copies
+        rows = np.flatnonzero(columns >= 0)
+        by_parity = [rows[rows // each % self.parities == parity] for parity in range(self.parities)]
+        return np.stack([self.spectrum.synthesis[np.ix_(self.first, some)] for some in by_parity]), columns[np.array(by_parity)]
 
     def moves(self) -> list[list[tuple[int, int, int]]]:
         """Of each line, where the bank's values go: (value, block, place in the block's row); what is always 0 has no place."""
@@ -184,18 +202,14 @@ class Layout:
                         moves[run.inputs.start + shift].append((value + kind, block, 2 * number + half))
         return moves
 
-    def components(self) -> tuple[list[int], list[int]]:
-        """Block and first vector of each component of the output, (bin, part, copy); block -1 where it is always 0."""
-        starts = np.cumsum([0, *(len(self.halves(block)) * self.vectors_out for block in range(self.blocks))])
-        blocks, columns = [], []
-        for bin_ in range(self.spectrum.bins):
-            for part in range(2):
-                for copy in range(self.spectrum.copies):
-                    block, half = (2 * bin_ + part, copy) if self.shape.group.mirrored else (bin_, part)
-                    there = half in self.halves(block)
-                    blocks.append(block if there else -1)
-                    columns.append(int(starts[block]) + self.halves(block).index(half) * self.vectors_out if there else 0)
-        return blocks, columns
+    def columns(self) -> list[int]:
+        """First vector of each component of the output, (bin, part, copy); -1 where it is always 0."""
+        starts, columns = np.cumsum([0, *(len(self.halves(block)) * self.vectors_out for block in range(self.blocks))]), []
+        for bin_, part, copy in product(range(self.spectrum.bins), range(2), range(self.spectrum.copies)):
+            block, half = (2 * bin_ + part, copy) if self.shape.group.mirrored else (bin_, part)
+            there = half in self.halves(block)
+            columns.append(int(starts[block]) + self.halves(block).index(half) * self.vectors_out if there else -1)
+        return columns
 
 
 @lru_cache(maxsize=256)
@@ -224,10 +238,11 @@ def _bank() -> np.ndarray:
 @lru_cache(maxsize=256)
 def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan:
     """The plan of a layer for images of one size; holds the arrays that it points to."""
-    spectrum, group = layout.spectrum, layout.shape.group
+    group = layout.shape.group
     real = {torch.float32: np.float32, torch.float64: np.float64}[dtype]
-    moves, (block, column) = layout.moves(), layout.components()
-    plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out, spectrum.bins, spectrum.copies)
+    moves, (analysis, odd), (synthesis, column) = layout.moves(), layout.analysis(), layout.synthesis()
+    plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out)
+    plan.parities, plan.count, plan.half = layout.parities, len(layout.first), group.rotations // 2
     plan.lines, plan.blocks = len(layout.lines), layout.blocks
     plan.depth = layout.depth // layout.together
     plan.chunk = chunk_of(plan, dtype)
@@ -238,10 +253,11 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
         "alone": np.array([line.alone for line in layout.lines], np.intc),
         "moves": np.cumsum([0, *map(len, moves)], dtype=np.intc),
         "move": np.array([(value, block * plan.chunk * layout.depth + place) for each in moves for value, block, place in each], np.int64),
-        "block": np.array(block, np.intc),
-        "column": np.array(column, np.intc),
-        "analysis": np.ascontiguousarray(layout.analysis(), real),
-        "synthesis": np.ascontiguousarray(spectrum.synthesis, real),
+        "first": layout.first.astype(np.intc),
+        "odd": odd,
+        "column": column,
+        "analysis": np.ascontiguousarray(analysis, real),
+        "synthesis": np.ascontiguousarray(synthesis, real),
         "filters": _bank().astype(real),
     }
     return holding(plan, arrays)

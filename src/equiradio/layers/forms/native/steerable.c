@@ -36,7 +36,9 @@ typedef struct {
 
 /* A layer without its weights; made by native/plan.py. */
 typedef struct {
-    int height, width, order, fields_in, fields_out, bins, copies;
+    int height, width, order, fields_in, fields_out;
+    int parities, count;   /* under half a turn: 2 where the group holds it, else 1; elements and components of each */
+    int half;              /* how much further than an element lies the one that half a turn exchanges it with */
     int lines;             /* what the filter bank takes at a time: the two parts of a bin, or two numbers that have no other part; where
                               there is none, the convolution is an ordinary one, of one block */
     int blocks;
@@ -47,9 +49,11 @@ typedef struct {
     const int *alone;      /* of each line: are its two parts of different bins or copies, which have no other part? */
     const int *moves;      /* where the moves of each line begin, and where the last one's end */
     const Move *move;
-    const int *block, *column; /* of each component of the output: its block, -1 where it is always 0, and its first vector there */
-    const void *analysis;  /* (lines, 2, order) */
-    const void *synthesis; /* (order, components) */
+    const int *first;      /* element of each pair */
+    const int *odd;        /* of each part of a line: is it odd under half a turn? */
+    const int *column;     /* of each component of the output (parities, count): its first vector */
+    const void *analysis;  /* (lines, 2, count) */
+    const void *synthesis; /* (parities, count of elements, count of components) */
     const void *filters;   /* 36 numbers: see the bank */
 } Plan;
 

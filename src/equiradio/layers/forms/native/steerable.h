@@ -84,74 +84,127 @@ INLINE void NAMED(store)(REAL *to, Vector value, int count) {
 #endif
 }
 
+/* max(0, x) * scale + shift; nan stays nan. */
+INLINE Vector NAMED(finished)(Vector x, Vector scale, Vector shift) {
+    return (Vector)((Bits)x & ~(Bits)(x < (Vector){0})) * scale + shift;
+}
+
+/* Of a group with half a turn, a bin is even or odd under it: what is of one parity needs the sums, or the differences, of the elements that
+   half a turn exchanges, half as many. `count` elements or components are of each parity; it is a number that the compiler sees, so that
+   they stay in registers. Without half a turn all are of one parity. */
+#define EVERY _Pragma("GCC unroll 16")
+
+INLINE Vector NAMED(weighed)(const int count, const REAL *weight, const int step, const Vector *given) {
+    Vector sum = {0};
+    EVERY
+    for (int k = 0; k < count; k++) sum += weight[k * step] * given[k];
+    return sum;
+}
+
+/* A pixel's elements (parity, count) of one vector of fields. */
+INLINE void NAMED(by_parity)(const Plan *plan, const int parities, const int count, const REAL *pixel, int fields, int used, Vector *out) {
+    EVERY
+    for (int k = 0; k < count; k++) {
+        const REAL *at = pixel + (size_t)plan->first[k] * fields;
+        out[k] = NAMED(load)(at, used);
+        if (parities == 1) continue;
+        Vector opposite = NAMED(load)(at + (size_t)plan->half * fields, used);
+        out[count + k] = out[k] - opposite;
+        out[k] += opposite;
+    }
+}
+
+INLINE void NAMED(analyse_by)(const Work *work, const int parities, const int count, const REAL *row, const unsigned char *wanted, Vector *out) {
+    const Plan *plan = work->plan;
+    size_t line = (size_t)work->vectors_in * (plan->width + 2 * HALF) * 2;
+    for (int x = 0; x < plan->width; x++) {
+        if (!wanted[x]) continue;
+        const REAL *pixel = row + (size_t)x * plan->order * plan->fields_in;
+        for (int vector = 0; vector < work->vectors_in; vector++) {
+            Vector element[MOST], *to = out + ((size_t)vector * (plan->width + 2 * HALF) + x + HALF) * 2;
+            NAMED(by_parity)(plan, parities, count, pixel + vector * LANES, plan->fields_in, NAMED(lanes_used)(vector, plan->fields_in), element);
+            const REAL *wave = plan->analysis;
+            for (int part = 0; part < 2 * plan->lines; part++, wave += count) {
+                Vector *there = to + part / 2 * line + part % 2;
+                if (parities == 2 && plan->odd[part]) *there = NAMED(weighed)(count, wave, 1, element + count);
+                else *there = NAMED(weighed)(count, wave, 1, element);
+            }
+        }
+    }
+}
+
+/* `finish`: where given, scales of all fields and then shifts, (2, vector): see `finished`. */
+INLINE void NAMED(synthesise_by)(const Work *work, const int parities, const int count, const Vector *answer, const Vector *finish, REAL *pixel) {
+    const Plan *plan = work->plan;
+    int each = work->vectors_out, fields = plan->fields_out;
+    for (int vector = 0; vector < each; vector++) {
+        Vector component[MOST];
+        int used = NAMED(lanes_used)(vector, fields);
+        EVERY
+        for (int c = 0; c < parities * count; c++) component[c] = answer[plan->column[c] + vector];
+        const REAL *wave = plan->synthesis, *odd = wave + count * count;
+        for (int k = 0; k < count; k++, wave += count, odd += count) {
+            Vector one = NAMED(weighed)(count, wave, 1, component), other;
+            REAL *to = pixel + (size_t)plan->first[k] * fields + vector * LANES;
+            if (parities == 2) {
+                Vector difference = NAMED(weighed)(count, odd, 1, component + count);
+                other = one - difference;
+                one += difference;
+                if (finish) other = NAMED(finished)(other, finish[vector], finish[each + vector]);
+                NAMED(store)(to + (size_t)plan->half * fields, other, used);
+            }
+            if (finish) one = NAMED(finished)(one, finish[vector], finish[each + vector]);
+            NAMED(store)(to, one, used);
+        }
+    }
+}
+
+/* The adjoint of `synthesise`: what a gradient is by frequency. */
+INLINE void NAMED(synthesise_back_by)(const Work *work, const int parities, const int count, const REAL *pixel, Vector *answer) {
+    const Plan *plan = work->plan;
+    for (int vector = 0; vector < work->vectors_out; vector++) {
+        Vector element[MOST];
+        const REAL *wave = plan->synthesis;
+        NAMED(by_parity)(plan, parities, count, pixel + vector * LANES, plan->fields_out, NAMED(lanes_used)(vector, plan->fields_out), element);
+        for (int c = 0; c < count; c++) {
+            answer[plan->column[c] + vector] = NAMED(weighed)(count, wave + c, count, element);
+            if (parities == 2)
+                answer[plan->column[count + c] + vector] = NAMED(weighed)(count, wave + count * count + c, count, element + count);
+        }
+    }
+}
+
+#define BY_COUNT(name, ...)                                                                                                                \
+    switch (plan->parities == 2 ? plan->count : 0) {                                                                                       \
+        case 2: NAMED(name)(work, 2, 2, __VA_ARGS__); break;                                                                               \
+        case 4: NAMED(name)(work, 2, 4, __VA_ARGS__); break;                                                                               \
+        case 8: NAMED(name)(work, 2, 8, __VA_ARGS__); break;                                                                               \
+        case 16: NAMED(name)(work, 2, 16, __VA_ARGS__); break;                                                                             \
+        default: NAMED(name)(work, plan->parities, plan->count, __VA_ARGS__);                                                              \
+    }
+
 static void NAMED(analyse)(const Work *work, const REAL *row, const unsigned char *wanted, Vector *out) {
     const Plan *plan = work->plan;
-    const REAL *analysis = plan->analysis;
     int across = plan->width + 2 * HALF;
     for (int line = 0; line < plan->lines * work->vectors_in; line++) /* beyond the image there is nothing */
         for (int x = 0; x < HALF; x++) {
             Vector *left = out + ((size_t)line * across + x) * 2, *right = left + (size_t)(plan->width + HALF) * 2;
             left[0] = left[1] = right[0] = right[1] = (Vector){0};
         }
-    for (int x = 0; x < plan->width; x++) {
-        if (!wanted[x]) continue;
-        const REAL *pixel = row + (size_t)x * plan->order * plan->fields_in;
-        for (int vector = 0; vector < work->vectors_in; vector++) {
-            Vector element[MOST];
-            int used = NAMED(lanes_used)(vector, plan->fields_in);
-            for (int g = 0; g < plan->order; g++) element[g] = NAMED(load)(pixel + g * plan->fields_in + vector * LANES, used);
-            const REAL *wave = analysis;
-            for (int line = 0; line < plan->lines; line++)
-                for (int part = 0; part < 2; part++, wave += plan->order) {
-                    Vector sum = {0};
-                    for (int g = 0; g < plan->order; g++) sum += wave[g] * element[g];
-                    out[((size_t)(line * work->vectors_in + vector) * across + x + HALF) * 2 + part] = sum;
-                }
-        }
-    }
+    BY_COUNT(analyse_by, row, wanted, out)
 }
 
-/* max(0, x) * scale + shift; nan stays nan. */
-INLINE Vector NAMED(finished)(Vector x, Vector scale, Vector shift) {
-    return (Vector)((Bits)x & ~(Bits)(x < (Vector){0})) * scale + shift;
-}
-
-/* `finish`: where given, scales of all fields and then shifts, (2, vector): see `finished`. */
 static void NAMED(synthesise)(const Work *work, const Vector *answer, const Vector *finish, REAL *pixel) {
     const Plan *plan = work->plan;
-    int components = plan->bins * 2 * plan->copies, each = work->vectors_out;
-    for (int vector = 0; vector < each; vector++) {
-        Vector component[MOST];
-        int used = NAMED(lanes_used)(vector, plan->fields_out);
-        for (int c = 0; c < components; c++)
-            component[c] = plan->block[c] < 0 ? (Vector){0} : answer[plan->column[c] + vector];
-        const REAL *wave = plan->synthesis;
-        for (int g = 0; g < plan->order; g++, wave += components) {
-            Vector sum = {0};
-            for (int c = 0; c < components; c++) sum += wave[c] * component[c];
-            if (finish) sum = NAMED(finished)(sum, finish[vector], finish[each + vector]);
-            NAMED(store)(pixel + g * plan->fields_out + vector * LANES, sum, used);
-        }
-    }
+    BY_COUNT(synthesise_by, answer, finish, pixel)
 }
 
-/* The adjoint of `synthesise`: what a gradient is by frequency. */
 static void NAMED(synthesise_back)(const Work *work, const REAL *pixel, Vector *answer) {
     const Plan *plan = work->plan;
-    const REAL *synthesis = plan->synthesis;
-    int components = plan->bins * 2 * plan->copies;
-    for (int vector = 0; vector < work->vectors_out; vector++) {
-        Vector element[MOST];
-        int used = NAMED(lanes_used)(vector, plan->fields_out);
-        for (int g = 0; g < plan->order; g++) element[g] = NAMED(load)(pixel + g * plan->fields_out + vector * LANES, used);
-        for (int c = 0; c < components; c++) {
-            if (plan->block[c] < 0) continue;
-            Vector sum = {0};
-            for (int g = 0; g < plan->order; g++) sum += synthesis[g * components + c] * element[g];
-            answer[plan->column[c] + vector] = sum;
-        }
-    }
+    BY_COUNT(synthesise_back_by, pixel, answer)
 }
+#undef BY_COUNT
+#undef EVERY
 
 /* ---- the filter bank ---- */
 
