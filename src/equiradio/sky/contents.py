@@ -46,7 +46,8 @@ class FileBytes:
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         self._file = path.open("rb")
-        self._length = os.fstat(self._file.fileno()).st_size
+        state = os.fstat(self._file.fileno())
+        self._state, self._length = _state(state), state.st_size
 
     def __len__(self) -> int:
         return self._length
@@ -67,8 +68,19 @@ class FileBytes:
             raise ImageRefusal("truncated", self.name, found, "a file that nobody changes meanwhile", "Begin again.")
         return content
 
+    def is_there(self) -> bool:
+        """Does the name still lead to this file, unchanged?"""
+        try:
+            return _state(os.stat(self.path)) == self._state == _state(os.fstat(self._file.fileno()))
+        except OSError:
+            return False
+
     def close(self) -> None:
         self._file.close()
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from equiradio.sky.pictures import NPY, PNG, from_pixels, picture, refuse_choice
 from equiradio.sky.positions import celestial, nominal_scale
 from equiradio.sky.stored import Pixels, StoredPlane
 from equiradio.sky.target import of_use
+from equiradio.sky.tiled import AT_ONCE, TiledPlane
 from equiradio.sky.tiles import decoded
 
 __all__ = ["mirabest_image", "read_cutout", "read_image"]
@@ -103,7 +104,7 @@ def image_in(hdus: Any, content: bytes | FileBytes, name: str, number: int | Non
     Parameters
     ----------
     hdus : astropy's, which must stay open where ``content`` is not all in memory.
-    content : the bytes that they are of; of a file's the pixels stay there (`StoredPlane`), unless they are compressed.
+    content : the bytes that they are of; of a file's the pixels stay there (`StoredPlane`, `TiledPlane`), unless few are compressed.
     """
     number, hdu = _chosen(hdus, content, name, number, limits)
     cards = Cards(hdu.header)
@@ -127,6 +128,8 @@ def _pixels(content: bytes | FileBytes, number: int, hdu: Any, axes: Axes, chose
     from astropy.io import fits
 
     if isinstance(hdu, fits.CompImageHDU):
+        if isinstance(content, FileBytes) and math.prod(hdu.shape) > AT_ONCE:
+            return TiledPlane(content, number, axes, chosen, name)
         data = decoded(content[:], number, name, min(limits.pixels, LIMITS.pixels))
     elif isinstance(content, FileBytes):
         return StoredPlane(content, hdu, axes, chosen)

@@ -26,8 +26,8 @@ LIMITS = Limits(bytes=1 << 50, pixels=1 << 48)  # of a file that is never read a
 
 
 class Mosaic:
-    """An image file of any size. A plain FITS file stays on disk, and of each cutout its own pixels are read; what is gzipped or
-    tile-compressed is unpacked once, within the limits of `read_image`.
+    """An image file of any size. A plain FITS file stays on disk, and of each cutout its own pixels are read, or its tiles where they are
+    compressed and many; what is gzipped, or compressed and small, is unpacked once, within the limits of `read_image`.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ warm; it has limits of time and memory, and what ends it is a refusal of that im
 import atexit
 import contextlib
 import io
+import json
 import math
 import os
 import re
@@ -14,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,8 @@ MEMORY, BYTES_A_PIXEL = 1 << 30, 40  # beyond what the worker has when it is idl
 CHANGED = "Fetch it again."
 START = "import sys; sys.path[:] = {path!r}; from equiradio.sky import tiles; tiles.answer(sys.stdin.buffer, sys.stdout.buffer)"
 LENGTH = struct.Struct("<qq")
+REQUEST = struct.Struct("<qq?")  # bytes that follow, memory, and whether they name a part of a file
+Part = tuple[tuple[int, int], ...]  # from and to along each axis, as numpy counts them
 
 
 def decoded(content: bytes, number: int, name: str, limit: int) -> np.ndarray:
@@ -39,14 +43,43 @@ def decoded(content: bytes, number: int, name: str, limit: int) -> np.ndarray:
     from astropy.io import fits
 
     with fits.open(io.BytesIO(content), memmap=False, disable_image_compression=True) as hdus:
-        pixels = _check(hdus[number], name, limit)
+        pixels = max(_check(hdus[number], name, limit))
         place = hdus[number].fileinfo()
     part = content[place["hdrLoc"] : place["datLoc"] + place["datSpan"]]
     return WORKER.decode(part, pixels, name)
 
 
-def _check(hdu: Any, name: str, limit: int) -> int:
-    """Refuse a table that cannot hold its image; the pixels that decoding needs at once."""
+def tile_of(path: str, number: int, name: str, limit: int) -> tuple[int, ...]:
+    """Sides of a tile of the image in HDU ``number`` of a file, as numpy orders axes; of the image no pixel is decoded.
+
+    Raises
+    ------
+    ImageRefusal : cards and table disagree, or a tile has more than ``limit`` pixels.
+    """
+    from astropy.io import fits
+
+    with fits.open(path, memmap=False, disable_image_compression=True) as hdus:
+        header = hdus[number].header
+        if _check(hdus[number], name, 1 << 62)[1] > limit:
+            raise ImageRefusal("too_large", name, "tiles of too many pixels", f"at most {limit:,}", "Cut the source out first.")
+        axes = range(header["ZNAXIS"], 0, -1)
+        return tuple(min(header.get(f"ZTILE{axis}", header["ZNAXIS1"] if axis == 1 else 1), header[f"ZNAXIS{axis}"]) for axis in axes)
+
+
+def part_of(path: str, number: int, part: Part, tile: Sequence[int], name: str) -> np.ndarray:
+    """Pixels of a part of the image in HDU ``number`` of a file, whose tiles `tile_of` has checked.
+
+    Raises
+    ------
+    ImageRefusal : the decoder fails, ends, or takes too long.
+    """
+    request = json.dumps({"file": path, "hdu": number, "part": part}).encode()
+    pixels = math.prod((-(-high // side) - low // side) * side for (low, high), side in zip(part, tile, strict=True))
+    return WORKER.decode(request, pixels, name, named=True)
+
+
+def _check(hdu: Any, name: str, limit: int) -> tuple[int, int]:
+    """Refuse a table that cannot hold its image; the pixels of the image and of a tile."""
     header = hdu.header
 
     def whole(key: str, default: int | None = None) -> int:
@@ -64,8 +97,8 @@ def _check(hdu: Any, name: str, limit: int) -> int:
     tiles = [whole(f"ZTILE{axis}", side if axis == 1 else 1) for axis, side in enumerate(sides, 1)]
     if min(sides) < 1 or min(tiles) < 1:
         raise _damaged(name, f"an image of {_by(sides)} in tiles of {_by(tiles)}", "sizes of at least 1")
-    needed = max(math.prod(sides), math.prod(min(tile, side) for tile, side in zip(tiles, sides, strict=True)))
-    if needed > limit or any(tile > max(side, 1 << 16) for tile, side in zip(tiles, sides, strict=True)):
+    needed = math.prod(sides), math.prod(min(tile, side) for tile, side in zip(tiles, sides, strict=True))
+    if max(needed) > limit or any(tile > max(side, 1 << 16) for tile, side in zip(tiles, sides, strict=True)):
         words = f"tiles of {_by(tiles)} for an image of {_by(sides)} pixels"
         raise ImageRefusal("too_large", name, words, f"at most {limit:,} pixels, and no tile beyond the image", "Cut the source out first.")
     expected = math.prod(-(-side // tile) for side, tile in zip(sides, tiles, strict=True))
@@ -108,8 +141,8 @@ class Worker:
         self.owner = os.getpid()
         self.lock = threading.Lock()
 
-    def decode(self, part: bytes, pixels: int, name: str) -> np.ndarray:
-        """Pixels of an HDU's bytes."""
+    def decode(self, part: bytes, pixels: int, name: str, *, named: bool = False) -> np.ndarray:
+        """Pixels of an HDU's bytes; ``named``: of what `part_of` names."""
         seconds, late = self.seconds + pixels / PIXELS_A_SECOND, threading.Event()
         with self.lock:
             process = self._running()
@@ -121,7 +154,7 @@ class Worker:
             watch = threading.Timer(seconds, stop)
             watch.start()
             try:
-                answer = _ask(process, part, MEMORY + BYTES_A_PIXEL * pixels)
+                answer = _ask(process, part, MEMORY + BYTES_A_PIXEL * pixels, named)
             except (OSError, EOFError, ValueError):
                 self.close()
                 words = f"took more than {seconds:.0f} s" if late.is_set() else "ended their decoder"
@@ -158,10 +191,10 @@ class Worker:
         return self.process
 
 
-def _ask(process: "subprocess.Popen[bytes]", part: bytes, memory: int) -> np.ndarray | str:
+def _ask(process: "subprocess.Popen[bytes]", part: bytes, memory: int, named: bool) -> np.ndarray | str:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(LENGTH.pack(len(part), memory) + part)
+    process.stdin.write(REQUEST.pack(len(part), memory, named) + part)
     process.stdin.flush()
     head = process.stdout.read(LENGTH.size)
     if len(head) < LENGTH.size:
@@ -174,20 +207,16 @@ def _ask(process: "subprocess.Popen[bytes]", part: bytes, memory: int) -> np.nda
 
 
 def answer(requests: Any, replies: Any) -> None:
-    """What the worker does: an HDU in, its pixels out as NPY, or in words what is wrong; until the pipe is closed."""
+    """What the worker does: an HDU in, or a part's name, its pixels out as NPY, or in words what is wrong; until the pipe is closed."""
     import warnings
 
-    from astropy.io import fits
-
     warnings.simplefilter("ignore")
-    first = fits.PrimaryHDU().header.tostring().encode()
-    while len(head := requests.read(LENGTH.size)) == LENGTH.size:
-        length, memory = LENGTH.unpack(head)
-        content, reply, fine = first + requests.read(length), io.BytesIO(), 1
+    while len(head := requests.read(REQUEST.size)) == REQUEST.size:
+        length, memory, named = REQUEST.unpack(head)
+        request, reply, fine = requests.read(length), io.BytesIO(), 1
         try:
             _limit_memory(memory)
-            with fits.open(io.BytesIO(content), memmap=False) as hdus:
-                np.save(reply, np.asarray(hdus[1].data), allow_pickle=False)
+            np.save(reply, _part(**json.loads(request)) if named else _pixels(request), allow_pickle=False)
         except MemoryError:
             reply, fine = io.BytesIO(b"they need more memory than such an image should"), 0
         except Exception as error:  # decoders meet damage in dozens of ways
@@ -196,6 +225,21 @@ def answer(requests: Any, replies: Any) -> None:
         body = reply.getvalue()
         replies.write(LENGTH.pack(len(body), fine) + body)
         replies.flush()
+
+
+def _pixels(hdu: bytes) -> np.ndarray:
+    from astropy.io import fits
+
+    first = fits.PrimaryHDU().header.tostring().encode()
+    with fits.open(io.BytesIO(first + hdu), memmap=False) as hdus:
+        return np.asarray(hdus[1].data)
+
+
+def _part(file: str, hdu: int, part: list[list[int]]) -> np.ndarray:
+    from astropy.io import fits
+
+    with fits.open(file, memmap=False, lazy_load_hdus=True) as hdus:
+        return np.asarray(hdus[hdu].section[tuple(slice(*each) for each in part)])
 
 
 def _limit_memory(more: int) -> None:
