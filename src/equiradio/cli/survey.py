@@ -168,7 +168,7 @@ def merge(
     out: Path = typer.Option(
         None,
         "--out",
-        help="Ends in .parquet, .csv, .fits or .vot; without suffix a folder of Parquet files; default FOLDER/catalogue.parquet.",
+        help="Ends in .parquet, .csv, .fits, .vot or .hats; without suffix a folder of Parquet files; default FOLDER/catalogue.parquet.",
         show_default=False,
     ),
     page: bool = typer.Option(True, "--page/--no-page", help="Write a page about it beside it."),
@@ -186,8 +186,11 @@ def _merge(folder: Path, out: Path | None, *, page: bool) -> None:
     from equiradio.survey.merge import merge as join
     from equiradio.survey.page import page_file
 
+    lines: list[str] = []  # printed when no bar is in their way
     with bars() as step:
-        written = join(folder, out, page=page, progress=step)
+        written = join(folder, out, page=page, progress=step, note=lines.append)
+    for line in lines:
+        say(line, err=True)
     say(f"{written}: look at {page_file(written)}" if page else written)
 
 

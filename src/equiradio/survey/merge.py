@@ -25,13 +25,21 @@ AGAIN = "Delete that file and run equiradio survey with --resume."
 Progress = Callable[[str, int, int], object]
 
 
-def merge(folder: Path, out: Path | None = None, *, page: bool = True, progress: Progress = lambda what, done, total: None) -> Path:
+def merge(
+    folder: Path,
+    out: Path | None = None,
+    *,
+    page: bool = True,
+    progress: Progress = lambda what, done, total: None,
+    note: Callable[[str], object] = lambda line: None,
+) -> Path:
     """Write the catalogue of a survey whose shards are all finished, a summary in numbers, and a page; where the catalogue is.
 
     Parameters
     ----------
     folder : of the survey.
-    out : Parquet, CSV, FITS or VOTable by suffix; a name without one is a folder of Parquet files. By default catalogue.parquet there.
+    out : Parquet, CSV, FITS, VOTable or HATS by suffix; without one a folder of Parquet files. By default catalogue.parquet there.
+    note : is given a line about what the form cannot hold.
 
     Raises
     ------
@@ -48,7 +56,9 @@ def merge(folder: Path, out: Path | None = None, *, page: bool = True, progress:
     out.parent.mkdir(parents=True, exist_ok=True)
     with named(out), tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         pieces = _dealt(where, schema, places, Path(scratch), progress)
-        write_merged(_counted(pieces, summary, progress), schema, out)
+        summary.left_out = write_merged(_counted(pieces, summary, progress), schema, out)
+    if summary.left_out:
+        note(f"{out}: {summary.left_out:,} of {summary.sources:,} sources left out, which have no position")
     write_json(summary_file(out), summary.numbers())
     if page:
         from equiradio.survey.page import write_page

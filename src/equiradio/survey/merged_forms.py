@@ -1,4 +1,4 @@
-"""A merged catalogue on disk: Parquet and CSV piece by piece, a folder of Parquet files, FITS and VOTable at once."""
+"""A merged catalogue on disk: Parquet and CSV piece by piece, a folder of Parquet files or HATS, FITS and VOTable at once."""
 
 import os
 import tempfile
@@ -14,6 +14,7 @@ from equiradio.artefacts.atomic import is_unused, write_atomically
 from equiradio.artefacts.catalogue import SUFFIXES, write_catalogue
 from equiradio.artefacts.catalogue_forms import rounded
 from equiradio.errors import SettingRefusal
+from equiradio.survey import hats
 
 AT_ONCE = 1_000_000  # rows of forms that are made in memory: a million of FITS take some 5 GB
 
@@ -21,27 +22,32 @@ AT_ONCE = 1_000_000  # rows of forms that are made in memory: a million of FITS 
 def check_form(out: Path, sources: int) -> None:
     """Refuse a form that could not be written, before work is done for it."""
     suffix = out.suffix.lower()
-    if suffix and suffix not in SUFFIXES:
-        expected = f"a name that ends in {', '.join(SUFFIXES)}, or without a dot for a folder of Parquet files"
+    if suffix and suffix not in (*SUFFIXES, hats.SUFFIX):
+        expected = f"a name that ends in {', '.join([*SUFFIXES, hats.SUFFIX])}, or without a dot for a folder of Parquet files"
         raise SettingRefusal("--out", f"'{out.name}'", expected, "Change the suffix.")
-    if not suffix and not is_unused(out):
+    if suffix == hats.SUFFIX:
+        hats.check_installed(out)
+    if suffix in ("", hats.SUFFIX) and not is_unused(out):
         raise SettingRefusal("--out", f"{out} exists and is not empty", "a new folder", "Name another one.")
     if suffix in (".fits", ".vot") and sources > AT_ONCE:
         found = f"{sources:,} sources, which {suffix} needs in memory at once"
         raise SettingRefusal("--out", found, f"at most {AT_ONCE:,}", "Write .parquet or .csv.")
 
 
-def write_merged(tables: Iterator[pa.Table], schema: pa.Schema, out: Path) -> None:
-    """Write the pieces of a catalogue, whole or not at all."""
+def write_merged(tables: Iterator[pa.Table], schema: pa.Schema, out: Path) -> int:
+    """Write the pieces of a catalogue, whole or not at all; how many rows the form leaves out."""
     suffix = out.suffix.lower()
     if suffix == ".parquet":
         write_atomically(out, lambda part: _write_parquet(tables, schema, part))
     elif suffix == ".csv":
         write_atomically(out, lambda part: _write_csv(tables, schema, part))
+    elif suffix == hats.SUFFIX:
+        return hats.write_hats(tables, out)
     elif suffix:
         write_catalogue(flat(pa.concat_tables(list(tables))), out)
     else:
         _write_folder(tables, out)
+    return 0
 
 
 def flat(table: pa.Table) -> pa.Table:

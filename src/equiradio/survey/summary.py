@@ -37,7 +37,7 @@ class Summary:
 
     Attributes
     ----------
-    sources, answered, uncertain : how many there are so far.
+    sources, answered, uncertain : how many there are so far; left_out : that the form of the catalogue does not hold.
     classes, flags : how often each is there; a class is counted where there is an answer, abstained or not.
     columns : of probabilities, by class, in the order of the network's.
     surest : of each class the rows of highest probability without a doubt; strangest : rows that are flagged unusual, or else least sure.
@@ -46,7 +46,7 @@ class Summary:
 
     def __init__(self, plan: Plan, notes: Sequence[Mapping[str, Any]]) -> None:
         self.plan, self.notes = plan, notes
-        self.sources = self.answered = self.uncertain = 0
+        self.sources = self.answered = self.uncertain = self.left_out = 0
         self.classes, self.flags, self.columns = Counter[str](), Counter[str](), dict[str, str]()
         self.stride = max(1, -(-plan.sources // SAMPLE))
         self.surest: dict[str, list[dict[str, Any]]] = {}
@@ -111,6 +111,7 @@ class Summary:
             "sources": self.sources,
             "answered": self.answered,
             "uncertain": self.uncertain,
+            "left_out": self.left_out,
             "classes": {name: self.classes[name] for name in self.columns},
             "flags": dict(self.flags.most_common()),
             "shards": self.plan.shards,

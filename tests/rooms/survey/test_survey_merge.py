@@ -251,3 +251,11 @@ def test_groups_tell_every_source_apart():
     assert axes.xaxis_inverted()
     lows, highs = axes.get_xlim()
     assert abs(highs - lows) < 30  # across 0 h, not around the sky
+
+
+def test_hats_without_its_package_is_refused_before_any_work(survey, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(merging, "_order", lambda *given: pytest.fail("work was done"))
+    words = r"'a\.hats' without the package hats-import; expected it installed\. Install it: pip install 'equiradio\[hats\]'"
+    with pytest.raises(SettingRefusal, match=words):
+        merge(survey.folder, tmp_path / "a.hats")

@@ -1,6 +1,7 @@
 """What the guide shows of other packages runs, where they are installed: HATS by hats-import, LSDB, hyrax."""
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from survey_files import positions, table_of, write_catalogue, write_mosaics
 
+from equiradio.errors import SettingRefusal
 from equiradio.inference.team import load
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.positions import from_pixel
@@ -60,19 +62,24 @@ def rows_of(folder):
 
 
 @needs("hats_import")
-def test_a_merged_survey_becomes_a_hats_catalogue(mosaics, untrained, tmp_path):
+def test_a_survey_is_merged_to_a_hats_catalogue(mosaics, untrained, tmp_path):
     ra, _ = positions()
     ra[5] = float("nan")
-    catalogue = write_catalogue(tmp_path, table_of(ra=ra))
+    catalogue, lines = write_catalogue(tmp_path, table_of(ra=ra)), []
     survey(load(untrained("lenet"), "cpu"), Asked(catalogue, [str(mosaics[0].parent)]), tmp_path / "out", readers=0)
-    merge(tmp_path / "out", tmp_path / "merged", page=False)
-    run(shown("hats_import"), tmp_path)
-    merged = {row["source_id"]: row for row in pq.read_table(tmp_path / "merged").to_pylist()}
-    placed, schema = rows_of(tmp_path / "hats" / "classified")
+    where = tmp_path / "joined" / "classified.hats"
+    assert merge(tmp_path / "out", where, page=False, note=lines.append) == where
+    merged = {row["source_id"]: row for row in pq.read_table(merge(tmp_path / "out", page=False)).to_pylist()}
+    placed, schema = rows_of(where)
     assert placed.keys() == merged.keys() - {"s5"}
     assert all(row.items() <= placed[name].items() for name, row in merged.items() if name != "s5")
     assert schema.field("flux").metadata[b"unit"] == b"mJy"
-    assert read_catalogue(tmp_path / "hats" / "classified").num_rows == 11
+    assert read_catalogue(where).num_rows == 11
+    assert lines == [f"{where}: 1 of 12 sources left out, which have no position"]
+    assert json.loads(where.with_name("classified.hats.summary.json").read_text())["left_out"] == 1
+    assert sorted(path.name for path in where.parent.iterdir()) == ["classified.hats", "classified.hats.summary.json"]
+    with pytest.raises(SettingRefusal, match="exists and is not empty"):
+        merge(tmp_path / "out", where)
 
 
 @needs("lsdb")
