@@ -117,7 +117,7 @@ def _fetch(name: str, listing: Listing) -> Path:
             pooch.retrieve(listing.url.format(file=file), f"sha256:{listed['sha256']}", fname=file, path=_cache() / name)
     except (ImportError, OSError, ValueError) as error:  # no pooch; no network or no room; another hash
         reason = shorten(f"{type(error).__name__}: {error}", 120, placeholder=" ...")
-        raise _absent(name, listing, f"fetching them failed ({reason})") from error
+        raise _absent(name, listing, f"fetching them failed ({reason})") from None
     return _cache() / name
 
 

@@ -22,4 +22,4 @@ def retrieve(url: str, md5: str, file: Path, progress: bool = True) -> Path:
         return Path(pooch.retrieve(url, f"md5:{md5}", fname=file.name, path=file.parent, progressbar=progress))
     except (ImportError, OSError, ValueError) as error:
         reason = shorten(f"{type(error).__name__}: {error}", 120, placeholder=" ...")
-        raise NotFetched(f"fetching {url} failed ({reason})") from error
+        raise NotFetched(f"fetching {url} failed ({reason})") from None  # three libraries' traces say no more

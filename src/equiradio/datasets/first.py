@@ -210,7 +210,7 @@ def _fetched(home: Path, name: str, progress: bool) -> Path:
     try:
         return retrieve(f"{RECORD}/{name}", FILE_MD5[name], home / name, progress)
     except NotFetched as error:
-        raise _absent(home, name, f"no {name} there, and {error}") from error
+        raise _absent(home, name, f"no {name} there, and {error}") from None
 
 
 def _absent(home: Path, name: str, found: str) -> DataRefusal:

@@ -95,7 +95,7 @@ def fetch(folder: str | Path | None = None, progress: bool = True) -> Path:
     try:
         return retrieve(URL, ARCHIVE_MD5, home / ARCHIVE, progress)
     except NotFetched as error:
-        raise _absent(home, f"no MiraBest there, and {error}") from error
+        raise _absent(home, f"no MiraBest there, and {error}") from None
 
 
 def verify(folder: str | Path | None = None) -> list[Check]:

@@ -3,6 +3,7 @@
 import http.server
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,8 @@ def test_offline_the_refusal_names_the_ways_out(tmp_path, monkeypatch):
     line = str(caught.value)
     assert "\n" not in line
     assert len(line) < 700
+    printed = "".join(traceback.format_exception(caught.value))
+    assert "requests" not in printed.replace(line, "")  # in a notebook no other library's trace stands above it
     for word in (
         f"{tmp_path / 'mirabest'}: ",
         "ConnectionError",
