@@ -11,7 +11,7 @@ from equiradio.sky.contents import LIMITS, FileBytes
 from equiradio.sky.tiles import part_of, tile_of
 
 AT_ONCE = 16_000_000  # pixels of an image that is unpacked as a whole
-KEPT = 32_000_000  # pixels of tiles that are kept, or a few more where one cutout needs them
+MOST = 32_000_000  # pixels of tiles that stay in memory, or a few more where one cutout needs them
 
 Tile = tuple[int, int]  # which one down and across
 
@@ -55,7 +55,7 @@ class TiledPlane:
             rows, columns = slice(max(top, y), min(bottom, y + tall)), slice(max(left, x), min(right, x + wide))
             here = self._tiles[down, across][rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
             pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = here
-        while len(self._tiles) > len(needed) and sum(each.size for each in self._tiles.values()) > KEPT:
+        while len(self._tiles) > len(needed) and sum(each.size for each in self._tiles.values()) > MOST:
             self._tiles.popitem(last=False)
         return pixels
 

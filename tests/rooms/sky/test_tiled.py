@@ -91,7 +91,7 @@ def test_every_part_has_the_pixels_of_the_whole(tmp_path, monkeypatch, large, la
 @pytest.mark.parametrize("kept", [0, 1 << 20])
 def test_cutouts_are_those_of_the_whole_mosaic(tmp_path, monkeypatch, large, kept):
     path = packed(tmp_path / "a.fits", tile_shape=(64, 100))
-    monkeypatch.setattr(tiled, "KEPT", kept)
+    monkeypatch.setattr(tiled, "MOST", kept)
     with Mosaic(path) as mosaic, whole(path, monkeypatch) as expected:
         for offset in (*OFFSETS, *OFFSETS):
             same(mosaic.cutout(*near(mosaic, offset)), expected.cutout(*near(mosaic, offset)))
@@ -116,11 +116,11 @@ def test_only_the_tiles_that_are_needed_are_unpacked_and_none_twice(tmp_path, la
 
 
 def test_tiles_that_are_not_needed_are_not_kept_for_ever(tmp_path, monkeypatch, large, asked):
-    monkeypatch.setattr(tiled, "KEPT", 3 * 50 * 60)
+    monkeypatch.setattr(tiled, "MOST", 3 * 50 * 60)
     with Mosaic(packed(tmp_path / "a.fits", tile_shape=(50, 60))) as mosaic:
         for top in (0, 50, 100, 150, 0):
             _ = mosaic.image.pixels[top : top + 50, 0:60]
-            assert sum(each.size for each in mosaic.image.pixels._tiles.values()) <= tiled.KEPT
+            assert sum(each.size for each in mosaic.image.pixels._tiles.values()) <= tiled.MOST
         assert [rows for rows, _ in asked] == [(0, 50), (50, 100), (100, 150), (150, 200), (0, 50)]
         assert mosaic.image.pixels[0:SIDE, 0:SIDE].shape == (SIDE, SIDE)  # what one cutout needs may be more
 
