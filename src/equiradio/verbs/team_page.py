@@ -9,7 +9,7 @@ from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.datasets.sources import Sources
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import ece, nll
-from equiradio.evaluation.choosing import mean_probabilities
+from equiradio.evaluation.choosing import feature_reach, mean_probabilities
 from equiradio.evaluation.scores import scores
 from equiradio.inference.asking import Asking
 from equiradio.inference.calibration import count_of
@@ -46,7 +46,9 @@ def judged(folder: TeamFolder, card: TeamCard, asking: Asking, sources: Sources,
     assert card.temperature is not None
     logits, features = asking.ask(sources.images, split, card.poses)
     p = mean_probabilities(logits, card.temperature)
-    answered = (p.max(1) >= card.threshold) & usual_to(folder, card, features)
+    fitted = split == "validation"  # by whose features is known what is usual: as in the card, each source is judged by the others'
+    usual = feature_reach(features).usual if fitted else usual_to(folder, card, features)
+    answered = (p.max(1) >= card.threshold) & usual
     return Judged(split, sources.labels, p, answered, sources.images, sources.source_ids)
 
 

@@ -1,6 +1,7 @@
 """Runs become a team whose answers are those that were chosen and scored; interrupted, it goes on; what does not fit is refused."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -71,6 +72,13 @@ def test_a_team_answers_as_it_was_scored(team, sky):
     assert np.mean(flags & BITS["unusual"] > 0) == pytest.approx(card.test["unusual"])
     assert 1 - np.mean(table["uncertain"]) == pytest.approx(card.test["coverage"])
     assert "temperature" in opened._repr_html_()
+
+
+def test_the_page_says_of_both_splits_what_the_card_says(team):
+    card, page = TeamFolder(team).card(), (team / "index.html").read_text()
+    row = re.search(r"<tr>\s*<t[hd][^>]*>share answered</t[hd]>(.*?)</tr>", page, re.DOTALL)[1]
+    shares = [float(value) for value in re.findall(r">\s*([0-9.]+)\s*<", row)]
+    assert shares == [round(card.validation["coverage"], 3), round(card.test["coverage"], 3)]
 
 
 def test_members_are_in_the_order_of_their_seeds_and_the_word_for_unknown_sources_is_nobodys_affair(runs, tmp_path):
