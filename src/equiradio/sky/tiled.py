@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from equiradio.errors import ImageRefusal
-from equiradio.sky.axes import Axes, image_of
+from equiradio.sky.axes import Axes
 from equiradio.sky.contents import LIMITS, FileBytes
+from equiradio.sky.stored import Ends, FilePlane
 from equiradio.sky.tiles import part_of, tile_of
 
 AT_ONCE = 16_000_000  # pixels of an image that is unpacked as a whole
@@ -16,17 +17,12 @@ MOST = 32_000_000  # pixels of tiles that stay in memory, or a few more where on
 Tile = tuple[int, int]  # which one down and across
 
 
-class TiledPlane:
+class TiledPlane(FilePlane):
     """A plane of a tile-compressed FITS image, of which the tiles that are asked for are unpacked.
 
     Parameters
     ----------
     file, number : the file's bytes, and its HDU.
-    chosen : plane of each other axis.
-
-    Attributes
-    ----------
-    shape : (height, width).
 
     Raises
     ------
@@ -34,27 +30,23 @@ class TiledPlane:
     """
 
     def __init__(self, file: FileBytes, number: int, axes: Axes, chosen: Mapping[int, int], name: str) -> None:
-        self.shape = (axes.rows.length, axes.columns.length)
-        self._file, self._number, self._axes, self._chosen, self._name = file, number, axes, chosen, name
+        super().__init__(axes, chosen)
+        self._file, self._number, self._name = file, number, name
         self._tile = tile_of(str(file.path), number, name, LIMITS.pixels)
         self._sides = [self._tile[len(self._tile) - axis.number] for axis in (axes.rows, axes.columns)]
         self._tiles: OrderedDict[Tile, np.ndarray] = OrderedDict()
 
-    def __getitem__(self, part: tuple[slice, slice]) -> np.ndarray:
-        """float32 pixels of these rows and columns."""
-        (top, bottom), (left, right) = (one.indices(length)[:2] for one, length in zip(part, self.shape, strict=True))
-        pixels = np.empty((max(bottom - top, 0), max(right - left, 0)), np.float32)
-        if not pixels.size:
-            return pixels
-        tall, wide = self._sides
+    def _read(self, rows: Ends, columns: Ends) -> np.ndarray:
+        (top, bottom), (left, right), (tall, wide) = rows, columns, self._sides
+        pixels = np.empty((bottom - top, right - left), np.float32)
         needed = [(down, across) for down in range(top // tall, -(-bottom // tall)) for across in range(left // wide, -(-right // wide))]
         self._unpack([tile for tile in needed if tile not in self._tiles])
         for down, across in needed:
             self._tiles.move_to_end((down, across))
             y, x = down * tall, across * wide
-            rows, columns = slice(max(top, y), min(bottom, y + tall)), slice(max(left, x), min(right, x + wide))
-            here = self._tiles[down, across][rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
-            pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = here
+            high, broad = slice(max(top, y), min(bottom, y + tall)), slice(max(left, x), min(right, x + wide))
+            here = self._tiles[down, across][high.start - y : high.stop - y, broad.start - x : broad.stop - x]
+            pixels[high.start - top : high.stop - top, broad.start - left : broad.stop - left] = here
         while len(self._tiles) > len(needed) and sum(each.size for each in self._tiles.values()) > MOST:
             self._tiles.popitem(last=False)
         return pixels
@@ -72,16 +64,12 @@ class TiledPlane:
                 tile = block[(y - down) * tall : (y + 1 - down) * tall, (x - across) * wide : (x + 1 - across) * wide]
                 self._tiles[y, x] = tile.copy()  # a view would keep the whole block
 
-    def _part(self, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+    def _part(self, rows: Ends, columns: Ends) -> np.ndarray:
         """Whole tiles, float32."""
         self._refuse_another()
-        where = {number: (index, index + 1) for number, index in self._chosen.items()}
-        where |= {self._axes.rows.number: rows, self._axes.columns.number: columns}
-        part = tuple(where[number] for number in range(len(self._tile), 0, -1))
-        section = part_of(str(self._file.path), self._number, part, self._tile, self._name)
+        section = part_of(str(self._file.path), self._number, self._ends(rows, columns), self._tile, self._name)
         self._refuse_another()
-        with np.errstate(over="ignore"):
-            return image_of(section, self._axes, dict.fromkeys(self._chosen, 0)).astype(np.float32)
+        return self._turned(section).astype(np.float32)
 
     def _refuse_another(self) -> None:
         """The worker opens the file by its name: it must be the one that was opened."""

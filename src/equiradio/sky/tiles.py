@@ -43,7 +43,7 @@ def decoded(content: bytes, number: int, name: str, limit: int) -> np.ndarray:
     from astropy.io import fits
 
     with fits.open(io.BytesIO(content), memmap=False, disable_image_compression=True) as hdus:
-        pixels = max(_check(hdus[number], name, limit))
+        pixels = max(map(math.prod, _check(hdus[number], name, limit)))
         place = hdus[number].fileinfo()
     part = content[place["hdrLoc"] : place["datLoc"] + place["datSpan"]]
     return WORKER.decode(part, pixels, name)
@@ -59,11 +59,10 @@ def tile_of(path: str, number: int, name: str, limit: int) -> tuple[int, ...]:
     from astropy.io import fits
 
     with fits.open(path, memmap=False, disable_image_compression=True) as hdus:
-        header = hdus[number].header
-        if _check(hdus[number], name, 1 << 62)[1] > limit:
-            raise ImageRefusal("too_large", name, "tiles of too many pixels", f"at most {limit:,}", "Cut the source out first.")
-        axes = range(header["ZNAXIS"], 0, -1)
-        return tuple(min(header.get(f"ZTILE{axis}", header["ZNAXIS1"] if axis == 1 else 1), header[f"ZNAXIS{axis}"]) for axis in axes)
+        tile = _check(hdus[number], name, 1 << 62)[1]
+    if math.prod(tile) > limit:
+        raise ImageRefusal("too_large", name, "tiles of too many pixels", f"at most {limit:,}", "Cut the source out first.")
+    return tile[::-1]
 
 
 def part_of(path: str, number: int, part: Part, tile: Sequence[int], name: str) -> np.ndarray:
@@ -78,8 +77,8 @@ def part_of(path: str, number: int, part: Part, tile: Sequence[int], name: str) 
     return WORKER.decode(request, pixels, name, named=True)
 
 
-def _check(hdu: Any, name: str, limit: int) -> tuple[int, int]:
-    """Refuse a table that cannot hold its image; the pixels of the image and of a tile."""
+def _check(hdu: Any, name: str, limit: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Refuse a table that cannot hold its image; the sides of the image and of a tile within it, as FITS counts axes."""
     header = hdu.header
 
     def whole(key: str, default: int | None = None) -> int:
@@ -97,15 +96,15 @@ def _check(hdu: Any, name: str, limit: int) -> tuple[int, int]:
     tiles = [whole(f"ZTILE{axis}", side if axis == 1 else 1) for axis, side in enumerate(sides, 1)]
     if min(sides) < 1 or min(tiles) < 1:
         raise _damaged(name, f"an image of {_by(sides)} in tiles of {_by(tiles)}", "sizes of at least 1")
-    needed = math.prod(sides), math.prod(min(tile, side) for tile, side in zip(tiles, sides, strict=True))
-    if max(needed) > limit or any(tile > max(side, 1 << 16) for tile, side in zip(tiles, sides, strict=True)):
+    within = tuple(min(tile, side) for tile, side in zip(tiles, sides, strict=True))
+    if max(math.prod(sides), math.prod(within)) > limit or any(tile > max(side, 1 << 16) for tile, side in zip(tiles, sides, strict=True)):
         words = f"tiles of {_by(tiles)} for an image of {_by(sides)} pixels"
         raise ImageRefusal("too_large", name, words, f"at most {limit:,} pixels, and no tile beyond the image", "Cut the source out first.")
     expected = math.prod(-(-side // tile) for side, tile in zip(sides, tiles, strict=True))
     if whole("NAXIS2") != expected:
         raise _damaged(name, f"{header['NAXIS2']:,} tiles for an image of {_by(sides)} in tiles of {_by(tiles)}", f"{expected:,} tiles")
     _check_heap(hdu, name)
-    return needed
+    return tuple(sides), within
 
 
 def _check_heap(hdu: Any, name: str) -> None:

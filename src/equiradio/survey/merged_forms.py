@@ -16,14 +16,15 @@ from equiradio.artefacts.catalogue_forms import rounded
 from equiradio.errors import SettingRefusal
 from equiradio.survey import hats
 
+FORMS = (*SUFFIXES, hats.SUFFIX)  # how names of catalogues end
 AT_ONCE = 1_000_000  # rows of forms that are made in memory: a million of FITS take some 5 GB
 
 
 def check_form(out: Path, sources: int) -> None:
     """Refuse a form that could not be written, before work is done for it."""
     suffix = out.suffix.lower()
-    if suffix and suffix not in (*SUFFIXES, hats.SUFFIX):
-        expected = f"a name that ends in {', '.join([*SUFFIXES, hats.SUFFIX])}, or without a dot for a folder of Parquet files"
+    if suffix and suffix not in FORMS:
+        expected = f"a name that ends in {', '.join(FORMS)}, or without a dot for a folder of Parquet files"
         raise SettingRefusal("--out", f"'{out.name}'", expected, "Change the suffix.")
     if suffix == hats.SUFFIX:
         hats.check_installed(out)
