@@ -52,7 +52,7 @@ def target_of(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tup
     """Column and row of the target, counted from the centre of the first pixel."""
     height, width = sky.pixels.shape
     if ra_deg is None or dec_deg is None:
-        return width // 2 - 0.5, height // 2 - 0.5
+        return (width - 1) / 2, (height - 1) / 2
     where = f"{ra_deg:.5f} {dec_deg:+.5f}"
     if sky.wcs is None:
         raise ImageRefusal("outside", sky.name, "no sky position in the header", f"a WCS that {where} can be found by", "Drop --ra --dec.")

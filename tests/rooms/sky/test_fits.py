@@ -166,6 +166,13 @@ def test_a_position_asked_for_is_the_centre(tmp_path):
         read_cutout(path, ra_deg=ra + 3, dec_deg=dec)
 
 
+@pytest.mark.parametrize("side", [240, 241])
+def test_a_resampled_image_keeps_the_middle_of_the_file_in_its_middle(tmp_path, side):
+    found = read_cutout(write(tmp_path / "a.fits", sky(side, 2.5), header(side, 2.5)))
+    assert "reprojected" in found.flags
+    assert SkyCoord(found.ra_deg, found.dec_deg, unit="deg").separation(SkyCoord(RA, DEC, unit="deg")).arcsec < 1e-6
+
+
 def test_pixels_that_are_not_finite_are_left_out(tmp_path):
     pixels = sky()
     pixels[80:90, 80:90] = np.nan
