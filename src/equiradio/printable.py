@@ -18,6 +18,11 @@ def in_one_line(text: str) -> str:
     return printable(LINE_END.sub(" ", text.strip()))
 
 
+def count_of(count: int, noun: str) -> str:
+    """Such as ``1 shard`` and ``2,000 shards``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def as_ascii(text: str) -> str:
     r"""Printable text for FITS, which has no letters but ASCII: others are written as \xfc or \u0142."""
     return printable(text).encode("ascii", "backslashreplace").decode()

@@ -12,6 +12,7 @@ from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
 from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device
+from equiradio.printable import count_of
 
 
 def calibrate(
@@ -43,7 +44,6 @@ def calibrate(
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device
-    from equiradio.inference.calibration import count_of
     from equiradio.verbs.calibrate import calibrate as run_calibration
 
     try:

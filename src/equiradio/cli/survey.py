@@ -36,6 +36,7 @@ from equiradio.cli.survey_options import (
     opened,
 )
 from equiradio.errors import DataRefusal, SettingRefusal
+from equiradio.printable import count_of
 
 if TYPE_CHECKING:
     from equiradio.inference.reading import Classifier
@@ -126,8 +127,8 @@ def run(
     except KeyboardInterrupt:
         raise Interrupted("Interrupted; finished shards are kept. Run the same command with --resume to go on.") from None
     _say_plan(out, done.plan)
-    left = f", {_count(len(done.unfinished), 'shard')} left to other parts" if done.unfinished else ""
-    say(f"{out / 'results'}: {_count(len(done.done), 'shard')} done now, {done.answered:,} sources answered in all{left}")
+    left = f", {count_of(len(done.unfinished), 'shard')} left to other parts" if done.unfinished else ""
+    say(f"{out / 'results'}: {count_of(len(done.done), 'shard')} done now, {done.answered:,} sources answered in all{left}")
     if one is None:
         _merge(out, None, page=True)
         if drawn is not None:
@@ -159,7 +160,7 @@ def _draw(team: "Classifier", out: Path, choice: "Choice", readers: int, command
             drawing = draw_maps(team, SurveyFolder(out), choice, provenance(team, command), readers=readers, progress=step)
     except KeyboardInterrupt:
         raise Interrupted("Interrupted; finished maps are kept. Run the same command with --resume to go on.") from None
-    say(f"{drawing.folder}: maps of {_count(drawing.sources, 'source')}, {drawing.drawn:,} drawn now")
+    say(f"{drawing.folder}: maps of {count_of(drawing.sources, 'source')}, {drawing.drawn:,} drawn now")
 
 
 @app.command("merge")
@@ -240,7 +241,7 @@ def _plan(asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None
     if slurm is not None:
         count = parts_for(made.shards, parts)
         write_script(slurm, arguments_of(asked, out, choices), out, count)
-        say(f"{slurm}: {_count(count, 'task')}; submit it with sbatch")
+        say(f"{slurm}: {count_of(count, 'task')}; submit it with sbatch")
 
 
 def _asked(
@@ -278,10 +279,5 @@ def _say_plan(out: Path, plan: "Plan") -> None:
     of = f" of {plan.rows:,} rows" if plan.rows != plan.sources else ""
     used = sum(each["sources"] > 0 for each in plan.images)
     flags = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items() if count)
-    line = f"{out}: {plan.sources:,} sources{of} in {used:,} of {len(plan.images):,} images, {_count(plan.shards, 'shard')}"
+    line = f"{out}: {plan.sources:,} sources{of} in {used:,} of {len(plan.images):,} images, {count_of(plan.shards, 'shard')}"
     say(line + (f" (flags: {flags})" if flags else ""))
-
-
-def _count(number: int, noun: str) -> str:
-    """Such as ``1 shard`` and ``2,000 shards``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -160,8 +160,3 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
     chosen = card.temperature, card.threshold, centre, precision, reach, card.resolved_from, card.tested_beams, card.thresholds
     limits = tuple(card.sets["limits"][name] for name in card.labels) if card.sets else None
     return Calibration(card.poses or RUN_POSES, *chosen, limits, tuple(card.expected.get("rows", ())))
-
-
-def count_of(count: int, noun: str) -> str:
-    """Such as ``1 pose`` and ``2 poses``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

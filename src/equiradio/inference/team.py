@@ -17,12 +17,13 @@ from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.prior import prior_in_words, whole_prior
 from equiradio.inference import reading
 from equiradio.inference.answers import Answers, answer
-from equiradio.inference.calibration import Calibration, count_of, read_calibration
+from equiradio.inference.calibration import Calibration, read_calibration
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import Member, open_member, weights_hash
 from equiradio.inference.rows import answered_rows
 from equiradio.labels import Labels
 from equiradio.models.network import Output
+from equiradio.printable import count_of
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.recipe import Recipe, other_than
 

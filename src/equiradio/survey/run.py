@@ -114,8 +114,9 @@ def survey(
 
 def _summed(folder: SurveyFolder, plan: Plan, done: list[int]) -> Run:
     """What the notes beside all results add up to."""
-    unfinished = [shard for shard in range(plan.shards) if not folder.noted(shard, plan)]
-    notes = [folder.note(shard) or {} for shard in range(plan.shards) if shard not in set(unfinished)]
+    finished = [folder.noted(shard, plan) for shard in range(plan.shards)]
+    unfinished = [shard for shard, there in enumerate(finished) if not there]
+    notes = [folder.note(shard) or {} for shard, there in enumerate(finished) if there]
     return Run(plan, done, unfinished, sum(int(note.get("answered", 0)) for note in notes))
 
 

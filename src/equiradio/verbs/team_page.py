@@ -12,8 +12,8 @@ from equiradio.evaluation.calibration import ece, nll
 from equiradio.evaluation.choosing import feature_reach, mean_probabilities
 from equiradio.evaluation.scores import scores
 from equiradio.inference.asking import Asking
-from equiradio.inference.calibration import count_of
 from equiradio.labels import Labels
+from equiradio.printable import count_of
 from equiradio.report.figures import save
 from equiradio.report.page import Page
 from equiradio.report.team_figures import Judged, confusion_figure, coverage_figure, examples_figure, reliability_figure
