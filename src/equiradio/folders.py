@@ -1,6 +1,9 @@
-"""Where data sets, weights and caches lie on this machine. None of the folders need exist yet."""
+"""Where data sets, weights and caches lie on this machine, of which no folder need exist yet; and folders that appear whole."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 DATA, WEIGHTS = "EQUIRADIO_DATA", "EQUIRADIO_WEIGHTS"
@@ -28,3 +31,14 @@ def weights_folder() -> Path | None:
     """The folder of teams that ``EQUIRADIO_WEIGHTS`` names; None where it is not set, or empty."""
     named = os.environ.get(WEIGHTS)
     return Path(named).expanduser() if named else None
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to be filled, which takes this name when all went well and is gone else; nothing may have the name before."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        unfinished = Path(scratch) / folder.name
+        unfinished.mkdir()
+        yield unfinished
+        os.replace(unfinished, folder)

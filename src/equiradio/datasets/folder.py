@@ -3,9 +3,7 @@
 import csv
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 from equiradio import plugins
 from equiradio.datasets.sources import SPLITS, Sources, check_soft
 from equiradio.errors import DataRefusal, Refusal
+from equiradio.folders import whole_folder
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
 from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
 
@@ -83,12 +82,8 @@ def whole(folder: Path) -> Iterator[Path]:
     """A folder to be filled, which takes its name when it is full; a DataRefusal where that name holds something already."""
     folder = Path(folder)
     refuse_in_use(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-        unfinished = Path(temporary) / "data"
-        unfinished.mkdir()
+    with whole_folder(folder) as unfinished:
         yield unfinished
-        os.replace(unfinished, folder)
 
 
 def write_csv(path: Path, columns: dict[str, list[Any]]) -> None:

@@ -1,7 +1,5 @@
 """A merged catalogue on disk: Parquet and CSV piece by piece, a folder of Parquet files or HATS, FITS and VOTable at once."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from equiradio.artefacts.atomic import is_unused, write_atomically
 from equiradio.artefacts.catalogue import SUFFIXES, write_catalogue
 from equiradio.artefacts.catalogue_forms import rounded
 from equiradio.errors import SettingRefusal
+from equiradio.folders import whole_folder
 from equiradio.survey import hats
 
 FORMS = (*SUFFIXES, hats.SUFFIX)  # how names of catalogues end
@@ -79,9 +78,6 @@ def _write_csv(tables: Iterator[pa.Table], schema: pa.Schema, path: Path) -> Non
 
 def _write_folder(tables: Iterator[pa.Table], out: Path) -> None:
     """A Parquet file for each piece, in order."""
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-        whole = Path(scratch) / "catalogue"
-        whole.mkdir()
+    with whole_folder(out) as unfinished:
         for number, table in enumerate(tables):
-            pq.write_table(table, whole / f"part-{number:06d}.parquet", write_page_checksum=True)
-        os.replace(whole, out)
+            pq.write_table(table, unfinished / f"part-{number:06d}.parquet", write_page_checksum=True)
