@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from equiradio.errors import Refusal, RunRefusal
 
 JOB = "job.json"  # in a folder of parts or results
 LONGEST = 40  # letters of a value that is shown
+MOMENT = 2_000_000_000  # nanoseconds: a file that changed so shortly before may change again and show the same time
 
 
 def plain_job(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,9 +84,19 @@ def file_stamps(files: Iterable[Path], *, contents: bool = False) -> list[str]:
 def _stamp(file: Path, contents: bool) -> str:
     try:
         about = file.stat()
-        return f"{about.st_size} {content_hash(file) if contents and file.is_file() else about.st_mtime_ns}"
+        if not (contents and file.is_file()):
+            return f"{about.st_size} {about.st_mtime_ns}"
+        if time.time_ns() - about.st_ctime_ns < MOMENT:
+            return f"{about.st_size} {content_hash(file)}"
+        return f"{about.st_size} {_hash_of_state(file, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)}"
     except (OSError, ValueError) as error:  # a name that no file can have
         return type(error).__name__
+
+
+@lru_cache(maxsize=1024)
+def _hash_of_state(file: Path, *_state: int) -> str:
+    """`content_hash`, taken once in a process of a file that the system says nobody touched since: mosaics are looked at often."""
+    return content_hash(file)
 
 
 def content_hash(file: Path) -> str:

@@ -58,11 +58,16 @@ class FileBytes:
 
     def read(self, at: int, count: int) -> bytes:
         """So many bytes from a place on."""
+        return self.read_lines(at, count, 1, 1)
+
+    def read_lines(self, at: int, count: int, apart: int, lines: int) -> bytes:
+        """So many bytes from each of some places, which lie so many bytes apart; one behind the other."""
+        file = self._file.fileno()
         try:
-            content = os.pread(self._file.fileno(), count, at)
+            content = b"".join([os.pread(file, count, place) for place in range(at, at + lines * apart, apart)])
         except OSError as error:
             raise ImageRefusal("unreadable", self.name, f"cannot be read ({error.strerror})", "a file that may be read", CHANGED) from None
-        if len(content) < count:
+        if len(content) < count * lines:
             now = os.fstat(self._file.fileno()).st_size
             found = f"file has {now:,} bytes now and had {self._length:,} when it was opened"
             raise ImageRefusal("truncated", self.name, found, "a file that nobody changes meanwhile", "Begin again.")

@@ -14,7 +14,7 @@ from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.positions import distorted, from_pixel, north_angle, position
 from equiradio.sky.recipe import MIRABEST
 from equiradio.sky.resample import area_mean, bilinear, on_grid
-from equiradio.sky.target import SAME_SCALE, View, check_size, smaller_than_crop, target_of, view_of
+from equiradio.sky.target import SAME_SCALE, View, check_size, smaller_than_crop, view_of
 
 __all__ = ["MAX_NONFINITE", "Cutout", "SkyImage", "cut", "noise", "position", "stretched", "to_mirabest"]
 CROP = slice((MIRABEST.noise_field - MIRABEST.side) // 2, (MIRABEST.noise_field + MIRABEST.side) // 2)  # the central part of a field
@@ -34,7 +34,11 @@ def cut(sky: SkyImage, ra_deg: float | None = None, dec_deg: float | None = None
     ------
     ImageRefusal : too small, too many pixels not finite, no signal, a scale that is of no use, or a position outside the image.
     """
-    view = view_of(sky, *target_of(sky, ra_deg, dec_deg))
+    return cut_view(sky, view_of(sky, ra_deg, dec_deg), max_nonfinite)
+
+
+def cut_view(sky: SkyImage, view: View, max_nonfinite: float = MAX_NONFINITE) -> Cutout:
+    """The cutout of a view; as `cut`, which looks for it."""
     check_size(sky, view)
     small, same = smaller_than_crop(sky, view), view.same and not (sky.wcs is not None and distorted(sky.wcs))
     corner, part = _part(sky, view, same)

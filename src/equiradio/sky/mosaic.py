@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +13,14 @@ from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Plane
 from equiradio.sky.beams import Beam
 from equiradio.sky.contents import SIMPLE, FileBytes, Limits, in_words
-from equiradio.sky.cutout import MAX_NONFINITE, cut
+from equiradio.sky.cutout import MAX_NONFINITE, cut, cut_view
 from equiradio.sky.fits import image_in, read_image
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.own import Plane as OwnPlane
 from equiradio.sky.own import own_cutout
-from equiradio.sky.positions import nominal_scale
+from equiradio.sky.positions import nominal_scale, on_pixels
 from equiradio.sky.recipe import MIRABEST, Recipe
+from equiradio.sky.target import View, views_of
 
 WITHOUT = "Sources are looked for by position; images of one source without any are for 'equiradio classify'."
 LIMITS = Limits(bytes=1 << 50, pixels=1 << 48)  # of a file that is never read as a whole
@@ -70,25 +71,41 @@ class Mosaic:
 
     def cutout(self, ra_deg: float, dec_deg: float, *, max_nonfinite: float = MAX_NONFINITE, recipe: Recipe = MIRABEST) -> Cutout:
         """The cutout around a position (ICRS); refusals as of `cut`, or of `own_cutout` where the recipe is another."""
+        return self._cutout((ra_deg, dec_deg), None, max_nonfinite, recipe)
+
+    def cutouts(
+        self, ra_deg: np.ndarray, dec_deg: np.ndarray, *, max_nonfinite: float = MAX_NONFINITE, recipe: Recipe = MIRABEST
+    ) -> list[Cutout | ImageRefusal]:
+        """The cutouts around positions, float64 (count,), each that of `cutout`, or what that would raise."""
+        made: list[Cutout | ImageRefusal] = []
+        for ra, dec, view in zip(ra_deg, dec_deg, self._views(ra_deg, dec_deg, recipe), strict=True):
+            try:
+                if isinstance(view, ImageRefusal):
+                    raise view
+                made.append(self._cutout((float(ra), float(dec)), view, max_nonfinite, recipe))
+            except ImageRefusal as refusal:
+                made.append(refusal)
+        return made
+
+    def _views(self, ra_deg: np.ndarray, dec_deg: np.ndarray, recipe: Recipe) -> Sequence[View | ImageRefusal | None]:
+        """All views at once; None where each has to be looked for alone: for another recipe, or where one position upsets the others."""
+        if recipe == MIRABEST:
+            with warnings.catch_warnings(), suppress(Exception):  # each alone then says what is wrong, in words
+                warnings.simplefilter("ignore")
+                return views_of(self.image, ra_deg, dec_deg)
+        return [None] * len(ra_deg)
+
+    def _cutout(self, place: tuple[float, float], view: View | None, max_nonfinite: float, recipe: Recipe) -> Cutout:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with in_words(self.image.name, "an image that cannot be cut"):
                 if recipe != MIRABEST:
-                    return own_cutout(OwnPlane(self.image, False), recipe, ra_deg, dec_deg, max_nonfinite)
-                return cut(self.image, ra_deg, dec_deg, max_nonfinite)
+                    return own_cutout(OwnPlane(self.image, False), recipe, *place, max_nonfinite)
+                return cut(self.image, *place, max_nonfinite) if view is None else cut_view(self.image, view, max_nonfinite)
 
     def places(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Columns and rows of positions (ICRS), float64 (count,), counted from the centre of the first pixel; nan where there is none."""
-        from astropy.coordinates import SkyCoord
-        from astropy.wcs.utils import wcs_to_celestial_frame
-
-        wcs = self.image.wcs
-        sky = SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs").transform_to(wcs_to_celestial_frame(wcs))
-        world = [np.atleast_1d(sky.spherical.lon.deg)] * 2
-        world[wcs.wcs.lat] = np.atleast_1d(sky.spherical.lat.deg)
-        with np.errstate(invalid="ignore"):
-            columns, rows = wcs.world_to_pixel_values(*world)
-        return np.asarray(columns, float), np.asarray(rows, float)
+        return on_pixels(self.image.wcs, ra_deg, dec_deg)
 
     def margins(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
         """How many pixels positions lie from the nearest edge: float64 (count,), below 0 outside, nan where there is no place."""

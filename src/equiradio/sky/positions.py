@@ -91,6 +91,19 @@ def on_sky(wcs: Any, columns: Any, rows: Any) -> Any:
     return own.transform_to(ICRS())
 
 
+def on_pixels(wcs: Any, ra_deg: Any, dec_deg: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows of positions (ICRS), float64 (count,), counted from the centre of the first pixel; nan where there is none."""
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs.utils import wcs_to_celestial_frame
+
+    sky = SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs").transform_to(wcs_to_celestial_frame(wcs))
+    world = [np.atleast_1d(sky.spherical.lon.deg)] * 2
+    world[wcs.wcs.lat] = np.atleast_1d(sky.spherical.lat.deg)
+    with np.errstate(invalid="ignore"):
+        columns, rows = wcs.world_to_pixel_values(*world)
+    return np.asarray(columns, float), np.asarray(rows, float)
+
+
 def position(wcs: Any, column: float, row: float) -> tuple[float, float]:
     """ICRS of a pixel in degrees; nan where there is no WCS."""
     if wcs is None:
@@ -104,12 +117,22 @@ def steps(wcs: Any, column: float, row: float) -> np.ndarray:
 
     The linear matrix of a header says so only at its reference point and in its own frame.
     """
-    sky = on_sky(wcs, [column, column + 1, column], [row, row, row + 1])
-    ra, dec = sky.ra.rad[0], sky.dec.rad[0]
-    east = (-math.sin(ra), math.cos(ra), 0.0)
-    north = (-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec))
-    places = sky.cartesian.xyz.value
-    return np.degrees(np.array([east, north]) @ (places[:, 1:] - places[:, :1])) * 3600
+    return all_steps(wcs, np.array([column]), np.array([row]))[0]
+
+
+def all_steps(wcs: Any, columns: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+    """The same at many places, in hardly more time than at one: most of it goes into astropy's frames, whatever they hold."""
+    if not len(columns):
+        return []
+    near = np.repeat(columns, 3) + np.tile([0, 1, 0], len(columns)), np.repeat(rows, 3) + np.tile([0, 0, 1], len(rows))
+    sky = on_sky(wcs, *near)
+    places, made = sky.cartesian.xyz.value, []
+    for first, (ra, dec) in enumerate(zip(sky.ra.rad[::3], sky.dec.rad[::3], strict=True)):
+        east = (-math.sin(ra), math.cos(ra), 0.0)
+        north = (-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec))
+        here, ahead = places[:, 3 * first : 3 * first + 1], places[:, 3 * first + 1 : 3 * first + 3]
+        made.append(np.degrees(np.array([east, north]) @ (ahead - here)) * 3600)
+    return made
 
 
 def north_angle(wcs: Any, column: float, row: float) -> float:

@@ -94,6 +94,4 @@ class StoredPlane(FilePlane):
     def _lines(self, kind: np.dtype, top: int, bottom: int, left: int, columns: int) -> np.ndarray:
         """Floating-point numbers as they lie in the file, line by line: a tenth of the time that astropy's sections take."""
         start, count = self._start + left * kind.itemsize, columns * kind.itemsize
-        return np.frombuffer(b"".join(self._file.read(start + row * self._line, count) for row in range(top, bottom)), kind).reshape(
-            -1, columns
-        )
+        return np.frombuffer(self._file.read_lines(start + top * self._line, count, self._line, bottom - top), kind).reshape(-1, columns)

@@ -7,7 +7,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.images import SkyImage
-from equiradio.sky.positions import nominal_scale, position, steps
+from equiradio.sky.positions import all_steps, nominal_scale, on_pixels, position
 from equiradio.sky.recipe import MIRABEST
 
 SAME_SCALE, SAME_ANGLE_DEG = 0.01, 0.5  # within these an image is taken as it is
@@ -48,31 +48,47 @@ def of_use(scale_arcsec: float) -> bool:
     return SCALES_ARCSEC[0] <= scale_arcsec <= SCALES_ARCSEC[1]
 
 
-def target_of(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple[float, float]:
-    """Column and row of the target, counted from the centre of the first pixel."""
-    height, width = sky.pixels.shape
-    if ra_deg is None or dec_deg is None:
-        return (width - 1) / 2, (height - 1) / 2
-    where = f"{ra_deg:.5f} {dec_deg:+.5f}"
-    if sky.wcs is None:
-        raise ImageRefusal("outside", sky.name, "no sky position in the header", f"a WCS that {where} can be found by", "Drop --ra --dec.")
-    from astropy.coordinates import SkyCoord
-
-    column, row = (float(value) for value in sky.wcs.world_to_pixel(SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs")))
-    if not (-0.5 <= column <= width - 0.5 and -0.5 <= row <= height - 0.5):
-        ra, dec = position(sky.wcs, (width - 1) / 2, (height - 1) / 2)
-        words = f"{where} is not in the image (centre {ra:.5f} {dec:+.5f})"
-        raise ImageRefusal("outside", sky.name, words, "a position inside", "Choose the file that covers it.")
-    return column, row
-
-
-def view_of(sky: SkyImage, column: float, row: float) -> View:
-    if sky.wcs is None:
-        return View(column, row, MIRABEST.scale_arcsec * np.diag([-1.0, 1.0]))
-    view = View(column, row, steps(sky.wcs, column, row))
-    if not math.isfinite(view.scale):
-        raise ImageRefusal("absurd_scale", sky.name, "a WCS that gives no position at the target", "one that does", "Correct the header.")
+def view_of(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> View:
+    """The view about a position (ICRS), or about the middle of the image."""
+    if ra_deg is not None and dec_deg is not None:
+        (view,) = views_of(sky, np.array([ra_deg]), np.array([dec_deg]))
+    else:
+        height, width = sky.pixels.shape
+        (view,) = _views(sky, np.array([(width - 1) / 2]), np.array([(height - 1) / 2]))
+    if isinstance(view, ImageRefusal):
+        raise view
     return view
+
+
+def views_of(sky: SkyImage, ra_deg: np.ndarray, dec_deg: np.ndarray) -> list[View | ImageRefusal]:
+    """The views about many positions (ICRS), float64 (count,), in hardly more time than about one; or why there is none."""
+    where = [f"{ra:.5f} {dec:+.5f}" for ra, dec in zip(ra_deg, dec_deg, strict=True)]
+    if sky.wcs is None:
+        expected = "a WCS that {} can be found by"
+        found, do = "no sky position in the header", "Drop --ra --dec."
+        return [ImageRefusal("outside", sky.name, found, expected.format(each), do) for each in where]
+    height, width = sky.pixels.shape
+    columns, rows = on_pixels(sky.wcs, ra_deg, dec_deg)
+    inside = (columns >= -0.5) & (columns <= width - 0.5) & (rows >= -0.5) & (rows <= height - 0.5)
+    views = iter(_views(sky, columns[inside], rows[inside]))
+    return [next(views) if there else _outside(sky, each) for there, each in zip(inside, where, strict=True)]
+
+
+def _views(sky: SkyImage, columns: np.ndarray, rows: np.ndarray) -> list[View | ImageRefusal]:
+    """The views about places of the image."""
+    upright = MIRABEST.scale_arcsec * np.diag([-1.0, 1.0])
+    matrices = [upright] * len(columns) if sky.wcs is None else all_steps(sky.wcs, columns, rows)
+    found, expected, do = "a WCS that gives no position at the target", "one that does", "Correct the header."
+    nowhere = ImageRefusal("absurd_scale", sky.name, found, expected, do)
+    views = [View(float(column), float(row), matrix) for column, row, matrix in zip(columns, rows, matrices, strict=True)]
+    return [view if math.isfinite(view.scale) else nowhere for view in views]
+
+
+def _outside(sky: SkyImage, where: str) -> ImageRefusal:
+    height, width = sky.pixels.shape
+    ra, dec = position(sky.wcs, (width - 1) / 2, (height - 1) / 2)
+    words = f"{where} is not in the image (centre {ra:.5f} {dec:+.5f})"
+    return ImageRefusal("outside", sky.name, words, "a position inside", "Choose the file that covers it.")
 
 
 def field_of(sky: SkyImage, view: View) -> tuple[float, float]:

@@ -1,8 +1,11 @@
 """Positions in images to cutouts, by the very recipe of ``classify``. No torch, so that reading processes start fast."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.images import Cutout
@@ -36,18 +39,20 @@ class Cutter:
 
     def cutouts(self, places: Sequence[Place]) -> list[Cutout | ImageRefusal]:
         """A cutout for each place, its shape measured, or what is wrong with it."""
-        return [self._cutout(place) for place in places]
+        made: list[Cutout | ImageRefusal] = []
+        for file, some in groupby(places, lambda place: place.file):
+            made += self._cutouts(file, list(some))
+        for each in made:
+            _ = each.shape if isinstance(each, Cutout) else None
+        return made
 
-    def _cutout(self, place: Place) -> Cutout | ImageRefusal:
-        mosaic = self._opened(place.file)
+    def _cutouts(self, file: str, places: Sequence[Place]) -> Sequence[Cutout | ImageRefusal]:
+        """Of one image."""
+        mosaic = self._opened(file)
         if isinstance(mosaic, ImageRefusal):
-            return mosaic
-        try:
-            cutout = mosaic.cutout(place.ra_deg, place.dec_deg, max_nonfinite=self.max_nonfinite, recipe=self.recipe)
-        except ImageRefusal as refusal:
-            return refusal
-        _ = cutout.shape
-        return cutout
+            return [mosaic] * len(places)
+        ra, dec = (np.array([getattr(place, name) for place in places]) for name in ("ra_deg", "dec_deg"))
+        return mosaic.cutouts(ra, dec, max_nonfinite=self.max_nonfinite, recipe=self.recipe)
 
     def _opened(self, file: str) -> Mosaic | ImageRefusal:
         """The image, or why it cannot be opened, which is not tried again for every position."""

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import os
 from dataclasses import fields
 
 import numpy as np
@@ -10,10 +11,12 @@ from astropy.io import fits
 from sky_files import header, sky, write
 
 from equiradio.errors import ImageRefusal
+from equiradio.sky import mosaic as mosaic_module
+from equiradio.sky import target
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.images import Cutout
 from equiradio.sky.mosaic import Mosaic
-from equiradio.sky.recipe import Recipe
+from equiradio.sky.recipe import MIRABEST, Recipe
 from equiradio.sky.stored import StoredPlane
 
 SIDE = 420
@@ -105,6 +108,56 @@ def test_a_cutout_is_that_of_the_file(tmp_path, kind):
             same(mosaic.cutout(ra, dec), read_cutout(path, ra_deg=ra, dec_deg=dec, plane=plane, beam=[5.4]))
 
 
+def each_alone(mosaic, ra, dec, **options):
+    """Cutouts one by one, refusals in their places."""
+    made = []
+    for place in zip(ra, dec, strict=True):
+        try:
+            made.append(mosaic.cutout(*map(float, place), **options))
+        except ImageRefusal as refusal:
+            made.append(refusal)
+    return made
+
+
+@pytest.mark.parametrize("frame", ["ICRS", "FK5", "FK4"])
+@pytest.mark.parametrize("ctype", ["SIN", "TAN", "ZEA"])
+@pytest.mark.parametrize(("scale", "turn"), [(1.8, 0), (1.5, 20)])
+def test_many_cutouts_at_once_are_those_of_each_alone_bit_for_bit(tmp_path, frame, ctype, scale, turn):
+    drawn = np.random.default_rng(3).uniform(-170, 170, (2, 24)) / 3600
+    drawn[:, :2] += 1.0  # outside
+    with Mosaic(write(tmp_path / "a.fits", pixels(), header(SIDE, scale, ctype, turn, frame))) as mosaic:
+        middle = mosaic.image.wcs.pixel_to_world(SIDE / 2, SIDE / 2).icrs
+        ra, dec = middle.ra.deg + drawn[0], middle.dec.deg + drawn[1]
+        alone, together = each_alone(mosaic, ra, dec), mosaic.cutouts(ra, dec)
+        assert sum(isinstance(each, Cutout) for each in together) > 12
+        assert [type(each) for each in alone] == [type(each) for each in together]
+        for one, other in zip(alone, together, strict=True):
+            if isinstance(one, Cutout):
+                same(one, other)
+                assert one.shape == other.shape
+            else:
+                assert str(one) == str(other)
+
+
+@pytest.mark.parametrize("recipe", [MIRABEST, Recipe(side=76, scale_arcsec=1.8, noise_field=152, stretch="asinh")])
+def test_a_position_that_upsets_the_others_is_refused_alone(tmp_path, monkeypatch, recipe):
+    """Where what all positions need cannot be computed at once, each is looked for alone."""
+    with Mosaic(write(tmp_path / "a.fits", pixels(), header(SIDE))) as mosaic:
+        ra, dec = map(np.array, zip(*positions(mosaic), strict=True))
+        expected = mosaic.cutouts(ra, dec, recipe=recipe)
+
+        def at_once(sky, ra_deg, dec_deg, of=target.views_of):
+            if len(ra_deg) > 1:
+                raise ValueError("one of the positions")
+            return of(sky, ra_deg, dec_deg)
+
+        monkeypatch.setattr(target, "views_of", at_once)
+        monkeypatch.setattr(mosaic_module, "views_of", at_once)
+        for one, other in zip(expected, mosaic.cutouts(ra, dec, recipe=recipe), strict=True):
+            same(one, other)
+        assert mosaic.cutouts(ra[:0], dec[:0], recipe=recipe) == []
+
+
 def test_cutouts_by_a_recipe_of_ones_own(tmp_path):
     from equiradio.sky.own import own_cutout, read_plane
 
@@ -178,13 +231,11 @@ def test_an_image_without_positions_is_none(tmp_path):
 
 
 def test_only_the_part_asked_for_is_read(tmp_path, monkeypatch):
-    from equiradio.sky.contents import FileBytes
-
     path = write(tmp_path / "a.fits", np.zeros((SIDE, 5000), np.float32) + 1, header(SIDE))
     counts = []
-    read = FileBytes.read
+    read = os.pread
     with Mosaic(path) as mosaic:
-        monkeypatch.setattr(FileBytes, "read", lambda self, at, count: counts.append(count) or read(self, at, count))
+        monkeypatch.setattr(os, "pread", lambda file, count, at: counts.append(count) or read(file, count, at))
         assert mosaic.image.pixels[10:310, 4000:4300].shape == (300, 300)
         assert mosaic.image.pixels[400:900, 4990:5300].shape == (20, 10)  # ends where the image does, as an array
         assert mosaic.image.pixels[500:900, 0:5].shape == (0, 5)
