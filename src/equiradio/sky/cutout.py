@@ -11,7 +11,7 @@ from equiradio.sky.blanks import blanked, check_sky
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.edges import reaches_edge
 from equiradio.sky.images import Cutout, SkyImage
-from equiradio.sky.positions import distorted, from_pixel, north_angle, position
+from equiradio.sky.positions import distorted, from_pixel, north_angle, on_pixels, position
 from equiradio.sky.recipe import MIRABEST
 from equiradio.sky.resample import area_mean, bilinear, on_grid
 from equiradio.sky.target import SAME_SCALE, View, check_size, smaller_than_crop, view_of
@@ -173,7 +173,7 @@ def _resampled(sky: SkyImage, part: np.ndarray, corner: tuple[int, int], view: V
     goal.pixel_shape = (side, side)
     fine = _fine(view)
     along = np.arange(side + fine) - 0.5 * fine
-    columns, rows = on_grid(lambda *pixels: sky.wcs.world_to_pixel(goal.pixel_to_world(*pixels)), along, along)
+    columns, rows = on_grid(lambda *pixels: on_pixels(sky.wcs, *goal.pixel_to_world_values(*pixels)), along, along)
     pixels = (area_mean if fine else bilinear)(part, columns - corner[1], rows - corner[0])
     if PER_PIXEL.search(sky.unit):
         pixels = pixels * (scale / view.scale) ** 2

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from equiradio.sky import compiled
+
 ROWS = 20  # of the new grid at once, so that memory stays small for very fine pixels
 COVERED = 0.5
 NODES, CLOSE = 25, 1e-7  # places asked along each side of a grid, and pixels by which splines between them may be off
@@ -26,10 +28,12 @@ def on_grid(places: Places, columns: np.ndarray, rows: np.ndarray) -> tuple[np.n
     across, up = (np.linspace(side[0], side[-1], NODES) for side in (columns, rows))
     between = [(side[1:] + side[:-1]) / 2 for side in (across, up)]
     splined = []
-    at, check = places(*np.meshgrid(across, up)), places(*np.meshgrid(*between))
-    for values, exact in zip(at, check, strict=True):
-        if not (np.isfinite(values).all() and np.isfinite(exact).all()):
+    nodes, others = np.meshgrid(across, up), np.meshgrid(*between)
+    at = places(*(np.append(some, more) for some, more in zip(nodes, others, strict=True)))
+    for each in at:
+        if not np.isfinite(each).all():
             break
+        values, exact = each[: NODES**2].reshape(NODES, NODES), each[NODES**2 :].reshape(NODES - 1, NODES - 1)
         spline = RectBivariateSpline(up, across, values, s=0)
         if np.abs(spline(between[1], between[0]) - exact).max() > CLOSE:
             break
@@ -64,18 +68,23 @@ def bilinear(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.nd
     finite = np.isfinite(columns) & np.isfinite(rows)
     columns, rows = np.where(finite, columns, -9.0), np.where(finite, rows, -9.0)
     column, row = np.floor(columns).astype(int), np.floor(rows).astype(int)
+    across = [(np.clip(column + right, 0, width - 1), np.abs(1 - right - columns + column)) for right in (0, 1)]
+    along = [(np.clip(row + up, 0, height - 1) * width, np.abs(1 - up - rows + row)) for up in (0, 1)]
+    flat, whole = np.ascontiguousarray(pixels).ravel(), bool(np.isfinite(pixels).all())
     total, weights = np.zeros(columns.shape), np.zeros(columns.shape)
-    for right in (0, 1):
-        for up in (0, 1):
-            weight = np.abs(1 - right - columns + column) * np.abs(1 - up - rows + row)
-            value = pixels[np.clip(row + up, 0, height - 1), np.clip(column + right, 0, width - 1)]
-            weight = np.where(np.isfinite(value), weight, 0.0)
-            total += weight * np.where(weight > 0, value, 0)
+    for column_at, across_weight in across:
+        for row_at, along_weight in along:
+            value, weight = flat.take(row_at + column_at), across_weight * along_weight
+            if not whole:
+                weight = np.where(np.isfinite(value), weight, 0.0)
+                value = np.where(weight > 0, value, 0)
+            total += weight * value
             weights += weight
     near_column, near_row = np.floor(columns + 0.5).astype(int), np.floor(rows + 0.5).astype(int)
     inside = (near_column >= 0) & (near_column < width) & (near_row >= 0) & (near_row < height)
-    nearest = pixels[np.clip(near_row, 0, height - 1), np.clip(near_column, 0, width - 1)]
-    return np.where(inside & np.isfinite(nearest), total / np.where(weights > 0, weights, 1), np.nan)
+    if not whole:
+        inside &= np.isfinite(flat.take(np.clip(near_row, 0, height - 1) * width + np.clip(near_column, 0, width - 1)))
+    return np.where(inside, total / np.where(weights > 0, weights, 1), np.nan)
 
 
 def _band(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -91,14 +100,16 @@ def _band(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarr
         return empty
     u, v = np.where(placed, columns + 0.5 - low[1], 0.0), np.where(placed, rows + 0.5 - low[0], 0.0)
     finite = np.isfinite(part)
-    brightness, there = _integrals(np.stack([np.where(finite, part, 0), finite]).astype(float), u, v)
+    images = np.stack([np.where(finite, part, 0), finite]).astype(float)
+    made = compiled.integrals(images, u, v)
+    brightness, there = integrals(images, u, v) if made is None else made
     area = 0.5 * ((u[1:, 1:] - u[:-1, :-1]) * (v[1:, :-1] - v[:-1, 1:]) - (u[1:, :-1] - u[:-1, 1:]) * (v[1:, 1:] - v[:-1, :-1]))
     whole = placed[1:, 1:] & placed[:-1, :-1] & placed[1:, :-1] & placed[:-1, 1:]
     covered = whole & (there / np.where(area == 0, np.inf, area) >= COVERED - 1e-9)
     return np.where(covered, brightness / np.where(covered, there, 1), np.nan)
 
 
-def _integrals(images: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def integrals(images: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Integrals of images (count, height, width), constant within a pixel and 0 outside, over each cell of a grid of corners.
 
     (count, ...), signed as the cells' area.

@@ -51,6 +51,15 @@ def test_groups_that_have_no_name_are_computed_too(variant, name):
         assert_close(ours, dense, rtol=0, atol=1e-12 * float(dense.detach().abs().max()))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("fields", range(1, 10))
+def test_any_number_of_fields_in_a_vector(variant, fields, dtype):
+    layer = a_layer("C4", fields, 10 - fields, dtype)
+    given, scale = some_fields(layer), 1e-12 if dtype == torch.float64 else 1e-5
+    for ours, dense in zip(answer_and_gradients(layer, given, "native"), answer_and_gradients(layer, given, "dense"), strict=True):
+        assert_close(ours, dense, rtol=0, atol=scale * float(dense.detach().abs().max()))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (4, 2), (40, 150)], ids=str)
 def test_images_of_any_size(variant, size):
     layer = a_layer("C4", 3, 4)

@@ -1,0 +1,32 @@
+"""The compiled integrals of `equiradio.sky.resample`, where a compiler was there when the package was installed."""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+FILE = Path(__file__).with_name("integrals.so")
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """None where it was not compiled, or is not for this system."""
+    try:
+        opened = ctypes.CDLL(str(FILE))
+    except OSError:
+        return None
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    opened.integrals.argtypes = [pointer, number, number, number, pointer, pointer, number, number, pointer]
+    return opened
+
+
+def integrals(images: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray | None:
+    """As `equiradio.sky.resample.integrals`, bit for bit; None where that has to be asked."""
+    kernels = library()
+    if kernels is None:
+        return None
+    images, u, v = (np.ascontiguousarray(each, np.float64) for each in (images, u, v))
+    made = np.empty((len(images), u.shape[0] - 1, u.shape[1] - 1))
+    failed = kernels.integrals(images.ctypes.data, *images.shape, u.ctypes.data, v.ctypes.data, *u.shape, made.ctypes.data)
+    return None if failed else made
