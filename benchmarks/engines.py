@@ -62,10 +62,10 @@ def ended(*processes: subprocess.Popen) -> None:
 def answers_of(way: str, catalogue: Path, given: argparse.Namespace, out: Path) -> pa.Table:
     """Carry out the work in one way; its rows."""
     images = [part for pattern in given.images for part in ("--images", pattern)]
-    survey = ["-m", "equiradio", "survey", str(catalogue), *images, "--model", given.model, "--poses", str(given.poses)]
-    survey += ["--shard-size", str(given.shard_size), "--out", str(out)]
+    who = ["--model", given.model, "--poses", str(given.poses)]
+    survey = ["-m", "equiradio", "survey", str(catalogue), *images, *who, "--shard-size", str(given.shard_size), "--out", str(out)]
     if way == PLAIN:
-        ended(started(sys.executable, __file__, str(catalogue), *images, *asked(given), "--plain", str(out)))
+        ended(started(sys.executable, __file__, str(catalogue), *images, *who, "--plain", str(out)))
         return pq.read_table(out)
     if way in LOCAL:
         ended(started(sys.executable, *survey, *LOCAL[way]))
@@ -76,11 +76,6 @@ def answers_of(way: str, catalogue: Path, given: argparse.Namespace, out: Path) 
         ended(*(started(sys.executable, *survey, "--part", f"{number}/{PARTS}") for number in range(1, PARTS + 1)))
         ended(started(sys.executable, "-m", "equiradio", "survey", "merge", str(out)))
     return pq.read_table(out / "catalogue.parquet")
-
-
-def asked(given: argparse.Namespace) -> list[str]:
-    """The options of the plain loop."""
-    return ["--model", given.model, "--poses", str(given.poses)]
 
 
 def main() -> None:

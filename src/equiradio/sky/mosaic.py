@@ -79,9 +79,10 @@ class Mosaic:
         """The cutouts around positions, float64 (count,), each that of `cutout`, or what that would raise."""
         made: list[Cutout | ImageRefusal] = []
         for ra, dec, view in zip(ra_deg, dec_deg, self._views(ra_deg, dec_deg, recipe), strict=True):
+            if isinstance(view, ImageRefusal):
+                made.append(view)
+                continue
             try:
-                if isinstance(view, ImageRefusal):
-                    raise view
                 made.append(self._cutout((float(ra), float(dec)), view, max_nonfinite, recipe))
             except ImageRefusal as refusal:
                 made.append(refusal)

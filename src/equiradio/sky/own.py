@@ -20,7 +20,7 @@ from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.sky.fits import FITS, read_image
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG
-from equiradio.sky.positions import from_pixel, nominal_scale, position
+from equiradio.sky.positions import from_pixel, nominal_scale, on_pixels, position
 from equiradio.sky.recipe import Recipe
 from equiradio.sky.stored import Pixels
 
@@ -165,10 +165,7 @@ def _target(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple
         return sky.pixels.shape[0] // 2, sky.pixels.shape[1] // 2
     if sky.wcs is None:
         raise ImageRefusal("outside", sky.name, "no sky position in it", "a FITS file with a WCS", "Leave out the position.")
-    from astropy import units
-    from astropy.coordinates import SkyCoord
-
-    column, row = sky.wcs.world_to_pixel(SkyCoord(ra_deg * units.deg, dec_deg * units.deg))
+    (column,), (row,) = on_pixels(sky.wcs, np.array([ra_deg]), np.array([dec_deg]))
     height, width = sky.pixels.shape
     if not (-0.5 <= row < height - 0.5 and -0.5 <= column < width - 0.5):
         raise ImageRefusal("outside", sky.name, f"{ra_deg:.5f} {dec_deg:+.5f} is not in it", "a position inside", "Correct the position.")
