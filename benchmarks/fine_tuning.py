@@ -1,8 +1,9 @@
 """Does a trained network's start help with few labels? The four classes of `first`, from trained weights and from drawn ones; resumable.
 
-Run: python benchmarks/fine_tuning.py WORK --out results/fine-tuning/first.json [--start quick] [--labels 100,300] [--seeds 0,1,2]
-Sources within 45 arcsec of any MiraBest source stay out, since the start has learned from those. What is scored are the published
-validation sources; the weights kept are chosen on 150 training sources that are not learned from. Needs the data sets first and mirabest.
+Run: python benchmarks/fine_tuning.py WORK --out results/fine-tuning/first.json [--start quick] [--labels 100,300,all] [--seeds 0,1,2]
+Sources within 45 arcsec of any MiraBest source stay out, since the start has learned from those; of `all` labels, which are learned from
+alone, those within 45 arcsec of a MiraBest test source. What is scored are the published validation sources; the weights kept are chosen
+on 150 training sources that are not learned from. Needs the data sets first and mirabest.
 """
 
 import argparse
@@ -23,21 +24,24 @@ from equiradio.datasets.splits import pairs_within
 from equiradio.evaluation.choosing import probabilities
 from equiradio.inference.posed import in_pose
 from equiradio.inference.team import load
-from equiradio.settings import Settings, change, preset
+from equiradio.settings import Settings, beginning, change
 from equiradio.training.fit import train
 from equiradio.training.start import fitted, start_of
 
 NEAR_ARCSEC, CHOSEN_ON, DRAWS = 45.0, 150, 500
 ARMS: dict[str, dict[str, Any]] = {
     "drawn": {},
-    "fine-tuned": {"training.freeze": "none"},
+    "last layers drawn": {"training.last_layers": "drawn"},
+    "fine-tuned": {},
+    "all alike": {"training.body_rate": 1.0},
     "frozen": {"training.freeze": "blocks"},
 }
+BEGUN = ("fine-tuned", "all alike", "frozen")  # with fitted last layers, and so without dropout
 
 
-def far_from_mirabest(sources: Sources) -> np.ndarray:
-    """Which sources lie beyond `NEAR_ARCSEC` of every MiraBest source: bool (count,)."""
-    other = open_data("mirabest")
+def far_from_mirabest(sources: Sources, split: str | None = None) -> np.ndarray:
+    """Which sources lie beyond `NEAR_ARCSEC` of every MiraBest source, or of those of a split: bool (count,)."""
+    other = open_data("mirabest") if split is None else open_data("mirabest").of_split(split)
     ra, dec = (np.concatenate([getattr(each, name) for each in (sources, other)]) for name in ("ra_deg", "dec_deg"))
     near = {one for one, two in pairs_within(ra, dec, NEAR_ARCSEC).tolist() if one < len(sources) <= two}
     return np.array([row not in near for row in range(len(sources))])
@@ -51,16 +55,19 @@ def evenly(rows: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.nd
     return shuffled[np.argsort((ranks + 0.5) / sizes, kind="stable")][:count]
 
 
-def data_of(folder: Path, labels: int, seed: int) -> Path:
-    """A data set of so many training sources, drawn by the seed; written once."""
-    place = folder / f"four-{labels}-seed{seed}"
+def data_of(folder: Path, labels: str, seed: int) -> Path:
+    """A data set of so many training sources, drawn by the seed, or of all; written once."""
+    place = folder / (f"four-{labels}-seed{seed}" if labels != "all" else "four-all")
     if place.is_dir():
         return place
     whole = open_data("first")
     far = far_from_mirabest(whole)
     pool, scored = (np.flatnonzero(far & (whole.split == split)) for split in ("train", "validation"))
     chosen_on = evenly(pool, whole.labels, CHOSEN_ON, 0)
-    learned = evenly(np.setdiff1d(pool, chosen_on), whole.labels, labels, 1 + seed)
+    if labels == "all":
+        learned = np.setdiff1d(np.flatnonzero(far_from_mirabest(whole, "test") & (whole.split == "train")), chosen_on)
+    else:
+        learned = evenly(np.setdiff1d(pool, chosen_on), whole.labels, int(labels), 1 + seed)
     rows = np.concatenate([learned, chosen_on, scored])
     split = np.repeat(["train", "validation", "test"], [len(learned), len(chosen_on), len(scored)])
     write_folder(replace(whole.choose(rows), name=place.name, split=split, masks=None), place)
@@ -71,7 +78,7 @@ def settings_of(arm: str, start: str, data: Path, seed: int, epochs: int) -> Set
     """The same training for all arms, but for what it begins with."""
     named: dict[str, Any] = {"data.name": str(data), "training.seed": seed, "training.epochs": epochs}
     named |= {"training.passes": 1, "training.validation_passes": 1, "training.batch_size": 16, "training.start_from": start}
-    settings = change(preset("fast"), named | ARMS[arm])
+    settings = change(beginning("fast", start if arm in BEGUN else None), named | ARMS[arm])
     begun = start_of(settings)
     assert begun is not None
     settings = fitted(settings, begun)

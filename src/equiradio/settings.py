@@ -9,7 +9,7 @@ from typing import Any
 
 from equiradio.errors import SettingRefusal, nearest
 
-__all__ = ["Settings", "change", "preset"]
+__all__ = ["Settings", "beginning", "change", "preset"]
 
 HABITS = ("batch-range", "floor-150", "sixteen-passes", "raw-figure2")  # of the published code; see docs/reference/settings.md
 
@@ -59,7 +59,8 @@ class TrainingSettings:
     ``sky``: as FIRST has it, or wide: each time through another beam, depth, clipping and field too (`equiradio.compute.wide_sky`).
     ``teacher``: a team, by name or folder, whose calibrated answers count for ``teacher_share`` of every label and are all that is told
     of ``skies`` further, simulated sources (distillation). ``start_from``: a team or run, whose weights are begun with (fine-tuning); its
-    body learns at ``body_rate`` times the learning rate, or not at all where ``freeze`` is blocks.
+    body learns at ``body_rate`` times the learning rate, or not at all where ``freeze`` is blocks. ``last_layers``: for other classes than
+    its own they begin with the best linear reading of its features, or are drawn.
     """
 
     preset: str = _setting("fast", choices=("paper", "fast", "quick"))
@@ -82,6 +83,7 @@ class TrainingSettings:
     skies: int = _setting(0, low=0, high=1_000_000)
     start_from: str = _setting("")
     freeze: str = _setting("none", choices=("none", "blocks"))
+    last_layers: str = _setting("fitted", choices=("fitted", "drawn"))
     body_rate: float = _setting(0.1, low=0.0, high=1.0)
     layer_form: str = _setting("auto")  # auto or a form of layers/forms, which is asked where a network is built
     compat: tuple[str, ...] = _setting((), choices=HABITS)
@@ -126,6 +128,14 @@ def preset(name: str) -> Settings:
     if name not in PRESETS:
         raise SettingRefusal("preset", f"'{name}' is not a preset", ", ".join(PRESETS), nearest(name, list(PRESETS)))
     return PRESETS[name]
+
+
+def beginning(name: str, start_from: str | None) -> Settings:
+    """The settings of a preset; of a training that begins with trained weights without dropout.
+
+    Last layers that were fitted to features would have to learn anew to do without half of them (`docs/notebook/fine-tuning.md`).
+    """
+    return change(preset(name), {"model.dropout": 0.0}) if start_from else preset(name)
 
 
 def _check(where: str, key: str, spec: Field[Any], value: Any) -> Any:
@@ -226,8 +236,8 @@ def _toml_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def from_toml(path: Path, base: Settings | None = None) -> Settings:
-    """Settings from a TOML file on top of ``base`` (or of the preset that the file names, or of ``fast``).
+def from_toml(path: Path, base: Settings | None = None, start_from: str | None = None) -> Settings:
+    """Settings from a TOML file on top of ``base`` (or of the preset that the file names, or of ``fast``, as they are `beginning`).
 
     Raises
     ------
@@ -247,6 +257,6 @@ def from_toml(path: Path, base: Settings | None = None) -> Settings:
             raise SettingRefusal(path.name, f"{section} is not a section", ", ".join(SECTIONS), nearest(section, list(SECTIONS)))
         changes |= {f"{section}.{key}": value for key, value in values.items()}
     if base is None:
-        named = changes.get("training.preset", MISSING)
-        base = preset(named) if isinstance(named, str) else preset("fast")
+        named, start = changes.get("training.preset", MISSING), changes.get("training.start_from", start_from)
+        base = beginning(named if isinstance(named, str) else "fast", start)
     return change(base, changes, where=path.name)

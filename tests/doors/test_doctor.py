@@ -81,6 +81,19 @@ def test_it_says_why_there_are_no_kernels(variable, files, why, hint, no_data, t
     assert any(hint in line for line in answer["hints"]) or answer["device"]["name"] == "cuda"
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_it_says_whether_finer_images_are_cut_by_compiled_integrals(there, no_data, monkeypatch, capsys):
+    monkeypatch.setattr("equiradio.sky.compiled.library", lambda: object() if there else None)
+    monkeypatch.setattr(library, "best", lambda: "plain")
+    assert main(["doctor", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["kernels"]["integrals"] is there
+    assert any("finer than 1.8 arcsec" in line for line in answer["hints"]) is not there
+    assert main(["doctor"]) == 0
+    ending = "integrals over the pixels of finer images: " + ("compiled" if there else "not compiled")
+    assert f"kernels: plain; {ending}\n" in capsys.readouterr().out
+
+
 def test_a_damaged_team_is_named_and_no_other_is_lost(no_data, tmp_path, monkeypatch, capsys):
     real = shelf.find_team
 

@@ -70,7 +70,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(file):
     assert line == (
         "d16.toml: training.learning_rte is not a setting; expected preset, seed, epochs, passes, validation_passes, batch_size, "
         "optimiser, learning_rate, weight_decay, schedule, gradient_clip, averaging, patience, precision, sky, teacher, teacher_share, "
-        "skies, start_from, freeze, body_rate, layer_form, compat. Did you mean learning_rate?"
+        "skies, start_from, freeze, last_layers, body_rate, layer_form, compat. Did you mean learning_rate?"
     )
 
 

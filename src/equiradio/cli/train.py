@@ -120,12 +120,13 @@ def gather(
     """Settings from the command line: the preset, then the file, then the options, then --set, then the habits."""
     from equiradio import settings as s
 
-    base = s.preset(preset or "fast")
-    settings = s.from_toml(config, base if preset else None) if config else base
+    assigned = dict(map(s.parse_assignment, assign))
+    begun = start or next((str(value) for key, value in assigned.items() if key.split(".")[-1] == "start_from"), None)
+    base = s.beginning(preset or "fast", begun)
+    settings = s.from_toml(config, base if preset else None, begun) if config else base
     options = {"model.name": model, "data.name": data, "training.seed": seed, "training.epochs": epochs, "training.precision": precision}
     options |= {"training.start_from": start, "training.freeze": freeze}
     settings = s.change(settings, {key: value for key, value in options.items() if value is not None}, where="command line")
-    assigned = dict(map(s.parse_assignment, assign))
     for key in assigned:
         if key.split(".")[-1] in ("preset", "compat"):
             raise SettingRefusal(

@@ -56,6 +56,25 @@ class Aggregation(nn.Module):
             constant = constant + part @ bias
         return Readings(vectors, constant)
 
+    def read_by(self, vectors: list[Tensor], constant: Tensor) -> None:
+        """Set the layers so that the logits are what `readings` with these numbers says; refused where a ReLU stands in between."""
+        self.readings([vector.shape[1] for vector in vectors])
+        if self.joins:
+            _set(self.top, torch.cat(vectors, 1), constant)
+            return
+        share = len(vectors) if self.top is None else 1
+        for vector, linear in zip(vectors, self.linears, strict=True):
+            _set(linear, vector * share, constant if self.top is None else torch.zeros_like(constant))
+        if self.top is not None:
+            _set(self.top, torch.eye(self.classes).repeat(1, len(vectors)), constant)
+
+
+def _set(linear: nn.Module | None, weight: Tensor, bias: Tensor) -> None:
+    assert isinstance(linear, nn.Linear)
+    with torch.no_grad():
+        linear.weight.copy_(weight)
+        linear.bias.copy_(bias)
+
 
 def _exact(linear: nn.Module) -> tuple[Tensor, Tensor]:
     """Weights (out, in) and bias (out,) in float64."""

@@ -204,6 +204,11 @@ class GatedNet(nn.Module):
             raise SettingRefusal("model.gates", "0", "1 to 3 gates", "Take a model with attention, or train with --set gates=3.")
         return self.aggregate.readings([gate.from_features.in_channels for gate in self.gates])  # type: ignore[union-attr, misc]
 
+    def read_by(self, weight: Tensor, constant: Tensor) -> None:
+        """See `Network`."""
+        widths = [gate.from_features.in_channels for gate in self.gates] or [weight.shape[1]]  # type: ignore[union-attr]
+        self.aggregate.read_by(list(weight.split(widths, 1)), constant)
+
     def stages(self, images: Tensor) -> dict[str, Tensor]:
         """See `Network`: ``block 1, layer 1`` ... and ``gate 1`` ..."""
         fields, pooled = self._padded(images), []

@@ -41,6 +41,14 @@ class _Ungated(nn.Module):
         """See `Network`."""
         raise SettingRefusal("model.gates", "0", "1 to 3 gates", "Take a model with attention, or train with --set gates=3.")
 
+    def read_by(self, weight: Tensor, constant: Tensor) -> None:
+        """See `Network`."""
+        top = self.dense[-1]
+        assert isinstance(top, nn.Linear)
+        with torch.no_grad():
+            top.weight.copy_(weight)
+            top.bias.copy_(constant)
+
     def pixel_weight(self, pixels: int) -> float:
         """See `Network`."""
         return 1.0

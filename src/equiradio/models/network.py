@@ -75,6 +75,14 @@ class Network(Protocol):
         SettingRefusal : the logits are no sum over pixels (no gates, or a ReLU behind the heads).
         """
 
+    def read_by(self, weight: Tensor, constant: Tensor) -> None:
+        """Set the last layers so that logits = constant (classes,) + weight (classes, features) . features of an `Output`.
+
+        Raises
+        ------
+        SettingRefusal : a ReLU stands behind the heads.
+        """
+
     def pixel_weight(self, pixels: int) -> float:
         """What one of ``pixels`` attended pixels counts for in the vectors: 1 for a sum, a constant over ``pixels`` for a mean."""
 

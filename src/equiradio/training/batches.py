@@ -134,16 +134,20 @@ class SourcesModule(lightning.LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         assert self.trainer is not None
         split = "train" if self.trainer.training else "validation"
-        images, labels = self._on_device(split, batch.device)
-        key = (split, self.trainer.current_epoch if split == "train" else 0)
+        return self.batch(split, self.trainer.current_epoch, batch)
+
+    def batch(self, split: str, epoch: int, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and labels of some of an epoch's views, int (batch,), on the device where these are."""
+        images, labels = self._on_device(split, views.device)
+        key = (split, epoch if split == "train" else 0)
         if self._poses is None or self._poses[0] != key:
-            self._poses = key, self.poses(*key).to(batch.device), torch.from_numpy(self.shown(*key)[0]).to(batch.device)
-        views = self._views(split)
-        shown = batch % views
+            self._poses = key, self.poses(*key).to(views.device), torch.from_numpy(self.shown(*key)[0]).to(views.device)
+        count = self._views(split)
+        shown = views % count
         sources = self._poses[2][shown]
         answers = labels[sources]
         if split != "train":  # what only fills the last batches is of no class
-            answers = answers.where(batch < views, UNKNOWN) if answers.dim() == 1 else answers * (batch < views)[:, None]
+            answers = answers.where(views < count, UNKNOWN) if answers.dim() == 1 else answers * (views < count)[:, None]
         return self.preprocess(self._show(split, images[sources], self._poses[1][shown], shown < self._plain(split))), answers
 
     def _show(self, split: str, images: Tensor, poses: Tensor, plain: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ from equiradio.sky.recipe import MIRABEST
 from equiradio.training.averaging import Averaging
 from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
+from equiradio.training.last_layers import fit_last_layers
 from equiradio.training.resume import checkpoint_to_resume, refuse_other_teacher
 from equiradio.training.start import begin_with, open_start
 from equiradio.training.task import ClassificationTask
@@ -112,8 +113,7 @@ def _train(
     refuse_other_teacher(run, teacher, checkpoint)
     lightning.seed_everything(settings.training.seed, verbose=False)
     network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank, image_side=sources.recipe.side)
-    if start is not None:
-        begin_with(network, start, sources.classes)
+    taken = start is None or begin_with(network, start, sources.classes)
     precision = choose_precision(settings.training.precision, accelerator)
     refuse_form(network, settings.training.layer_form, precision, accelerator)
     run.write_settings(settings)
@@ -122,6 +122,8 @@ def _train(
         module.lesson = ask_teacher(teacher, settings.training, module.splits["train"], run.teacher_folder, progress)
     asked: dict[str, Any] = {"batch": settings.training.batch_size, "precision": precision, "training": True, "device": accelerator}
     settle_forms(network.to(accelerator), run.forms_file, form=settings.training.layer_form, progress=progress, **asked)
+    if not taken and checkpoint is None and settings.training.last_layers == "fitted":
+        fit_last_layers(network, module, len(sources.classes), progress)
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess), "" if start is None else start.name)
     keeper = RunKeeper(run, card, module.images_per_epoch, on_epoch, catalogue_hash(sources))
     with quiet():

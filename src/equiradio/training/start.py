@@ -11,7 +11,7 @@ from equiradio.inference.member import Member
 from equiradio.inference.team import Team, load
 from equiradio.labels import Labels
 from equiradio.models.network import Network
-from equiradio.settings import Settings, change, preset
+from equiradio.settings import Settings, beginning, change, preset
 from equiradio.training.resume import refuse_other_start
 
 SETTING = "training.start_from"
@@ -123,7 +123,7 @@ def fine_tune(start: str | Path, data: str | Path, out: str | Path, *, seed: int
 
     passed = {name: changes.pop(name) for name in ("data_dir", "device", "resume") if name in changes}
     named = {"data.name": str(data), "training.start_from": str(start), "training.seed": seed, "training.freeze": freeze}
-    settings = change(preset("fast"), named | changes, where="fine_tune")
+    settings = change(beginning("fast", str(start)), named | changes, where="fine_tune")
     member = start_of(settings)
     assert member is not None
     run = train(fitted(settings, member), out, **passed)

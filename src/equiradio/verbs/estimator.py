@@ -106,7 +106,7 @@ class RadioGalaxyClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, sources: Sources, scratch: Path, seed: int) -> Path:
         """The folder of a run that was trained on these sources."""
-        from equiradio.settings import change, preset
+        from equiradio.settings import beginning, change
         from equiradio.training.fit import train
         from equiradio.training.start import fitted, start_of
 
@@ -114,7 +114,7 @@ class RadioGalaxyClassifier(ClassifierMixin, BaseEstimator):
         named = {"data.name": str(write_folder(sources, scratch / "data")), "seed": seed, "training.freeze": self.freeze}
         named |= {"model.name": self.model} if self.start is None else {"training.start_from": str(self.start)}
         named |= {} if self.epochs is None else {"epochs": self.epochs}
-        settings = change(preset(others.pop("preset", "fast")), named | others, where="RadioGalaxyClassifier")
+        settings = change(beginning(others.pop("preset", "fast"), str(self.start or "")), named | others, where="RadioGalaxyClassifier")
         member = start_of(settings)
         if member is not None and member.card.images.side != sources.recipe.side:
             own, side = member.card.images.side, sources.recipe.side

@@ -58,6 +58,25 @@ def test_readings_give_the_logits_of_linear_heads(aggregation):
     assert_close(readings.constant + torch.stack(parts).sum(0), answer.logits.double(), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("aggregation", ["fine-tuned", "mean", "concat", "deep-supervision"])
+@pytest.mark.parametrize(("name", "gates"), [("lenet", 3), ("c4-attention", 0), ("c4-attention", 2), ("attention", 3)])
+@torch.no_grad()
+def test_it_answers_by_the_reading_that_it_is_given(name, gates, aggregation):
+    net = a_network(name, gates=gates, aggregation=aggregation)
+    features = net(images()).features
+    weight, constant = torch.randn(2, features.shape[1]), torch.randn(2)
+    net.read_by(weight, constant)
+    assert_close(net(images()).logits, features @ weight.T + constant, rtol=1e-4, atol=1e-4)
+
+
+def test_a_reading_is_refused_where_a_relu_stands_behind_the_heads():
+    net = a_network("c4-attention", head_relu=True)
+    before = [weight.clone() for weight in net.parameters()]
+    with pytest.raises(SettingRefusal, match=r"model\.head_relu: true"):
+        net.read_by(torch.zeros(2, net(images()).features.shape[1]), torch.zeros(2))
+    assert all(torch.equal(*pair) for pair in zip(before, net.parameters(), strict=True))
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "found"),
     [

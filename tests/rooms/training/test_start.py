@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 import equiradio
 from equiradio.artefacts.run import Run
 from equiradio.cli.main import app
+from equiradio.cli.train import gather
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference.team import load
 from equiradio.settings import change, from_toml
@@ -137,6 +138,7 @@ def test_the_command_takes_the_model_of_the_start(sky, trained, tmp_path):
     assert done.exit_code == 0, done.output
     run = Run(out)
     assert (run.card().model, run.settings().training.freeze) == ("lenet", "blocks")
+    assert run.settings().model.dropout == 0
     for other in (["--model", "attention"], ["--set", "kernel_size=3"]):
         with pytest.raises(SettingRefusal, match="but lenet seed 0"):
             CliRunner().invoke(app, [*asked, *other, "--out", str(tmp_path / "other")], catch_exceptions=False)
@@ -148,3 +150,16 @@ def test_fine_tune_gives_a_team_of_the_new_network(sky, trained, tmp_path):
     assert team.members[0].card.started_from == load(trained("lenet"), "cpu").members[0].name
     assert team.members[0].card.seed == 4
     assert len(team.classify(equiradio.open_data(str(sky)).images[:2])) == 2
+
+
+def test_it_begins_without_dropout_unless_that_is_set(tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text("[training]\nepochs = 3\n")
+    asked = lambda config=None, assign=(), start="quick", preset=None: (
+        gather(None, None, preset, config, list(assign), None, None, None, "", start).model.dropout
+    )
+    assert asked() == asked(preset="quick") == asked(file) == asked(file, preset="paper") == 0
+    assert asked(assign=["dropout=0.5"]) == asked(start=None) == asked(file, start=None) == 0.5
+    assert asked(assign=["training.start_from=quick"], start=None) == 0
+    file.write_text('[model]\ndropout = 0.3\n[training]\nstart_from = "quick"\n')
+    assert asked(file) == asked(file, start=None) == 0.3
