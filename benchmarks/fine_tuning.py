@@ -8,23 +8,26 @@ on 150 training sources that are not learned from. Needs the data sets first and
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ending import run as end_with
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
 from equiradio.artefacts.run import Run
 from equiradio.datasets.folder import write_folder
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
 from equiradio.datasets.splits import pairs_within
-from equiradio.evaluation.choosing import probabilities
+from equiradio.evaluation.calibration import ece
+from equiradio.evaluation.choosing import best_temperature, probabilities
 from equiradio.inference.posed import in_pose
 from equiradio.inference.team import load
-from equiradio.settings import Settings, beginning, change
+from equiradio.labels import Labels
+from equiradio.settings import Settings, beginning, change, parse_assignment
 from equiradio.training.fit import train
 from equiradio.training.start import fitted, start_of
 
@@ -33,10 +36,9 @@ ARMS: dict[str, dict[str, Any]] = {
     "drawn": {},
     "last layers drawn": {"training.last_layers": "drawn"},
     "fine-tuned": {},
-    "all alike": {"training.body_rate": 1.0},
     "frozen": {"training.freeze": "blocks"},
 }
-BEGUN = ("fine-tuned", "all alike", "frozen")  # with fitted last layers, and so without dropout
+BEGUN = ("fine-tuned", "frozen")  # with fitted last layers, and so without dropout
 
 
 def far_from_mirabest(sources: Sources, split: str | None = None) -> np.ndarray:
@@ -74,11 +76,11 @@ def data_of(folder: Path, labels: str, seed: int) -> Path:
     return place
 
 
-def settings_of(arm: str, start: str, data: Path, seed: int, epochs: int) -> Settings:
-    """The same training for all arms, but for what it begins with."""
+def settings_of(arm: str, start: str, data: Path, seed: int, epochs: int, more: dict[str, Any]) -> Settings:
+    """The same training for all arms, but for what it begins with; ``more`` of those that begin with trained weights."""
     named: dict[str, Any] = {"data.name": str(data), "training.seed": seed, "training.epochs": epochs}
     named |= {"training.passes": 1, "training.validation_passes": 1, "training.batch_size": 16, "training.start_from": start}
-    settings = change(beginning("fast", start if arm in BEGUN else None), named | ARMS[arm])
+    settings = change(beginning("fast", start if arm in BEGUN else None), named | ARMS[arm] | (more if arm != "drawn" else {}))
     begun = start_of(settings)
     assert begun is not None
     settings = fitted(settings, begun)
@@ -86,8 +88,11 @@ def settings_of(arm: str, start: str, data: Path, seed: int, epochs: int) -> Set
 
 
 def answers(run: Run, data: Path) -> np.ndarray:
-    """Probabilities (sources, classes) of the scored sources, each as it is."""
-    return probabilities(in_pose(load(run.folder).members[0], open_data(str(data)).of_split("test").images, 0, outputs=False).logits)
+    """Probabilities (sources, classes) of the scored sources, each as it is; the temperature fits what the weights were chosen on."""
+    member, sources = load(run.folder).members[0], open_data(str(data))
+    chosen_on, scored = (sources.of_split(split) for split in ("validation", "test"))
+    logits = lambda images: in_pose(member, images, 0, outputs=False).logits
+    return probabilities(logits(scored.images), best_temperature(logits(chosen_on.images)[None, None], chosen_on.labels))
 
 
 def measures(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
@@ -98,23 +103,34 @@ def measures(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
         "balanced_accuracy": balanced_accuracy_score(labels, top),
         "accuracy": accuracy_score(labels, top),
         "nll": log_loss(labels, p, labels=classes),
+        "ece": ece(labels, p),
     }
 
 
-def compared(labels: np.ndarray, one: list[np.ndarray], other: list[np.ndarray]) -> dict[str, Any]:
-    """Mean over seeds of the difference one - other with its 95 % interval over sources, paired."""
-    rng, drawn = np.random.default_rng(0), []
-    pairs = list(zip(one, other, strict=True))
+def by_class(labels: np.ndarray, p: np.ndarray, classes: Labels) -> dict[str, dict[str, float]]:
+    """F1, precision and recall of one network for each class."""
+    scores = precision_recall_fscore_support(labels, p.argmax(1), labels=np.arange(len(classes)))
+    named = dict(zip(("precision", "recall", "f1", "sources"), scores, strict=True))
+    return {name: {score: float(each[place]) for score, each in named.items()} for place, name in enumerate(classes)}
 
-    def difference(rows: np.ndarray) -> dict[str, float]:
-        each = [(measures(labels[rows], a[rows]), measures(labels[rows], b[rows])) for a, b in pairs]
-        return {name: float(np.mean([mine[name] - theirs[name] for mine, theirs in each])) for name in ("balanced_accuracy", "nll")}
 
-    for _ in range(DRAWS):
-        drawn.append(difference(rng.integers(0, len(labels), len(labels))))
-    whole = difference(np.arange(len(labels)))
+def over_sources(labels: np.ndarray, value: Callable[[np.ndarray], dict[str, float]]) -> dict[str, Any]:
+    """Values of all sources, each with its 95 % interval over sources."""
+    rng = np.random.default_rng(0)
+    drawn = [value(rng.integers(0, len(labels), len(labels))) for _ in range(DRAWS)]
     edges = lambda name: np.percentile([each[name] for each in drawn], (2.5, 97.5)).tolist()
-    return {name: {"mean": mean, "interval95": edges(name)} for name, mean in whole.items()}
+    return {name: {"mean": mean, "interval95": edges(name)} for name, mean in value(np.arange(len(labels))).items()}
+
+
+def mean_of(labels: np.ndarray, each: list[np.ndarray], others: list[np.ndarray] | None = None) -> dict[str, Any]:
+    """Scores, means over seeds; or the differences from others of the same seeds, paired over sources."""
+
+    def value(rows: np.ndarray) -> dict[str, float]:
+        mine = [measures(labels[rows], p[rows]) for p in each]
+        theirs = [measures(labels[rows], p[rows]) for p in others] if others else [dict.fromkeys(mine[0], 0.0)] * len(mine)
+        return {name: float(np.mean([a[name] - b[name] for a, b in zip(mine, theirs, strict=True)])) for name in mine[0]}
+
+    return over_sources(labels, value)
 
 
 def main() -> None:
@@ -122,28 +138,36 @@ def main() -> None:
     parser.add_argument("work", type=Path, help="folder for data sets and runs")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", default="quick")
-    parser.add_argument("--labels", default="100,300")
+    parser.add_argument("--labels", default="100,300", help="how many, or all; comma-separated")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--arms", default=",".join(ARMS), help=f"of {', '.join(ARMS)}; the others are compared with the first")
+    parser.add_argument("--set", action="append", default=[], help="one more setting of trainings that begin with the start, key=value")
     options = parser.parse_args()
+    arms, seeds, more = options.arms.split(","), [int(seed) for seed in options.seeds.split(",")], dict(map(parse_assignment, options.set))
     about = {"start": options.start, "epochs": options.epochs, "data": "first", "scored": "published validation sources far from MiraBest"}
-    result: dict[str, Any] = {**about, "labels": {}}
-    for count in map(int, options.labels.split(",")):
-        found: dict[str, list[np.ndarray]] = {arm: [] for arm in ARMS}
-        for seed in map(int, options.seeds.split(",")):
+    result: dict[str, Any] = {**about, "settings": more, "seeds": seeds, "labels": {}}
+    for count in options.labels.split(","):
+        answered: dict[str, list[np.ndarray]] = {arm: [] for arm in arms}
+        for seed in seeds:
             data = data_of(options.work, count, seed)
-            for arm in ARMS:
-                run = Run(options.work / f"{arm}-{count}-seed{seed}")
-                settings = settings_of(arm, options.start, data, seed, options.epochs)
+            scored = open_data(str(data)).of_split("test")
+            for arm in arms:
+                run = Run(options.work / f"{options.start}-{arm}-{count}-seed{seed}")
+                settings = settings_of(arm, options.start, data, seed, options.epochs, more)
                 if not run.card_file.is_file() or run.card().state != "finished":
                     train(settings, run.folder, resume=run.settings_file.is_file(), device="cpu")
-                found[arm].append(answers(run, data))
-                labels = open_data(str(data)).of_split("test").labels
-                print(count, seed, arm, {name: round(value, 3) for name, value in measures(labels, found[arm][-1]).items()}, flush=True)
-        result["sources"] = len(labels)
-        scores = {arm: [measures(labels, p) for p in each] for arm, each in found.items()}
-        paired = {arm: compared(labels, found[arm], found["drawn"]) for arm in ARMS if arm != "drawn"}
-        result["labels"][str(count)] = {"scores": scores, "against drawn": paired}
+                answered[arm].append(answers(run, data))
+                said = {name: round(value, 3) for name, value in measures(scored.labels, answered[arm][-1]).items()}
+                print(count, seed, arm, said, flush=True)
+        first, *others = arms
+        result["sources"] = len(scored)
+        result["labels"][count] = {
+            "scores": {arm: [measures(scored.labels, p) for p in each] for arm, each in answered.items()},
+            "means": {arm: mean_of(scored.labels, each) for arm, each in answered.items()},
+            "by_class": {arm: [by_class(scored.labels, p, scored.classes) for p in each] for arm, each in answered.items()},
+            f"against {first}": {arm: mean_of(scored.labels, answered[arm], answered[first]) for arm in others},
+        }
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

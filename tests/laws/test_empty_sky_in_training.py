@@ -34,8 +34,9 @@ def step(form: str, images: torch.Tensor, group: str | None = "D4", **changes) -
         return _step(form, images, group, **changes)
 
 
-def _step(form: str, images: torch.Tensor, group: str | None, **changes) -> dict[str, torch.Tensor]:
+def _step(form: str, images: torch.Tensor, group: str | None, still: bool = False, **changes) -> dict[str, torch.Tensor]:
     net = in_form(narrow(group and parse_group(group), **LARGER | changes), form).train()
+    net.blocks.train(not still)
     torch.manual_seed(0)  # dropout
     logits = net(images).logits
     logits.square().sum().backward()
@@ -68,6 +69,15 @@ def shared(monkeypatch) -> list[bool]:
 def test_a_step_is_that_of_the_dense_form(shared, group):
     check_same_step(islands(78, 4), group=group)
     assert sum(shared) >= 4
+
+
+@pytest.mark.parametrize("group", [None, "C4"])
+def test_blocks_in_evaluation_learn_by_the_statistics_that_they_have(group):
+    check_same_step(islands(78, 4), group=group, still=True)
+    after = step("native", islands(78, 4), group, still=True)
+    batches = [int(value) for name, value in after.items() if name.endswith("num_batches_tracked")]
+    assert len(batches) > 8
+    assert not any(batches), "statistics of the batch were taken"
 
 
 @pytest.mark.parametrize(
