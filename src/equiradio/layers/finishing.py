@@ -18,6 +18,6 @@ def activated(convolution: nn.Module, norm: nn.Module, fields: Tensor, lit: Tens
         finish = norm.finish() if convolution.finishes and not torch.is_grad_enabled() else None
         if finish is not None:
             return convolution(fields, finish)  # type: ignore[no-any-return]
-        if lit is not None and norm.training and norm.remembers and not convolution._forward_pre_hooks:
+        if lit is not None and norm.remembers and not convolution._forward_pre_hooks:
             return convolution.learn(fields, norm, lit)
     return norm(F.relu(convolution(fields)))  # type: ignore[no-any-return]

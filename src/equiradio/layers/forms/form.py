@@ -76,10 +76,13 @@ class Layer(Protocol):
 
 
 class Norm(Protocol):
-    """What a form sees of a `FieldBatchNorm` in training."""
+    """What a form sees of a `FieldBatchNorm` while a network learns; not ``training``, it has the statistics that it has."""
 
+    training: bool
     weight: Any
     bias: Any
+    running_mean: Any
+    running_var: Any
     eps: float
 
     def __call__(self, fields: Tensor) -> Tensor: ...

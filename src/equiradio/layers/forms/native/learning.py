@@ -176,14 +176,17 @@ class _Learning(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, factors: Tensor, scale: Tensor, shift: Tensor, way: Way, pixels: Shared, norm: Norm) -> Tensor:
         fields = way.convolve(images, factors, pixels.active)
         passes, count = _Passes(pixels, fields), fields.numel() // fields.shape[-1]
-        mean = passes.run("moments", fields, None, sums=1)[0] / count
-        variance = passes.run("moments", fields, passes.of_fields(mean), sums=1)[0] / count
-        norm.remember(mean, variance, count)
+        mean = passes.run("moments", fields, None, sums=1)[0] / count  # and the ReLU
+        if norm.training:
+            variance = passes.run("moments", fields, passes.of_fields(mean), sums=1)[0] / count
+            norm.remember(mean, variance, count)
+        else:
+            mean, variance = norm.running_mean.double(), norm.running_var.double()
         inverse = (variance + norm.eps).rsqrt()
         factor, answer = scale.double() * inverse, torch.empty_like(fields)
         passes.run("scaled", fields, passes.of_fields(factor), passes.of_fields(shift.double() - mean * factor), answer)
         ctx.save_for_backward(images, factors, fields, scale, mean, inverse)
-        ctx.way, ctx.pixels = way, pixels
+        ctx.way, ctx.pixels, ctx.by_batch = way, pixels, norm.training
         return answer
 
     @staticmethod
@@ -194,8 +197,10 @@ class _Learning(torch.autograd.Function):
         d_shift, with_fields = passes.run("folded", grad.contiguous(), fields, own, sums=2)
         d_scale = (with_fields - mean * d_shift) * inverse
         factor = scale.double() * inverse
-        slope = -factor * inverse * d_scale / count
-        constant = -factor * d_shift / count - slope * mean
+        slope, constant = torch.zeros_like(mean), torch.zeros_like(mean)
+        if ctx.by_batch:  # a number moves the batch's mean and variance too
+            slope = -factor * inverse * d_scale / count
+            constant = -factor * d_shift / count - slope * mean
         passes.run("unscaled", fields, *map(passes.of_fields, (factor, constant, slope)), own)
         d_images = None
         if ctx.needs_input_grad[0]:
