@@ -9,7 +9,7 @@ from typing import Any
 
 from equiradio.errors import SettingRefusal, nearest
 
-__all__ = ["Settings", "beginning", "change", "preset"]
+__all__ = ["Settings", "change", "preset"]
 
 HABITS = ("batch-range", "floor-150", "sixteen-passes", "raw-figure2")  # of the published code; see docs/reference/settings.md
 
