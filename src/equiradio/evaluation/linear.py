@@ -1,5 +1,6 @@
 """The linear reading of features that tells classes apart best: a logistic regression, its penalty chosen by cross-validation."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,11 @@ def _strength(features: np.ndarray, classes: np.ndarray, shares: np.ndarray, sou
     if len(sizes) < 2 or folds < 2:
         return None
     cost, count = np.zeros(len(STRENGTHS)), int(classes.max()) + 1
-    for learned, held in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(features, classes, sources):
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # a rare one is missing in some folds
+        splits = list(splitter.split(features, classes, sources))
+    for learned, held in splits:
         if len(np.unique(classes[learned])) < 2:
             continue
         for place, strength in enumerate(STRENGTHS):

@@ -75,6 +75,14 @@ def test_shares_of_a_label_count_as_so_many_sources():
     assert highest[1].mean() < 0.8 < highest[0].mean()
 
 
+def test_a_class_of_few_sources_is_learned_without_a_warning():
+    features, labels = drawn(90)
+    rare = (labels < 2) | (np.arange(90) < 6)
+    reading = fit_reading(features[rare], np.eye(3)[labels[rare]], np.arange(rare.sum()))
+    fresh, truth = drawn(300, seed=1)
+    assert (logits(reading, fresh).argmax(1) == truth)[truth == 2].mean() > 0.3
+
+
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]])
 def test_where_nothing_can_be_held_back_there_is_no_reading(labels):
     assert fit_reading(drawn(6)[0], np.eye(2)[labels], np.arange(6)) is None

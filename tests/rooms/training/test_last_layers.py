@@ -70,5 +70,30 @@ def test_what_cannot_be_read_linearly_stays_as_it_was_drawn(untrained, bright, c
     if not changes:
         monkeypatch.setattr(last_layers, "fit_reading", lambda *_: None)
     assert not fit_last_layers(network, module, 3, lambda *_: None)
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items() if name.startswith(network.last))
     assert network.training
+
+
+@pytest.mark.parametrize("freeze", ["none", "blocks"])
+def test_they_fit_features_as_training_has_them(untrained, bright, freeze, monkeypatch):
+    """A body that learns is normalised by its batches; one that doesn't stays as it is, statistics and all."""
+    network = load(untrained("c4-attention", classes=THREE.names), "cpu").members[0].network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    settings = change(preset("quick"), {"training.passes": 2, "training.freeze": freeze, "training.batch_size": 7})
+    module = SourcesModule(open_data(str(bright)), settings.training, preprocessing(settings.data, None))
+    seen, fit = [], last_layers.fit_reading
+    monkeypatch.setattr(last_layers, "fit_reading", lambda *given: (seen.append(given), fit(*given))[1])
+    assert fit_last_layers(network, module, 3, lambda *_: None)
+    features, probabilities, sources = seen[0]
+    ways, views = (1 if freeze == "blocks" else 2), module.images_per_epoch
+    assert len(features) == len(probabilities) == len(sources) == ways * views
+    assert probabilities.sum() == pytest.approx(views)
+    assert (probabilities.argmax(1) == module.splits["train"].labels[sources]).all()
+    body = {name: value for name, value in network.state_dict().items() if not name.startswith(network.last)}
+    assert all(torch.equal(value, before[name]) for name, value in body.items()) == (freeze == "blocks")
+    if freeze == "none":
+        by_view = [
+            part[np.lexsort((part[:, 0], place))]
+            for part, place in ((features[:views], sources[:views]), (features[views:], sources[views:]))
+        ]
+        assert np.abs(by_view[0] - by_view[1]).max() > 1e-3 * np.abs(features).max()
