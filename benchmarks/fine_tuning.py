@@ -99,7 +99,7 @@ def measures(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
     """Scores of one network."""
     top, classes = p.argmax(1), np.arange(p.shape[1])
     return {
-        "macro_f1": f1_score(labels, top, average="macro", labels=classes),
+        "macro_f1": f1_score(labels, top, average="macro", labels=classes, zero_division=0),
         "balanced_accuracy": balanced_accuracy_score(labels, top),
         "accuracy": accuracy_score(labels, top),
         "nll": log_loss(labels, p, labels=classes),
@@ -109,7 +109,7 @@ def measures(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
 
 def by_class(labels: np.ndarray, p: np.ndarray, classes: Labels) -> dict[str, dict[str, float]]:
     """F1, precision and recall of one network for each class."""
-    scores = precision_recall_fscore_support(labels, p.argmax(1), labels=np.arange(len(classes)))
+    scores = precision_recall_fscore_support(labels, p.argmax(1), labels=np.arange(len(classes)), zero_division=0)
     named = dict(zip(("precision", "recall", "f1", "sources"), scores, strict=True))
     return {name: {score: float(each[place]) for score, each in named.items()} for place, name in enumerate(classes)}
 
