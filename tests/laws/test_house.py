@@ -77,7 +77,19 @@ def test_functions_are_short_and_words_are_plain(path):
     assert not private_words(text)
 
 
+def placeless_legends(text):
+    """Lines of legends that look for the best place themselves, which takes matplotlib seconds, and a warning, on a busy machine."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    return [call.lineno for call in calls if call.func.attr == "legend" and not {"loc", None} & {each.arg for each in call.keywords}]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".py"], ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_legends_have_a_place(path):
+    assert not placeless_legends(path.read_text(encoding="utf-8"))
+
+
 def test_the_checks_can_fail():
+    assert placeless_legends("axes.legend(frameon=False)\naxes.legend(loc='lower left')\naxes.legend(**place)\n") == [1]
     assert long_functions("def f():\n" + "    pass\n" * 40) == ["f"]
     assert long_functions("def f():\n" + "    pass\n" * 39) == []
     assert long_functions('def f():\n    """Words.\n' + "\n" * 39 + '    """\n') == ["f"]

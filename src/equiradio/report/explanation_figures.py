@@ -52,7 +52,7 @@ def symmetry_figure(
     for axes in (left, right):
         axes.set_xticks(np.arange(0, 91, 15))
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="upper left")
     return figure
 
 
@@ -70,7 +70,7 @@ def layers_figure(names: list[str], errors: np.ndarray) -> Figure:
     axes.set_xticks(place, [name.replace("block ", "").replace(", layer ", ".") for name in names], rotation=45, ha="right", fontsize=8)
     axes.set(xlabel="Block.layer, in the order in which the network computes", ylabel="Error under an infinitesimal turn", ylim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
     return figure
 
 
@@ -104,7 +104,7 @@ def residue_figure(
         axes.set(xlabel="Angular harmonic m around the centre", yscale="log")
         axes.set_xticks(np.arange(0, m[-1] + 1, 4))
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="upper right")
     left.set_ylabel("Share of the residue's power")
     right.set_ylabel("Power of the map over its mean's")
     left.set_title("Residue of the sample, A(Rx) - R A(x)", fontsize=9)
@@ -125,7 +125,7 @@ def randomisation_figure(stages: list[str], similarity: np.ndarray) -> Figure:
     axes.set_xticks(np.append(0, place), ["trained", *(f"+ {name}" if k else name for k, name in enumerate(names))], fontsize=8)
     axes.set(xlabel="Randomised so far, from the answer down to the image", ylabel="Rank correlation with the trained map", ylim=(-1, 1.05))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="lower left")
     return figure
 
 

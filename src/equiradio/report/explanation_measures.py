@@ -107,7 +107,7 @@ def astronomy_figure(table: Mapping[str, np.ndarray]) -> Figure:
         xlim=(0, 1.02),
         ylim=(-0.02, 1.02),
     )
-    right.legend(frameon=False, fontsize=8)
+    right.legend(frameon=False, fontsize=8, loc="upper left")
     for axes in (left, middle, right):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -142,8 +142,8 @@ def uncertainty_figure(
     _coverage(low_right, conformal)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    for axes in (top_left, top_right):
-        axes.legend(frameon=False, fontsize=8)
+    for axes, free in ((top_left, "upper left"), (top_right, "lower left")):
+        axes.legend(frameon=False, fontsize=8, loc=free)
     return figure
 
 

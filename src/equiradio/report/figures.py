@@ -68,7 +68,7 @@ def loss_curves(histories: Mapping[str, Sequence[Epoch]], smooth: bool = False, 
     axes.set(xlabel="Epoch", ylabel="Cross-entropy (nats per image)")
     least, most = np.array([0.8, 1.5]) * (chance / np.log(2))
     axes.set_ylim(0, min(max(axes.get_ylim()[1], least), most))
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="lower left")
     return figure
 
 

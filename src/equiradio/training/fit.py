@@ -24,7 +24,7 @@ from equiradio.artefacts.run import Run
 from equiradio.compute.device import choose_device, choose_precision, full_float32
 from equiradio.compute.forms import find_form_or_auto, refuse_form, settle_forms
 from equiradio.compute.memory import keep_large_blocks
-from equiradio.compute.preprocess import normalised_by, preprocessing
+from equiradio.compute.preprocess import Preprocessing, normalised_by, preprocessing
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DiskRefusal, TrainingRefusal
@@ -90,6 +90,12 @@ def _opened(data: DataSettings, data_dir: Path | None) -> Sources:
     return replace(sources, weights=None) if data.weighing == "none" else sources
 
 
+def _preprocessing(settings: Settings, sources: Sources, as_set: bool) -> Preprocessing:
+    """How images are normalised: by the numbers that are set, or by those of the training images."""
+    data = settings.data if as_set else normalised_by(settings.data, sources.of_split("train").images)
+    return preprocessing(data, architecture(settings.model.name).published_mask, sources.recipe.side)
+
+
 def _train(
     settings: Settings,
     run: Run,
@@ -103,9 +109,7 @@ def _train(
     """Train under a claim."""
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
     start = open_start(settings, run, checkpoint)
-    as_set = sources.recipe == MIRABEST or start is not None
-    data = settings.data if as_set else normalised_by(settings.data, sources.of_split("train").images)
-    preprocess = preprocessing(data, architecture(settings.model.name).published_mask, sources.recipe.side)
+    preprocess = _preprocessing(settings, sources, as_set=sources.recipe == MIRABEST or start is not None)
     module = SourcesModule(sources, settings.training, preprocess)
     keep_large_blocks()
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
