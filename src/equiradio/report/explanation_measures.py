@@ -107,7 +107,7 @@ def astronomy_figure(table: Mapping[str, np.ndarray]) -> Figure:
         xlim=(0, 1.02),
         ylim=(-0.02, 1.02),
     )
-    right.legend(frameon=False, fontsize=8, loc="upper left")
+    right.legend(frameon=False, fontsize=8, loc="lower right")
     for axes in (left, middle, right):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -142,7 +142,7 @@ def uncertainty_figure(
     _coverage(low_right, conformal)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    for axes, free in ((top_left, "upper left"), (top_right, "lower left")):
+    for axes, free in ((top_left, "lower left"), (top_right, "upper right")):
         axes.legend(frameon=False, fontsize=8, loc=free)
     return figure
 
