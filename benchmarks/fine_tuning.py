@@ -34,11 +34,10 @@ from equiradio.training.start import fitted, start_of
 NEAR_ARCSEC, CHOSEN_ON, DRAWS = 45.0, 150, 500
 ARMS: dict[str, dict[str, Any]] = {
     "drawn": {},
-    "last layers drawn": {"training.last_layers": "drawn"},
+    "last layers drawn": {"training.last_layers": "drawn", "model.dropout": 0.5},  # as it was before they were fitted
     "fine-tuned": {},
     "frozen": {"training.freeze": "blocks"},
 }
-BEGUN = ("fine-tuned", "frozen")  # with fitted last layers, and so without dropout
 
 
 def far_from_mirabest(sources: Sources, split: str | None = None) -> np.ndarray:
@@ -80,11 +79,12 @@ def settings_of(arm: str, start: str, data: Path, seed: int, epochs: int, more: 
     """The same training for all arms, but for what it begins with; ``more`` of those that begin with trained weights."""
     named: dict[str, Any] = {"data.name": str(data), "training.seed": seed, "training.epochs": epochs}
     named |= {"training.passes": 1, "training.validation_passes": 1, "training.batch_size": 16, "training.start_from": start}
-    settings = change(beginning("fast", start if arm in BEGUN else None), named | ARMS[arm] | (more if arm != "drawn" else {}))
+    fresh = arm == "drawn"
+    settings = change(beginning("fast", None if fresh else start), named | ARMS[arm] | ({} if fresh else more))
     begun = start_of(settings)
     assert begun is not None
     settings = fitted(settings, begun)
-    return settings if arm != "drawn" else change(settings, {"training.start_from": ""})
+    return change(settings, {"training.start_from": ""}) if fresh else settings
 
 
 def answers(run: Run, data: Path) -> np.ndarray:

@@ -49,6 +49,7 @@ def fit_reading(features: np.ndarray, probabilities: np.ndarray, sources: np.nda
 
 def _strength(features: np.ndarray, classes: np.ndarray, shares: np.ndarray, sources: np.ndarray) -> float | None:
     """The strength that says the most of sources that were not learned from."""
+    from scipy.special import log_softmax
     from sklearn.model_selection import StratifiedGroupKFold
 
     sizes = [len(np.unique(sources[classes == place])) for place in np.unique(classes)]
@@ -65,10 +66,8 @@ def _strength(features: np.ndarray, classes: np.ndarray, shares: np.ndarray, sou
             continue
         for place, strength in enumerate(STRENGTHS):
             weight, offset = _fit(features[learned], classes[learned], shares[learned], strength, count)
-            logits = features[held] @ weight.T + offset
-            highest = logits.max(1)
-            normal = highest + np.log(np.exp(logits - highest[:, None]).sum(1))
-            cost[place] += (shares[held] * (normal - logits[np.arange(len(held)), classes[held]])).sum()
+            logs = log_softmax(features[held] @ weight.T + offset, axis=1)
+            cost[place] -= (shares[held] * logs[np.arange(len(held)), classes[held]]).sum()
     return STRENGTHS[int(cost.argmin())]
 
 

@@ -41,8 +41,7 @@ class Aggregation(nn.Module):
 
     def readings(self, widths: list[int]) -> Readings:
         """How each gate's features (of so many channels) enter the logits; refused where a ReLU stands in between."""
-        if self.settings.head_relu and self.settings.aggregation == "fine-tuned":
-            raise SettingRefusal("model.head_relu", "true", "linear heads, as in preset fast", "Train with --set head_relu=false.")
+        self._refuse_relu()
         if self.top is None:
             pairs = [_exact(linear) for linear in self.linears]
             return Readings([weight / len(pairs) for weight, _ in pairs], torch.stack([bias for _, bias in pairs]).mean(0))
@@ -56,9 +55,13 @@ class Aggregation(nn.Module):
             constant = constant + part @ bias
         return Readings(vectors, constant)
 
+    def _refuse_relu(self) -> None:
+        if self.settings.head_relu and self.settings.aggregation == "fine-tuned":
+            raise SettingRefusal("model.head_relu", "true", "linear heads, as in preset fast", "Train with --set head_relu=false.")
+
     def read_by(self, vectors: list[Tensor], constant: Tensor) -> None:
         """Set the layers so that the logits are what `readings` with these numbers says; refused where a ReLU stands in between."""
-        self.readings([vector.shape[1] for vector in vectors])
+        self._refuse_relu()
         if self.joins:
             _set(self.top, torch.cat(vectors, 1), constant)
             return

@@ -202,12 +202,16 @@ class GatedNet(nn.Module):
         """See `Network`."""
         if not self.gate_count:
             raise SettingRefusal("model.gates", "0", "1 to 3 gates", "Take a model with attention, or train with --set gates=3.")
-        return self.aggregate.readings([gate.from_features.in_channels for gate in self.gates])  # type: ignore[union-attr, misc]
+        return self.aggregate.readings(self._attended)
 
     def read_by(self, weight: Tensor, constant: Tensor) -> None:
         """See `Network`."""
-        widths = [gate.from_features.in_channels for gate in self.gates] or [weight.shape[1]]  # type: ignore[union-attr]
-        self.aggregate.read_by(list(weight.split(widths, 1)), constant)
+        self.aggregate.read_by(list(weight.split(self._attended or weight.shape[1], 1)), constant)
+
+    @property
+    def _attended(self) -> list[int]:
+        """Channels of the features that each gate attends to."""
+        return [gate.from_features.in_channels for gate in self.gates]  # type: ignore[union-attr, misc]
 
     def stages(self, images: Tensor) -> dict[str, Tensor]:
         """See `Network`: ``block 1, layer 1`` ... and ``gate 1`` ..."""

@@ -127,7 +127,7 @@ def _train(
     asked: dict[str, Any] = {"batch": settings.training.batch_size, "precision": precision, "training": True, "device": accelerator}
     settle_forms(network.to(accelerator), run.forms_file, form=settings.training.layer_form, progress=progress, **asked)
     if not taken and checkpoint is None and settings.training.last_layers == "fitted":
-        fit_last_layers(network, module, len(sources.classes), progress)
+        fit_last_layers(network, module, progress)
     card = _card(settings, sources, module, network, accelerator, asdict(preprocess), "" if start is None else start.name)
     keeper = RunKeeper(run, card, module.images_per_epoch, on_epoch, catalogue_hash(sources))
     with quiet():

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from equiradio.compute.empty_sky import forget_empty_sky, show_empty_sky
 from equiradio.errors import SettingRefusal
@@ -16,18 +17,18 @@ from equiradio.models.network import Network
 from equiradio.training.batches import SourcesModule
 
 
-def fit_last_layers(network: Network, module: SourcesModule, classes: int, progress: Callable[[str, int, int], None]) -> bool:
+def fit_last_layers(network: Network, module: SourcesModule, progress: Callable[[str, int, int], None]) -> bool:
     """Set a network's last layers by the images of the first epoch; False where they stay as they were drawn.
 
     They do where a ReLU stands behind the heads, and where fewer than two classes have two sources to choose a penalty by.
     Where the body is to learn, they read its features as batches in training give them too, by whose statistics it is normalised there.
     """
-    seen = [
-        _features(network, module, learning, progress) for learning in ((False,) if module.settings.freeze == "blocks" else (True, False))
-    ]
-    features, answers, views = (np.concatenate(each) for each in zip(*seen, strict=True))
-    probabilities = answers if answers.ndim == 2 else np.eye(classes)[answers]
-    reading = fit_reading(features, probabilities / len(seen), module.shown("train", 0)[0][views])
+    ways = (False,) if module.settings.freeze == "blocks" else (True, False)
+    order = torch.randperm(module.images_per_epoch, generator=torch.Generator().manual_seed(module.settings.seed))
+    features = np.concatenate([_features(network, module, order, learning, progress) for learning in ways])
+    sources = np.tile(module.shown("train", 0)[0][order.numpy()], len(ways))
+    targets = module.splits["train"].shares if module.lesson is None else module.lesson.targets
+    reading = fit_reading(features, targets[sources] / len(ways), sources)
     if reading is None:
         return False
     try:
@@ -38,24 +39,22 @@ def fit_last_layers(network: Network, module: SourcesModule, classes: int, progr
 
 
 def _features(
-    network: Network, module: SourcesModule, learning: bool, progress: Callable[[str, int, int], None]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the last layers read of every image of the first epoch: float64 (images, n), labels or probabilities, and which view it is.
+    network: Network, module: SourcesModule, order: Tensor, learning: bool, progress: Callable[[str, int, int], None]
+) -> np.ndarray:
+    """What the last layers read of the first epoch's images, in this order, float64 (images, n).
 
     In evaluation, or in batches of a training, whose statistics batch norm remembers.
     """
     device, what = next(network.parameters()).device, "images for the last layers" + ", in batches" * learning
-    order = torch.randperm(module.images_per_epoch, generator=torch.Generator().manual_seed(module.settings.seed))
-    features, answers, done = [], [], 0
+    features, done = [], 0
     network.train(learning)
     if not learning:
         show_empty_sky(network, module.preprocess(torch.zeros(1, 1, network.image_side, network.image_side, device=device)))
     for views in order.split(module.settings.batch_size):
-        images, labels = module.batch("train", 0, views.to(device))
+        images, _ = module.batch("train", 0, views.to(device))
         with torch.set_grad_enabled(learning):  # by which layers know that they need not look at empty sky
             features.append(network(images).features.detach().double().cpu().numpy())
-        answers.append(labels.cpu().numpy())
         progress(what, done := done + len(views), len(order))
     forget_empty_sky(network)
     network.train()
-    return np.concatenate(features), np.concatenate(answers), order.numpy()
+    return np.concatenate(features)

@@ -69,7 +69,7 @@ def test_what_cannot_be_read_linearly_stays_as_it_was_drawn(untrained, bright, c
     module = SourcesModule(open_data(str(bright)), settings.training, preprocessing(settings.data, None))
     if not changes:
         monkeypatch.setattr(last_layers, "fit_reading", lambda *_: None)
-    assert not fit_last_layers(network, module, 3, lambda *_: None)
+    assert not fit_last_layers(network, module, lambda *_: None)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items() if name.startswith(network.last))
     assert network.training
 
@@ -83,7 +83,7 @@ def test_they_fit_features_as_training_has_them(untrained, bright, freeze, monke
     module = SourcesModule(open_data(str(bright)), settings.training, preprocessing(settings.data, None))
     seen, fit = [], last_layers.fit_reading
     monkeypatch.setattr(last_layers, "fit_reading", lambda *given: (seen.append(given), fit(*given))[1])
-    assert fit_last_layers(network, module, 3, lambda *_: None)
+    assert fit_last_layers(network, module, lambda *_: None)
     features, probabilities, sources = seen[0]
     ways, views = (1 if freeze == "blocks" else 2), module.images_per_epoch
     assert len(features) == len(probabilities) == len(sources) == ways * views
