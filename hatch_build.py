@@ -1,4 +1,4 @@
-"""Compile what the package holds in C when it is built: layers' kernels, and integrals of images. Without a compiler it works without.
+"""Compile what the package holds in C when it is built: layers' kernels, and resampling of images. Without a compiler it works without.
 
 ``CC`` names the compiler; ``EQUIRADIO_KERNELS=off`` leaves them out.
 """
@@ -35,7 +35,7 @@ class Kernels(BuildHookInterface):
         if compiler is None or os.environ.get("EQUIRADIO_KERNELS") == "off":
             self.app.display_warning("equiradio: no C compiler, so nothing compiled; layers take their other forms")
             return
-        source, asked = LAYERS / "steerable.c", [(SKY / "integrals.c", SKY / "integrals.so", [AS_WRITTEN])]
+        source, asked = LAYERS / "steerable.c", [(SKY / "resampling.c", SKY / "resampling.so", [AS_WRITTEN])]
         for name, flags in VARIANTS.items():
             if not flags or platform.machine() in ("x86_64", "AMD64"):
                 asked.append((source, LAYERS / f"steerable-{name}.so", [QUICK, *flags]))

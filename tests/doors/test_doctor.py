@@ -82,15 +82,15 @@ def test_it_says_why_there_are_no_kernels(variable, files, why, hint, no_data, t
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_it_says_whether_finer_images_are_cut_by_compiled_integrals(there, no_data, monkeypatch, capsys):
+def test_it_says_whether_images_are_resampled_by_compiled_code(there, no_data, monkeypatch, capsys):
     monkeypatch.setattr("equiradio.sky.compiled.library", lambda: object() if there else None)
     monkeypatch.setattr(library, "best", lambda: "plain")
     assert main(["doctor", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["kernels"]["integrals"] is there
-    assert any("finer than 1.8 arcsec" in line for line in answer["hints"]) is not there
+    assert answer["kernels"]["resampling"] is there
+    assert any("other pixels than FIRST's" in line for line in answer["hints"]) is not there
     assert main(["doctor"]) == 0
-    ending = "integrals over the pixels of finer images: " + ("compiled" if there else "not compiled")
+    ending = "resampling of images: " + ("compiled" if there else "not compiled")
     assert f"kernels: plain; {ending}\n" in capsys.readouterr().out
 
 

@@ -49,7 +49,7 @@ def test_a_wheel_with_compiled_kernels_is_for_one_platform(wheel, names):
     compiled = [name for name in names if name.endswith(".so")]
     assert wheel.name.endswith("-py3-none-any.whl") == (not compiled)
     if shutil.which("cc"):
-        assert {"equiradio/layers/forms/native/steerable-plain.so", "equiradio/sky/integrals.so"} <= set(compiled)
+        assert {"equiradio/layers/forms/native/steerable-plain.so", "equiradio/sky/resampling.so"} <= set(compiled)
 
 
 def test_it_says_that_it_is_typed_and_carries_its_pages(names):

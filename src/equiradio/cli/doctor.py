@@ -42,8 +42,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         yield f"PyTorch {torch['version']}, threads {torch['threads']} of {torch['processors']} processors, {torch['processor']}"
         device, kernels = facts["device"], facts["kernels"]
         yield f"device: {device['gpu'] or device['name']}" + (f" ({device['why']})" if device["why"] else "")
-        integrals = "compiled" if kernels["integrals"] else "not compiled"
-        yield f"kernels: {kernels['used'] or 'none, ' + kernels['why']}; integrals over the pixels of finer images: {integrals}"
+        resampling = "compiled" if kernels["resampling"] else "not compiled"
+        yield f"kernels: {kernels['used'] or 'none, ' + kernels['why']}; resampling of images: {resampling}"
         yield f"bf16: {'quick here' if facts['bf16'] else 'not quick here'}"
     yield f"teams: {_listed(facts['teams'])}"
     data = facts["data"]

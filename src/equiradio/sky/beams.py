@@ -51,9 +51,14 @@ class Beam:
         """Major, minor, angle; None where one of them is unknown."""
         return None if math.isnan(self.minor + self.angle) else (self.major, self.minor, self.angle)
 
+    @property
+    def round(self) -> bool:
+        """Whether it is a circle, which looks the same in every frame."""
+        return self.minor == self.major
+
     def turned(self, by_deg: float) -> "Beam":
         """In a frame where the old north lies at this position angle."""
-        return self if self.minor == self.major else Beam(self.major, self.minor, math.remainder(self.angle + by_deg, 180.0))
+        return self if self.round else Beam(self.major, self.minor, math.remainder(self.angle + by_deg, 180.0))
 
     def width(self, angle_deg: float) -> float | None:
         """Full width at half maximum in arcsec along a position angle; None where the beam does not say its axes and their angle."""

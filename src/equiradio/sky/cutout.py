@@ -61,7 +61,7 @@ def cut_view(sky: SkyImage, view: View, max_nonfinite: float = MAX_NONFINITE) ->
         "small_field": int(np.isfinite(place).sum()) < (1 - 2 * SAME_SCALE) * place.size,
     }
     flags |= _of_place(sky, view) | {flag for flag, yes in earned.items() if yes}
-    beam = sky.beam if same or sky.beam is None else sky.beam.turned(north_angle(sky.wcs, view.column, view.row))
+    beam = sky.beam if same or sky.beam is None or sky.beam.round else sky.beam.turned(north_angle(sky.wcs, view.column, view.row))
     ra, dec = position(wcs, (MIRABEST.side - 1) / 2, (MIRABEST.side - 1) / 2)
     scale = None if sky.wcs is None else view.scale if same else MIRABEST.scale_arcsec
     about = sky.unit, frozenset(flags), beam, how, sky.about, float(beyond.mean()), float(sigma), scale

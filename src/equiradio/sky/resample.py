@@ -4,13 +4,13 @@ Upright and of the same scale the two are the same, so nothing jumps where one t
 finite count as absent: a new pixel is the mean of the rest, and absent where less than half of it is covered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from equiradio.sky import compiled
 
-ROWS = 20  # of the new grid at once, so that memory stays small for very fine pixels
+ROWS = 60  # of the new grid at once, so that memory stays small for very fine pixels
 COVERED = 0.5
 NODES, CLOSE = 25, 1e-7  # places asked along each side of a grid, and pixels by which splines between them may be off
 
@@ -23,22 +23,25 @@ def on_grid(places: Places, columns: np.ndarray, rows: np.ndarray) -> tuple[np.n
     Projections of the sky are smooth over a field, so they are asked at some places and splines go through these; where that is off
     between them (a seam of the map, distortions, a place that has no position), every one is asked.
     """
-    from scipy.interpolate import RectBivariateSpline
+    nodes = [np.linspace(side[0], side[-1], NODES) for side in (columns, rows)]
+    between = [(some[1:] + some[:-1]) / 2 for some in nodes]
+    asked = [np.meshgrid(*some) for some in (nodes, between)]
+    at = np.stack(places(*(np.append(some, more) for some, more in zip(*asked, strict=True))))
+    if np.isfinite(at).all():
+        values, exact = at[:, : NODES**2].reshape(2, NODES, NODES), at[:, NODES**2 :].reshape(2, NODES - 1, NODES - 1)
+        if np.abs(_through(values, nodes, between) - exact).max() <= CLOSE:
+            across, up = _through(values, nodes, [columns, rows])
+            return across, up
+    return places(*np.meshgrid(columns, rows))
 
-    across, up = (np.linspace(side[0], side[-1], NODES) for side in (columns, rows))
-    between = [(side[1:] + side[:-1]) / 2 for side in (across, up)]
-    splined = []
-    nodes, others = np.meshgrid(across, up), np.meshgrid(*between)
-    at = places(*(np.append(some, more) for some, more in zip(nodes, others, strict=True)))
-    for each in at:
-        if not np.isfinite(each).all():
-            break
-        values, exact = each[: NODES**2].reshape(NODES, NODES), each[NODES**2 :].reshape(NODES - 1, NODES - 1)
-        spline = RectBivariateSpline(up, across, values, s=0)
-        if np.abs(spline(between[1], between[0]) - exact).max() > CLOSE:
-            break
-        splined.append(spline(rows, columns))
-    return (splined[0], splined[1]) if len(splined) == len(at) else places(*np.meshgrid(columns, rows))
+
+def _through(values: np.ndarray, nodes: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> np.ndarray:
+    """Cubic splines through values (count, rows, columns), given at every pair of (columns, rows) ``nodes``, at every one of ``wanted``."""
+    from scipy.interpolate import BSpline, make_interp_spline
+
+    across = make_interp_spline(nodes[0], values, axis=2)
+    coefficients = make_interp_spline(nodes[1], across.c, axis=2)(wanted[1])  # (columns' coefficients, count, rows)
+    return np.asarray(BSpline(across.t, coefficients, across.k)(wanted[0]).transpose(1, 2, 0))
 
 
 def area_mean(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -64,9 +67,15 @@ def bilinear(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.nd
     ----------
     columns, rows : where the centres of the new pixels lie; 0 is the centre of the first pixel.
     """
+    made = compiled.bilinear(pixels, columns, rows)
+    return between(pixels, columns, rows) if made is None else made
+
+
+def between(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """`bilinear` by numpy."""
     height, width = pixels.shape
-    finite = np.isfinite(columns) & np.isfinite(rows)
-    columns, rows = np.where(finite, columns, -9.0), np.where(finite, rows, -9.0)
+    placed = (columns > -1) & (columns < width) & (rows > -1) & (rows < height)
+    columns, rows = np.where(placed, columns, -1.0), np.where(placed, rows, -1.0)
     column, row = np.floor(columns).astype(int), np.floor(rows).astype(int)
     across = [(np.clip(column + right, 0, width - 1), np.abs(1 - right - columns + column)) for right in (0, 1)]
     along = [(np.clip(row + up, 0, height - 1) * width, np.abs(1 - up - rows + row)) for up in (0, 1)]

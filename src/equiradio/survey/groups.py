@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from equiradio.errors import DataRefusal
+from equiradio.sky.frames import unit_vectors
 from equiradio.survey.catalogue import Sources
-from equiradio.survey.images import unit_vectors
 
 WIDEST_DEG = 1.0  # from the middle of a source to a component: what is farther away is another source of that name
 

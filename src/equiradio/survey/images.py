@@ -10,6 +10,7 @@ import numpy as np
 
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.sky.fits import FITS as SUFFIXES
+from equiradio.sky.frames import unit_vectors
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
 
@@ -130,12 +131,6 @@ class _Near:
         return self.usable[np.sort(np.array(self.tree.query_ball_point(vector, chord), int))]
 
 
-def unit_vectors(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-    """Directions (count, 3) of positions."""
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], 1)
-
-
 def _inside(mosaic: Mosaic, near: _Near) -> tuple[np.ndarray, np.ndarray]:
     """Which positions lie in an image, and how far from its nearest edge, arcsec."""
     from equiradio.sky.positions import nominal_scale, on_sky
@@ -143,7 +138,7 @@ def _inside(mosaic: Mosaic, near: _Near) -> tuple[np.ndarray, np.ndarray]:
     wcs, (height, width) = mosaic.image.wcs, mosaic.image.pixels.shape
     columns, rows = _border(width, height)
     with np.errstate(invalid="ignore"):
-        places = on_sky(wcs, columns, rows).cartesian.xyz.value.T
+        places = unit_vectors(*on_sky(wcs, columns, rows))
     centre = places.mean(0)
     length = float(np.linalg.norm(centre))
     if np.isfinite(length) and length > 0.1:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from equiradio.compute.memory import keep_large_blocks
 from equiradio.errors import ImageRefusal
 from equiradio.sky.recipe import Recipe
 from equiradio.survey.cutting import Cutter, Place
@@ -25,6 +26,7 @@ def _begin(recipe: Recipe, options: Mapping[str, Any], max_nonfinite: float) -> 
     import signal
 
     global _cutter
+    keep_large_blocks()  # else a third of the time goes into pages that every array is given anew
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _cutter = Cutter(recipe, options, max_nonfinite)

@@ -73,7 +73,7 @@ def _compute(health: Health) -> None:
 
 
 def _kernels(health: Health, device: str) -> dict[str, Any]:
-    """Which compiled kernels are taken, which were compiled, and why none is; and whether finer images are cut by compiled integrals."""
+    """Which compiled kernels are taken, which were compiled, and why none is; and whether images are resampled by compiled code."""
     from equiradio.layers.forms.native.library import VARIANTS, best, file_of, variants_here
     from equiradio.sky.compiled import library
 
@@ -91,10 +91,10 @@ def _kernels(health: Health, device: str) -> dict[str, Any]:
         do = "unset EQUIRADIO_KERNELS and install" if why == "EQUIRADIO_KERNELS is off" else "install"
         do = do if compiler else "put a C compiler (cc) on the path, and install"
         health.hints.append(f"{do[0].upper()}{do[1:]} equiradio again: {COMPILED}.")
-    integrals = library() is not None
-    if not integrals and used is not None:  # else the line above says it all
-        health.hints.append("Install equiradio again with a C compiler (cc): images finer than 1.8 arcsec a pixel are cut more quickly.")
-    return {"used": used, "compiled": compiled, "why": why, "integrals": integrals}
+    resampling = library() is not None
+    if not resampling and used is not None:  # else the line above says it all
+        health.hints.append("Install equiradio again with a C compiler (cc): images of other pixels than FIRST's are cut more quickly.")
+    return {"used": used, "compiled": compiled, "why": why, "resampling": resampling}
 
 
 def _teams(health: Health) -> list[dict[str, Any]]:

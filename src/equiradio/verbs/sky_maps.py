@@ -182,8 +182,6 @@ def _open(line: np.ndarray) -> np.ndarray:
 
 
 def _places(cutout: Cutout, points: np.ndarray) -> list[str]:
-    """All at once: astropy takes a millisecond a call, however many points there are."""
     if cutout.wcs is None:
         return [f"{column + 1:.3f},{row + 1:.3f}" for column, row in points]
-    sky = on_sky(cutout.wcs, points[:, 0], points[:, 1])
-    return [f"{ra:.7f},{dec:.7f}" for ra, dec in zip(sky.ra.deg, sky.dec.deg, strict=True)]
+    return [f"{ra:.7f},{dec:.7f}" for ra, dec in zip(*on_sky(cutout.wcs, points[:, 0], points[:, 1]), strict=True)]

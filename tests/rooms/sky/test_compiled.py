@@ -1,14 +1,14 @@
-"""The compiled integrals are numpy's to the last bit, and where there are none numpy is asked."""
+"""What is compiled of resampling is numpy's to the last bit, and where nothing was compiled numpy is asked."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equiradio.sky import compiled
+from equiradio.sky import compiled, resample
 from equiradio.sky.resample import area_mean, bilinear, integrals
 
-needs_compiled = pytest.mark.skipif(compiled.library() is None, reason="the integrals were not compiled here")
+needs_compiled = pytest.mark.skipif(compiled.library() is None, reason="resampling was not compiled here")
 
 
 def a_grid(angle, size, shape=(9, 14), middle=(15.0, 11.0)):
@@ -77,13 +77,35 @@ def test_without_them_means_are_the_same(monkeypatch):
 
 
 def test_a_file_that_is_none_is_as_none(monkeypatch, tmp_path):
-    file = tmp_path / "integrals.so"
+    file = tmp_path / "resampling.so"
     file.write_text("not a library")
     monkeypatch.setattr(compiled, "FILE", file)
     assert compiled.library.__wrapped__() is None
 
 
-def between(pixels, column, row):
+@needs_compiled
+@given(st.integers(0, 2**31), st.floats(0, 2 * np.pi), st.floats(0.05, 12.0), st.sampled_from([np.float32, np.float64]))
+def test_between_pixels_any_grid_has_the_bits_of_numpy(seed, angle, size, kind):
+    rng = np.random.default_rng(seed)
+    pixels, (columns, rows) = rng.normal(size=(23, 31)).astype(kind), a_grid(angle, size)
+    if seed % 2:
+        pixels[rng.random(pixels.shape) < 0.2] = rng.choice([np.nan, np.inf])
+    assert np.array_equal(compiled.bilinear(pixels, columns, rows), resample.between(pixels, columns, rows), equal_nan=True)
+
+
+@needs_compiled
+def test_places_on_pixels_between_them_beyond_the_image_and_nowhere_have_too():
+    pixels = np.random.default_rng(8).normal(size=(5, 4))
+    pixels[2, 2] = np.nan
+    close = [-0.0, np.nextafter(-0.5, -1), np.nextafter(-0.5, 0), np.nextafter(3.5, 3)]
+    some = [*np.arange(-1.0, 6.0, 0.25), *close, 1e300, -1e300, np.nan, np.inf]
+    columns, rows = np.meshgrid(some, some)
+    found = compiled.bilinear(pixels, columns, rows)
+    assert np.array_equal(found, resample.between(pixels, columns, rows), equal_nan=True)
+    assert np.isfinite(found).sum() > 200
+
+
+def one_place(pixels, column, row):
     """One place of `bilinear`, by its definition."""
     near = pixels[min(max(int(np.floor(row + 0.5)), 0), len(pixels) - 1), min(max(int(np.floor(column + 0.5)), 0), pixels.shape[1] - 1)]
     inside = -0.5 <= column < pixels.shape[1] - 0.5 and -0.5 <= row < len(pixels) - 0.5
@@ -98,8 +120,9 @@ def between(pixels, column, row):
     return total / weights
 
 
+@pytest.mark.parametrize("bilinear", [bilinear, resample.between])
 @pytest.mark.parametrize("holes", [0, 60])
-def test_between_pixels_each_place_is_what_the_definition_says(holes):
+def test_between_pixels_each_place_is_what_the_definition_says(holes, bilinear):
     rng = np.random.default_rng(7)
     pixels = rng.normal(size=(20, 15))
     pixels[rng.integers(0, 20, holes), rng.integers(0, 15, holes)] = np.nan
@@ -107,7 +130,7 @@ def test_between_pixels_each_place_is_what_the_definition_says(holes):
     columns[0, :3] = np.nan
     found = bilinear(pixels, columns, rows)
     expected = [
-        np.nan if np.isnan(column) else between(pixels, column, row) for column, row in zip(columns.ravel(), rows.ravel(), strict=True)
+        np.nan if np.isnan(column) else one_place(pixels, column, row) for column, row in zip(columns.ravel(), rows.ravel(), strict=True)
     ]
     assert np.allclose(found.ravel(), expected, rtol=0, atol=1e-12, equal_nan=True)
     assert 100 < np.isfinite(found).sum() < 290

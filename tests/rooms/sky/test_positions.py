@@ -9,7 +9,7 @@ from sky_files import DEC, RA, bright_spot, header, sky, write
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.fits import read_cutout, read_image
-from equiradio.sky.positions import distorted, from_pixel, on_sky, position
+from equiradio.sky.positions import distorted, from_pixel, on_pixels, on_sky, position
 
 SIP = {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-3, "B_0_2": -8e-4, "A_1_1": 5e-4}
 
@@ -133,7 +133,7 @@ FRAMES = [
 
 
 @pytest.mark.parametrize("cards", FRAMES, ids=lambda cards: f"{cards.get('CTYPE1', '')} {cards.get('RADESYS', '')}")
-def test_places_on_the_sky_are_those_of_astropy_bit_for_bit(cards):
+def test_places_on_the_sky_and_back_are_those_of_astropy(cards):
     made = header()
     for key, value in cards.items():
         made.remove(key, ignore_missing=True)
@@ -141,9 +141,32 @@ def test_places_on_the_sky_are_those_of_astropy_bit_for_bit(cards):
             made[key] = value
     wcs = WCS(made)
     for columns, rows in ((3.0, 250.5), ([0, 1, 149.5], [299, 0, 12]), (np.arange(6).reshape(2, 3), np.full((2, 3), 7))):
-        ours, there = on_sky(wcs, columns, rows), wcs.pixel_to_world(columns, rows).icrs
-        np.testing.assert_array_equal([ours.ra.deg, ours.dec.deg], [there.ra.deg, there.dec.deg])
-        np.testing.assert_array_equal(ours.cartesian.xyz.value, there.cartesian.xyz.value)
+        (ra, dec), there = on_sky(wcs, columns, rows), wcs.pixel_to_world(columns, rows).icrs
+        assert np.shape(ra) == np.shape(columns)
+        np.testing.assert_allclose([ra, dec], [there.ra.deg, there.dec.deg], rtol=0, atol=2e-13)  # a billionth of an arcsec
+        back = on_pixels(wcs, np.ravel(ra), np.ravel(dec))
+        np.testing.assert_allclose(back, wcs.world_to_pixel(there.ravel()), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("frame", ["ICRS", "FK5"])
+def test_right_ascensions_are_those_of_one_turn(frame):
+    cards = header(frame=frame)
+    cards["CRVAL1"] = 0.001
+    wcs = WCS(cards)
+    ra, _ = on_sky(wcs, np.arange(300.0), np.full(300, 150.0))
+    assert ra.min() < 0.1
+    assert 359.9 < ra.max() < 360
+    for turns in (-360, 0, 360):
+        np.testing.assert_allclose(on_pixels(wcs, ra + turns, np.full(300, on_sky(wcs, 150, 150)[1]))[0], np.arange(300), atol=0.1)
+
+
+@pytest.mark.parametrize("cards", FRAMES[:4], ids=lambda cards: cards.get("RADESYS") or "")
+def test_a_place_that_is_none_has_no_pixel(cards):
+    made = header()
+    made.update({key: value for key, value in cards.items() if value is not None})
+    columns, rows = on_pixels(WCS(made), [RA, RA, np.nan, RA], [DEC, np.nan, DEC, 91.0])
+    assert np.isfinite([columns[0], rows[0]]).all()
+    assert np.isnan([columns[1:], rows[1:]]).all()
 
 
 def bent(kind):
@@ -165,7 +188,7 @@ def test_bent_positions_are_noticed(kind, is_bent):
 def test_a_part_of_an_image_has_the_positions_of_the_whole(kind):
     wcs = WCS(bent(kind))
     part = from_pixel(wcs, 300, 350, 100)
-    assert on_sky(part, 40, 60).separation(on_sky(wcs, 340, 410)).arcsec < 1e-6
+    np.testing.assert_allclose(on_sky(part, 40, 60), on_sky(wcs, 340, 410), rtol=0, atol=1e-10)
 
 
 def test_an_image_bent_by_tpv_is_resampled(tmp_path):

@@ -1,5 +1,5 @@
-/* The integrals of sky/resample.py, `_integrals`, by the same sums in the same order, so that the numbers are those of numpy to the last
-   bit; compiled with -ffp-contract=off, since a multiplication joined with an addition rounds once in place of twice. */
+/* `integrals` and `bilinear` of sky/resample.py by the same sums in the same order, so that the numbers are those of numpy to the last bit;
+   compiled with -ffp-contract=off, since a multiplication joined with an addition rounds once in place of twice. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,9 +14,18 @@ typedef struct {
 
 static double within(double value, double low, double high) { return value < low ? low : value > high ? high : value; }
 
+/* floor and ceil without a call, which most processors have an instruction for that this file is not compiled with. */
+static double down(double value) {
+    if (!(fabs(value) < 1e18)) return value;
+    double whole = (double)(int64_t)value;
+    return whole > value ? whole - 1 : whole;
+}
+
+static double up(double value) { return -down(-value); }
+
 /* Where, from 0 to 1, an edge meets whole numbers; how many there are. */
 static int crossings(double start, double end, double *at) {
-    double first = ceil(start < end ? start : end), last = floor(start < end ? end : start), step = end - start;
+    double first = up(start < end ? start : end), last = down(start < end ? end : start), step = end - start;
     int count = 0;
     for (; first + count <= last; count++) {
         if (count == MOST) return MOST + 1;
@@ -47,7 +56,7 @@ static int edge(const Images *images, double u0, double v0, double u1, double v1
     for (int64_t i = 0; i < images->count; i++) out[i * apart] = 0;
     for (int k = 0; k + 1 < number; k++) {
         double middle = 0.5 * (at[k + 1] + at[k]), step = (at[k + 1] - at[k]) * (v1 - v0);
-        double u = within(u0 + middle * (u1 - u0), 0, (double)images->width), v = floor(v0 + middle * (v1 - v0));
+        double u = within(u0 + middle * (u1 - u0), 0, (double)images->width), v = down(v0 + middle * (v1 - v0));
         if (step == 0 || v < 0 || v > (double)(images->height - 1)) continue;
         int64_t row = (int64_t)v, column = (int64_t)u;
         if (column > images->width - 1) column = images->width - 1;
@@ -78,9 +87,9 @@ int integrals(const double *pixels, int64_t count, int64_t height, int64_t width
     int fine = 1;
     for (int64_t y = 0; y < rows && fine; y++)
         for (int64_t x = 0; x < columns && fine; x++) {
-            int64_t here = y * columns + x, right = here + 1, up = here + columns;
+            int64_t here = y * columns + x, right = here + 1, above = here + columns;
             if (x < wide) fine = edge(&images, u[here], v[here], u[right], v[right], along + y * wide + x, of_along);
-            if (y < high && fine) fine = edge(&images, u[here], v[here], u[up], v[up], across + y * columns + x, of_across);
+            if (y < high && fine) fine = edge(&images, u[here], v[here], u[above], v[above], across + y * columns + x, of_across);
         }
     for (int64_t i = 0; i < count && fine; i++)
         for (int64_t y = 0; y < high; y++)
@@ -90,4 +99,31 @@ int integrals(const double *pixels, int64_t count, int64_t height, int64_t width
             }
     free(sums);
     return fine ? 0 : 2;
+}
+
+/* Of pixels (height, width) the one between the four nearest to a place, of those that are finite; nan where the nearest is not, or there
+   is none. */
+static double between(const double *pixels, int64_t height, int64_t width, double column, double row) {
+    double near_column = column + 0.5, near_row = row + 0.5;
+    int inside = near_column >= 0 && near_column < (double)width && near_row >= 0 && near_row < (double)height; /* not where one is nan */
+    if (!inside || !isfinite(pixels[(int64_t)near_row * width + (int64_t)near_column])) return NAN;
+    int64_t first = column < 0 ? -1 : (int64_t)column, below = row < 0 ? -1 : (int64_t)row;
+    double total = 0, weights = 0;
+    for (int right = 0; right < 2; right++) {
+        int64_t x = first + right < 0 ? 0 : first + right < width ? first + right : width - 1;
+        double across = fabs((1 - right) - column + (double)first);
+        for (int above = 0; above < 2; above++) {
+            int64_t y = below + above < 0 ? 0 : below + above < height ? below + above : height - 1;
+            double value = pixels[y * width + x], weight = across * fabs((1 - above) - row + (double)below);
+            if (!isfinite(value)) continue;
+            total += weight * value;
+            weights += weight;
+        }
+    }
+    return total / (weights > 0 ? weights : 1);
+}
+
+/* The same at `count` places. */
+void bilinear(const double *pixels, int64_t height, int64_t width, const double *columns, const double *rows, int64_t count, double *out) {
+    for (int64_t i = 0; i < count; i++) out[i] = between(pixels, height, width, columns[i], rows[i]);
 }
