@@ -1,12 +1,18 @@
 """Where data sets, weights and caches lie on this machine, of which no folder need exist yet; and folders that appear whole."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+from equiradio.processes import left_behind, mark
+
 DATA, WEIGHTS = "EQUIRADIO_DATA", "EQUIRADIO_WEIGHTS"
+PART = ".part-"  # in the name of what is not finished, between its later name and the process that makes it
+SHOWN = 40  # letters of the later name
 
 
 def user_cache() -> Path:
@@ -33,12 +39,37 @@ def weights_folder() -> Path | None:
     return Path(named).expanduser() if named else None
 
 
+def unfinished(path: Path) -> str:
+    """How the name of something begins that lies beside a file or folder until it takes its name.
+
+    What killed processes of this machine left under such names in the same folder is removed, once a folder and process.
+    """
+    _clear(path.absolute().parent)
+    return f".{path.name[:SHOWN]}{PART}{mark()}-"
+
+
+@cache
+def _clear(folder: Path) -> None:
+    """Remove what processes that are gone have not finished."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name.startswith(".") and PART in path.name and left_behind(path.name.partition(PART)[2]):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """An empty hidden folder on the same disk as a file or folder, for as long as that is made."""
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=unfinished(beside), dir=beside.parent) as scratch:
+        yield Path(scratch)
+
+
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """An empty folder to be filled, which takes this name when all went well and is gone else; nothing may have the name before."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        unfinished = Path(scratch) / folder.name
-        unfinished.mkdir()
-        yield unfinished
-        os.replace(unfinished, folder)
+    with scratch_folder(folder) as scratch:
+        filled = scratch / folder.name
+        filled.mkdir()
+        yield filled
+        os.replace(filled, folder)

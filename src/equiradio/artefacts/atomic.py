@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from equiradio.errors import DiskRefusal, Refusal
+from equiradio.folders import PART, unfinished
 
-PART = ".part-"  # in the name of a file that is being written, between its later name and random letters
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_WORDS = ("No space left on device", "Disk quota exceeded", "Not enough space on disk")  # of safetensors, pyarrow and astropy
 
@@ -28,7 +28,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     with named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}{PART}", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=unfinished(path), suffix=path.suffix)
         os.close(handle)
         try:
             write(Path(name))

@@ -8,7 +8,6 @@ of containers are not each other's). A holder that was overtaken (its machine sl
 
 import json
 import os
-import socket
 import threading
 import time
 import uuid
@@ -19,6 +18,7 @@ from typing import Any
 
 from equiradio.artefacts.atomic import named
 from equiradio.errors import RunRefusal
+from equiradio.processes import is_gone, place, started
 
 BEAT, STALE = 20.0, 300.0  # seconds
 LOOK = 0.5  # seconds between two looks at a claim that is waited for
@@ -35,7 +35,7 @@ class Claim:
         self.folder, self.file = folder, lock_file(folder)
         self.content = place() | {
             "process": os.getpid(),
-            "started": _started(os.getpid()),
+            "started": started(os.getpid()),
             "token": uuid.uuid4().hex,
             "since": time.strftime("%FT%TZ", time.gmtime()),
         }
@@ -136,22 +136,6 @@ def free_of(folders: Iterable[Path]) -> list[Path]:
     return []
 
 
-def place() -> dict[str, str]:
-    """Where process numbers mean the same: the host's name, its boot, and the process namespace; "" where the system has no such thing."""
-    here = {"host": socket.gethostname(), "boot": "", "namespace": ""}
-    with suppress(OSError):
-        here["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        here["namespace"] = os.readlink("/proc/self/ns/pid")
-    return here
-
-
-def _started(process: int) -> str:
-    """When a process was started, by the system's own count; "" where that cannot be seen."""
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    return ""
-
-
 def _read(file: Path) -> dict[str, Any]:
     """What a lock says; empty where it is gone or half-written."""
     try:
@@ -174,17 +158,11 @@ def _abandoned(file: Path) -> bool:
 
 
 def _is_gone(holder: dict[str, Any]) -> bool:
-    """Is the holder's process gone for certain? A process of its number that was started at another time is another one."""
-    process, started = holder.get("process"), holder.get("started")
+    """Is the holder's process gone for certain?"""
+    process = holder.get("process")
     if any(holder.get(key) != value for key, value in place().items()) or type(process) is not int or process < 1:
         return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):  # another user's; no number of a process
-        pass
-    return bool(started) and _started(process) not in ("", started)
+    return is_gone(process, str(holder.get("started") or ""))
 
 
 def _disk_time(folder: Path) -> float:

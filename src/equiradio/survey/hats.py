@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from equiradio.errors import SettingRefusal
+from equiradio.folders import scratch_folder
 
 SUFFIX = ".hats"
 POSITION = "target_ra_deg", "target_dec_deg"
@@ -26,15 +26,15 @@ def check_installed(out: Path) -> None:
 def write_hats(tables: Iterator[pa.Table], out: Path) -> int:
     """The pieces of a catalogue to a folder, whole or not at all, without the rows that have no position; how many those are."""
     left_out = 0
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+    with scratch_folder(out) as scratch:
         files = []
         for number, table in enumerate(tables):
             placed = _placed(table)
             left_out += table.num_rows - placed.num_rows
             if placed.num_rows:
-                files.append(Path(scratch) / f"{number:06d}.parquet")
+                files.append(scratch / f"{number:06d}.parquet")
                 pq.write_table(placed, files[-1])
-        os.replace(_imported(files, Path(scratch), out.stem), out)
+        os.replace(_imported(files, scratch, out.stem), out)
     return left_out
 
 

@@ -4,7 +4,6 @@ Shards hold sources in the order of images. They are dealt out into pieces of th
 that memory stays flat: beside a piece it holds 32 bytes for each source, its place in the catalogue.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import named, write_json
 from equiradio.errors import RunRefusal, refused_as
+from equiradio.folders import scratch_folder
 from equiradio.survey.folder import SHARD, Plan, SurveyFolder
 from equiradio.survey.merged_forms import check_form, write_merged
 from equiradio.survey.schema import ROW
@@ -53,9 +53,8 @@ def merge(
     _refuse_unfinished(where, plan)
     schema, places = _order(where, plan)
     summary = Summary(plan, [where.note(shard) or {} for shard in range(plan.shards)])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with named(out), tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-        pieces = _dealt(where, schema, places, Path(scratch), progress)
+    with named(out), scratch_folder(out) as scratch:
+        pieces = _dealt(where, schema, places, scratch, progress)
         summary.left_out = write_merged(_counted(pieces, summary, progress), schema, out)
     if summary.left_out:
         note(f"{out}: {summary.left_out:,} of {summary.sources:,} sources left out, which have no position")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from equiradio import processes
 from equiradio.artefacts.atomic import is_unused, write_atomically, write_text
 from equiradio.cli.main import main
 from equiradio.errors import DiskRefusal, Refusal, RunRefusal
@@ -74,6 +75,52 @@ def test_what_a_kill_in_the_first_writing_leaves_is_no_other_s_file(tmp_path):
     assert not is_unused(folder)
     (tmp_path / "file").touch()
     assert not is_unused(tmp_path / "file")
+
+
+WRITTEN = """
+import sys
+from pathlib import Path
+from equiradio.artefacts.atomic import write_text
+write_text(Path(sys.argv[1]), "")
+"""
+KILLED_FOLDER = """
+import os, sys
+from pathlib import Path
+from equiradio.folders import whole_folder
+with whole_folder(Path(sys.argv[1])) as filled:
+    (filled / "big.fits").write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def run(code, *arguments):
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=False).returncode
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="a process's start cannot be seen here")
+@pytest.mark.parametrize(("code", "name"), [(KILLED, "a.json"), (KILLED_FOLDER, "sky"), (KILLED, "long" * 60)])
+def test_what_a_kill_leaves_is_removed_by_the_next_process_that_writes_there(tmp_path, code, name):
+    assert run(code, tmp_path / name) == -9
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(f".{name[:40]}.part-")
+    assert run(WRITTEN, tmp_path / "b.json") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
+
+
+@pytest.mark.parametrize("number", ["1", str(os.getpid())])
+def test_what_others_still_write_is_left(tmp_path, number):
+    """Of a process that is there, of another machine or container, and what is named alike by chance."""
+    here, _, since = processes.mark().split("-")
+    others = [
+        f".a.part-{here}-{number}-{processes.started(int(number))}-x",
+        f".a.part-00000000-99999999-{since}-x",
+        ".a.part-x",
+        "a.part-x",
+    ]
+    for name in others:
+        (tmp_path / name).touch()
+    assert run(WRITTEN, tmp_path / "b.json") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "b.json"])
 
 
 def test_the_command_line_says_of_a_full_disk_what_it_is(capsys, monkeypatch):

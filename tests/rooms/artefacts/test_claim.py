@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -129,12 +130,12 @@ def test_a_lock_of_a_container_of_the_same_name_or_of_another_boot_is_no_matter_
 
 
 def test_a_lock_whose_process_number_is_another_process_now_is_taken_over(folder):
-    if not module._started(os.getpid()):
+    if not module.started(os.getpid()):
         pytest.skip("this system does not say when a process was started")
     left_behind(folder, **module.place(), process=os.getpid(), started="1")
     with claimed(folder):
         pass
-    left_behind(folder, **module.place(), process=os.getpid(), started=module._started(os.getpid()))
+    left_behind(folder, **module.place(), process=os.getpid(), started=module.started(os.getpid()))
     with pytest.raises(Claimed), claimed(folder):
         pass
 
@@ -150,7 +151,7 @@ def test_a_live_process_of_another_process_namespace_keeps_its_claim(folder):
         if not holder.stdout.readline():
             pytest.skip("no namespace may be made here")
         content = json.loads(lock_file(folder).read_text())
-        assert (content["host"], content["process"]) == (module.socket.gethostname(), 1)
+        assert (content["host"], content["process"]) == (socket.gethostname(), 1)
         with pytest.raises(Claimed), claimed(folder):
             pass
         lock_file(folder).write_text(

@@ -1,0 +1,52 @@
+"""Which process holds or makes something, and whether it is gone: for locks, and for what a killed process leaves behind."""
+
+import hashlib
+import os
+import re
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+MARK = re.compile(r"([0-9a-f]{8})-([1-9]\d*)-(\d*)")
+
+
+def place() -> dict[str, str]:
+    """Where process numbers mean the same: the host's name, its boot, and the process namespace; "" where the system has no such thing."""
+    here = {"host": socket.gethostname(), "boot": "", "namespace": ""}
+    with suppress(OSError):
+        here["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        here["namespace"] = os.readlink("/proc/self/ns/pid")
+    return here
+
+
+def started(process: int) -> str:
+    """When a process was started, by the system's own count; "" where that cannot be seen."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    return ""
+
+
+def is_gone(process: int, since: str) -> bool:
+    """Is a process of this place gone for certain? One of its number that was not started then is another one."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's; no number of a process
+        pass
+    return bool(since) and started(process) not in ("", since)
+
+
+def mark() -> str:
+    """This process in the name of a file: its place, its number, and when it was started."""
+    return f"{_place_hash()}-{os.getpid()}-{started(os.getpid())}"
+
+
+def left_behind(name: str) -> bool:
+    """Does a file's name hold the `mark` of a process of this place that is gone for certain?"""
+    found = MARK.search(name)
+    return found is not None and found[1] == _place_hash() and is_gone(int(found[2]), found[3])
+
+
+def _place_hash() -> str:
+    return hashlib.sha256("\n".join(place().values()).encode()).hexdigest()[:8]
