@@ -62,6 +62,12 @@ class Features(NamedTuple):
     recipe: Recipe = MIRABEST
 
 
+def refuse_absent(path: Path) -> None:
+    """Refuse features that are not there."""
+    if not path.is_file():
+        raise RunRefusal(path, "no such file", "features that equiradio classify wrote", "Make them with equiradio classify --features.")
+
+
 def read_features(path: Path) -> Features:
     """What ``equiradio classify --features`` wrote.
 
@@ -69,8 +75,7 @@ def read_features(path: Path) -> Features:
     ------
     RunRefusal : it is not there, or no such file.
     """
-    if not path.is_file():
-        raise RunRefusal(path, "no such file", "features that equiradio classify wrote", "Make them with equiradio classify --features.")
+    refuse_absent(path)
     with refused_as(RunRefusal, path, "a file of features", "Make it anew with equiradio classify --features."):
         table = pq.read_table(path, columns=list(COLUMNS))
         given = table[VECTOR.name].to_pylist()

@@ -5,8 +5,9 @@ from pathlib import Path
 from textwrap import shorten
 
 from equiradio.artefacts.manifest import FILE, Listing, read_manifest
+from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder
-from equiradio.errors import ModelRefusal, nearest
+from equiradio.errors import ModelRefusal, RunRefusal, nearest
 from equiradio.folders import WEIGHTS, user_cache, weights_folder
 from equiradio.version import checkout
 
@@ -46,6 +47,30 @@ def find_team(name: str) -> TeamFolder:
     folder = _place_of(name, listing) or _fetch(name, listing)
     listing.verify(folder)
     return TeamFolder(folder)
+
+
+def trained_at(what: str | Path) -> TeamFolder | Run:
+    """What was trained: the folder of a run or team, or a team by name.
+
+    Raises
+    ------
+    RunRefusal : a path where there is neither. ModelRefusal : as `find_team`.
+    """
+    path = Path(what)
+    if path.is_dir():
+        folder = TeamFolder(path)
+        return folder if folder.is_team else Run(path)
+    if str(what) in team_names() or not (path.exists() or len(path.parts) > 1):
+        return find_team(str(what))
+    found = "a file" if path.exists() else "no such folder"
+    raise RunRefusal(path, found, "the folder of a training or a team", "Train first, or correct the path.")
+
+
+def check_trained(what: str | Path) -> None:
+    """Refuse what `trained_at` refuses, and a folder of neither a run nor a team; no weights are read."""
+    place = trained_at(what)
+    if isinstance(place, Run):
+        place.settings()
 
 
 def team_card_of(name: str) -> TeamCard:

@@ -62,21 +62,21 @@ def classify(
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
     from equiradio.artefacts.features import check_features_suffix
-    from equiradio.artefacts.shelf import default_name, find_team
+    from equiradio.artefacts.shelf import check_trained, default_name
+    from equiradio.sky.listing import image_files
 
-    if model is not None and not Path(model).exists():
-        find_team(model)  # refuses an unknown name with those there are
+    model = model or default_name()
+    check_trained(model)
     if out is not None:
         check_suffix(out)
     if features is not None:
         check_features_suffix(features)
+    listed = image_files([_examples()] if example else files)
     from equiradio.cli.progress import bars
     from equiradio.verbs.classify import classify as run
-    from equiradio.verbs.classify import image_files
 
-    listed = image_files([_examples()] if example else files)
     options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, **cutting}
-    team = open_classifier(model or default_name(), device, precision, poses, prior, cascade=cascade)
+    team = open_classifier(model, device, precision, poses, prior, cascade=cascade)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
     try:

@@ -44,6 +44,12 @@ def explain(
 
     Example: equiradio explain runs/c4-attention-mirabest-fast-seed0 --out explained/c4
     """
+    from equiradio.artefacts.shelf import check_trained
+
+    if quick and everything:
+        raise SettingRefusal("--quick", "given with --all", "one of them", "Drop one.")
+    for each in (run, *(member or [])):
+        check_trained(each)
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device
@@ -51,8 +57,6 @@ def explain(
     from equiradio.explain.page import HEADLINES, headline_rows
     from equiradio.verbs.explain import explain as run_explanation
 
-    if quick and everything:
-        raise SettingRefusal("--quick", "given with --all", "one of them", "Drop one.")
     try:
         with bars() as step:
             answer = run_explanation(

@@ -27,6 +27,9 @@ def export(
 
     Example: equiradio export c4-attention --to onnx --out c4.onnx
     """
+    from equiradio.artefacts.shelf import check_trained
+
+    check_trained(model)
     from equiradio.cli.progress import bars
     from equiradio.export.write import SUFFIXES, check_kind, write_export
     from equiradio.inference.team import load, member_of, team_of

@@ -37,15 +37,16 @@ def reproduce(
 
     Example: equiradio reproduce --models lenet,attention --seeds 0,1,2 --out reproduced
     """
-    from equiradio.compute.device import choose_device
     from equiradio.models.names import TABLE1
     from equiradio.paper.plan import plan
     from equiradio.paper.reproduce import check_part
 
-    where = choose_device(device)
     names = list(TABLE1) if models == "all" else [name.strip() for name in models.split(",")]
     items = plan(names, _numbers(seeds), preset, data, out, passes=passes, audit=audit)
     check_part(part, len(items))
+    from equiradio.compute.device import choose_device
+
+    where = choose_device(device)
     if dry_run:
         _print_plan(items, data_dir, as_json)
         return

@@ -36,6 +36,9 @@ def similar(
     """
     if out is not None and out.suffix.lower() != ".png":
         raise SettingRefusal("--out", f"'{out.name}'", "a name that ends in .png", "Change the suffix.")
+    from equiradio.artefacts.features import refuse_absent
+
+    refuse_absent(among)
     from equiradio.cli.tables import print_table
     from equiradio.verbs.similar import similar as find
 

@@ -262,10 +262,15 @@ def _asked(
     if not images:
         raise SettingRefusal("--images", "none", "the images that hold the sources", "For example --images 'mosaics/*.fits'.")
     options = cutting_options(hdu, plane, max_nonfinite, beam)
+    from equiradio.survey.images import image_files
+    from equiradio.survey.tables import refuse_absent
+
+    listed = [*images, *map(str, catalogue[1:])]  # a pattern that the shell has filled in
+    image_files(listed)
+    refuse_absent(catalogue[0])
     from equiradio.survey.catalogue import Chosen
     from equiradio.survey.plan import Asked
 
-    listed = [*images, *map(str, catalogue[1:])]  # a pattern that the shell has filled in
     share = options.pop("max_nonfinite")
     return Asked(catalogue[0], listed, Chosen(*columns), shard_size, features, share, options, contents)
 

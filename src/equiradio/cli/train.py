@@ -73,6 +73,7 @@ def train(
     Example: equiradio train --model c4-attention --data mirabest --preset fast --seed 0
     """
     settings = gather(model, data, preset, config, assign, seed, epochs, precision, compat, start, freeze)
+    _check_names(settings)
     if settings.training.start_from:
         settings = _fitted(settings, model)
     out = out or default_folder(settings)
@@ -137,6 +138,18 @@ def gather(
         settings = s.change(settings, {"training.preset": preset})  # also where the file names another
     habits = [habit.strip() for habit in compat.split(",")] if compat else settings.training.compat
     return s.with_habits(settings, list(dict.fromkeys(habits)))
+
+
+def _check_names(settings: Any) -> None:
+    """Refuse a model, data set or start that is none, before PyTorch is opened."""
+    from equiradio.artefacts.shelf import check_trained
+    from equiradio.datasets.registry import check_name
+    from equiradio.models.names import architecture
+
+    architecture(settings.model.name)
+    check_name(settings.data.name)
+    if settings.training.start_from:
+        check_trained(settings.training.start_from)
 
 
 def _fitted(settings: Any, model: str | None) -> Any:

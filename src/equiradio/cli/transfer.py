@@ -20,10 +20,8 @@ STRATA = ("seen", "beams across", "sources", "right", "balanced", "answered", "r
 
 def evaluate_through(given: list[Path], through: list[str], *, device: str, as_json: bool, **options: Any) -> None:
     """Score every run and team; conditions that stand behind the first as words of their own count as such."""
-    from equiradio.cli.progress import bars
-    from equiradio.compute.device import choose_device
+    from equiradio.artefacts.shelf import check_trained
     from equiradio.sky.conditions import conditions, is_condition
-    from equiradio.verbs.transfer import transfer
 
     more = [str(path) for path in given if is_condition(str(path)) and not path.exists()]
     asked, named = conditions([*through, *more]), [path for path in given if str(path) not in more]
@@ -31,6 +29,12 @@ def evaluate_through(given: list[Path], through: list[str], *, device: str, as_j
         raise SettingRefusal(
             "RUN|TEAM", "nothing to evaluate", "the folder of a run or team, or a team's name", "Name one before --through."
         )
+    for each in named:
+        check_trained(each)
+    from equiradio.cli.progress import bars
+    from equiradio.compute.device import choose_device
+    from equiradio.verbs.transfer import transfer
+
     where, answers = choose_device(device), {}
     for each in named:
         with bars() as step:

@@ -10,7 +10,7 @@ import numpy as np
 from equiradio.artefacts.catalogue import Row
 from equiradio.artefacts.provenance import Provenance
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.shelf import find_team, team_names
+from equiradio.artefacts.shelf import trained_at
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.compute.device import choose_device
 from equiradio.errors import RunRefusal, SettingRefusal
@@ -191,14 +191,8 @@ def load(what: str | Path, device: str = "auto", precision: str = "float32") -> 
     ------
     RunRefusal : no run or team there, or one without whole weights. ModelRefusal : no such name.
     """
-    device, path = choose_device(device), Path(what)
-    if path.is_dir():
-        folder = TeamFolder(path)
-        return _open_team(folder, device, precision) if folder.is_team else _open_run(Run(path), device, precision)
-    if str(what) in team_names() or not (path.exists() or len(path.parts) > 1):
-        return _open_team(find_team(str(what)), device, precision)
-    found = "a file" if path.exists() else "no such folder"
-    raise RunRefusal(path, found, "the folder of a training or a team", "Train first, or correct the path.")
+    device, place = choose_device(device), trained_at(what)
+    return _open_run(place, device, precision) if isinstance(place, Run) else _open_team(place, device, precision)
 
 
 def _open_run(run: Run, device: str, precision: str) -> Team:

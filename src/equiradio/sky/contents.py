@@ -125,6 +125,20 @@ def content_of(file: str | Path | bytes, name: str | None, limits: Limits) -> tu
     return (_gunzip(content, name, limits) if content.startswith(GZIP) else content), name
 
 
+def refuse_absent(path: Path, name: str) -> None:
+    """Refuse a file that is not there; whatever else may be wrong with it is said when it is read."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise _absent(name) from None
+    except (OSError, ValueError):
+        pass
+
+
+def _absent(name: str) -> ImageRefusal:
+    return ImageRefusal("missing", name, "no such file", "a FITS image", "Check the path.")
+
+
 def _read(path: Path, name: str, limits: Limits) -> bytes:
     try:
         if not path.is_file():
@@ -135,7 +149,7 @@ def _read(path: Path, name: str, limits: Limits) -> bytes:
             raise ImageRefusal("too_large", name, f"{size:,} bytes", f"at most {limits.bytes:,}", "Cut the source out first.")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ImageRefusal("missing", name, "no such file", "a FITS image", "Check the path.") from None
+        raise _absent(name) from None
     except (OSError, ValueError, RuntimeError) as error:  # a zero byte in the name; a loop of links
         found = f"cannot be opened ({getattr(error, 'strerror', None) or error})"
         raise ImageRefusal("unreadable", name, found, "a file that may be read", "Check links and permissions.") from None

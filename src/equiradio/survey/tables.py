@@ -16,6 +16,12 @@ OTHER_FRAMES = ("FK4", "GALACTIC", "ECL", "SUPER")  # how the names of frames be
 FRAME = b"frame"  # key of a table's metadata: a frame other than ICRS that the file states for its positions
 
 
+def refuse_absent(path: Path) -> None:
+    """Refuse a catalogue that is not there."""
+    if not path.exists():
+        raise DataRefusal(path, "no such file or folder", EXPECTED, "Check the path.")
+
+
 def read_catalogue(path: Path) -> pa.Table:
     """All rows and columns of a catalogue, as they are; ``unit``, ``description`` and ``ucd`` in the metadata of each field.
 
@@ -23,8 +29,7 @@ def read_catalogue(path: Path) -> pa.Table:
     ------
     DataRefusal : no such file, no catalogue, no rows, or two columns of one name.
     """
-    if not path.exists():
-        raise DataRefusal(path, "no such file or folder", EXPECTED, "Check the path.")
+    refuse_absent(path)
     small = path.name.lower()
     with refused_as(DataRefusal, path, EXPECTED, "Check the file."):
         if path.is_dir():

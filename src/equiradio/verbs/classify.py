@@ -18,7 +18,6 @@ from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, no_answer
 from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, options_of, provenance, schema_of
 from equiradio.sky.cutout import Cutout
-from equiradio.sky.fits import SUFFIXES
 from equiradio.verbs.classified_features import add_features, check_features, with_features, write_features
 from equiradio.verbs.classify_job import Job, Options, Parts, begin_maps, drop_maps, is_finished, job_of, map_names, spare_images
 from equiradio.verbs.sky_maps import SkyMaps, write_maps
@@ -26,18 +25,6 @@ from equiradio.verbs.suspects import Reader
 
 Progress = Callable[[str, int, int], object]
 Refused = Callable[[ImageRefusal], object]
-
-
-def image_files(given: Sequence[Path]) -> list[Path]:
-    """The files named, and those of the folders named whose suffix is that of an image, by name."""
-    files: list[Path] = []
-    for path in given:
-        inside = sorted(file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
-        if not inside:
-            words = f"a folder without any {', '.join(SUFFIXES)}"
-            raise ImageRefusal("missing", path, words, "at least one image", "Name files, or another folder.")
-        files += inside
-    return files
 
 
 def classify(

@@ -30,6 +30,7 @@ from equiradio.inference.evidence import evidence, margins, on_sky
 from equiradio.inference.gate_maps import agreement
 from equiradio.inference.team import Team, load
 from equiradio.labels import FANAROFF_RILEY
+from equiradio.sky.listing import image_files
 from equiradio.verbs import classify as room
 from equiradio.verbs import classify_job
 from equiradio.verbs.classify_job import map_names
@@ -51,7 +52,7 @@ def team(trained):
 
 
 def test_every_form_holds_the_same_table(team, folder, tmp_path):
-    files = room.image_files([folder])
+    files = image_files([folder])
     table = room.classify(team, files)
     assert table.schema.names == catalogue_schema().names
     for suffix in ("parquet", "csv", "fits", "vot"):
@@ -116,7 +117,7 @@ def repeated(answers, count):
 
 
 def test_an_interrupted_run_goes_on(trained, team, folder, tmp_path, monkeypatch, capsys):
-    files, out = room.image_files([folder]), tmp_path / "c.parquet"
+    files, out = image_files([folder]), tmp_path / "c.parquet"
     calls = []
 
     def stops(*arguments, **options):
@@ -157,13 +158,14 @@ def slow(table, path):
         print("two", flush=True)
         time.sleep(600)
 room.write_table = slow
+from equiradio.sky.listing import image_files
 from equiradio.cli.main import main
 main(sys.argv[1:])
 """
 
 
 def test_a_killed_run_goes_on(trained, folder, tmp_path, capsys):
-    run, files = str(trained("lenet")), [str(path) for path in room.image_files([folder]) * 2]
+    run, files = str(trained("lenet")), [str(path) for path in image_files([folder]) * 2]
     whole, out = tmp_path / "whole.parquet", tmp_path / "c.parquet"
     assert main(["classify", *files, "--model", run, "--out", str(whole)]) == 0
     words = ["classify", *files, "--model", run, "--out", str(out)]
@@ -264,7 +266,7 @@ def test_maps_are_named_like_their_source_and_each_has_its_own():
 
 
 def test_a_file_that_vanishes_during_the_run_has_its_row(team, folder, tmp_path):
-    files = [*room.image_files([folder]) * 2, Path(shutil.copy(folder / "J00.fits", tmp_path / "victim.fits"))]
+    files = [*image_files([folder]) * 2, Path(shutil.copy(folder / "J00.fits", tmp_path / "victim.fits"))]
     rows = room.classify(team, files, progress=lambda what, done, total: done == 16 and files[-1].unlink()).to_pylist()
     assert rows[-1]["flag_names"] == "missing"
     assert all(row["label"] for row in rows[:-1])
@@ -310,9 +312,7 @@ def test_evidence_is_each_source_s_own_and_adds_up_to_its_margin(untrained, fold
     """Of an ensemble, in the second batch as in the first, whatever poses are asked for after the first."""
     teams = [load(untrained("attention", seed=seed, kernel_size=3)) for seed in (0, 1)]
     members = [team.members[0] for team in teams]
-    room.classify(
-        Team(members, teams[0].calibration, teams[0].card), room.image_files([folder]), out=tmp_path / "c.csv", maps=tmp_path / "maps"
-    )
+    room.classify(Team(members, teams[0].calibration, teams[0].card), image_files([folder]), out=tmp_path / "c.csv", maps=tmp_path / "maps")
     rows = {row["source_id"]: row for row in csv.DictReader((tmp_path / "c.csv").read_text().splitlines())}
     for name in ("J00", "J15", "J16", "J19"):
         with fits.open(tmp_path / "maps" / f"{name}.fits") as hdus:

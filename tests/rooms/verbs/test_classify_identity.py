@@ -18,6 +18,7 @@ from equiradio.artefacts.job import JOB
 from equiradio.cli.main import main
 from equiradio.errors import ImageRefusal, RunRefusal
 from equiradio.inference.team import Team, load
+from equiradio.sky.listing import image_files
 from equiradio.verbs import classify as room
 from equiradio.verbs import suspects
 
@@ -68,7 +69,7 @@ def change(file, seed=77):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_finished_catalogue_is_taken_for_done_only_where_it_is_the_one_asked_for(team, trained, folder, tmp_path, suffix):
-    files, out = [*room.image_files([folder])[:3], tmp_path / "gone.fits"], tmp_path / f"c.{suffix}"
+    files, out = [*image_files([folder])[:3], tmp_path / "gone.fits"], tmp_path / f"c.{suffix}"
     room.classify(team, files, out=out)
     written = out.read_bytes()
     room.classify(team, files, out=out, resume=True)
@@ -97,7 +98,7 @@ def test_a_finished_catalogue_is_taken_for_done_only_where_it_is_the_one_asked_f
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_catalogue_that_was_damaged_or_does_not_say_of_what_it_is_is_not_taken_for_done(team, folder, tmp_path, suffix):
-    files, out = room.image_files([folder])[:2], tmp_path / f"c.{suffix}"
+    files, out = image_files([folder])[:2], tmp_path / f"c.{suffix}"
     room.classify(team, files, out=out)
     whole, beside = out.read_bytes(), out.with_name(f"{out.name}.{JOB}")
     for damaged in (b"nothing of the kind", whole[:-1], whole[:300] + bytes([whole[300] ^ 1]) + whole[301:]):
@@ -117,7 +118,7 @@ def test_a_catalogue_that_was_damaged_or_does_not_say_of_what_it_is_is_not_taken
 def test_a_team_that_was_calibrated_anew_is_another(team, folder, tmp_path):
     from dataclasses import replace
 
-    files, out = room.image_files([folder])[:2], tmp_path / "c.csv"
+    files, out = image_files([folder])[:2], tmp_path / "c.csv"
     room.classify(team, files, out=out)
     again = Team(team.members, replace(team.calibration, temperature=2.0), team.card)
     with pytest.raises(RunRefusal, match="a catalogue with other calibration"):
@@ -142,7 +143,7 @@ def test_a_run_with_maps_takes_its_own_finished_catalogue_for_done(trained, fold
 
 
 def test_maps_that_another_run_wrote_over_are_not_taken_for_its_own(team, folder, tmp_path, monkeypatch):
-    files, out, maps = room.image_files([folder])[:20], tmp_path / "c.csv", tmp_path / "maps"
+    files, out, maps = image_files([folder])[:20], tmp_path / "c.csv", tmp_path / "maps"
     room.classify(team, files, out=out, maps=maps)
     interrupted(team, files, tmp_path / "d.csv", monkeypatch, maps=maps)
     room.classify(team, files, maps=maps, max_nonfinite=0.2)
@@ -152,7 +153,7 @@ def test_maps_that_another_run_wrote_over_are_not_taken_for_its_own(team, folder
 
 
 def test_a_source_without_an_answer_keeps_no_map_of_an_earlier_run(team, folder, tmp_path):
-    files, maps = room.image_files([folder])[:2], tmp_path / "maps"
+    files, maps = image_files([folder])[:2], tmp_path / "maps"
     room.classify(team, files, maps=maps)
     files[0].write_bytes(b"")
     room.classify(team, files, maps=maps)
@@ -160,7 +161,7 @@ def test_a_source_without_an_answer_keeps_no_map_of_an_earlier_run(team, folder,
 
 
 def test_parts_of_another_job_are_not_gone_on_with(team, trained, folder, tmp_path, monkeypatch):
-    files, out = room.image_files([folder]), tmp_path / "c.csv"
+    files, out = image_files([folder]), tmp_path / "c.csv"
     interrupted(team, files, out, monkeypatch)
     with pytest.raises(RunRefusal, match=r"parts of a run with other precision \(float32 there, bf16 asked\); expected the same"):
         room.classify(load(trained("lenet"), precision="bf16"), files, out=out, resume=True)
@@ -174,7 +175,7 @@ def test_parts_of_another_job_are_not_gone_on_with(team, trained, folder, tmp_pa
 
 
 def test_parts_of_files_that_were_changed_since_are_made_anew_and_no_others(team, folder, tmp_path, monkeypatch):
-    files, out = room.image_files([folder]), tmp_path / "c.parquet"
+    files, out = image_files([folder]), tmp_path / "c.parquet"
     interrupted(team, files, out, monkeypatch, after=2)
     change(files[3])
     asked, answered = [], room.answered
@@ -185,7 +186,7 @@ def test_parts_of_files_that_were_changed_since_are_made_anew_and_no_others(team
 
 
 def test_a_damaged_part_is_made_anew(team, folder, tmp_path, monkeypatch):
-    files, out = room.image_files([folder]), tmp_path / "c.parquet"
+    files, out = image_files([folder]), tmp_path / "c.parquet"
     interrupted(team, files, out, monkeypatch, after=2)
     first, second = (tmp_path / "c.parquet.parts" / f"00000{number}.parquet" for number in (0, 1))
     whole = first.read_bytes()
@@ -208,7 +209,7 @@ def test_with_hashes_files_are_known_by_their_contents(team, trained, folder, tm
 
 
 def test_two_runs_do_not_write_one_catalogue_or_folder_of_maps(team, folder, tmp_path):
-    files, out, maps = room.image_files([folder])[:2], tmp_path / "c.csv", tmp_path / "maps"
+    files, out, maps = image_files([folder])[:2], tmp_path / "c.csv", tmp_path / "maps"
     with claimed(out), pytest.raises(Claimed, match=r"c.csv: process .* works in it since .*; expected a place that nobody else works in"):
         room.classify(team, files, out=out)
     with claimed(maps):
@@ -304,7 +305,7 @@ def test_a_file_that_never_ends_is_given_up(folder, monkeypatch, deadly):
 
 
 def test_a_file_that_two_runs_died_in_is_not_tried_again(team, folder, tmp_path, monkeypatch):
-    files, out = room.image_files([folder])[:2], tmp_path / "c.parquet"
+    files, out = image_files([folder])[:2], tmp_path / "c.parquet"
     parts = tmp_path / "c.parquet.parts"
     parts.mkdir()
     (parts / suspects.DEATHS).write_text(json.dumps({str(files[0]): 1}))

@@ -15,6 +15,7 @@ from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference import reading
 from equiradio.inference.cascade import Cascade
 from equiradio.inference.team import load
+from equiradio.sky.listing import image_files
 from equiradio.verbs import classify as room
 from equiradio.verbs.similar import similar
 
@@ -37,12 +38,12 @@ def run(untrained):
 @pytest.fixture(scope="module")
 def table(run, folder, tmp_path_factory):
     file = tmp_path_factory.mktemp("features") / "f.parquet"
-    room.classify(load(run), room.image_files([folder]), out=file.with_name("c.csv"), features=file)
+    room.classify(load(run), image_files([folder]), out=file.with_name("c.csv"), features=file)
     return file
 
 
 def test_every_source_has_the_vector_that_the_team_gives(table, run, folder):
-    files = room.image_files([folder])
+    files = image_files([folder])
     features = read_features(table)
     expected = load(run).features(files)
     np.testing.assert_allclose(features.vectors, expected, rtol=1e-5, atol=1e-6)
@@ -54,7 +55,7 @@ def test_every_source_has_the_vector_that_the_team_gives(table, run, folder):
 
 
 def test_the_catalogue_is_as_without_them(table, run, folder):
-    files = room.image_files([folder])
+    files = image_files([folder])
     plain = room.classify(load(run), files)
     beside = room.classify(load(run), files, features=table.with_name("again.parquet"))
     assert beside.equals(plain)
@@ -62,7 +63,7 @@ def test_the_catalogue_is_as_without_them(table, run, folder):
 
 
 def test_an_interrupted_run_goes_on_and_has_all_vectors(table, run, folder, tmp_path, monkeypatch):
-    team, files, asked = load(run), room.image_files([folder]), []
+    team, files, asked = load(run), image_files([folder]), []
 
     def once(*given):
         if asked:
@@ -100,7 +101,7 @@ def test_a_cascade_and_other_files_are_refused_before_any_work(run, folder, tmp_
 def test_a_turned_source_finds_itself(untrained, folder, tmp_path, quarters):
     """For a network that quarter turns do not change."""
     team = load(untrained("c4-attention", kernel_size=3))
-    file, files = tmp_path / "f.parquet", room.image_files([folder])[:6]
+    file, files = tmp_path / "f.parquet", image_files([folder])[:6]
     room.classify(team, files, features=file)
     turned = tmp_path / "turned.npy"
     np.save(turned, np.rot90(reading.read_any(0, files[3]).image, quarters))
@@ -151,7 +152,7 @@ def test_features_of_another_team_or_no_features_are_refused(table, folder, untr
 def test_the_team_is_known_by_what_made_the_features(folder, tmp_path):
     """A packaged team's name is not that of its model."""
     file = tmp_path / "f.parquet"
-    room.classify(load("quick").in_poses(1), room.image_files([folder])[:3], features=file)
+    room.classify(load("quick").in_poses(1), image_files([folder])[:3], features=file)
     assert [each.source_id for each in similar(str(folder / "J01.fits"), file)] == [each.source_id for each in similar("J01", file)]
 
 

@@ -1,0 +1,27 @@
+"""Image files by the names that a command was given."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.contents import refuse_absent
+from equiradio.sky.fits import SUFFIXES
+
+
+def image_files(given: Sequence[Path]) -> list[Path]:
+    """The files named, and those of the folders named whose suffix is that of an image, by name.
+
+    Raises
+    ------
+    ImageRefusal : a folder without any, or the only file is not there. Of several, one that is missing is a matter of its own row.
+    """
+    files: list[Path] = []
+    for path in given:
+        inside = sorted(file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
+        if not inside:
+            words = f"a folder without any {', '.join(SUFFIXES)}"
+            raise ImageRefusal("missing", path, words, "at least one image", "Name files, or another folder.")
+        files += inside
+    if len(files) == 1:
+        refuse_absent(files[0], str(files[0]))
+    return files
