@@ -44,8 +44,8 @@ def mark() -> str:
 
 def left_behind(name: str) -> bool:
     """Does a file's name hold the `mark` of a process of this place that is gone for certain?"""
-    found = MARK.search(name)
-    return found is not None and found[1] == _place_hash() and is_gone(int(found[2]), found[3])
+    of = MARK.search(name)
+    return of is not None and of[1] == _place_hash() and is_gone(int(of[2]), of[3])
 
 
 def _place_hash() -> str:

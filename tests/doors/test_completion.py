@@ -15,7 +15,7 @@ from equiradio.datasets.sources import SPLITS
 from equiradio.export.write import SUFFIXES
 from equiradio.models.names import MODELS
 from equiradio.settings import HABITS, PRESETS
-from equiradio.verbs.evaluate import ORDERS, PRECISIONS
+from equiradio.verbs.evaluate_asked import ORDERS, PRECISIONS
 
 WITHOUT_TORCH = "import sys; sys.modules.update(torch=None, scipy=None); from equiradio.cli.main import main; sys.exit(main())"
 

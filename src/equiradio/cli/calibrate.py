@@ -41,10 +41,10 @@ def calibrate(
 
     Example: equiradio calibrate runs/c4-attention-mirabest-fast-seed* --out teams/c4
     """
-    from equiradio.artefacts.run import Run
+    from equiradio.artefacts.team import run_of
 
     for run in runs:
-        Run(run).settings()  # refuses what is no run, before PyTorch is opened
+        run_of(run)  # or a refusal, before PyTorch is opened
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device

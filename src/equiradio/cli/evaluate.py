@@ -61,10 +61,11 @@ def evaluate(
     if prior is not None:
         found, do = f"{prior} without --through", "Name a condition, or drop --prior."
         raise SettingRefusal("--prior", found, "--through: predictions of runs are those of their own mix", do)
-    from equiradio.artefacts.run import Run
+    from equiradio.verbs.evaluate_asked import check_options, one_run
 
+    check_options(batches, precision, passes)
     for run in runs:
-        Run(run).settings()  # refuses what is no run, before PyTorch is opened
+        one_run(run)  # or a refusal, before PyTorch is opened
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device

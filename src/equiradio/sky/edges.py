@@ -18,7 +18,7 @@ def reaches_edge(image: np.ndarray, beyond: np.ndarray | None = None) -> bool:
 
     edge = np.ones(image.shape, bool)
     edge[1:-1, 1:-1] = False
-    if beyond is not None:
+    if beyond is not None and beyond.any():
         edge |= binary_dilation(beyond, np.ones((3, 3)))
     islands, _ = label(image > 0, np.ones((3, 3)))
     light, pixels = np.bincount(islands.ravel(), image.ravel().astype(float)), np.bincount(islands.ravel())

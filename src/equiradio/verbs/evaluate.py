@@ -11,14 +11,12 @@ import torch
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.claim import Claim, claimed
 from equiradio.artefacts.run import Epoch, Run
-from equiradio.artefacts.shelf import team_names
 from equiradio.artefacts.tables import BEARINGS, predictions_schema, write_table
-from equiradio.artefacts.team import run_of
 from equiradio.compute.forms import settle_forms
 from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.errors import RunRefusal
 from equiradio.evaluation.calibration import cross_entropy
 from equiradio.evaluation.catalogues import by_catalogue
 from equiradio.evaluation.scores import Metrics, SoftScores, metrics
@@ -26,12 +24,11 @@ from equiradio.inference.member import Member, chunks
 from equiradio.inference.team import load
 from equiradio.labels import Labels
 from equiradio.report.figures import attention_grid, loss_curves, save
+from equiradio.verbs.evaluate_asked import check_options, one_run
 from equiradio.verbs.stored_maps import map_arrays, write_maps
 from equiradio.verbs.trained_data import trained_data
 
 BATCH = 64
-ORDERS = ("sorted", "shuffled", "single")
-PRECISIONS = ("float32", "bf16")
 SHOWN = 12  # sources in the picture
 
 Progress = Callable[[str, int, int], object]  # what is being done, how much of it is done, how much there is
@@ -63,8 +60,8 @@ def evaluate(
     -------
     The metrics, as written to ``RUN/metrics/<data>-<split>.json``.
     """
-    _check_options(batches, precision, passes)
-    run = _run(folder)
+    check_options(batches, precision, passes)
+    run = one_run(folder)
     with claimed(run.folder) if claim is None else nullcontext(claim) as held:
         member = load(folder, device, precision).members[0]
         history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
@@ -102,21 +99,6 @@ def _soft_scores(soft: np.ndarray, columns: dict[str, np.ndarray], labels: Label
     p = np.stack([columns[name].reshape(-1, len(soft)) for name in labels.columns()], -1)
     p = p[1:].mean(0) if len(p) > 1 else p[0]
     return {"cross_entropy": cross_entropy(soft, p), "entropy": cross_entropy(soft, soft)}
-
-
-def _check_options(batches: str, precision: str, passes: int) -> None:
-    if batches not in ORDERS:
-        raise SettingRefusal("--batches", f"'{batches}'", ", ".join(ORDERS), "Choose one of these.")
-    if precision not in PRECISIONS:
-        raise SettingRefusal("--precision", f"'{precision}'", " or ".join(PRECISIONS), "Choose one of these.")
-    if passes < 0:
-        raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
-
-
-def _run(folder: Path) -> Run:
-    if str(folder) in team_names() and not folder.exists():
-        raise RunRefusal(folder, "a team", "the folder of one training", "The team's scores stand in its card; see 'equiradio models'.")
-    return run_of(folder)  # refused as a run that is missing; `load` would take it for the name of a team
 
 
 def _settle(run: Run, member: Member, precision: str, progress: Progress) -> None:

@@ -1,0 +1,28 @@
+"""What ``evaluate`` can be asked, checked without PyTorch."""
+
+from pathlib import Path
+
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import team_names
+from equiradio.artefacts.team import run_of
+from equiradio.errors import RunRefusal, SettingRefusal
+
+ORDERS = ("sorted", "shuffled", "single")
+PRECISIONS = ("float32", "bf16")
+
+
+def check_options(batches: str, precision: str, passes: int) -> None:
+    """Refuse what no evaluation takes."""
+    if batches not in ORDERS:
+        raise SettingRefusal("--batches", f"'{batches}'", ", ".join(ORDERS), "Choose one of these.")
+    if precision not in PRECISIONS:
+        raise SettingRefusal("--precision", f"'{precision}'", " or ".join(PRECISIONS), "Choose one of these.")
+    if passes < 0:
+        raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
+
+
+def one_run(folder: Path) -> Run:
+    """The run in a folder; what would be opened as a team by name is refused as one."""
+    if str(folder) in team_names() and not folder.exists():
+        raise RunRefusal(folder, "a team", "the folder of one training", "The team's scores stand in its card; see 'equiradio models'.")
+    return run_of(folder)
