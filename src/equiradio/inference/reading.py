@@ -51,7 +51,7 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
         return refusal
 
 
-def read_own(number: int, source: Source, *, recipe: Recipe, beam: Any = None, **choices: Any) -> Cutout:
+def read_own(number: int, source: Source, *, recipe: Recipe, **choices: Any) -> Cutout:
     """The cutout of a file or an array by a recipe that is not MiraBest's; raises what is wrong with it."""
     return cutout_of(source, recipe, name=f"array {number}" if isinstance(source, np.ndarray) else None, **choices)
 

@@ -7,7 +7,6 @@ import io
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Axes, Plane, axes_of, image_of, planes_of
-from equiradio.sky.beams import Beam, beam_of, history
+from equiradio.sky.beams import beam_of, history
 from equiradio.sky.cards import Cards
 from equiradio.sky.contents import CHANGED, LIMITS, SIMPLE, FileBytes, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE, cut
@@ -74,9 +73,7 @@ def read_cutout(
         return from_pixels(name, picture(content, name), beam)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied
-        image = _from_fits(content, name, hdu, plane, limits)
-        if beam is not None and image.beam is None:
-            image = replace(image, beam=Beam.of(beam))
+        image = _from_fits(content, name, hdu, plane, limits).with_beam(beam)
         with in_words(name, "an image that cannot be cut"):
             return cut(image, ra_deg, dec_deg, max_nonfinite)
 

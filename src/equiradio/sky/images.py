@@ -1,8 +1,8 @@
 """What files give and networks get: an image of the sky, and a cutout of it."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +36,10 @@ class SkyImage:
     unit: str = ""
     flags: frozenset[str] = frozenset()
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_beam(self, widths: Sequence[float] | None) -> "SkyImage":
+        """The same with a beam that is given (`Beam.of`), where the file states none."""
+        return self if widths is None or self.beam is not None else replace(self, beam=Beam.of(widths))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -11,7 +10,6 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Plane
-from equiradio.sky.beams import Beam
 from equiradio.sky.contents import SIMPLE, FileBytes, Limits, in_words
 from equiradio.sky.cutout import MAX_NONFINITE, cut, cut_view
 from equiradio.sky.fits import image_in, read_image
@@ -51,7 +49,7 @@ class Mosaic:
                 image = self._image(opened, str(path), hdu, plane)
             if image.wcs is None:
                 raise ImageRefusal("outside", image.name, "no sky position in the header", "a mosaic with a WCS", WITHOUT)
-            self.image = replace(image, beam=Beam.of(beam)) if beam is not None and image.beam is None else image
+            self.image = image.with_beam(beam)
             self._opened = opened.pop_all()
 
     def _image(self, opened: ExitStack, name: str, hdu: int | None, plane: Plane) -> SkyImage:

@@ -7,6 +7,7 @@ turning. Positions of the sky stay where they were.
 import io
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,17 +81,18 @@ def cutout_of(
     ra_deg: float | None = None,
     dec_deg: float | None = None,
     max_nonfinite: float = MAX_NONFINITE,
+    beam: Sequence[float] | None = None,
     limits: Limits = LIMITS,
     **choices: Any,
 ) -> Cutout:
-    """The cutout of a file, an upload's bytes or an array by a recipe; see `own_cutout`.
+    """The cutout of a file, an upload's bytes or an array by a recipe; see `own_cutout`. ``beam``: as of `SkyImage.with_beam`.
 
     uint8 arrays and pictures of its side are taken as they are, where the recipe clips: they were made by it.
     """
     plane = of_array(source, name or "array") if isinstance(source, np.ndarray) else read_plane(source, name, limits, **choices)
     if plane.picture and plane.sky.pixels.shape == (recipe.side, recipe.side):
         recipe = replace(recipe, stretch="linear")
-    return own_cutout(plane, recipe, ra_deg, dec_deg, max_nonfinite)
+    return own_cutout(plane._replace(sky=plane.sky.with_beam(beam)), recipe, ra_deg, dec_deg, max_nonfinite)
 
 
 def own_cutout(

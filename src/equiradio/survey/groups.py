@@ -38,7 +38,7 @@ def targets_of(where: object, sources: Sources, group: np.ndarray | None) -> Tar
 
     Raises
     ------
-    DataRefusal : components of one source lie a degree and more apart.
+    DataRefusal : a component lies more than a degree from the middle of its source.
     """
     rows = np.arange(len(sources.names))
     if group is None:

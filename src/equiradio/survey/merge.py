@@ -15,7 +15,7 @@ from equiradio.artefacts.atomic import named, write_json
 from equiradio.errors import RunRefusal, refused_as
 from equiradio.folders import scratch_folder
 from equiradio.survey.folder import SHARD, Plan, SurveyFolder
-from equiradio.survey.merged_forms import check_form, write_merged
+from equiradio.survey.merged_forms import check_form, columns_left_out, write_merged
 from equiradio.survey.schema import ROW
 from equiradio.survey.summary import Summary, summary_file
 
@@ -56,6 +56,8 @@ def merge(
     with named(out), scratch_folder(out) as scratch:
         pieces = _dealt(where, schema, places, scratch, progress)
         summary.left_out = write_merged(_counted(pieces, summary, progress), schema, out)
+    if absent := columns_left_out(schema, out):
+        note(f"{out}: left out {', '.join(absent)}, which hold several numbers a source; Parquet keeps them")
     if summary.left_out:
         note(f"{out}: {summary.left_out:,} of {summary.sources:,} sources left out, which have no position")
     write_json(summary_file(out), summary.numbers())

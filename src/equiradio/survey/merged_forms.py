@@ -50,8 +50,15 @@ def write_merged(tables: Iterator[pa.Table], schema: pa.Schema, out: Path) -> in
     return 0
 
 
+def columns_left_out(schema: pa.Schema, out: Path) -> list[str]:
+    """Columns that the form of a catalogue has no room for: several numbers in a cell."""
+    if out.suffix.lower() not in (".csv", ".fits", ".vot"):
+        return []
+    return [name for name in schema.names if name not in flat(schema.empty_table()).schema.names]
+
+
 def flat(table: pa.Table) -> pa.Table:
-    """For forms whose cells hold one value: names in lists are joined by spaces, vectors of features are left out."""
+    """For forms whose cells hold one value: words in lists are joined by spaces, lists of numbers are left out."""
     for place in reversed(range(table.num_columns)):
         field = table.schema.field(place)
         if not (pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)):

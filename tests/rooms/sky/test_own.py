@@ -5,6 +5,7 @@ import pytest
 from astropy.io import fits
 
 from equiradio.errors import ImageRefusal
+from equiradio.inference.reading import read_any
 from equiradio.sky.beams import Beam
 from equiradio.sky.cutout import to_mirabest
 from equiradio.sky.images import SkyImage
@@ -114,3 +115,17 @@ def test_its_shape_is_measured_with_its_own_noise_and_scale_and_not_in_pictures(
     assert measured.beams_across == pytest.approx(measured.size_arcsec / 9.0, rel=1e-6)
     picture = own_cutout(Plane(SkyImage("b", 0, (255 * light.clip(0) / light.max()).astype(np.float32)), True), recipe)
     assert picture.shape == Shape()
+
+
+@pytest.mark.parametrize("kind", ["file", "array", "picture"])
+def test_a_beam_that_is_given_counts_where_none_is_stated(tmp_path, kind):
+    sky = a_sky()
+    sky[45, 50] = 500
+    source = {"file": write(tmp_path / "a.fits", sky), "array": sky, "picture": np.clip(sky, 0, 255).astype(np.uint8)}[kind]
+    assert read_any(0, source, recipe=RECIPE).beam is None
+    assert read_any(0, source, recipe=RECIPE, beam=(9.0, 6.0, 30.0)).beam == Beam(9.0, 6.0, 30.0)
+    if kind == "file":
+        fits.setval(source, "BMAJ", value=8 / 3600)
+        assert read_any(0, source, recipe=RECIPE, beam=(9.0, 6.0, 30.0)).beam.major == pytest.approx(8.0)
+        shape = read_any(0, write(tmp_path / "b.fits", sky), recipe=RECIPE, beam=(6.0,)).shape
+        assert shape.beams_across == pytest.approx(shape.size_arcsec / 6.0)

@@ -160,6 +160,16 @@ def test_other_forms_hold_the_same_rows(survey, tmp_path):
     assert table.column("p_frii").to_pylist() == [None if value is None else round(value, 6) for value in expected("p_frii")]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("all.csv", True), ("all.fits", True), ("all.vot", True), ("all.parquet", False), ("all", False)]
+)
+def test_columns_that_a_form_cannot_hold_are_said(survey, tmp_path, name, said):
+    notes = []
+    merge(survey.folder, tmp_path / name, page=False, note=notes.append)
+    line = f"{tmp_path / name}: left out features, which hold several numbers a source; Parquet keeps them"
+    assert notes == ([line] if said else [])
+
+
 def test_a_folder_holds_the_pieces_in_order(survey, tmp_path):
     out = merge(survey.folder, tmp_path / "parts", page=False)
     files = sorted(out.iterdir())
