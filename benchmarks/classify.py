@@ -21,7 +21,8 @@ from equiradio.inference.reading import BATCH
 from equiradio.inference.team import load
 from equiradio.sky.cutout import SkyImage, cut
 from equiradio.sky.fits import read_image
-from equiradio.verbs.classify import classify, image_files
+from equiradio.sky.listing import image_files
+from equiradio.verbs.classify import classify
 
 TURN_DEG = 30.0
 

@@ -44,17 +44,26 @@ def unfinished(path: Path) -> str:
 
     What killed processes of this machine left under such names in the same folder is removed, once a folder and process.
     """
-    _clear(path.absolute().parent)
+    _cleared(path.absolute().parent)
     return f".{path.name[:SHOWN]}{PART}{mark()}-"
 
 
-@cache
-def _clear(folder: Path) -> None:
-    """Remove what processes that are gone have not finished."""
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if path.name.startswith(".") and PART in path.name and left_behind(path.name.partition(PART)[2]):
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+def clear(folder: Path) -> None:
+    """Remove what processes that are gone have not finished in a folder."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not (is_unfinished(entry.name) and left_behind(entry.name.partition(PART)[2])):
+                continue
+            with suppress(OSError):  # somebody else's
+                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+
+
+_cleared = cache(clear)
+
+
+def is_unfinished(name: str) -> bool:
+    """Is it the name of something that lies there until it is finished?"""
+    return name.startswith(".") and PART in name
 
 
 @contextmanager

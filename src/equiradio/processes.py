@@ -15,6 +15,7 @@ def place() -> dict[str, str]:
     here = {"host": socket.gethostname(), "boot": "", "namespace": ""}
     with suppress(OSError):
         here["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    with suppress(OSError):
         here["namespace"] = os.readlink("/proc/self/ns/pid")
     return here
 
@@ -43,9 +44,9 @@ def mark() -> str:
 
 
 def left_behind(name: str) -> bool:
-    """Does a file's name hold the `mark` of a process of this place that is gone for certain?"""
+    """Does a file's name hold the `mark` of a process of this place that is gone for certain? No where places cannot be told apart."""
     of = MARK.search(name)
-    return of is not None and of[1] == _place_hash() and is_gone(int(of[2]), of[3])
+    return of is not None and all(place().values()) and of[1] == _place_hash() and is_gone(int(of[2]), of[3])
 
 
 def _place_hash() -> str:

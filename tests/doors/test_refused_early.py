@@ -14,6 +14,7 @@ assert "torch" not in sys.modules
 """
 WRONG = {
     "classify nowhere.fits": "no such file",
+    "classify nowhere.fits --out c.csv": "no such file",
     "classify nowhere.fits --model nobody": "'nobody' is neither",
     "classify . --model quick": "a folder without any .fits",
     "survey catalogue.csv --images nowhere.fits --out out": "--images nowhere.fits: no such file",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.errors import DiskRefusal, Refusal
-from equiradio.folders import PART, unfinished
+from equiradio.folders import is_unfinished, unfinished
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_WORDS = ("No space left on device", "Disk quota exceeded", "Not enough space on disk")  # of safetensors, pyarrow and astropy
@@ -73,7 +73,7 @@ def is_unused(folder: Path) -> bool:
     """Is nothing there, or a folder that holds nothing but what a kill in the middle of the first writing left?"""
     if not folder.is_dir():
         return not folder.exists()
-    return all(path.name.startswith(".") and PART in path.name for path in folder.iterdir())
+    return all(is_unfinished(path.name) and not path.is_dir() for path in folder.iterdir())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -67,7 +67,7 @@ def trained_at(what: str | Path) -> TeamFolder | Run:
 
 
 def check_trained(what: str | Path) -> None:
-    """Refuse what `trained_at` refuses, and a folder of neither a run nor a team; no weights are read."""
+    """Refuse what `trained_at` refuses, and a folder of neither a run nor a team; no network is built."""
     place = trained_at(what)
     if isinstance(place, Run):
         place.settings()

@@ -63,6 +63,7 @@ def classify(
     from equiradio.artefacts.catalogue import check_suffix
     from equiradio.artefacts.features import check_features_suffix
     from equiradio.artefacts.shelf import check_trained, default_name
+    from equiradio.sky.contents import refuse_absent
     from equiradio.sky.listing import image_files
 
     model = model or default_name()
@@ -72,6 +73,8 @@ def classify(
     if features is not None:
         check_features_suffix(features)
     listed = image_files([_examples()] if example else files)
+    if len(listed) == 1:  # of several, one that is missing has a row
+        refuse_absent(listed[0], str(listed[0]))
     from equiradio.cli.progress import bars
     from equiradio.verbs.classify import classify as run
 

@@ -99,9 +99,9 @@ def run(
 
     Example: equiradio survey catalogue.vot --images 'mosaics/*.fits' --out out
     """
-    asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     choices = choices_by_option(model, cascade, precision, poses, prior)
     check_engine(engine, address, workers, part)
+    asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     drawn = choice_of(maps, engine, part)
     if engine == "slurm":
         _plan(asked, out, choices, out / SCRIPT, None)
@@ -262,12 +262,12 @@ def _asked(
     if not images:
         raise SettingRefusal("--images", "none", "the images that hold the sources", "For example --images 'mosaics/*.fits'.")
     options = cutting_options(hdu, plane, max_nonfinite, beam)
-    from equiradio.survey.images import image_files
-    from equiradio.survey.tables import refuse_absent
+    from equiradio.survey import images as of_images
+    from equiradio.survey import tables
 
     listed = [*images, *map(str, catalogue[1:])]  # a pattern that the shell has filled in
-    image_files(listed)
-    refuse_absent(catalogue[0])
+    of_images.refuse_absent(listed)
+    tables.refuse_absent(catalogue[0])
     from equiradio.survey.catalogue import Chosen
     from equiradio.survey.plan import Asked
 

@@ -8,8 +8,8 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # parameters of glibc's mallopt
 
 
 @lru_cache
-def keep_large_blocks() -> bool:
-    """Raise glibc's thresholds for mapping and trimming; True if that was done.
+def keep_large_blocks(mapped: int = 1 << 30, trimmed: int = -1) -> bool:
+    """Raise glibc's thresholds for mapping and trimming, bytes; True if that was done. -1: what is free stays with the process.
 
     On a CPU most of a step is otherwise spent in page faults (measured: docs/notebook/performance.md). Does nothing
     where libc is not glibc.
@@ -17,4 +17,4 @@ def keep_large_blocks() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(MMAP_THRESHOLD, 1 << 30)) and bool(mallopt(TRIM_THRESHOLD, -1))
+    return bool(mallopt(MMAP_THRESHOLD, mapped)) and bool(mallopt(TRIM_THRESHOLD, trimmed))

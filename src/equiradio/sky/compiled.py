@@ -36,7 +36,7 @@ def integrals(images: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray | 
 def bilinear(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
     """As `equiradio.sky.resample.bilinear`, bit for bit; None where that has to be asked."""
     kernels = library()
-    if kernels is None:
+    if kernels is None or columns.shape != rows.shape or not pixels.size:
         return None
     pixels, columns, rows = (np.ascontiguousarray(each, np.float64) for each in (pixels, columns, rows))
     made = np.empty(columns.shape)

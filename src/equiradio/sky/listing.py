@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from equiradio.errors import ImageRefusal
-from equiradio.sky.contents import refuse_absent
 from equiradio.sky.fits import SUFFIXES
 
 
@@ -13,7 +12,7 @@ def image_files(given: Sequence[Path]) -> list[Path]:
 
     Raises
     ------
-    ImageRefusal : a folder without any, or the only file is not there. Of several, one that is missing is a matter of its own row.
+    ImageRefusal : a folder without any. A file that is missing is a matter of its own row.
     """
     files: list[Path] = []
     for path in given:
@@ -22,6 +21,4 @@ def image_files(given: Sequence[Path]) -> list[Path]:
             words = f"a folder without any {', '.join(SUFFIXES)}"
             raise ImageRefusal("missing", path, words, "at least one image", "Name files, or another folder.")
         files += inside
-    if len(files) == 1:
-        refuse_absent(files[0], str(files[0]))
     return files

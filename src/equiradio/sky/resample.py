@@ -4,13 +4,14 @@ Upright and of the same scale the two are the same, so nothing jumps where one t
 finite count as absent: a new pixel is the mean of the rest, and absent where less than half of it is covered.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from equiradio.sky import compiled
 
-ROWS = 60  # of the new grid at once, so that memory stays small for very fine pixels
+ROWS, OF_FINE = 60, 20  # of the new grid at once, so that memory stays small; fewer where a new pixel is wider than two old ones
 COVERED = 0.5
 NODES, CLOSE = 25, 1e-7  # places asked along each side of a grid, and pixels by which splines between them may be off
 
@@ -56,7 +57,9 @@ def area_mean(pixels: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.n
     -------
     float64 (new height, new width), nan where less than half is covered by finite pixels.
     """
-    parts = [_band(pixels, columns[at : at + ROWS + 1], rows[at : at + ROWS + 1]) for at in range(0, len(rows) - 1, ROWS)]
+    wide = math.hypot(columns[0, 1] - columns[0, 0], rows[0, 1] - rows[0, 0])
+    step = ROWS if wide <= 2 else OF_FINE
+    parts = [_band(pixels, columns[at : at + step + 1], rows[at : at + step + 1]) for at in range(0, len(rows) - 1, step)]
     return np.concatenate(parts)
 
 

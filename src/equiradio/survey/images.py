@@ -50,6 +50,13 @@ def image_files(given: Sequence[str]) -> list[Listed]:
     return list(listed.values())
 
 
+def refuse_absent(given: Sequence[str]) -> None:
+    """Refuse names and patterns that stand for nothing, without listing what others stand for."""
+    for name in given:
+        if not Path(name).exists() and next(glob.iglob(name, recursive=True), None) is None:
+            image_files([name])
+
+
 @dataclass
 class Coverage:
     """For each position the image that covers it best so far.

@@ -56,16 +56,22 @@ def merge(
     with named(out), scratch_folder(out) as scratch:
         pieces = _dealt(where, schema, places, scratch, progress)
         summary.left_out = write_merged(_counted(pieces, summary, progress), schema, out)
-    if absent := columns_left_out(schema, out):
-        note(f"{out}: left out {', '.join(absent)}, which hold several numbers a source; Parquet keeps them")
-    if summary.left_out:
-        note(f"{out}: {summary.left_out:,} of {summary.sources:,} sources left out, which have no position")
+    for line in _left_out(schema, out, summary):
+        note(line)
     write_json(summary_file(out), summary.numbers())
     if page:
         from equiradio.survey.page import write_page
 
         write_page(out, summary)
     return out
+
+
+def _left_out(schema: pa.Schema, out: Path, summary: Summary) -> Iterator[str]:
+    """What the form cannot hold, in words."""
+    if absent := columns_left_out(schema, out):
+        yield f"{out}: left out {', '.join(absent)}, which hold several numbers a source; Parquet keeps them"
+    if summary.left_out:
+        yield f"{out}: {summary.left_out:,} of {summary.sources:,} sources left out, which have no position"
 
 
 def _refuse_unfinished(where: SurveyFolder, plan: Plan) -> None:

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from equiradio.artefacts.atomic import is_unused, write_atomically
+from equiradio.artefacts.atomic import write_atomically
 from equiradio.artefacts.catalogue import SUFFIXES, write_catalogue
 from equiradio.artefacts.catalogue_forms import rounded
 from equiradio.errors import SettingRefusal
-from equiradio.folders import whole_folder
+from equiradio.folders import clear, whole_folder
 from equiradio.survey import hats
 
 FORMS = (*SUFFIXES, hats.SUFFIX)  # how names of catalogues end
@@ -27,7 +27,8 @@ def check_form(out: Path, sources: int) -> None:
         raise SettingRefusal("--out", f"'{out.name}'", expected, "Change the suffix.")
     if suffix == hats.SUFFIX:
         hats.check_installed(out)
-    if suffix in ("", hats.SUFFIX) and not is_unused(out):
+    clear(out)  # what a killed merge left there
+    if suffix in ("", hats.SUFFIX) and out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise SettingRefusal("--out", f"{out} exists and is not empty", "a new folder", "Name another one.")
     if suffix in (".fits", ".vot") and sources > AT_ONCE:
         found = f"{sources:,} sources, which {suffix} needs in memory at once"

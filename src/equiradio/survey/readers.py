@@ -26,7 +26,7 @@ def _begin(recipe: Recipe, options: Mapping[str, Any], max_nonfinite: float) -> 
     import signal
 
     global _cutter
-    keep_large_blocks()  # else a third of the time goes into pages that every array is given anew
+    keep_large_blocks(1 << 26, 1 << 28)  # else a third of the time goes into pages that every array is given anew; whole images go back
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _cutter = Cutter(recipe, options, max_nonfinite)

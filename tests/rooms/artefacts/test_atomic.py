@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from equiradio import processes
+from equiradio import folders, processes
 from equiradio.artefacts.atomic import is_unused, write_atomically, write_text
 from equiradio.cli.main import main
 from equiradio.errors import DiskRefusal, Refusal, RunRefusal
@@ -121,6 +121,46 @@ def test_what_others_still_write_is_left(tmp_path, number):
         (tmp_path / name).touch()
     assert run(WRITTEN, tmp_path / "b.json") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "b.json"])
+
+
+def a_leftover(folder, name="a.json"):
+    """What a process of this place left that is gone."""
+    here = processes.mark().split("-")[0]
+    left = folder / f".{name}.part-{here}-{2**22 + 7}-1-x"
+    left.touch()
+    return left
+
+
+@pytest.mark.skipif(not all(processes.place().values()), reason="places cannot be told apart here")
+def test_one_that_cannot_be_removed_keeps_no_other(tmp_path, monkeypatch):
+    kept, gone = a_leftover(tmp_path, "a"), a_leftover(tmp_path, "b")
+    unlink = os.unlink
+
+    def sticky(path, **how):
+        if Path(path).name == kept.name:
+            raise PermissionError(path)
+        unlink(path, **how)
+
+    monkeypatch.setattr(os, "unlink", sticky)
+    folders.clear(tmp_path)
+    assert kept.exists()
+    assert not gone.exists()
+
+
+@pytest.mark.parametrize("lacking", ["boot", "namespace"])
+def test_nothing_is_removed_where_places_cannot_be_told_apart(tmp_path, monkeypatch, lacking):
+    """Two machines of one name on one disk have processes of the same numbers."""
+    place = processes.place() | {lacking: ""}
+    monkeypatch.setattr(processes, "place", lambda: place)
+    left = a_leftover(tmp_path)
+    folders.clear(tmp_path)
+    assert left.exists()
+
+
+def test_a_folder_in_which_another_one_is_made_is_in_use(tmp_path):
+    assert is_unused(tmp_path)
+    with folders.whole_folder(tmp_path / "sky"):
+        assert not is_unused(tmp_path)
 
 
 def test_the_command_line_says_of_a_full_disk_what_it_is(capsys, monkeypatch):

@@ -105,6 +105,13 @@ def test_places_on_pixels_between_them_beyond_the_image_and_nowhere_have_too():
     assert np.isfinite(found).sum() > 200
 
 
+def test_places_that_are_no_pairs_are_left_to_numpy():
+    pixels = np.random.default_rng(9).normal(size=(5, 9))
+    columns, rows = np.array([[0.5, 2.25, 7.0]]), np.array([[1.5]])
+    assert compiled.bilinear(pixels, columns, rows) is None
+    assert np.array_equal(bilinear(pixels, columns, rows), bilinear(pixels, columns, np.full((1, 3), 1.5)))
+
+
 def one_place(pixels, column, row):
     """One place of `bilinear`, by its definition."""
     near = pixels[min(max(int(np.floor(row + 0.5)), 0), len(pixels) - 1), min(max(int(np.floor(column + 0.5)), 0), pixels.shape[1] - 1)]
