@@ -18,3 +18,10 @@ def keep_large_blocks(mapped: int = 1 << 30, trimmed: int = -1) -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(MMAP_THRESHOLD, mapped)) and bool(mallopt(TRIM_THRESHOLD, trimmed))
+
+
+def give_back() -> bool:
+    """Hand free pages back to the system, wherever they lie between used ones; True if some were. For where much has been done."""
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    return bool(ctypes.CDLL(None).malloc_trim(0))

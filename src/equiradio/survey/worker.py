@@ -12,6 +12,7 @@ from equiradio.artefacts.catalogue import Row
 from equiradio.artefacts.flags import bits, names
 from equiradio.artefacts.job import file_stamps
 from equiradio.artefacts.provenance import Provenance, with_provenance
+from equiradio.compute.memory import give_back
 from equiradio.errors import ImageRefusal, RunRefusal
 from equiradio.inference.reading import BATCH, Batch, Classifier, answered, schema_of
 from equiradio.inference.rows import refused_row
@@ -57,6 +58,7 @@ class Worker:
         refuse_replaced(self.plan, self._files(shard))
         spent["total"] = time.perf_counter() - begun
         done = sum(bool(row["answered"]) for row in rows)
+        give_back()  # else what lies free between used blocks adds up from shard to shard
         note = {"answered": done, "seconds": {key: round(value, 4) for key, value in spent.items()}, "rss_mb": _resident_mb()}
         self.folder.write_result(number, self.plan, table, note)
 
