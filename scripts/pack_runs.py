@@ -1,17 +1,22 @@
 """Pack the run folders of one machine for another: an archive per model, without checkpoints, weights as float16.
 
+Each card holds the hash of the weights that it is packed with; predictions keep that of those that they were made with.
+
 Usage: python scripts/pack_runs.py RUNS OUT [--without-weights MODEL ...]
 """
 
 import argparse
 import io
+import json
 import tarfile
 from collections import defaultdict
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
+
+from equiradio.artefacts.weights import hash_of
 
 
 def halved(path: Path) -> bytes:
@@ -21,6 +26,20 @@ def halved(path: Path) -> bytes:
         return save(
             {name: value.half() if value.dtype == torch.float32 else value for name, value in state.items()}, metadata=file.metadata()
         )
+
+
+def of_halved(card: Path, weights: bytes) -> bytes:
+    """The card of a run as that of halved weights."""
+    content = json.loads(card.read_text(encoding="utf-8")) | {"weights_hash": hash_of(load(weights))}
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def packed(path: Path) -> bytes:
+    """A file of a run as it is packed."""
+    weights = path.with_name("weights.safetensors")
+    if path.name == "card.json" and weights.exists():
+        return of_halved(path, halved(weights))
+    return halved(path) if path.suffix == ".safetensors" else path.read_bytes()
 
 
 def main() -> None:
@@ -39,7 +58,7 @@ def main() -> None:
                 for path in sorted(folder.rglob("*")):
                     if path.is_dir() or path.name == "last.ckpt" or (path.suffix == ".safetensors" and model in asked.without_weights):
                         continue
-                    content = halved(path) if path.suffix == ".safetensors" else path.read_bytes()
+                    content = path.read_bytes() if model in asked.without_weights else packed(path)
                     entry = tarfile.TarInfo(str(path.relative_to(asked.runs)))
                     entry.size = len(content)
                     archive.addfile(entry, io.BytesIO(content))

@@ -1,10 +1,15 @@
 """Weights: they come back to the bit, and only into the network they were made for."""
 
+import importlib.util
+import json
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
-from equiradio.artefacts.weights import load_into, read_weights, write_weights
+from equiradio.artefacts.weights import hash_of, load_into, read_weights, write_weights
 from equiradio.errors import RunRefusal
 
 
@@ -72,3 +77,27 @@ def test_a_state_of_another_shape_is_refused(tmp_path):
         load_into(nn.Linear(4, 2), state, tmp_path)
     with pytest.raises(RunRefusal, match=r"1 tensors missing, 1 unknown, 0 of another shape \(bias first\)"):
         load_into(nn.Linear(3, 2), {"weight": state["weight"], "extra": state["bias"]}, tmp_path)
+
+
+ROOT = Path(__file__).parents[3]
+COMMITTED = sorted((ROOT / "results").rglob("weights.safetensors"))
+
+
+@pytest.mark.parametrize("weights", COMMITTED, ids=lambda path: path.parent.name)
+def test_committed_weights_are_those_of_their_cards(weights):
+    """Else `equiradio classify --model` refuses the run's folder, which results/README.md says that it opens."""
+    assert hash_of(load_file(weights)) == json.loads((weights.parent / "card.json").read_text(encoding="utf-8"))["weights_hash"]
+
+
+def test_a_packed_run_has_the_card_of_its_halved_weights(tmp_path):
+    spec = importlib.util.spec_from_file_location("pack_runs", ROOT / "scripts" / "pack_runs.py")
+    pack_runs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pack_runs)
+    state = nn.Linear(3, 2).state_dict()
+    write_weights(tmp_path / "weights.safetensors", state, model="lenet", group="")
+    (tmp_path / "card.json").write_text(json.dumps({"model": "lenet", "weights_hash": hash_of(state)}))
+    weights, card = (pack_runs.packed(tmp_path / name) for name in ("weights.safetensors", "card.json"))
+    (tmp_path / "packed.safetensors").write_bytes(weights)
+    assert load_file(tmp_path / "packed.safetensors")["weight"].dtype == torch.float16
+    assert json.loads(card) == {"model": "lenet", "weights_hash": hash_of(load_file(tmp_path / "packed.safetensors"))}
+    assert json.loads(card)["weights_hash"] != hash_of(state)
