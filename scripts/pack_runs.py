@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from safetensors.torch import load, save
 from equiradio.artefacts.weights import hash_of
 
 
+@lru_cache(maxsize=1)  # a run's card and its weights ask for it, one behind the other
 def halved(path: Path) -> bytes:
     """The file's weights as float16, with the same header."""
     with safe_open(path, framework="pt") as file:

@@ -27,9 +27,10 @@ def check_form(out: Path, sources: int) -> None:
         raise SettingRefusal("--out", f"'{out.name}'", expected, "Change the suffix.")
     if suffix == hats.SUFFIX:
         hats.check_installed(out)
-    clear(out)  # what a killed merge left there
-    if suffix in ("", hats.SUFFIX) and out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise SettingRefusal("--out", f"{out} exists and is not empty", "a new folder", "Name another one.")
+    if suffix in ("", hats.SUFFIX):
+        clear(out)  # what a killed merge left there
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise SettingRefusal("--out", f"{out} exists and is not empty", "a new folder", "Name another one.")
     if suffix in (".fits", ".vot") and sources > AT_ONCE:
         found = f"{sources:,} sources, which {suffix} needs in memory at once"
         raise SettingRefusal("--out", found, f"at most {AT_ONCE:,}", "Write .parquet or .csv.")
@@ -55,7 +56,8 @@ def columns_left_out(schema: pa.Schema, out: Path) -> list[str]:
     """Columns that the form of a catalogue has no room for: several numbers in a cell."""
     if out.suffix.lower() not in (".csv", ".fits", ".vot"):
         return []
-    return [name for name in schema.names if name not in flat(schema.empty_table()).schema.names]
+    room = flat(schema.empty_table()).schema.names
+    return [name for name in schema.names if name not in room]
 
 
 def flat(table: pa.Table) -> pa.Table:
