@@ -84,6 +84,7 @@ def grad_cam(member: Member, images: np.ndarray, classes: np.ndarray, batch: int
         for start in range(0, len(images), batch):
             inputs = _prepared(member, images[start : start + batch]).requires_grad_()
             weighted = cam.attribute(inputs, target=_targets(member, classes[start : start + batch]))
+            weighted = weighted[: len(inputs)]  # the empty sky that anchored gates need goes along as the last of a batch
             weighted = F.relu(weighted.flatten(1, -3).mean(1, keepdim=True))
             sky = F.interpolate(weighted, size=[network.side] * 2, mode="bilinear", align_corners=False)
             planes.append(sky[:, 0, edge : edge + side, edge : edge + side].detach().cpu().float())

@@ -56,6 +56,18 @@ def test_grad_cam_has_the_images_scale_and_follows_the_weights(member, images):
     assert not np.allclose(planes, other)
 
 
+@pytest.mark.parametrize("model", ["attention", "attention-anchored", "c4-attention-anchored"])
+def test_grad_cam_of_an_image_is_its_own_in_any_company(untrained, images, model):
+    """Anchored gates take the empty sky along in the batch, of which no map is drawn."""
+    member = load(untrained(model, kernel_size=3), "cpu").members[0]
+    several, classes = np.stack([images[0], images[1], images[0], images[1], images[1]]), np.array([0, 1, 1, 0, 1])
+    together = grad_cam(member, several, classes, batch=4)
+    assert together.shape == (5, 150, 150)
+    alone = np.concatenate([grad_cam(member, several[[place]], classes[[place]]) for place in range(5)])
+    np.testing.assert_allclose(together, alone, rtol=1e-2, atol=1e-3 * alone.max())
+    assert len(set(alone.max((1, 2)).tolist())) > 1
+
+
 def test_a_fresh_network_is_the_same_every_time_and_leaves_the_random_state(member):
     state = torch.random.get_rng_state()
     one, other = fresh_network(member), fresh_network(member)
