@@ -109,3 +109,29 @@ def test_a_pattern_that_the_shell_has_filled_in_is_taken_too(untrained, place, t
     ]
     assert main(words) == 0
     assert "in 2 of 2 images" in capsys.readouterr().out
+    quoted = [*words[:3], "--images", str(place / "mosaics" / "m*.fits"), "--out", str(tmp_path / "quoted"), *words[8:]]
+    assert main(quoted) == 0
+    plans = [json.loads((tmp_path / name / "plan.json").read_text()) for name in ("out", "quoted")]
+    assert plans[0] == plans[1], "the same choice of images, not one after the other"
+
+
+def test_of_several_choices_the_shell_must_leave_the_patterns_alone(place, tmp_path, capsys):
+    files = [str(place / "mosaics" / f"m{number}.fits") for number in (0, 1)]
+    words = [
+        "survey",
+        "plan",
+        str(place / "c.parquet"),
+        "--images",
+        files[0],
+        "--images",
+        files[1],
+        files[1],
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "--images: 2 times, and 1 image besides, of which choice is not clear; expected patterns in quotes, which the shell leaves alone. "
+        "For example --images 'first/*.fits'."
+    )

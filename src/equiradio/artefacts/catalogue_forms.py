@@ -97,7 +97,7 @@ def as_fits(table: pa.Table) -> bytes:
     """A binary table. Nulls are nan, TNULL or empty; letters that are not ASCII are written as \\xfc or \\u0142."""
     from astropy.io import fits
 
-    columns, made = list(columns_of(table)), []
+    columns, made = [_for_fits(column) for column in columns_of(table)], []
     for column in columns:
         values, form = column.array(), column.kind.fits
         if column.kind is TEXT:
@@ -116,6 +116,17 @@ def as_fits(table: pa.Table) -> bytes:
     file = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file, checksum=True)
     return file.getvalue()
+
+
+def _for_fits(column: Column) -> Column:
+    """With a TNULL that no value has, where a whole number is missing; where a truth is, 1 and 0: readers take its null for false."""
+    if "null" in column.about or column.kind.fits not in "LIJK" or not any(column.absent()):
+        return column
+    values = [None if value is None else int(value) for value in column.values]
+    kind = KINDS["int16"] if column.kind.fits == "L" else column.kind
+    limits, taken = np.iinfo(kind.numpy), set(values)
+    free = next(value for value in range(limits.min, limits.max) if value not in taken)
+    return column._replace(kind=kind, values=values, about={**column.about, "null": str(free)})
 
 
 def as_votable(table: pa.Table) -> bytes:

@@ -265,14 +265,17 @@ def _asked(
     from equiradio.survey import images as of_images
     from equiradio.survey import tables
 
-    listed = [*images, *map(str, catalogue[1:])]  # a pattern that the shell has filled in
-    of_images.refuse_absent(listed)
+    beside = [str(file) for file in catalogue[1:]]  # a pattern that the shell has filled in
+    if beside and len(images) > 1:
+        found = f"{len(images)} times, and {count_of(len(beside), 'image')} besides, of which choice is not clear"
+        raise SettingRefusal("--images", found, "patterns in quotes, which the shell leaves alone", "For example --images 'first/*.fits'.")
+    of_images.refuse_absent([*images, *beside])
     tables.refuse_absent(catalogue[0])
     from equiradio.survey.catalogue import Chosen
     from equiradio.survey.plan import Asked
 
     share = options.pop("max_nonfinite")
-    return Asked(catalogue[0], listed, Chosen(*columns), shard_size, features, share, options, contents)
+    return Asked(catalogue[0], images, Chosen(*columns), shard_size, features, share, options, contents, beside)
 
 
 def _say_plan(out: Path, plan: "Plan") -> None:

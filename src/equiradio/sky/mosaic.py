@@ -15,10 +15,10 @@ from equiradio.sky.cutout import MAX_NONFINITE, cut, cut_view
 from equiradio.sky.fits import image_in, read_image
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.own import Plane as OwnPlane
-from equiradio.sky.own import own_cutout
+from equiradio.sky.own import own_cutout, same_scale
 from equiradio.sky.positions import nominal_scale, on_pixels
 from equiradio.sky.recipe import MIRABEST, Recipe
-from equiradio.sky.target import View, views_of
+from equiradio.sky.target import View, of_use, views_of
 
 WITHOUT = "Sources are looked for by position; images of one source without any are for 'equiradio classify'."
 LIMITS = Limits(bytes=1 << 50, pixels=1 << 48)  # of a file that is never read as a whole
@@ -101,6 +101,11 @@ class Mosaic:
                 if recipe != MIRABEST:
                     return own_cutout(OwnPlane(self.image, False), recipe, *place, max_nonfinite)
                 return cut(self.image, *place, max_nonfinite) if view is None else cut_view(self.image, view, max_nonfinite)
+
+    def serves(self, recipe: Recipe) -> bool:
+        """Whether pixels of this size can be brought to those of a recipe."""
+        scale = nominal_scale(self.image.wcs)
+        return of_use(scale) if recipe == MIRABEST else same_scale(scale, recipe)
 
     def places(self, ra_deg: np.ndarray, dec_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Columns and rows of positions (ICRS), float64 (count,), counted from the centre of the first pixel; nan where there is none."""

@@ -154,9 +154,14 @@ def stretched_by(crop: np.ndarray, sigma: float, recipe: Recipe, name: str = "im
         return np.nan_to_num(lit / lit.max() * GREYS).astype(np.uint8)
 
 
+def same_scale(scale_arcsec: float, recipe: Recipe) -> bool:
+    """Whether pixels are those of a recipe; 0 where either is unknown."""
+    return not (scale_arcsec and recipe.scale_arcsec) or abs(scale_arcsec / recipe.scale_arcsec - 1) <= 0.01
+
+
 def _check_scale(plane: Plane, recipe: Recipe) -> None:
     scale = plane.scale_arcsec
-    if scale and recipe.scale_arcsec and abs(scale / recipe.scale_arcsec - 1) > 0.01:
+    if not same_scale(scale, recipe):
         found, do = f"pixels of {scale:.4g} arcsec", "Bring all images to one scale."
         raise ImageRefusal("absurd_scale", plane.sky.name, found, f"{recipe.scale_arcsec:.4g} arcsec, as the others", do)
 

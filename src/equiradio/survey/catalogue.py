@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from equiradio.datasets.imports.tables import HOUR, degrees_in, refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
-from equiradio.survey.tables import FIX, FRAME, read_catalogue
+from equiradio.survey.tables import FIX, frame_of, read_catalogue
 
 # Names that columns often have, in small letters, first choice first. PyBDSF: RA, DEC, Source_id (of Gaussians Gaus_id); Selavy:
 # ra_deg_cont, dec_deg_cont, component_id (of islands island_id); Aegean: ra, dec, uuid.
@@ -68,7 +68,7 @@ def sources_of(path: Path, chosen: Chosen) -> Sources:
     """
     if (chosen.ra is None) != (chosen.dec is None):
         raise SettingRefusal("--ra --dec", "one of the two", "both columns or none", "Give both.")
-    table = read_catalogue(path)
+    table = read_catalogue(path, *ID, *filter(None, (chosen.id, chosen.group)))
     columns = Chosen(
         _column(path, table, chosen.ra, RA, "--ra"),
         _column(path, table, chosen.dec, DEC, "--dec"),
@@ -99,7 +99,7 @@ def _positions(path: Path, table: pa.Table, columns: Chosen) -> tuple[np.ndarray
         found = f"no columns of right ascension and declination ({other or listed})"
         do = "Convert the positions to ICRS." if other else "Name them by --ra and --dec."
         raise DataRefusal(path, found, "ICRS positions in degrees, such as ra and dec", do)
-    frame = (table.schema.metadata or {}).get(FRAME, b"").decode()
+    frame = frame_of(table, columns.ra) or ELSEWHERE.get(columns.ra.lower(), "")
     if frame:
         raise DataRefusal(path, f"positions in {frame}", "ICRS (or FK5 J2000)", "Convert them, with topcat or astropy's SkyCoord.")
     ra, dec = _degrees(path, table, columns.ra), _degrees(path, table, columns.dec)

@@ -21,21 +21,26 @@ Progress = Callable[[str, int, int], object]
 
 @dataclass(frozen=True)
 class Listed:
-    """A file, and its place in the order of preference (0 first); files of one ``--images`` share it."""
+    """A file, and its place in the order of preference (0 first)."""
 
     file: Path
     rank: int
 
 
-def image_files(given: Sequence[str]) -> list[Listed]:
+def image_files(given: Sequence[str], beside: Sequence[str] = ()) -> list[Listed]:
     """The files that are named, those of folders, and those that patterns match, by name.
+
+    Parameters
+    ----------
+    given : in order of preference.
+    beside : one choice with the first of these.
 
     Raises
     ------
     DataRefusal : nothing there.
     """
     listed: dict[Path, Listed] = {}
-    for rank, name in enumerate(given):
+    for rank, name in [*((0, name) for name in (*given[:1], *beside)), *enumerate(given[1:], 1)]:
         path = Path(name)
         if path.is_dir():
             files = sorted(file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES))
@@ -83,35 +88,44 @@ def best_images(
 ) -> Coverage:
     """Choose an image for each finite position (degrees, ICRS).
 
-    Of several that cover it, one with `ENOUGH` finite pixels around it goes before the others; then the order of preference decides,
-    then the share of finite pixels, then the distance to the image's edge, then the order of the files.
+    Of several that cover it, one whose pixels the recipe can use goes before the others, and then one with `ENOUGH` finite pixels around
+    it; then the order of preference decides, then the share of finite pixels, then the distance to the image's edge, then the order of the
+    files.
     """
-    unusable: dict[int, ImageRefusal] = {}
-    near = _Near(ra_deg, dec_deg)
-    candidates = []
-    for number, each in enumerate(images):
-        try:
-            with Mosaic(each.file, **options) as mosaic:
-                candidates.append(_inside(mosaic, near))
-        except ImageRefusal as refusal:
-            unusable[number] = refusal
-            candidates.append((np.empty(0, int), np.empty(0)))
-        progress("images", number + 1, len(images))
+    candidates, serves, unusable = _candidates(images, _Near(ra_deg, dec_deg), recipe, options, progress)
     count = np.zeros(len(ra_deg), int)
     for places, _ in candidates:
         count[places] += 1
     best = np.full(len(ra_deg), -1)
-    scores = np.full((len(ra_deg), 4), -np.inf)
+    scores = np.full((len(ra_deg), 5), -np.inf)
     for number, (places, edge) in enumerate(candidates):
         share = np.ones(len(places))
         contested = np.flatnonzero(count[places] > 1)
         if len(contested):
             at = places[contested]
             share[contested] = _finite_shares(images[number].file, ra_deg[at], dec_deg[at], recipe, options)
-        mine = np.stack([share >= ENOUGH, np.full(len(places), -images[number].rank), share, edge], 1).astype(float)
+        use, preferred = (np.full(len(places), value) for value in (serves[number], -images[number].rank))
+        mine = np.stack([use, share >= ENOUGH, preferred, share, edge], 1).astype(float)
         better = _greater(mine, scores[places])
         best[places[better]], scores[places[better]] = number, mine[better]
     return Coverage(best, candidates, unusable)
+
+
+def _candidates(
+    images: Sequence[Listed], near: "_Near", recipe: Recipe, options: Mapping[str, Any], progress: Progress
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray, dict[int, ImageRefusal]]:
+    """Of each image what `Coverage` says of it, and whether the recipe can use its pixels; and those that cannot be opened."""
+    candidates, serves, unusable = [], np.ones(len(images), bool), {}
+    for number, each in enumerate(images):
+        try:
+            with Mosaic(each.file, **options) as mosaic:
+                candidates.append(_inside(mosaic, near))
+                serves[number] = mosaic.serves(recipe)
+        except ImageRefusal as refusal:
+            unusable[number] = refusal
+            candidates.append((np.empty(0, int), np.empty(0)))
+        progress("images", number + 1, len(images))
+    return candidates, serves, unusable
 
 
 def _greater(these: np.ndarray, those: np.ndarray) -> np.ndarray:

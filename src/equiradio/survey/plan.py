@@ -37,6 +37,7 @@ class Asked:
     ----------
     catalogue : file, or folder of Parquet files.
     images : files, folders and patterns, in order of preference.
+    beside : more of them, one choice with the first: what a shell makes of a pattern.
     chosen : columns that are named.
     options : of `equiradio.sky.mosaic.Mosaic`: hdu, plane, beam.
     """
@@ -49,6 +50,7 @@ class Asked:
     max_nonfinite: float = MAX_NONFINITE
     options: Mapping[str, Any] = field(default_factory=dict)
     contents: bool = False
+    beside: Sequence[str] = ()
 
 
 def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Progress = lambda what, done, total: None) -> Plan:
@@ -61,7 +63,7 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     """
     if asked.features and isinstance(team, Cascade):
         raise SettingRefusal(OPTION, "given beside --cascade", "one team, whose features can be compared", "Drop one of the two.")
-    images = image_files(asked.images)
+    images = image_files(asked.images, asked.beside)
     job = _job(team, asked, images)
     if folder.plan_file.exists():
         there = folder.plan()

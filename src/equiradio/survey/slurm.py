@@ -24,7 +24,7 @@ def arguments_of(asked: Asked, out: Path, choices: Mapping[str, Any]) -> list[st
     beam = asked.options.get("beam")
     given |= {"--hdu": asked.options.get("hdu"), "--plane": asked.options.get("plane")}
     given |= {"--beam": None if beam is None else ",".join(f"{number:.17g}" for number in beam), "--hash": asked.contents, **choices}
-    words = [str(asked.catalogue)]
+    words = [str(asked.catalogue), *asked.beside]
     for name in asked.images:
         words += ["--images", name]
     words += ["--out", str(out)]

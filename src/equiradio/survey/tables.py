@@ -1,11 +1,13 @@
 """Catalogues as files: Parquet (a file, or a folder of them such as HATS), FITS, VOTable and CSV, to Arrow tables with units."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from equiradio.errors import DataRefusal, refused_as
 
@@ -13,7 +15,7 @@ VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
 EXPECTED = "a catalogue: .parquet (or a folder of such files), .fits, .vot or .csv"
 FIX = "Correct the catalogue."
 OTHER_FRAMES = ("FK4", "GALACTIC", "ECL", "SUPER")  # how the names of frames begin that are not ICRS within 0.1 arcsec
-FRAME = b"frame"  # key of a table's metadata: a frame other than ICRS that the file states for its positions
+FRAME = b"frame"  # key of a table's metadata: a frame other than ICRS that the file states; with a column's name behind it, of that column
 
 
 def refuse_absent(path: Path) -> None:
@@ -22,8 +24,10 @@ def refuse_absent(path: Path) -> None:
         raise DataRefusal(path, "no such file or folder", EXPECTED, "Check the path.")
 
 
-def read_catalogue(path: Path) -> pa.Table:
+def read_catalogue(path: Path, *names: str) -> pa.Table:
     """All rows and columns of a catalogue, as they are; ``unit``, ``description`` and ``ucd`` in the metadata of each field.
+
+    ``names`` are columns, letters' case aside, that hold names: CSV, which has no types, keeps the zeros before a number there.
 
     Raises
     ------
@@ -37,7 +41,7 @@ def read_catalogue(path: Path) -> pa.Table:
         elif small.endswith(".parquet"):
             table = _parquet([path])
         elif small.endswith(".csv"):
-            table = _csv(path)
+            table = _csv(path, names)
         elif small.endswith(VOTABLES):
             table = _votable(path)
         elif small.endswith(FITS):
@@ -93,11 +97,13 @@ def _texts(metadata: Any) -> dict[str, str]:
     return {key: texts[key] for key in ("unit", "description", "ucd") if texts.get(key)}
 
 
-def _csv(path: Path) -> pa.Table:
+def _csv(path: Path, names: Sequence[str]) -> pa.Table:
     """Lines that begin with # come before the heading; PyBDSF has the heading itself behind such a mark."""
+    from csv import reader
+
     from pyarrow import csv
 
-    lines, skipped = "", 0
+    lines, line, skipped = "", "", 0
     heading: list[str] | None = None
     with path.open(encoding="utf-8-sig") as file:
         for line in file:
@@ -109,8 +115,25 @@ def _csv(path: Path) -> pa.Table:
             heading = remark if numbers and len(remark) == len(line.split(",")) > 1 else None
             break
     options = csv.ReadOptions(skip_rows=skipped, column_names=heading)
-    table = csv.read_csv(path, options, csv.ParseOptions(newlines_in_values=True), csv.ConvertOptions(strings_can_be_null=True))
+    small = {name.lower() for name in names}
+    of_names = [name for name in heading or next(reader([line]), []) if name.strip().lower() in small]
+    as_words = csv.ConvertOptions(column_types=dict.fromkeys(of_names, pa.string()))
+    table = csv.read_csv(path, options, csv.ParseOptions(newlines_in_values=True), as_words)
+    for place, name in enumerate(table.column_names):
+        if pa.types.is_string(table.schema.field(place).type):
+            column = table.column(place)
+            words = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+            table = table.set_column(place, name, _whole_numbers(words) if name in of_names else words)
     return table.rename_columns([name.strip() for name in table.column_names])
+
+
+def _whole_numbers(words: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Words as whole numbers, where that changes none of them."""
+    try:
+        numbers = words.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return words
+    return numbers if numbers.cast(pa.string()).equals(words) else words
 
 
 def _is_number(word: str) -> bool:
@@ -137,10 +160,15 @@ def _fits(path: Path) -> pa.Table:
             header = tables[0].header
             ucds = {column.name: header.get(f"TUCD{number}") for number, column in enumerate(tables[0].columns, 1)}
             remarks = {column.name: header.get(f"TCOMM{number}") for number, column in enumerate(tables[0].columns, 1)}
-            frame = str(header.get("RADESYS", "") or "")
+            frame = str(header.get("RADESYS", "") or "") or _frame_of_equinox(header.get("EQUINOX"))
             read = Table.read(tables[0], character_as_bytes=False)
     about = {name: {"ucd": ucds.get(name) or "", "description": remarks.get(name) or ""} for name in read.colnames}
-    return _arrow(read, about, frame)
+    return _arrow(read, about, {"": frame})
+
+
+def _frame_of_equinox(equinox: Any) -> str:
+    """What the FITS standard takes for the frame where RADESYS is left out."""
+    return "FK4" if isinstance(equinox, int | float) and equinox < 1984 else ""
 
 
 def _votable(path: Path) -> pa.Table:
@@ -155,21 +183,22 @@ def _votable(path: Path) -> pa.Table:
         systems = {system.ID: str(system.system) for resource in whole.resources for system in resource.coordinate_systems}
         systems |= {system.ID: str(system.system) for system in whole.coordinate_systems}
         fields = {field.name: field for field in first.fields}
-        places = [
-            field for field in first.fields if (field.ucd or "").lower().startswith("pos.eq.ra") or field.name.lower().startswith("ra")
-        ]
-        frame = next((systems[field.ref] for field in places if field.ref in systems), "")
-        if not frame and len(set(systems.values())) == 1:
-            frame = next(iter(systems.values()))
         read = first.to_table(use_names_over_ids=True)
-    about = {
-        name: {"ucd": fields[name].ucd or "", "description": fields[name].description or ""} for name in read.colnames if name in fields
-    }
-    return _arrow(read, about, frame)
+    about = {name: {"ucd": field.ucd or "", "description": field.description or ""} for name, field in fields.items()}
+    frames = {name: systems[field.ref] for name, field in fields.items() if field.ref in systems}
+    if len(set(systems.values())) == 1:  # that of columns which name none, too
+        frames[""] = next(iter(systems.values()))
+    return _arrow(read, about, frames)
 
 
-def _arrow(table: Any, about: dict[str, dict[str, str]], frame: str) -> pa.Table:
-    """An astropy table as Arrow; what is masked is null."""
+def frame_of(table: pa.Table, name: str) -> str:
+    """The frame other than ICRS that a catalogue states for a column, or for all that say nothing of their own; else nothing."""
+    stated = table.schema.metadata or {}
+    return stated.get(FRAME + name.encode(), stated.get(FRAME, b"")).decode()
+
+
+def _arrow(table: Any, about: dict[str, dict[str, str]], frames: dict[str, str]) -> pa.Table:
+    """An astropy table as Arrow; what is masked is null. ``frames`` by column, of "" that of all others."""
     columns, fields = [], []
     for name in table.colnames:
         column = _array(table[name])
@@ -177,8 +206,8 @@ def _arrow(table: Any, about: dict[str, dict[str, str]], frame: str) -> pa.Table
         texts = {"unit": unit, **about.get(name, {})}
         columns.append(column)
         fields.append(pa.field(name, column.type, metadata={key: str(value) for key, value in texts.items() if value}))
-    plain = frame.upper().removeprefix("EQ_")
-    stated = {FRAME: frame.encode()} if plain.startswith(OTHER_FRAMES) else {}
+    other = lambda frame: frame.upper().removeprefix("EQ_").startswith(OTHER_FRAMES)
+    stated = {FRAME + name.encode(): frame.encode() for name, frame in frames.items() if other(frame)}
     return pa.table(columns, schema=pa.schema(fields, metadata=stated))
 
 

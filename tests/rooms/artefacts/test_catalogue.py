@@ -183,3 +183,28 @@ def test_stilts_reads_every_product_without_a_warning(signed, tmp_path, form):
         "tpipe", f"in={path}", "ofmt=csv", "cmd=select !answered", "cmd=keepcols 'source_id hdu ra_deg label p_frii map_agreement'"
     )
     assert rows.stdout.splitlines()[1:] == ["b,,,,,"]
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"])
+def test_whole_numbers_of_a_catalogue_are_missing_where_they_were(kind, tmp_path):
+    """Also where the number that FITS would have for a null is among them."""
+    limits = np.iinfo({"int8": "int16", "uint8": "int16", "uint16": "int32", "uint32": "int64"}.get(kind, kind))
+    own = np.iinfo(kind)
+    values = [0, None, max(own.min, limits.min), own.max, None, 1]
+    written = pa.table({"number": pa.array(values, kind), "whole": pa.array([3] * 6, kind)})
+    for form, content in (("fits", as_fits(written)), ("votable", as_votable(written))):
+        read = Table.read(io.BytesIO(content), format=form)
+        assert [None if value is np.ma.masked else int(value) for value in read["number"]] == values, form
+        assert list(read["whole"]) == [3] * 6
+    header = fits.open(io.BytesIO(as_fits(written)))[1].header
+    assert header["TNULL1"] not in values
+    assert "TNULL2" not in header
+
+
+def test_truths_are_missing_where_they_were(tmp_path):
+    written = pa.table({"resolved": pa.array([True, None, False]), "sure": pa.array([True, False, True])})
+    read = Table.read(io.BytesIO(as_fits(written)), format="fits")
+    assert [None if value is np.ma.masked else bool(value) for value in read["resolved"]] == [True, None, False]
+    assert read["sure"].dtype == bool
+    read = Table.read(io.BytesIO(as_votable(written)), format="votable")
+    assert [None if value is np.ma.masked else bool(value) for value in read["resolved"]] == [True, None, False]

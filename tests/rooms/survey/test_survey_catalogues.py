@@ -38,6 +38,19 @@ def votable(tmp_path, unit="deg", system=None, **columns):
     return file
 
 
+def two_frames(tmp_path):
+    """Equatorial columns first, galactic ones behind them."""
+    file = votable(tmp_path, system="ICRS", ra=RA, dec=DEC, lon=RA, lat=DEC)
+    text = file.read_text().replace("<TABLE", '<COOSYS ID="gal" system="galactic"/><TABLE', 1)
+    file.write_text(text.replace('name="lon"', 'name="lon" ref="gal"', 1))
+    return file
+
+
+def fits_table(tmp_path, cards, **columns):
+    Table(columns, meta=cards).write(tmp_path / "c.fits")
+    return tmp_path / "c.fits"
+
+
 def written(tmp_path, text, name="c.csv"):
     (tmp_path / name).write_text(text)
     return tmp_path / name
@@ -59,6 +72,14 @@ BAD = {
     "galactic": (lambda t: parquet(t, glon=RA, glat=DEC), {}, "galactic glon"),
     "B1950": (lambda t: parquet(t, RAB1950=RA, DEB1950=DEC), {}, "B1950 RAB1950"),
     "frame FK4": (lambda t: votable(t, system="eq_FK4", ra=RA, dec=DEC), {}, "positions in eq_FK4; expected ICRS"),
+    "galactic, named": (lambda t: parquet(t, GLON=RA, GLAT=DEC), {"ra": "GLON", "dec": "GLAT"}, "positions in galactic; expected ICRS"),
+    "B1950, named": (
+        lambda t: parquet(t, RAB1950=RA, DEB1950=DEC),
+        {"ra": "RAB1950", "dec": "DEB1950"},
+        "positions in B1950; expected ICRS",
+    ),
+    "equinox 1950": (lambda t: fits_table(t, {"EQUINOX": 1950.0}, ra=RA, dec=DEC), {}, "positions in FK4; expected ICRS"),
+    "two frames, the other one named": (two_frames, {"ra": "lon", "dec": "lat"}, "positions in galactic; expected ICRS"),
     "hours by unit": (lambda t: votable(t, unit=units.hourangle, ra=RA, dec=DEC), {}, r"ra is in .*Multiply it by 15"),
     "hours by range": (lambda t: parquet(t, ra=WIDE[0], dec=WIDE[1]), {}, "hours[?]; expected degrees"),
     "radians": (lambda t: votable(t, unit=units.rad, ra=RA, dec=DEC), {}, "ra is in rad"),
@@ -132,6 +153,24 @@ def test_masked_cells_are_null(tmp_path):
     table = Table({"ra": RA, "dec": DEC, "n": np.ma.array([1, 2, 3], mask=[False, True, False])}, masked=True)
     table.write(tmp_path / "c.fits")
     assert read_catalogue(tmp_path / "c.fits")["n"].to_pylist() == [1, None, 3]
+
+
+def test_of_two_frames_the_one_of_the_columns_chosen_counts(tmp_path):
+    sources = sources_of(two_frames(tmp_path), Chosen())
+    assert np.array_equal(sources.ra_deg, RA)
+    assert not sources.table.schema.field("lon").metadata
+
+
+def test_words_of_a_csv_stay_words(tmp_path):
+    """NA is a name as others; what is missing among numbers is missing; names of digits keep their zeros."""
+    text = 'id,ra,dec,host,count,code\n00123,10,1,NA,1,7\n00124,11,2,"",NA,8\n124,12,3,M87,3,9\n'
+    read = read_catalogue(written(tmp_path, text), "id")
+    assert read["id"].to_pylist() == ["00123", "00124", "124"]
+    assert read["host"].to_pylist() == ["NA", None, "M87"]
+    assert read["count"].to_pylist() == [1, None, 3]
+    assert sources_of(written(tmp_path, text), Chosen()).names.tolist() == ["00123", "00124", "124"]
+    assert sources_of(written(tmp_path, text), Chosen(id="code")).names.tolist() == ["7", "8", "9"]
+    assert sources_of(written(tmp_path, text), Chosen(id="code")).table["code"].type == pa.int64()
 
 
 def test_the_heading_of_pybdsf_is_read(tmp_path):

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
-from survey_files import hold, positions, rows_of, table_of, write_catalogue, write_mosaics
+from survey_files import hold, positions, rows_of, table_of, wcs_of, write_catalogue, write_mosaics
 
 from equiradio.artefacts.catalogue import catalogue_schema
 from equiradio.errors import DataRefusal, DiskRefusal, RunRefusal
@@ -95,6 +95,17 @@ def test_a_blank_image_gives_way_to_one_with_pixels(team, place, tmp_path):
         "s2": "m0.fits",
         "s3": "m0.fits",
     }
+
+
+def test_an_image_of_pixels_that_are_too_coarse_gives_way_to_one_that_can_be_answered(team, place, whole, tmp_path):
+    """Though the source lies deeper in it, and it is named first."""
+    own = copy_of(place, tmp_path)
+    header = wcs_of((150.08, 30.0)).to_header()
+    header["CDELT1"], header["CDELT2"] = -90 / 3600, 90 / 3600
+    fits.writeto(own / "coarse.fits", np.random.default_rng(0).normal(0, 1, (460, 460)).astype(np.float32), header)
+    first = survey(team, asked(own, images=[str(own / "coarse.fits"), str(own / "mosaics")]), tmp_path / "out", readers=0)
+    assert [each["sources"] for each in first.plan.images] == [0, 7, 5]
+    assert rows_of(tmp_path / "out")["p_frii"].to_pylist() == whole["p_frii"].to_pylist()
 
 
 def test_what_has_no_answer_is_a_row_with_a_flag(team, place, tmp_path):
