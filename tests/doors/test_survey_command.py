@@ -63,8 +63,19 @@ def test_shards_that_are_not_done_are_not_joined(untrained, place, tmp_path, cap
 
 def test_an_engine_of_arrays_writes_its_script_into_the_folder(untrained, place, tmp_path):
     assert main(["survey", *given(place, tmp_path, "--model", str(untrained("lenet")), "--engine", "slurm")]) == 0
-    assert "--part" in (tmp_path / "survey.sh").read_text()
+    plain = (tmp_path / "survey.sh").read_text()
+    assert "--part" in plain
+    assert "#SBATCH --cpus-per-task=2\n" in plain
+    assert not any(word in plain for word in ("--readers", "--device", "gpus"))
     assert json.loads((tmp_path / "plan.json").read_text())["shards"] == 1
+
+
+def test_tasks_of_an_array_read_and_compute_as_asked(untrained, place, tmp_path):
+    more = ["--engine", "slurm", "--readers", "3", "--device", "cuda"]
+    assert main(["survey", *given(place, tmp_path, "--model", str(untrained("lenet")), *more)]) == 0
+    script = (tmp_path / "survey.sh").read_text()
+    assert "#SBATCH --cpus-per-task=4\n#SBATCH --gpus-per-task=1\n" in script
+    assert "--readers 3 --device cuda" in script
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def run(
     asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     drawn = choice_of(maps, engine, part)
     if engine == "slurm":
-        _plan(asked, out, choices, out / SCRIPT, None)
+        work = {"--readers": readers if readers != 1 else None, "--device": device if device != "auto" else None}
+        _plan(asked, out, choices, out / SCRIPT, None, work)
         return
     from equiradio.cli.progress import bars
     from equiradio.survey.run import Part, survey
@@ -227,8 +228,10 @@ def plan(
     _plan(asked, out, choices_by_option(model, cascade, precision, poses, prior), slurm, parts)
 
 
-def _plan(asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None, parts: int | None) -> None:
-    """Plan, and write the script of an array where one is wanted."""
+def _plan(
+    asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None, parts: int | None, work: dict[str, Any] | None = None
+) -> None:
+    """Plan, and write the script of an array where one is wanted; ``work`` are options of its tasks alone."""
     from equiradio.cli.progress import bars
     from equiradio.survey.folder import SurveyFolder
     from equiradio.survey.run import planned
@@ -240,7 +243,7 @@ def _plan(asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None
     _say_plan(out, made)
     if slurm is not None:
         count = parts_for(made.shards, parts)
-        write_script(slurm, arguments_of(asked, out, choices), out, count)
+        write_script(slurm, arguments_of(asked, out, choices | (work or {})), out, count)
         say(f"{slurm}: {count_of(count, 'task')}; submit it with sbatch")
 
 

@@ -102,6 +102,8 @@ def in_words(name: str, what: str) -> Iterator[None]:
         words = "an image that does not fit into memory"
         raise ImageRefusal("too_large", name, words, "a smaller one", "Cut the source out first.") from None
     except ANYTHING as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's; readers raise others without a number of words of theirs
+            raise ImageRefusal("unreadable", name, f"cannot be read ({error.strerror})", "a file that may be read", CHANGED) from None
         first = str(error).strip().partition("\n")[0][:120] or type(error).__name__
         raise ImageRefusal("damaged", name, f"{what} ({first})", "a whole file", CHANGED) from None
 

@@ -6,7 +6,7 @@ import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
@@ -22,6 +22,7 @@ OPTION = "--engine"
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # at 0 a cluster of one's own listens to this machine alone, on Linux as elsewhere
 MEMORY = 100 * 1024**2  # bytes of a local cluster's object store: shards lie on the disk, and nothing large goes through it
 DEATHS = 3  # of actors over one shard, after which it is not tried again
+OPENING = -1  # in the place of a shard: while a team is opened
 PATIENCE = 600.0  # seconds without any actor
 TICK = 5.0
 
@@ -29,8 +30,13 @@ TICK = 5.0
 class Answerer:
     """An actor: opens the team once, and does one shard after the other."""
 
-    def open(self, opener: Callable[[], Classifier], out: str, readers: int, command: str) -> None:
-        """Get ready. No part of making the actor: ray tells of what goes wrong in there in words alone."""
+    def open(self, opener: Callable[[], Classifier], out: str, readers: int, command: str, place: str) -> None:
+        """Get ready. No part of making the actor: ray tells of what goes wrong in there in words alone.
+
+        ``place`` is the folder that names of images and of the team begin at, where they are not whole paths.
+        """
+        with suppress(OSError):  # a machine without it still finds whole paths
+            os.chdir(place)
         folder, team = SurveyFolder(Path(out)), opener()
         self.worker = worker_of(team, folder, folder.plan(), readers, provenance(team, command))
 
@@ -88,12 +94,14 @@ class Cluster:
                 try:
                     refusal = ray.get(reference)
                 except ray.exceptions.RayActorError as error:
-                    self._died(shard, error, to_do)
+                    self._died(shard, error, to_do, len(begun) + 1)
                     begun |= self._new_actors(ray, task, 1)
                     continue
                 except ray.exceptions.RayTaskError as error:
                     raise (error.cause if isinstance(error.cause, Refusal) else error) from None
-                if shard is not None:
+                if shard is None:
+                    self._deaths[OPENING] = 0
+                else:
                     step(task.size(shard))
                     yield shard, refusal
                 if to_do:
@@ -104,15 +112,16 @@ class Cluster:
         """Actors that open the team, by what is ready when they have."""
         needs = {"num_gpus": 1} if self.gpus else {"num_cpus": 1}
         kind = ray.remote(max_restarts=0, max_task_retries=0, **needs)(Answerer)
-        given = self.opener, str(task.folder.folder.resolve()), task.readers, task.command
+        given = self.opener, str(task.folder.folder.resolve()), task.readers, task.command, os.getcwd()
         return {actor.open.remote(*given): (actor, None) for actor in [kind.remote() for _ in range(count)]}
 
-    def _died(self, shard: int | None, error: Exception, to_do: deque[int]) -> None:
-        """Put a shard back whose actor died, or whose machine did; not for ever."""
-        self._deaths[-1 if shard is None else shard] += 1
-        if self._deaths[-1 if shard is None else shard] >= DEATHS:
-            what = "while they opened the team" if shard is None else f"over shard {shard}"
-            words = f"{DEATHS} actors died {what} ({_short(error)})"
+    def _died(self, shard: int | None, error: Exception, to_do: deque[int], actors: int) -> None:
+        """Put a shard back whose actor died, or whose machine did; not for ever. A machine takes all its ``actors`` along as they open."""
+        over, limit = (OPENING, DEATHS * actors) if shard is None else (shard, DEATHS)
+        self._deaths[over] += 1
+        if self._deaths[over] >= limit:
+            what = "while they opened the team, and none between them opened it" if shard is None else f"over shard {shard}"
+            words = f"{limit} actors died {what} ({_short(error)})"
             raise RunRefusal(OPTION, words, "actors that live", "See ray's log, and go on with --resume.") from None
         if shard is not None:
             to_do.appendleft(shard)

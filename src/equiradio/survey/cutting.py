@@ -13,6 +13,7 @@ from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
 
 OPEN = 2  # images that a process holds open
+UNREADABLE = "unreadable"  # flag of what may be read another time
 
 
 class Place(NamedTuple):
@@ -55,13 +56,15 @@ class Cutter:
         return mosaic.cutouts(ra, dec, max_nonfinite=self.max_nonfinite, recipe=self.recipe)
 
     def _opened(self, file: str) -> Mosaic | ImageRefusal:
-        """The image, or why it cannot be opened, which is not tried again for every position."""
+        """The image, or why it cannot be opened, which is not tried again for every position unless it is the disk's doing."""
         if file not in self.mosaics:
             while len(self.mosaics) >= OPEN:
                 self._close(next(iter(self.mosaics)))
             try:
                 self.mosaics[file] = Mosaic(Path(file), **self.options)
             except ImageRefusal as refusal:
+                if refusal.flag == UNREADABLE:
+                    return refusal
                 self.mosaics[file] = refusal
         return self.mosaics[file]
 

@@ -14,6 +14,7 @@ from equiradio.folders import scratch_folder
 
 SUFFIX = ".hats"
 POSITION = "target_ra_deg", "target_dec_deg"
+INDEX = "_healpix_29"  # column of a row's place on the sky in every HATS catalogue
 INSTALL = "Install it: pip install 'equiradio[hats]', or write a folder of Parquet files."
 
 
@@ -39,8 +40,9 @@ def write_hats(tables: Iterator[pa.Table], out: Path) -> int:
 
 
 def _placed(table: pa.Table) -> pa.Table:
-    """Rows with a position; hats-import would put the others somewhere on the sky."""
+    """Rows with a position; hats-import would put the others somewhere on the sky. It makes the index of a HATS input anew."""
     ra, dec = (table.column(name) for name in POSITION)
+    table = table.drop_columns([name for name in table.column_names if name == INDEX])
     return table.filter(pc.fill_null(pc.and_(pc.is_finite(ra), pc.is_finite(dec)), False))
 
 

@@ -61,12 +61,12 @@ def columns_left_out(schema: pa.Schema, out: Path) -> list[str]:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """For forms whose cells hold one value: words in lists are joined by spaces, lists of numbers are left out."""
+    """For forms whose cells hold one value: words in lists are joined by spaces, what else holds several values is left out."""
     for place in reversed(range(table.num_columns)):
         field = table.schema.field(place)
-        if not (pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)):
+        if not pa.types.is_nested(field.type):
             continue
-        if pa.types.is_string(field.type.value_type):
+        if pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type):
             joined = pc.binary_join(table.column(place), " ")
             table = table.set_column(place, pa.field(field.name, pa.string(), metadata=field.metadata), joined)
         else:

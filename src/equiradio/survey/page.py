@@ -102,7 +102,7 @@ def _thumbnails(page: Page, summary: Summary, scratch: Path) -> None:
 
 
 def _images(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray | None]:
-    """What the network was shown of sources, or nearly: uint8, None where the image is gone."""
+    """Sources as MiraBest's recipe shows them, whatever that of the network is: uint8, None where the image is gone."""
     options = {name: summary.plan.job.get(name) for name in ("hdu", "plane", "beam")}
     most = summary.plan.job["max_nonfinite"]
     images: list[np.ndarray | None] = [None] * len(rows)

@@ -64,11 +64,12 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     if asked.features and isinstance(team, Cascade):
         raise SettingRefusal(OPTION, "given beside --cascade", "one team, whose features can be compared", "Drop one of the two.")
     images = image_files(asked.images, asked.beside)
-    job = _job(team, asked, images)
+    stamps = file_stamps([each.file for each in images], contents=asked.contents)
+    job = _job(team, asked, images, stamps)
     if folder.plan_file.exists():
         there = folder.plan()
         do = "Repeat that command, name another --out, or delete the folder."
-        refuse_other(folder.folder, there.job, job, "a survey", do)
+        refuse_other(folder.folder, there.job, job | _of_the_plan(there, images), "a survey", do)
         return there
     sources = sources_of(asked.catalogue, asked.chosen)
     names = output_names(asked.catalogue, sources.table.column_names, team.labels)
@@ -77,24 +78,29 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     coverage = best_images(images, targets.ra_deg, targets.dec_deg, team.recipe, asked.options, progress)
     _refuse_nowhere(asked, images, targets, coverage)
     flags = _flags(targets, coverage)
-    plan = _facts(asked, images, sources, targets, coverage, job, names, flags)
+    plan = _facts(asked, images, stamps, sources, targets, coverage, job, names, flags)
     _write_shards(folder, plan, sources.table.rename_columns(list(names.values())), targets, coverage, flags)
     folder.write_plan(plan)
     return plan
 
 
-def _job(team: Classifier, asked: Asked, images: Sequence[Listed]) -> dict[str, Any]:
+def _of_the_plan(plan: Plan, images: Sequence[Listed]) -> dict[str, Any]:
+    """Of a plan's job what need not be the same to go on: an image that was changed, or is gone, costs its own shards alone."""
+    gone = {str(each.file) for each in images} < {each["file"] for each in plan.images}
+    return {name: plan.job.get(name) for name in ("image_contents", *(("images", "image_names") if gone else ()))}
+
+
+def _job(team: Classifier, asked: Asked, images: Sequence[Listed], stamps: Sequence[str]) -> dict[str, Any]:
     """What the results depend on."""
-    files = [each.file for each in images]
     job = {
         "version": version(),
         "model": team.name,
         "calibration": fingerprint(*team.identity),
         "precision": team.precision,
         "catalogue": _catalogue_hash(asked.catalogue),
-        "images": len(files),
+        "images": len(images),
         "image_names": fingerprint([[str(each.file), each.rank] for each in images]),
-        "image_contents": fingerprint(file_stamps(files, contents=asked.contents)),
+        "image_contents": fingerprint(list(stamps)),
         "hash": asked.contents,
         "shard_size": asked.shard_size,
         "features": asked.features,
@@ -138,6 +144,7 @@ def _flags(targets: Targets, coverage: Coverage) -> np.ndarray:
 def _facts(
     asked: Asked,
     images: Sequence[Listed],
+    stamps: Sequence[str],
     sources: Sources,
     targets: Targets,
     coverage: Coverage,
@@ -148,7 +155,6 @@ def _facts(
     """What plan.json says."""
     covered = np.bincount(coverage.image[coverage.image >= 0], minlength=len(images)).tolist()
     listed = [each.file for each in images]
-    stamps = file_stamps(listed, contents=asked.contents)
     count = len(targets.row)
     return Plan(
         fingerprint(job),

@@ -18,7 +18,7 @@ from equiradio.inference.reading import BATCH, Batch, Classifier, answered, sche
 from equiradio.inference.rows import refused_row
 from equiradio.printable import printable
 from equiradio.sky.cutout import Cutout
-from equiradio.survey.cutting import Place
+from equiradio.survey.cutting import UNREADABLE, Place
 from equiradio.survey.folder import Plan, SurveyFolder
 from equiradio.survey.packing import unpacked
 from equiradio.survey.readers import Readers
@@ -26,10 +26,11 @@ from equiradio.survey.schema import result_schema
 from equiradio.verbs.classified_features import add_features
 
 AGAIN = "Put back the image of the plan and go on with --resume, or name another --out to plan anew."
+LATER = "Go on with --resume when it can; where the file is lost, take it away and name another --out."
 
 
 class ReplacedImage(RunRefusal):
-    """An image that is not the one that a survey was planned with."""
+    """An image that is not the one that a survey was planned with, or that the disk does not give now."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Worker:
 
         Raises
         ------
-        ReplacedImage : an image is not the one of the plan, before or after; nothing is written then.
+        ReplacedImage : an image is not the one of the plan, before or after, or cannot be read now; nothing is written then.
         """
         begun = time.perf_counter()
         shard = self.folder.read_shard(number, self.plan)
@@ -89,6 +90,7 @@ class Worker:
             begun = time.perf_counter()
             cutouts = [unpacked(each) for each in next(reads)]
             read = time.perf_counter()
+            _refuse_unread(cutouts)
             batch: Batch = [(where.file, what) for where, what in zip(chunk, cutouts, strict=True)]
             rows, _, answers = answered(self.team, batch)
             if self.plan.features and answers is not None:
@@ -129,6 +131,13 @@ def refuse_replaced(plan: Plan, files: Collection[str]) -> None:
         if stamp != each["stamp"]:
             what = "not there any more" if stamp == "FileNotFoundError" else "changed since the plan was made"
             raise ReplacedImage(each["file"], what, "the image that was planned with", AGAIN)
+
+
+def _refuse_unread(cutouts: Sequence[Cutout | ImageRefusal]) -> None:
+    """Refuse to answer for an image that was read when the survey was planned, and that the disk does not give now."""
+    for each in cutouts:
+        if isinstance(each, ImageRefusal) and each.flag == UNREADABLE:
+            raise ReplacedImage(each.where, f"{each.found}, as it could when it was planned", each.expected, LATER)
 
 
 def _resident_mb() -> float | None:

@@ -3,6 +3,8 @@
 import gzip
 import itertools
 import os
+import subprocess
+import sys
 from dataclasses import fields
 
 import numpy as np
@@ -240,3 +242,44 @@ def test_only_the_part_asked_for_is_read(tmp_path, monkeypatch):
         assert mosaic.image.pixels[400:900, 4990:5300].shape == (20, 10)  # ends where the image does, as an array
         assert mosaic.image.pixels[500:900, 0:5].shape == (0, 5)
     assert sum(counts) == 4 * (300 * 300 + 20 * 10)
+
+
+READS = """
+import resource, sys
+import numpy as np
+from equiradio.sky.mosaic import Mosaic
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+Mosaic(sys.argv[1]).close()
+before = peak()
+with Mosaic(sys.argv[2]) as mosaic:
+    cutouts = mosaic.cutouts(*np.array(eval(sys.argv[3])).T)
+    shares = [mosaic.finite_share(*place) for place in eval(sys.argv[3])]
+print(int(sum(cutout.image.max() == 255 for cutout in cutouts)), min(shares) > 0.99, peak() - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "pread") or not os.path.exists("/proc/self/statm"), reason="memory as Linux counts it")
+def test_a_mosaic_of_400_million_pixels_takes_little_memory(tmp_path):
+    """1.6 GB of float32 of which three sources are cut: 500 MB above the start were set as the limit."""
+    side, small = 20_000, tmp_path / "small.fits"
+    fits.PrimaryHDU(pixels(), header(SIDE)).writeto(small)
+    cards = fits.Header([("SIMPLE", True), ("BITPIX", -32), ("NAXIS", 2), ("NAXIS1", side), ("NAXIS2", side)])
+    cards.extend(header(side))
+    large, places = tmp_path / "large.fits", []
+    corners = [(0, 0), (side // 2, side // 3), (side - SIDE, side - SIDE)]
+    with large.open("wb") as file:
+        file.write(cards.tostring().encode())
+        start = file.tell()
+        for top, left in corners:
+            for row, line in enumerate(sky(SIDE).astype(">f4")):
+                file.seek(start + 4 * ((top + row) * side + left))
+                file.write(line.tobytes())
+        file.truncate(start + -(-4 * side**2 // 2880) * 2880)
+    with Mosaic(large) as mosaic:
+        for top, left in corners:
+            ra, dec = mosaic.image.wcs.wcs_pix2world([[left + SIDE / 2, top + SIDE / 2]], 0)[0]
+            places.append((float(ra), float(dec)))
+    command = [sys.executable, "-c", READS, str(small), str(large), repr(places)]
+    lit, whole, megabytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert (lit, whole) == ("3", "True")
+    assert float(megabytes) < 100

@@ -82,6 +82,21 @@ def test_a_survey_is_merged_to_a_hats_catalogue(mosaics, untrained, tmp_path):
         merge(tmp_path / "out", where)
 
 
+@needs("hats_import")
+def test_a_hats_catalogue_comes_back_as_one(mosaics, untrained, tmp_path):
+    """Its own index is made anew, from the places looked at; in other forms it comes back as a column of the input."""
+    team, images = load(untrained("lenet"), "cpu"), [str(mosaics[0].parent)]
+    survey(team, Asked(write_catalogue(tmp_path, table_of()), images), tmp_path / "first", readers=0)
+    first = merge(tmp_path / "first", tmp_path / "first.hats", page=False)
+    survey(team, Asked(first, images), tmp_path / "second", readers=0)
+    (once, _), (again, _) = rows_of(first), rows_of(merge(tmp_path / "second", tmp_path / "second.hats", page=False))
+    assert once.keys() == again.keys()
+    for name, row in once.items():
+        assert again[name]["_healpix_29"] == row["_healpix_29"]
+        assert again[name]["p_frii"] == row["p_frii"]
+    assert "_healpix_29" in pq.read_schema(merge(tmp_path / "second", page=False)).names
+
+
 @needs("lsdb")
 def test_a_catalogue_of_lsdb_is_classified_partition_by_partition(mosaics, untrained, tmp_path):
     cutouts = write_cutouts(mosaics, tmp_path / "cutouts")

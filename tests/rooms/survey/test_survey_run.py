@@ -252,18 +252,24 @@ def test_an_image_that_kills_again_costs_its_own_source_alone(place, monkeypatch
 
 
 def test_kills_at_random_moments_lose_nothing(team, place, whole, tmp_path):
+    """Each run has a shard to do at least, and is killed while it runs, within the time that such a run took."""
     chance, kills = np.random.default_rng(3), 0
     folder = SurveyFolder(tmp_path / "out")
-    for _ in range(30):
+    begun = time.perf_counter()
+    survey(team, asked(place), folder.folder, readers=0)
+    taken = time.perf_counter() - begun
+    for number in range(30):
+        if not folder.unfinished(folder.plan()):
+            folder.result_file(number % 3).unlink()
         child = os.fork()
         if child == 0:
-            survey(team, asked(place, shard_size=SHARD), folder.folder, resume=True, readers=0)
+            survey(team, asked(place), folder.folder, resume=True, readers=0)
             os._exit(0)
-        time.sleep(chance.uniform(0.01, 0.25))
+        time.sleep(chance.uniform(0, taken))
         os.kill(child, signal.SIGKILL)
         kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
     survey(team, asked(place), folder.folder, resume=True, readers=0)
-    assert kills
+    assert kills >= 5
     assert rows_of(folder.folder).equals(whole)
 
 
@@ -286,6 +292,51 @@ def test_an_image_that_changes_under_the_run_is_refused_and_the_others_are_done(
     assert {number: type(each) for number, each in refused.items()} == {1: ReplacedImage, 2: ReplacedImage}
     assert ("changed since" if fault == "replaced" else "not there any more") in str(refused[1])
     assert SurveyFolder(tmp_path / "out").unfinished(plan) == [1, 2]
+
+
+@pytest.mark.parametrize("fault", ["replaced", "gone"])
+def test_a_run_that_begins_after_an_image_changed_does_the_others(team, place, whole, tmp_path, fault):
+    """And goes on when the image is put back, with its time."""
+    own, out = copy_of(place, tmp_path), tmp_path / "out"
+    make_plan(team, asked(own), SurveyFolder(out))
+    file, aside = own / "mosaics" / "m1.fits", tmp_path / "aside.fits"
+    file.rename(aside)
+    if fault == "replaced":
+        fits.writeto(file, fits.getdata(aside)[:, ::-1], fits.getheader(aside))
+    for resume in (False, True):
+        with pytest.raises(ReplacedImage, match=r"m1.fits: .*\(2 of 3 shards are not done\)"):
+            survey(team, asked(own), out, resume=resume, readers=0)
+        assert SurveyFolder(out).unfinished(SurveyFolder(out).plan()) == [1, 2]
+    aside.rename(file)
+    assert survey(team, asked(own), out, resume=True, readers=0).done == [1, 2]
+    assert rows_of(out).drop_columns("file").equals(whole.drop_columns("file"))
+
+
+def test_images_that_came_later_are_another_survey(team, place, tmp_path):
+    own = copy_of(place, tmp_path)
+    make_plan(team, asked(own), SurveyFolder(tmp_path / "out"))
+    shutil.copy2(own / "mosaics" / "m1.fits", own / "mosaics" / "m2.fits")
+    with pytest.raises(RunRefusal, match=r"a survey with other images \(2 there, 3 asked\), image_names; expected the same"):
+        survey(team, asked(own), tmp_path / "out", readers=0)
+
+
+def test_what_the_disk_does_not_give_now_is_done_later(team, place, whole, tmp_path, monkeypatch):
+    """A row that says no for ever would be wrong of an image that was read when the survey was planned."""
+    make_plan(team, asked(place), SurveyFolder(tmp_path))
+    pread = os.pread
+
+    def failing(file, count, at):
+        if os.readlink(f"/proc/self/fd/{file}").endswith("m1.fits"):
+            raise OSError(errno.EIO, "Input/output error")
+        return pread(file, count, at)
+
+    monkeypatch.setattr("equiradio.sky.contents.os.pread", failing)
+    words = r"m1.fits: cannot be read \(Input/output error\), as it could when it was planned \(2 of 3 shards are not done\)"
+    with pytest.raises(ReplacedImage, match=words):
+        survey(team, asked(place), tmp_path, readers=0)
+    monkeypatch.undo()
+    assert survey(team, asked(place), tmp_path, resume=True, readers=0).done == [1, 2]
+    assert rows_of(tmp_path).equals(whole)
 
 
 def test_an_image_that_is_replaced_during_a_shard_is_refused(team, place, tmp_path, monkeypatch):
