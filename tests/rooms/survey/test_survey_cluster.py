@@ -13,8 +13,9 @@ from survey_files import rows_of, write_catalogue, write_mosaics
 from equiradio.cli.main import main
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference.team import load
-from equiradio.survey.cluster import Cluster, connected
-from equiradio.survey.plan import Asked
+from equiradio.survey.cluster import Answerer, Cluster, connected
+from equiradio.survey.folder import SurveyFolder
+from equiradio.survey.plan import Asked, make_plan
 from equiradio.survey.run import survey
 from equiradio.survey.worker import ReplacedImage
 
@@ -146,6 +147,20 @@ def refuses():
 def test_nobody_answers_at_an_address(place, opener, tmp_path):
     with pytest.raises(SettingRefusal, match=r"--address: no cluster answers at 127\.0\.0\.1:9"):
         survey(opener(), asked(place), tmp_path / "out", readers=0, engine=Cluster(opener, address="127.0.0.1:9"))
+
+
+def test_an_actor_finds_what_is_named_from_the_folder_of_the_command(place, opener, tmp_path, monkeypatch):
+    """Its own folder is that of the machine's daemon."""
+    monkeypatch.chdir(place)
+    make_plan(opener(), asked(place, images=["mosaics"]), SurveyFolder(tmp_path / "out"))
+    monkeypatch.chdir(tmp_path)
+    actor = Answerer()
+    actor.open(opener, str(tmp_path / "out"), 0, "", str(place))
+    assert actor.do(0) is None
+    actor.worker.readers.close()
+    actor.open(opener, str(tmp_path / "out"), 0, "", str(tmp_path / "of another machine"))
+    assert Path.cwd() == place
+    actor.worker.readers.close()
 
 
 def test_without_ray_a_line_says_how_to_get_it(place, opener, tmp_path, monkeypatch):

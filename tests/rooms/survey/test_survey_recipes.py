@@ -18,6 +18,7 @@ from equiradio.errors import SettingRefusal
 from equiradio.inference.team import load
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.positions import from_pixel
+from equiradio.survey.catalogue import Chosen
 from equiradio.survey.merge import merge
 from equiradio.survey.plan import Asked
 from equiradio.survey.run import survey
@@ -88,7 +89,8 @@ def test_a_hats_catalogue_comes_back_as_one(mosaics, untrained, tmp_path):
     team, images = load(untrained("lenet"), "cpu"), [str(mosaics[0].parent)]
     survey(team, Asked(write_catalogue(tmp_path, table_of()), images), tmp_path / "first", readers=0)
     first = merge(tmp_path / "first", tmp_path / "first.hats", page=False)
-    survey(team, Asked(first, images), tmp_path / "second", readers=0)
+    placed = Chosen(ra="target_ra_deg", dec="target_dec_deg")
+    survey(team, Asked(first, images, placed), tmp_path / "second", readers=0)
     (once, _), (again, _) = rows_of(first), rows_of(merge(tmp_path / "second", tmp_path / "second.hats", page=False))
     assert once.keys() == again.keys()
     for name, row in once.items():
