@@ -27,8 +27,10 @@ from equiradio.cli.main import main
 from equiradio.datasets.folder import read_folder
 from equiradio.datasets.imports.building import read_source
 from equiradio.datasets.imports.choices import Choices
+from equiradio.datasets.imports.splitting import made_split
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.splits import angular_separation_arcsec
+from equiradio.labels import labels_of
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.recipe import MIRABEST, Recipe
 
@@ -186,16 +188,90 @@ def test_images_that_are_mirabest_s_pixels_have_its_recipe(tmp_path):
     assert read_source(tmp_path / "mine")[0].recipe == MIRABEST
 
 
-def test_made_splits_hold_every_class_and_depend_on_the_seed_alone(folder):
+def split_by_name(sources):
+    return dict(zip(sources.source_ids.tolist(), sources.split.tolist(), strict=True))
+
+
+def test_made_splits_hold_every_class_and_depend_on_the_seed(folder):
     one, two, other = (read_source(folder, Choices(seed=seed))[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.split, two.split)
     assert (one.split != other.split).any()
-    counts = {
-        (split, label): int(((one.split == split) & (one.labels == label)).sum())
-        for split in ("train", "validation", "test")
-        for label in (0, 1)
-    }
-    assert counts == {("train", 0): 8, ("train", 1): 8, ("validation", 0): 2, ("validation", 1): 2, ("test", 0): 2, ("test", 1): 2}
+    for split, least in (("train", 4), ("validation", 1), ("test", 1)):
+        assert all(((one.split == split) & (one.labels == label)).sum() >= least for label in (0, 1))
+
+
+def test_a_file_that_is_added_moves_no_other_between_test_and_training(folder):
+    before = split_by_name(read_source(folder)[0])
+    write_fits(folder / "Bar" / "a-first.fits", 30)
+    write_fits(folder / "Dot" / "s05-and-a-half.fits", 31)
+    after = split_by_name(read_source(folder)[0])
+    assert sum(before[name] != after[name] for name in before) <= 1
+    assert all({before[name], after[name]} != {"train", "test"} for name in before)
+
+
+def test_a_file_of_the_same_stem_in_another_folder_renames_no_third(folder):
+    before = split_by_name(read_source(folder)[0])
+    write_fits(folder / "Bar" / "s05.fits", 30)
+    after = read_source(folder)[0].source_ids.tolist()
+    assert set(after) == set(before) - {"s05"} | {"Bar/s05.fits", "Dot/s05.fits"}
+
+
+def test_rows_in_another_order_have_the_same_splits(tmp_path):
+    order = np.random.default_rng(3).permutation(COUNT)
+    columns = {"file": [f"images/s{n:02d}.fits" for n in order], "label": [KINDS[n % 2] for n in order]}
+    plain = split_by_name(read_source(file_table(tmp_path / "plain", ra=None, dec=None))[0])
+    assert split_by_name(read_source(file_table(tmp_path / "other", ra=None, dec=None, **columns))[0]) == plain
+
+
+def test_images_without_names_have_their_splits_by_their_pixels(tmp_path):
+    splits = []
+    for name, order in (("plain", np.arange(COUNT)), ("other", np.random.default_rng(3).permutation(COUNT))):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "images.npy", np.stack([grey(n) for n in order]))
+        write_table(tmp_path / name / "t.csv", {"class": [KINDS[n % 2] for n in order]})
+        sources, report = read_source(tmp_path / name)
+        splits.append(dict(zip(order.tolist(), sources.split.tolist(), strict=True)))
+        assert any("by pixels, as sources have no names" in note for note in report.notes)
+    assert splits[0] == splits[1]
+
+
+def grown(seed, count=300, more=30):
+    """Splits by name of ``count`` sources of three classes, and of these and ``more`` in any order."""
+    rng = np.random.default_rng(seed)
+    names = np.array([f"J{number:06d}" for number in rng.choice(10**6, count + more, replace=False)])
+    labels, order, classes = np.arange(count + more) % 3, rng.permutation(count + more), labels_of("ABC")
+    rows = (np.arange(count), order)
+    return [
+        dict(zip(names[row].tolist(), made_split(labels[row], np.arange(len(row)), names[row], classes, seed, "here"), strict=True))
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_of_three_hundred_sources_keep_their_split_when_a_tenth_is_added(seed):
+    before, after = grown(seed)
+    assert {name: after[name] for name in before} == before
+    assert np.unique(list(before.values()), return_counts=True)[1] == pytest.approx([50, 200, 50], abs=25)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_thirty_sources_none_that_trained_is_tested_when_three_are_added(seed):
+    before, after = grown(seed, 30, 3)
+    assert sum(before[name] != after[name] for name in before) <= 2
+    assert not any({before[name], after[name]} == {"train", "test"} for name in before)
+
+
+def test_three_sources_of_a_class_are_one_of_each_split():
+    for seed in range(20):
+        split = made_split(np.array([0, 0, 0, 1, 1, 1]), np.arange(6), list("abcdef"), labels_of("AB"), seed, "here")
+        assert sorted(split[:3]) == sorted(split[3:]) == ["test", "train", "validation"]
+
+
+def test_a_group_of_neighbours_larger_than_a_sixth_of_a_class_trains():
+    groups, labels = np.r_[np.zeros(8, int), np.arange(1, 33)], np.r_[np.zeros(24, int), np.ones(16, int)]
+    names = [f"s{number:02d}" for number in range(40)]
+    for seed in range(20):
+        assert set(made_split(labels, groups, names, labels_of("AB"), seed, "here")[:8]) == {"train"}
 
 
 def test_neighbours_stay_on_one_side_and_pairs_are_counted(tmp_path):
@@ -269,7 +345,7 @@ def test_the_command_writes_data_report_and_montage(folder, tmp_path, capsys):
     for name in ("images", "labels", "split", "source_ids"):
         np.testing.assert_array_equal(getattr(sources, name), getattr(direct, name))
     assert (sources.recipe, sources.md5) == (direct.recipe, direct.md5)
-    assert report["data"]["splits"]["train"] == {"Bar": 8, "Dot": 8}
+    assert report["data"]["splits"]["train"] == {kind: int((direct.of_split("train").labels == n).sum()) for n, kind in enumerate(KINDS)}
     assert report["recipe"]["beam_arcsec"] is None
     with Image.open(out / "montage.png") as montage:
         assert montage.size[0] > 600

@@ -81,18 +81,22 @@ def _soft(rows: Gathered, cut: Cut, classes: Labels) -> np.ndarray | None:
 
 
 def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Report) -> Cut:
-    """Images with the same pixels once; not at all where they have several classes."""
+    """Images with the same pixels once, under the first of their names; not at all where they have several classes."""
     alike: dict[str, list[int]] = {}
     for place, image in enumerate(cut.images):
-        alike.setdefault(hashlib.md5(image.tobytes(), usedforsecurity=False).hexdigest(), []).append(place)
+        alike.setdefault(_pixels(image), []).append(place)
     stay = np.ones(len(cut.rows), bool)
     for places in (places for places in alike.values() if len(places) > 1):
         agree = len(set(labels[cut.rows[places]].tolist())) == 1
-        drop = places[1:] if agree else places
+        drop = sorted(places, key=lambda place: rows.names[cut.rows[place]])[1:] if agree else places
         stay[drop] = False
         why = "the same pixels as another" if agree else "the same pixels as another of another class"
         report.leave_out(why, [rows.names[cut.rows[place]] for place in drop])
     return Cut(cut.rows[stay], cut.images[stay], cut.ra_deg[stay], cut.dec_deg[stay], cut.recipe)
+
+
+def _pixels(image: np.ndarray) -> str:
+    return hashlib.md5(image.tobytes(), usedforsecurity=False).hexdigest()
 
 
 def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choices: Choices, report: Report) -> np.ndarray:
@@ -110,8 +114,10 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
     if len(placed) < len(labels):
         report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")
     if rows.splits is None:
-        split = made_split(labels, groups, classes, choices.seed, rows.where)
-        report.notes.append(f"splits made with seed {choices.seed}; sources within {linking:.0f} arcsec are on one side")
+        names = [_pixels(image) for image in cut.images] if rows.unnamed else [rows.names[row] for row in cut.rows]
+        split = made_split(labels, groups, names, classes, choices.seed, rows.where)
+        by = "pixels, as sources have no names" if rows.unnamed else "names of sources"
+        report.notes.append(f"splits made with seed {choices.seed} by {by}; sources within {linking:.0f} arcsec are on one side")
         return split
     split = stated_split([rows.splits[row] for row in cut.rows], labels, classes, rows.where)
     torn = sum(len(set(split[groups == group])) > 1 for group in np.flatnonzero(np.bincount(groups) > 1))

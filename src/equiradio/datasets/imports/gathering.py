@@ -34,6 +34,7 @@ class Gathered:
     plane : of a row's number its image; raises an ImageRefusal where it cannot be used.
     at_positions : images are mosaics, from which is cut at the positions.
     soft : how probable each class is, by its word, float64 (count,) each; empty where labels are certain.
+    unnamed : names are places in the list, and may be another source's tomorrow.
     """
 
     where: str
@@ -46,6 +47,7 @@ class Gathered:
     plane: Callable[[int], Plane]
     at_positions: bool = False
     soft: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unnamed: bool = False
 
     def __len__(self) -> int:
         return len(self.names)
@@ -128,8 +130,7 @@ def _class_folder(source: Path, choices: Choices) -> Gathered:
     files = [file for inside in folders.values() for file in inside]
     labels = [name for name, inside in folders.items() for _ in inside]
     stems = [_stem(file) for file in files]
-    unique = len(set(stems)) == len(stems)
-    names = stems if unique else [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)]
+    names = _short(stems, [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)])
     nowhere = np.full(len(files), np.nan)
     form = f"a folder per class ({len(folders)})"
     return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files))
@@ -148,10 +149,16 @@ def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
     if absent:
         do = "Name their folder by --images." if len(absent) == len(files) else "Correct the table."
         raise DataRefusal(table.where, f"{len(absent):,} of {len(files):,} files are not there (first: {absent[0]})", "all of them", do)
-    stems = [_stem(file) for file in files]
-    rows = from_table(table, choices, named(table, stems if len(set(stems)) == len(stems) else words), "a table of files", _reader(files))
+    names = named(table, _short([_stem(file) for file in files], words))
+    rows = from_table(table, choices, names, "a table of files", _reader(files))
     _refuse_two_labels(table.where, words, rows.labels)
     return rows
+
+
+def _short(stems: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Names of files: their stems, and their paths where several have the same."""
+    counts = Counter(stems)
+    return [stem if counts[stem] == 1 else path for stem, path in zip(stems, paths, strict=True)]
 
 
 def _reader(files: Sequence[Path]) -> Callable[[int], Plane]:
@@ -184,7 +191,8 @@ def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
         return opened(files[which[row]])
 
     names = named(table, [f"row-{place}" for place in range(1, len(table) + 1)])
-    return from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, at_positions=True)
+    about = {"at_positions": True, "unnamed": table.column("source_id") is None}
+    return from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, **about)
 
 
 def mosaic_files(given: Sequence[Path]) -> list[Path]:
@@ -238,7 +246,8 @@ def of_stack(images: Any, where: str, table: Columns, choices: Choices, form: st
     refuse_other_order(table)
     width = len(str(len(table) - 1))
     names = named(table, [f"image-{place:0{width}d}" for place in range(len(table))])
-    return from_table(table, choices, names, form, lambda row: of_array(np.asarray(images[row]), names[row]))
+    plane = lambda row: of_array(np.asarray(images[row]), names[row])
+    return from_table(table, choices, names, form, plane, unnamed=table.column("source_id") is None)
 
 
 def _array_table(folder: Path) -> Path | None:
