@@ -60,6 +60,11 @@ CASES = {
         [],
         "1 of 24 rows have no class (first: image-04)",
     ),
+    "words for nothing": (
+        lambda f: file_table(f, label=["NaN", "nan", "None", "null", "NA", "N/A", *WORDS[6:]]),
+        [],
+        "6 of 24 rows have no class (first: s00); expected a class in every row.",
+    ),
     "a class with one source": (
         lambda f: file_table(f, label=with_value(WORDS, 5, "Ring")),
         [],

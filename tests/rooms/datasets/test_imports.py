@@ -295,6 +295,17 @@ def test_stated_splits_by_their_usual_words(tmp_path):
     assert set(nothing.split) == {"train", "validation"}
 
 
+def test_a_class_none_is_one_where_it_is_named(tmp_path):
+    sources, _ = read_source(file_table(tmp_path, label=["None", "Dot"] * 12), Choices(classes=("Dot", "None")))
+    assert (sources.classes.names, np.bincount(sources.labels).tolist()) == (("Dot", "None"), [12, 12])
+
+
+def test_positions_that_are_nan_are_of_no_place(tmp_path):
+    sources, report = read_source(file_table(tmp_path, ra=["nan", *(place(n)[0] for n in range(1, COUNT))]))
+    assert len(sources) == COUNT
+    assert sources.ra_deg[0] == pytest.approx(place(0)[0])  # the image's own
+
+
 def test_chosen_classes_are_in_their_order_and_the_others_left_out(tmp_path):
     folder = class_folder(tmp_path / "mine")
     for number in range(24, 30):

@@ -18,6 +18,7 @@ from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
 FORMS = "a folder per class, a table (CSV, Parquet, FITS, VOTable) of files or of positions, an HDF5 file, or images.npy beside a table"
 HDF5 = (".h5", ".hdf5", ".hdf")
 ARRAY = "images.npy"
+NO_CLASS = {"NaN", "nan", "NAN", "None", "null", "NULL", "NA", "N/A", "n/a", "<NA>"}  # what programs write into empty cells
 OPEN_MOSAICS = 2  # that are held in memory
 
 
@@ -107,7 +108,7 @@ def from_table(table: Columns, choices: Choices, names: list[str], form: str, pl
     ra, dec = (nowhere, nowhere) if sky is None else sky
     splits = None if split is None else table.text(split)
     likely = [list(soft)[place] for place in np.argmax(list(soft.values()), 0)] if soft else []
-    labels = likely if label is None else table.text(label)
+    labels = likely if label is None else ["" if word in NO_CLASS - set(choices.classes) else word for word in table.text(label)]
     return Gathered(table.where, form, names, labels, splits, ra, dec, plane, soft=soft, **about)
 
 
