@@ -301,7 +301,7 @@ def test_a_class_none_is_one_where_it_is_named(tmp_path):
 
 
 def test_positions_that_are_nan_are_of_no_place(tmp_path):
-    sources, report = read_source(file_table(tmp_path, ra=["nan", *(place(n)[0] for n in range(1, COUNT))]))
+    sources, _ = read_source(file_table(tmp_path, ra=["nan", *(place(n)[0] for n in range(1, COUNT))]))
     assert len(sources) == COUNT
     assert sources.ra_deg[0] == pytest.approx(place(0)[0])  # the image's own
 
