@@ -306,6 +306,13 @@ def test_positions_that_are_nan_are_of_no_place(tmp_path):
     assert sources.ra_deg[0] == pytest.approx(place(0)[0])  # the image's own
 
 
+def test_a_few_positions_of_other_places_than_their_images_are_noted(tmp_path):
+    sources, report = read_source(file_table(tmp_path, dec=[place(n)[1] + (n in (3, 4)) for n in range(COUNT)]))
+    line = "2 of 24 positions lie up to 3,600 arcsec from those of their images (s03, s04): those of the table are taken"
+    assert line in report.notes
+    assert sources.dec_deg[3] == pytest.approx(place(3)[1] + 1)
+
+
 def test_chosen_classes_are_in_their_order_and_the_others_left_out(tmp_path):
     folder = class_folder(tmp_path / "mine")
     for number in range(24, 30):

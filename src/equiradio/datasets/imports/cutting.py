@@ -8,7 +8,7 @@ import numpy as np
 
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.gathering import Gathered
-from equiradio.datasets.imports.report import Report
+from equiradio.datasets.imports.report import Report, first_names
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.sky.own import Plane, own_cutout
 from equiradio.sky.recipe import MIRABEST, Recipe
@@ -57,7 +57,7 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     assert recipe is not None
     numbers = np.array([row for row, *_ in done])
     own = np.array([(ra, dec) for *_, ra, dec in done]).reshape(-1, 2)
-    ra, dec = _places(rows, numbers, own)
+    ra, dec = _places(rows, numbers, own, report)
     return Cut(numbers, np.stack([image for _, image, *_ in done]), ra, dec, recipe)
 
 
@@ -102,8 +102,8 @@ def _leave_out(rows: Gathered, lost: Sequence[tuple[int, ImageRefusal]], count: 
         report.leave_out(refusal.flag.replace("_", " "), [f"{rows.names[row]} ({refusal.found})"])
 
 
-def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The list's positions, else those of the images; refused where most of the two are of other places on the sky."""
+def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray, report: Report) -> tuple[np.ndarray, np.ndarray]:
+    """The list's positions, else those of the images; refused where more than a tenth of the two are of other places on the sky."""
     from equiradio.datasets.splits import angular_separation_arcsec
 
     ra, dec = rows.ra_deg[numbers], rows.dec_deg[numbers]
@@ -111,9 +111,12 @@ def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray) -> tuple[np.nd
     if both.any() and not rows.at_positions:
         apart = angular_separation_arcsec(ra[both], dec[both], own[both, 0], own[both, 1])
         far = apart > APART_ARCSEC
-        if far.mean() > 0.5:
+        lie = f"{int(far.sum()):,} of {len(far):,} positions lie up to {apart.max():,.0f} arcsec from those of their images"
+        lie += f" ({first_names([rows.names[row] for row in numbers[both][far]])})"
+        if far.mean() > MOST_LOST:
             hours = angular_separation_arcsec(15 * ra[both] % 360, dec[both], own[both, 0], own[both, 1]) <= APART_ARCSEC
-            do = "They are hours: multiply them by 15." if hours.mean() > 0.5 else "Are the rows in another order than the files?"
-            found = f"{int(far.sum()):,} of {len(far):,} positions lie up to {apart.max():,.0f} arcsec from those of their images"
-            raise DataRefusal(rows.where, found, f"{APART_ARCSEC:g} arcsec or less", do)
+            do = "They are hours: multiply them by 15." if hours[far].mean() > 0.5 else "Are the rows in another order than the files?"
+            raise DataRefusal(rows.where, lie, f"at most {100 * MOST_LOST:g} % over {APART_ARCSEC:g} arcsec", do)
+        if far.any():
+            report.notes.append(f"{lie}: those of the table are taken")
     return np.where(np.isfinite(ra), ra, own[:, 0]), np.where(np.isfinite(dec), dec, own[:, 1])
