@@ -97,6 +97,14 @@ CASES = {
         [],
         "cannot be used (first: ",
     ),
+    "mixed scales behind an image that states none": (
+        lambda f: more(
+            f / "mine",
+            lambda bars: [write_array(bars / "a0.npy", 40), *(write_fits(bars / f"t{n}.fits", 30 + n, scale=1.5) for n in range(5))],
+        ),
+        [],
+        "t0.fits: pixels of 1.5 arcsec); expected at most 10 %, and 2 arcsec, as the others. Bring all images to one scale.",
+    ),
     "pictures among numbers": (
         lambda f: more(f / "mine", lambda bars: write_picture(bars / "a.png", 30)),
         [],

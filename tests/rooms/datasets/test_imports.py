@@ -313,6 +313,18 @@ def test_a_few_positions_of_other_places_than_their_images_are_noted(tmp_path):
     assert sources.dec_deg[3] == pytest.approx(place(3)[1] + 1)
 
 
+def test_the_scale_is_that_of_the_first_image_that_states_one(folder):
+    write_array(folder / "Bar" / "a0.npy", 40)
+    sources, report = read_source(folder)
+    assert sources.recipe == read_source_of_all_but(folder, "a0.npy").recipe
+    assert "1 of 25 images state no scale (a0): their pixels are taken for 2 arcsec as those of the others" in report.notes
+
+
+def read_source_of_all_but(folder, name):
+    next(folder.rglob(name)).unlink()
+    return read_source(folder)[0]
+
+
 def test_chosen_classes_are_in_their_order_and_the_others_left_out(tmp_path):
     folder = class_folder(tmp_path / "mine")
     for number in range(24, 30):

@@ -45,7 +45,8 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
             plane = rows.plane(row)
             sides[plane.sky.pixels.shape] += 1
             kinds["pictures" if plane.picture else "numbers"] += 1
-            recipe = recipe or _recipe(plane, rows, choices)
+            if recipe is None or (plane.scale_arcsec and not recipe.scale_arcsec):  # the first that states its scale settles that of all
+                recipe = _recipe(plane, rows, choices)
             target = (float(rows.ra_deg[row]), float(rows.dec_deg[row])) if rows.at_positions else (None, None)
             cutout = own_cutout(plane, recipe, *target)
             done.append((row, cutout.image, cutout.ra_deg, cutout.dec_deg))
@@ -57,6 +58,9 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     assert recipe is not None
     numbers = np.array([row for row, *_ in done])
     own = np.array([(ra, dec) for *_, ra, dec in done]).reshape(-1, 2)
+    if recipe.scale_arcsec and (without := [rows.names[row] for row in numbers[np.isnan(own[:, 0])]]):
+        what = f"{len(without):,} of {len(numbers):,} images state no scale ({first_names(without)})"
+        report.notes.append(f"{what}: their pixels are taken for {recipe.scale_arcsec:g} arcsec as those of the others")
     ra, dec = _places(rows, numbers, own, report)
     return Cut(numbers, np.stack([image for _, image, *_ in done]), ra, dec, recipe)
 
