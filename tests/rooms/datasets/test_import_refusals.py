@@ -197,6 +197,11 @@ CASES = {
         ["--images", "{folder}/sky.fits"],
         "none of 24 positions lies in 1 images",
     ),
+    "the wanted positions outside the images": (
+        lambda f: mosaic(f, ra=[20.0 if n % 3 == 0 else 200.0 for n in range(COUNT)], label=["Other", *KINDS] * 8),
+        ["--images", "{folder}/sky.fits", "--classes", "Bar,Dot", "--side", "32"],
+        "16 of 16 images cannot be used (first: row-2: in none of 1 images); expected at most 10 %, and a position inside.",
+    ),
     "no such source": (lambda f: f / "nothing.csv", [], "no such file or folder; expected a folder per class, a table"),
     "a damaged table": (lambda f: damaged(f / "t.parquet"), [], "cannot be read ("),
     "an odd side": (lambda f: class_folder(f / "mine"), ["--side", "33"], "--side: 33; expected an even number from 16 to 1024."),

@@ -25,6 +25,7 @@ from own_images import (
 
 from equiradio.cli.main import main
 from equiradio.datasets.folder import read_folder
+from equiradio.datasets.imports import gathering
 from equiradio.datasets.imports.building import read_source
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.splitting import made_split
@@ -151,6 +152,46 @@ def test_positions_beside_mosaics_are_cut_out(tmp_path):
     for name, row in by_name(sources).items():
         bright = np.unravel_index(sources.images[row].argmax(), (cut, cut))
         assert bright == np.unravel_index(pixels(int(name[1:]), cut).argmax(), (cut, cut))
+
+
+def two_mosaics(folder, blank):
+    """Two mosaics of one field, the left half of the first ``blank``; and a table whose rows go to and fro between the halves."""
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    head, places = header(0, 400, at=(50.0, 10.0)), {}
+    whole = np.random.default_rng(1).normal(0, 1, (400, 400)).astype(np.float32)
+    for number in range(COUNT):
+        row, column = 40 + 60 * (number // 2 % 6), (60, 340, 140, 260)[number % 2 + 2 * (number // 12)]
+        whole[row - 16 : row + 16, column - 16 : column + 16] = pixels(number, 32)
+        sky = WCS(head).pixel_to_world(column, row)
+        places[number] = float(sky.ra.deg), float(sky.dec.deg)
+    halves = [whole.copy(), whole.copy()]
+    halves[0][:, :200] = blank
+    halves[1][:, 200:] += 1000  # would be seen
+    (folder / "sky").mkdir()
+    for number, half in enumerate(halves):
+        fits.PrimaryHDU(half, head).writeto(folder / "sky" / f"m{number}.fits")
+    columns = {"name": [f"s{n}" for n in places], "ra": [p[0] for p in places.values()], "dec": [p[1] for p in places.values()]}
+    return write_table(folder / "table.csv", columns | {"class": [KINDS[n // 2 % 2] for n in places]})
+
+
+@pytest.mark.parametrize("blank", [np.nan, 0.0])
+def test_of_images_that_hold_a_position_one_with_pixels_there_is_taken(tmp_path, blank):
+    path = two_mosaics(tmp_path, blank)
+    sources, report = read_source(path, Choices(images=(tmp_path / "sky",), side=32, neighbours_arcsec=20))
+    assert (report.lost, sources.source_ids.tolist()) == ({}, [f"s{n}" for n in range(COUNT)])
+    for number, image in enumerate(sources.images):
+        assert image.argmax() == pixels(number, 32).argmax()
+
+
+def test_mosaics_are_opened_once_each_to_cut_however_the_rows_lie(tmp_path, monkeypatch):
+    path, opened, read = two_mosaics(tmp_path, np.nan), [], gathering.read_plane
+    monkeypatch.setattr(gathering, "OPEN_MOSAICS", 1)
+    monkeypatch.setattr(gathering, "read_plane", lambda file: opened.append(file.name) or read(file))
+    sources, _ = read_source(path, Choices(images=(tmp_path / "sky",), side=32, neighbours_arcsec=20))
+    assert opened == ["m0.fits", "m1.fits", "m0.fits", "m1.fits"]
+    assert sources.source_ids.tolist() == [f"s{n}" for n in range(COUNT)]
 
 
 @pytest.mark.parametrize("labels", ["words", "numbers", "names in the file"])

@@ -40,7 +40,8 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     kinds: Counter[str] = Counter()
     done: list[tuple[int, np.ndarray, float, float]] = []
     lost: list[tuple[int, ImageRefusal]] = []
-    for number, row in enumerate(wanted.tolist(), 1):
+    visits = wanted if rows.held_by is None else wanted[np.argsort(rows.held_by[wanted], kind="stable")]
+    for number, row in enumerate(visits.tolist(), 1):
         try:
             plane = rows.plane(row)
             sides[plane.sky.pixels.shape] += 1
@@ -56,6 +57,7 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     _refuse_mixtures(rows, choices, sides, kinds)
     _leave_out(rows, lost, len(wanted), report)
     assert recipe is not None
+    done.sort(key=lambda each: each[0])
     numbers = np.array([row for row, *_ in done])
     own = np.array([(ra, dec) for *_, ra, dec in done]).reshape(-1, 2)
     if recipe.scale_arcsec and (without := [rows.names[row] for row in numbers[np.isnan(own[:, 0])]]):
@@ -98,11 +100,13 @@ def _refuse_mixtures(rows: Gathered, choices: Choices, sides: Counter[tuple[int,
 def _leave_out(rows: Gathered, lost: Sequence[tuple[int, ImageRefusal]], count: int, report: Report) -> None:
     """Note what cannot be used; refuse the whole where it is much."""
     broken = [refusal for _, refusal in lost if refusal.flag != "outside"]  # a catalogue may be wider than its mosaics
+    if len(lost) == count:
+        broken = [refusal for _, refusal in lost]
     if len(broken) > MOST_LOST * count:
         first = broken[0]
         found = f"{len(broken):,} of {count:,} images cannot be used (first: {first.where}: {first.found})"
         raise DataRefusal(rows.where, found, f"at most {100 * MOST_LOST:g} %, and {first.expected}", first.do)
-    for row, refusal in lost:
+    for row, refusal in sorted(lost, key=lambda each: each[0]):
         report.leave_out(refusal.flag.replace("_", " "), [f"{rows.names[row]} ({refusal.found})"])
 
 

@@ -19,6 +19,7 @@ FORMS = "a folder per class, a table (CSV, Parquet, FITS, VOTable) of files or o
 HDF5 = (".h5", ".hdf5", ".hdf")
 ARRAY = "images.npy"
 NO_CLASS = {"NaN", "nan", "NAN", "None", "null", "NULL", "NA", "N/A", "n/a", "<NA>"}  # what programs write into empty cells
+AROUND = 3  # pixels on each side of a position, that tell whether a mosaic has something there
 OPEN_MOSAICS = 2  # that are held in memory
 
 
@@ -36,6 +37,7 @@ class Gathered:
     at_positions : images are mosaics, from which is cut at the positions.
     soft : how probable each class is, by its word, float64 (count,) each; empty where labels are certain.
     unnamed : names are places in the list, and may be another source's tomorrow.
+    held_by : number of the image that holds each row, int64 (count,), -1 for none; rows are visited image by image.
     """
 
     where: str
@@ -49,6 +51,7 @@ class Gathered:
     at_positions: bool = False
     soft: Mapping[str, np.ndarray] = field(default_factory=dict)
     unnamed: bool = False
+    held_by: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -192,7 +195,7 @@ def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
         return opened(files[which[row]])
 
     names = named(table, [f"row-{place}" for place in range(1, len(table) + 1)])
-    about = {"at_positions": True, "unnamed": table.column("source_id") is None}
+    about = {"at_positions": True, "unnamed": table.column("source_id") is None, "held_by": which}
     return from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, **about)
 
 
@@ -203,28 +206,40 @@ def mosaic_files(given: Sequence[Path]) -> list[Path]:
 
 
 def _mosaic_of(table: Columns, files: Sequence[Path]) -> tuple[np.ndarray, Callable[[Path], Plane]]:
-    """Which image holds each position (-1 for none), and how to open one; the last few stay open."""
+    """Which image holds each position (-1 for none): the first that has pixels there, else the first; and how to open one.
+
+    The last few stay open.
+    """
     from astropy import units
     from astropy.coordinates import SkyCoord
 
     opened = lru_cache(OPEN_MOSAICS)(read_plane)
     places = positions(table)
     assert places is not None
-    which = np.full(len(table), -1)
+    which, lit = np.full(len(table), -1), np.zeros(len(table), bool)
     usable = np.flatnonzero(np.isfinite(places[0]) & np.isfinite(places[1]))
     for number, file in enumerate(files):
         sky = opened(file).sky
         if sky.wcs is None:
             raise DataRefusal(file, "no sky positions in its header", "a FITS image with a WCS", "Leave it out.")
         columns, rows = sky.wcs.world_to_pixel(SkyCoord(places[0][usable] * units.deg, places[1][usable] * units.deg))
-        inside = (rows >= 0) & (rows < sky.pixels.shape[0]) & (columns >= 0) & (columns < sky.pixels.shape[1])
-        which[usable[inside & (which[usable] < 0)]] = number
+        inside = (rows >= 0) & (rows < sky.pixels.shape[0]) & (columns >= 0) & (columns < sky.pixels.shape[1]) & ~lit[usable]
+        for place, row, column in zip(usable[inside], rows[inside], columns[inside], strict=True):
+            lit[place] = _has_pixels(sky.pixels, int(row + 0.5), int(column + 0.5))
+            if lit[place] or which[place] < 0:
+                which[place] = number
     if (which < 0).all():
         hours = " Are they hours?" if np.nanmax(places[0]) <= 24 else ""
         raise DataRefusal(
             table.where, f"none of {len(table):,} positions lies in {len(files)} images", "some of them", f"Check both.{hours}"
         )
     return which, opened
+
+
+def _has_pixels(pixels: Any, row: int, column: int) -> bool:
+    """Are there finite pixels that differ around a place? Mosaics are blank, or all alike, where nothing was observed."""
+    window = np.asarray(pixels[max(row - AROUND, 0) : row + AROUND + 1, max(column - AROUND, 0) : column + AROUND + 1])
+    return bool(np.isfinite(window).all() and window.min() < window.max())
 
 
 def _beside_an_array(table: Columns, path: Path, choices: Choices) -> Gathered:
