@@ -166,7 +166,12 @@ CASES = {
     "another word for a split": (
         lambda f: file_table(f, split=with_value(["train", "train", "val", "val"] * 6, 9, "hold")),
         [],
-        "split is 'hold' in row 10 (1 of 24 rows); expected train, validation or test.",
+        "split is 'hold' of source s09 (1 of 24 sources); expected train, validation or test.",
+    ),
+    "another word for a split behind rows that are left out": (
+        lambda f: file_table(f, label=["Other"] * 6 + WORDS[6:], split=with_value(["train", "train", "val", "val"] * 6, 9, "hold")),
+        ["--classes", "Bar,Dot"],
+        "split is 'hold' of source s09 (1 of 18 sources)",
     ),
     "no validation source of a class": (
         lambda f: file_table(f, split=["train", "train", "train", "val"] * 6),

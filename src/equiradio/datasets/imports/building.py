@@ -113,13 +113,14 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
     groups = np.unique(groups, return_inverse=True)[1]
     if len(placed) < len(labels):
         report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")
+    names = [rows.names[row] for row in cut.rows]
     if rows.splits is None:
-        names = [_pixels(image) for image in cut.images] if rows.unnamed else [rows.names[row] for row in cut.rows]
-        split = made_split(labels, groups, names, classes, choices.seed, rows.where)
+        keys = [_pixels(image) for image in cut.images] if rows.unnamed else names
+        split = made_split(labels, groups, keys, classes, choices.seed, rows.where)
         by = "pixels, as sources have no names" if rows.unnamed else "names of sources"
         report.notes.append(f"splits made with seed {choices.seed} by {by}; sources within {linking:.0f} arcsec are on one side")
         return split
-    split = stated_split([rows.splits[row] for row in cut.rows], labels, classes, rows.where)
+    split = stated_split([rows.splits[row] for row in cut.rows], names, labels, classes, rows.where)
     torn = sum(len(set(split[groups == group])) > 1 for group in np.flatnonzero(np.bincount(groups) > 1))
     if torn:
         report.notes.append(f"{torn:,} groups of neighbours ({linking:.0f} arcsec) lie on several sides of the stated split")

@@ -14,16 +14,16 @@ WORDS = {"train": "train", "training": "train", "validation": "validation", "val
 WORDS |= {"test": "test", "testing": "test"}
 
 
-def stated_split(words: Sequence[str], labels: np.ndarray, classes: Labels, where: str) -> np.ndarray:
-    """The splits that a column holds, by their usual words.
+def stated_split(words: Sequence[str], names: Sequence[str], labels: np.ndarray, classes: Labels, where: str) -> np.ndarray:
+    """The splits that a column holds of sources, by their usual words.
 
     Raises
     ------
     DataRefusal : another word, or a class without a training or a validation source.
     """
-    odd = [place for place, word in enumerate(words, 1) if word.lower() not in WORDS]
+    odd = [(word, name) for word, name in zip(words, names, strict=True) if word.lower() not in WORDS]
     if odd:
-        found = f"split is '{words[odd[0] - 1]}' in row {odd[0]} ({len(odd):,} of {len(words):,} rows)"
+        found = f"split is '{odd[0][0]}' of source {odd[0][1]} ({len(odd):,} of {len(words):,} sources)"
         raise DataRefusal(where, found, "train, validation or test", "Correct the column, or name another by --split.")
     split = np.array([WORDS[word.lower()] for word in words])
     for name in ("train", "validation"):
