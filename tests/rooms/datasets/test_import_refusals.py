@@ -161,6 +161,11 @@ CASES = {
         [],
         "row 24 has 2 cells (1 of 24 rows); expected 4, as its heading.",
     ),
+    "a comment among the rows": (
+        lambda f: commented(file_table(f)),
+        [],
+        "row 3 has 1 cells (1 of 25 rows); expected 4, as its heading.",
+    ),
     "no column of classes": (lambda f: file_table(f, label=None), [], "no column of classes among file, ra, dec"),
     "a column that is not there": (lambda f: file_table(f), ["--labels", "labl"], "no column 'labl' (--labels); expected file, label"),
     "another word for a split": (
@@ -241,6 +246,12 @@ def torn(path, number):
 def cut_short(path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:-1], "a,b"]) + "\n")
+    return path
+
+
+def commented(path):
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], "# the rest is of another night", *lines[3:]]) + "\n")
     return path
 
 

@@ -366,6 +366,31 @@ def read_source_of_all_but(folder, name):
     return read_source(folder)[0]
 
 
+def test_folders_and_files_that_are_not_read_are_noted(folder):
+    for name in ("Ring/a.tif", "Ring/b.tif", "Bar/notes.txt", "Bar/.hidden"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("none")
+    (folder / "Void").mkdir()
+    sources, report = read_source(folder)
+    assert sources.classes.names == KINDS
+    assert report.notes[:3] == [
+        "1 of 13 files in folder Bar are no images that are read (notes.txt)",
+        "2 of 2 files in folder Ring are no images that are read (a.tif, b.tif): no source of this class",
+        "folder Void is empty: no source of this class",
+    ]
+
+
+def test_comments_stand_before_the_heading_of_a_table_and_no_row_is_lost(tmp_path):
+    path = file_table(tmp_path, split=None, name=[f"s{n}" for n in range(COUNT)])
+    head, *rows = path.read_text().splitlines()
+    columns = head.split(",")
+    assert columns[-1] == "name"
+    turned = [",".join([each.rsplit(",", 1)[1], each.rsplit(",", 1)[0]]) for each in rows]  # the name comes first
+    turned[7] = turned[7].replace("s7", "#7", 1)
+    path.write_text("\n".join(["# made by hand", "# in June", ",".join(["name", *columns[:-1]]), *turned]) + "\n")
+    assert "#7" in read_source(path)[0].source_ids
+
+
 def test_chosen_classes_are_in_their_order_and_the_others_left_out(tmp_path):
     folder = class_folder(tmp_path / "mine")
     for number in range(24, 30):

@@ -34,7 +34,7 @@ def read_source(source: Path, choices: Choices | None = None, step: Step = lambd
     """
     choices = choices or Choices()
     name, rows = _name(source, choices), gather(source, choices)
-    report = Report(rows.where, rows.form, len(rows))
+    report = Report(rows.where, rows.form, len(rows), notes=list(rows.notes))
     labels, classes = labelled(rows, choices.classes, report)
     cut = cut_all(rows, np.flatnonzero(labels != UNKNOWN), choices, report, step)
     cut = _without_doubles(rows, cut, labels, report)

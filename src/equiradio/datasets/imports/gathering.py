@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.datasets.imports.choices import Choices
+from equiradio.datasets.imports.files import class_folders, mosaic_files, short_names, unread
 from equiradio.datasets.imports.tables import SUFFIXES as TABLES
 from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
@@ -37,6 +38,7 @@ class Gathered:
     at_positions : images are mosaics, from which is cut at the positions.
     soft : how probable each class is, by its word, float64 (count,) each; empty where labels are certain.
     unnamed : names are places in the list, and may be another source's tomorrow.
+    notes : what is worth a line in the report.
     held_by : number of the image that holds each row, int64 (count,), -1 for none; rows are visited image by image.
     """
 
@@ -51,6 +53,7 @@ class Gathered:
     at_positions: bool = False
     soft: Mapping[str, np.ndarray] = field(default_factory=dict)
     unnamed: bool = False
+    notes: tuple[str, ...] = ()
     held_by: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -91,14 +94,6 @@ def gather(source: Path, choices: Choices) -> Gathered:
     return _of_mosaics(table, choices)
 
 
-def class_folders(folder: Path) -> dict[str, list[Path]]:
-    """The images in each subfolder that has some, by its name."""
-    usable = lambda each: each.is_dir() and not each.name.startswith(".") and not (each / "dataset.json").exists()
-    inside = {each.name: each for each in sorted(folder.iterdir()) if usable(each)}
-    listed = {name: sorted(file for file in each.iterdir() if file.name.lower().endswith(SUFFIXES)) for name, each in inside.items()}
-    return {name: files for name, files in listed.items() if files}
-
-
 def from_table(table: Columns, choices: Choices, names: list[str], form: str, plane: Callable[[int], Plane], **about: Any) -> Gathered:
     """Rows of a table with the columns of classes, splits and positions that it has."""
     label = table.column("label", choices.labels)
@@ -133,11 +128,10 @@ def _class_folder(source: Path, choices: Choices) -> Gathered:
         raise DataRefusal(source, found, FORMS, "Put the images of each class into a folder of its name.")
     files = [file for inside in folders.values() for file in inside]
     labels = [name for name, inside in folders.items() for _ in inside]
-    stems = [_stem(file) for file in files]
-    names = _short(stems, [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)])
+    names = short_names(files, [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)])
     nowhere = np.full(len(files), np.nan)
     form = f"a folder per class ({len(folders)})"
-    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files))
+    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files), notes=tuple(unread(source)))
 
 
 def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
@@ -153,16 +147,10 @@ def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
     if absent:
         do = "Name their folder by --images." if len(absent) == len(files) else "Correct the table."
         raise DataRefusal(table.where, f"{len(absent):,} of {len(files):,} files are not there (first: {absent[0]})", "all of them", do)
-    names = named(table, _short([_stem(file) for file in files], words))
+    names = named(table, short_names(files, words))
     rows = from_table(table, choices, names, "a table of files", _reader(files))
     _refuse_two_labels(table.where, words, rows.labels)
     return rows
-
-
-def _short(stems: Sequence[str], paths: Sequence[str]) -> list[str]:
-    """Names of files: their stems, and their paths where several have the same."""
-    counts = Counter(stems)
-    return [stem if counts[stem] == 1 else path for stem, path in zip(stems, paths, strict=True)]
 
 
 def _reader(files: Sequence[Path]) -> Callable[[int], Plane]:
@@ -197,12 +185,6 @@ def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
     names = named(table, [f"row-{place}" for place in range(1, len(table) + 1)])
     about = {"at_positions": True, "unnamed": table.column("source_id") is None, "held_by": which}
     return from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, **about)
-
-
-def mosaic_files(given: Sequence[Path]) -> list[Path]:
-    """FITS files that are named, and those of named folders."""
-    listed = [sorted(each.iterdir()) if each.is_dir() else [each] for each in given]
-    return [file for files in listed for file in files if file.name.lower().endswith((".fits", ".fit", ".fits.gz", ".fits.fz"))]
 
 
 def _mosaic_of(table: Columns, files: Sequence[Path]) -> tuple[np.ndarray, Callable[[Path], Plane]]:
@@ -272,11 +254,3 @@ def _array_table(folder: Path) -> Path | None:
         return None
     tables = [each for each in sorted(folder.iterdir()) if each.is_file() and each.name.lower().endswith(TABLES)]
     return tables[0] if len(tables) == 1 else None
-
-
-def _stem(file: Path) -> str:
-    name = file.name
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name

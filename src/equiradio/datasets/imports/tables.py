@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,7 @@ Read = tuple[dict[str, list[Any]], dict[str, str]]
 
 def _csv(path: Path) -> Read:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.reader(line for line in file if not line.startswith("#")))
+        rows = list(csv.reader(dropwhile(lambda line: line.startswith("#"), file)))  # comments stand before the heading alone
     if not rows:
         return {}, {}
     names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
