@@ -14,6 +14,7 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamFolder
 from equiradio.artefacts.weights import read_weights
 from equiradio.cli.main import main
+from equiradio.datasets.registry import open_data
 from equiradio.explain.case import Effort
 from equiradio.inference.team import load
 from equiradio.verbs.explain import explain
@@ -67,12 +68,12 @@ def made(cutouts):
     return home / "run", home / "team"
 
 
-def test_two_commands_make_a_calibrated_team_with_its_recipe(made):
+def test_two_commands_make_a_calibrated_team_with_its_recipe(made, cutouts):
     run, team = made
     card = TeamFolder(team).card()
     assert card.labels.names == ("jets", "lobes")
     assert card.calibrated
-    assert card.test["all"]["sources"] == 10
+    assert card.test["all"]["sources"] == len(open_data(str(cutouts)).of_split("test"))
     assert card.recipe == Run(run).card().recipe
     assert (card.recipe["side"], card.recipe["scale_arcsec"], card.recipe["stretch"]) == (SIDE, 1.8, "mirabest")
     assert load(team).members[0].network.side == 80
@@ -88,11 +89,14 @@ def test_they_leave_a_page_whose_numbers_are_the_cards(made, cutouts):
     rows = dict(re.findall(r"<tr><td>([^<]*)</td><td>[^<]*</td><td>([^<]*)</td></tr>", page))  # of scores: name, validation, test
     of_test = card.test["all"]["accuracy"]
     assert rows["accuracy"] == "{:.3f} [{:.3f}, {:.3f}]".format(of_test["value"], *of_test["interval95"])
-    assert rows["sources"] == "10"
+    sources = open_data(str(cutouts))
+    assert rows["sources"] == str(len(sources.of_split("test")))
     assert rows["share answered"] == f"{card.test['coverage']:.3f}"
     assert rows["negative log-likelihood, nats"] == f"{card.test['nll_after']:.3f}"
     assert rows["expected calibration error"] == f"{card.test['ece']:.3f}"
-    assert len(re.findall(r"<tr><td>(?:jets|lobes)</td><td>(?:validation|test)</td><td>5</td>", page)) == 4
+    for split in ("validation", "test"):
+        for name, count in zip(sources.classes, np.bincount(sources.of_split(split).labels), strict=True):
+            assert f"<tr><td>{name}</td><td>{split}</td><td>{count}</td>" in page
     assert page.count('src="data:image/png;base64,') >= 4
     assert f"divided by {card.temperature:.3f}" in page
     assert "images of 76 x 76 pixels of 1.8 arcsec" in page

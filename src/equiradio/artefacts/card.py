@@ -35,7 +35,7 @@ class Card:
     versions, licence, citation : of software, weights and paper.
     commit : of equiradio, with "-dirty" where its files were changed; "" where it was not known.
     recipe : by which the images were made, see `equiradio.sky.recipe.Recipe`; empty in older cards, whose images are MiraBest's.
-    left_out : in a line each, sources of the data that were left out, how many and why.
+    left_out : in a line each, sources of the data that were left out, how many and why; and what an import noted.
     started_from : network whose weights it began with, and the beginning of their hash; "" where they were drawn.
     sky : how it was shown in training, "first" as it is or "wide" (setting ``training.sky``).
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.

@@ -71,9 +71,13 @@ def fingerprint(*parts: Any) -> str:
 
 
 def catalogue_hash(*sources: Any) -> str:
-    """Fingerprint of what no checksum of images covers of sources, as a data set gives them: names, classes, splits, sizes and masks."""
+    """Fingerprint of what no checksum of images covers of sources, as a data set gives them: names, labels, splits, sizes and masks.
+
+    Soft labels are part of it where there are some.
+    """
     columns = [(part.source_ids, part.labels, part.confidence, part.split, part.size_arcsec, part.masks) for part in sources]
-    return fingerprint(*(column for part in columns for column in part))
+    soft = [part.soft for part in sources if part.soft is not None]
+    return fingerprint(*(column for part in columns for column in part), *soft)
 
 
 def file_stamps(files: Iterable[Path], *, contents: bool = False) -> list[str]:

@@ -12,6 +12,7 @@ one (`equiradio.datasets.union`).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -69,7 +70,8 @@ def _open(name: str, data_dir: Path | None) -> Sources:
     if is_source(Path(name)):
         from equiradio.datasets.imports.building import read_source
 
-        return read_source(Path(name))[0]
+        sources, report = read_source(Path(name))
+        return replace(sources, left_out=(*sources.left_out, *(f"{sources.name}: {note}" for note in report.notes)))
     return read_folder(Path(name))
 
 

@@ -70,7 +70,7 @@ class Sources:
     weights : float64 (count,), how often each is drawn in training, 1 as often as on average; None where all are alike.
     soft : float64 (count, classes), how probable each class is, adding up to 1; None where labels are certain. ``labels`` are the largest.
     folder : that they were read from, as it was named; empty where there is none.
-    left_out : in a line each, what the data set holds and these are not, how many and why.
+    left_out : in a line each, what the data set holds and these are not, how many and why; and what else its import noted.
     recipe : by which the images were made.
     elsewhere : where the sources of a split are that is not here, and what to do; empty where there are none.
     """

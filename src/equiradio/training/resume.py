@@ -46,6 +46,9 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     if listed not in ("", catalogue_hash(sources)):
         found = f"trained so far on other labels, splits or sizes of {sources.name} than it has now"
         raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
+    if run.card_file.is_file() and (names := run.card().labels.names) != sources.classes.names:
+        found = f"trained so far on the classes {', '.join(names)}, but {sources.name} now has {', '.join(sources.classes.names)}"
+        raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
     if not run.weights_file.is_file():
         do = "Put them back, or delete last.ckpt and --resume to train anew."
         raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", do)

@@ -1,11 +1,13 @@
 """Stamps of files change when the files do, and a file's content is not read again for nothing."""
 
 import os
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from equiradio.artefacts import job
-from equiradio.artefacts.job import file_stamps
+from equiradio.artefacts.job import catalogue_hash, file_stamps, fingerprint
 
 
 @pytest.fixture
@@ -58,3 +60,22 @@ def test_a_file_that_changed_just_now_is_read_every_time(tmp_path, read_files, m
 
 def test_what_is_not_there_has_a_stamp_of_its_own(tmp_path):
     assert file_stamps([tmp_path / "a.fits", tmp_path / ("a" * 300)]) == ["FileNotFoundError", "OSError"]
+
+
+def listed(soft=None):
+    words, sizes = np.array(["a", "b"]), np.array([1.0, np.nan])
+    columns = {"source_ids": words, "labels": np.array([0, 1]), "confidence": words, "split": words, "size_arcsec": sizes, "masks": None}
+    return SimpleNamespace(**columns, soft=soft)
+
+
+def test_other_soft_labels_are_another_catalogue():
+    soft = np.array([[0.9, 0.1], [0.2, 0.8]])
+    hashes = {catalogue_hash(listed(each)) for each in (None, soft, np.array([[0.8, 0.2], [0.2, 0.8]]))}
+    assert len(hashes) == 3
+    assert catalogue_hash(listed(soft), listed()) != catalogue_hash(listed(), listed())
+
+
+def test_without_soft_labels_the_hash_is_what_it_was():
+    part = listed()
+    columns = (part.source_ids, part.labels, part.confidence, part.split, part.size_arcsec, part.masks)
+    assert catalogue_hash(part) == fingerprint(*columns)

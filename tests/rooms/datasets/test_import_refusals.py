@@ -60,6 +60,11 @@ CASES = {
         [],
         "1 of 24 rows have no class (first: image-04)",
     ),
+    "words for nothing": (
+        lambda f: file_table(f, label=["NaN", "nan", "None", "null", "NA", "N/A", *WORDS[6:]]),
+        [],
+        "6 of 24 rows have no class (first: s00); expected a class in every row.",
+    ),
     "a class with one source": (
         lambda f: file_table(f, label=with_value(WORDS, 5, "Ring")),
         [],
@@ -92,6 +97,14 @@ CASES = {
         [],
         "cannot be used (first: ",
     ),
+    "mixed scales behind an image that states none": (
+        lambda f: more(
+            f / "mine",
+            lambda bars: [write_array(bars / "a0.npy", 40), *(write_fits(bars / f"t{n}.fits", 30 + n, scale=1.5) for n in range(5))],
+        ),
+        [],
+        "t0.fits: pixels of 1.5 arcsec); expected at most 10 %, and 2 arcsec, as the others. Bring all images to one scale.",
+    ),
     "pictures among numbers": (
         lambda f: more(f / "mine", lambda bars: write_picture(bars / "a.png", 30)),
         [],
@@ -115,7 +128,12 @@ CASES = {
     "positions in hours by the images": (
         lambda f: file_table(f, ra=[place(n)[0] / 15 for n in range(COUNT)]),
         [],
-        "24 of 24 positions lie up to",
+        "arcsec from those of their images (s00, s01, s02 ...); expected at most 10 % over 60 arcsec. They are hours: multiply",
+    ),
+    "an eighth of the positions of other places": (
+        lambda f: file_table(f, dec=[place(n)[1] + (n % 8 == 0) for n in range(COUNT)]),
+        [],
+        "3 of 24 positions lie up to 3,600 arcsec from those of their images (s00, s08, s16); expected at most 10 % over 60 arcsec.",
     ),
     "sexagesimal positions": (
         lambda f: file_table(f, ra=with_value(list(range(COUNT)), 0, "12:30:00.5")),
@@ -143,12 +161,22 @@ CASES = {
         [],
         "row 24 has 2 cells (1 of 24 rows); expected 4, as its heading.",
     ),
+    "a comment among the rows": (
+        lambda f: commented(file_table(f)),
+        [],
+        "row 3 has 1 cells (1 of 25 rows); expected 4, as its heading.",
+    ),
     "no column of classes": (lambda f: file_table(f, label=None), [], "no column of classes among file, ra, dec"),
     "a column that is not there": (lambda f: file_table(f), ["--labels", "labl"], "no column 'labl' (--labels); expected file, label"),
     "another word for a split": (
         lambda f: file_table(f, split=with_value(["train", "train", "val", "val"] * 6, 9, "hold")),
         [],
-        "split is 'hold' in row 10 (1 of 24 rows); expected train, validation or test.",
+        "split is 'hold' of source s09 (1 of 24 sources); expected train, validation or test.",
+    ),
+    "another word for a split behind rows that are left out": (
+        lambda f: file_table(f, label=["Other"] * 6 + WORDS[6:], split=with_value(["train", "train", "val", "val"] * 6, 9, "hold")),
+        ["--classes", "Bar,Dot"],
+        "split is 'hold' of source s09 (1 of 18 sources)",
     ),
     "no validation source of a class": (
         lambda f: file_table(f, split=["train", "train", "train", "val"] * 6),
@@ -178,6 +206,11 @@ CASES = {
         lambda f: mosaic(f, ra=[200.0] * COUNT),
         ["--images", "{folder}/sky.fits"],
         "none of 24 positions lies in 1 images",
+    ),
+    "the wanted positions outside the images": (
+        lambda f: mosaic(f, ra=[20.0 if n % 3 == 0 else 200.0 for n in range(COUNT)], label=["Other", *KINDS] * 8),
+        ["--images", "{folder}/sky.fits", "--classes", "Bar,Dot", "--side", "32"],
+        "16 of 16 images cannot be used (first: row-2: in none of 1 images); expected at most 10 %, and a position inside.",
     ),
     "no such source": (lambda f: f / "nothing.csv", [], "no such file or folder; expected a folder per class, a table"),
     "a damaged table": (lambda f: damaged(f / "t.parquet"), [], "cannot be read ("),
@@ -213,6 +246,12 @@ def torn(path, number):
 def cut_short(path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:-1], "a,b"]) + "\n")
+    return path
+
+
+def commented(path):
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], "# the rest is of another night", *lines[3:]]) + "\n")
     return path
 
 

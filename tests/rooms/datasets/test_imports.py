@@ -25,10 +25,13 @@ from own_images import (
 
 from equiradio.cli.main import main
 from equiradio.datasets.folder import read_folder
+from equiradio.datasets.imports import gathering
 from equiradio.datasets.imports.building import read_source
 from equiradio.datasets.imports.choices import Choices
+from equiradio.datasets.imports.splitting import made_split
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.splits import angular_separation_arcsec
+from equiradio.labels import labels_of
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.recipe import MIRABEST, Recipe
 
@@ -151,6 +154,46 @@ def test_positions_beside_mosaics_are_cut_out(tmp_path):
         assert bright == np.unravel_index(pixels(int(name[1:]), cut).argmax(), (cut, cut))
 
 
+def two_mosaics(folder, blank):
+    """Two mosaics of one field, the left half of the first ``blank``; and a table whose rows go to and fro between the halves."""
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    head, places = header(0, 400, at=(50.0, 10.0)), {}
+    whole = np.random.default_rng(1).normal(0, 1, (400, 400)).astype(np.float32)
+    for number in range(COUNT):
+        row, column = 40 + 60 * (number // 2 % 6), (60, 340, 140, 260)[number % 2 + 2 * (number // 12)]
+        whole[row - 16 : row + 16, column - 16 : column + 16] = pixels(number, 32)
+        sky = WCS(head).pixel_to_world(column, row)
+        places[number] = float(sky.ra.deg), float(sky.dec.deg)
+    halves = [whole.copy(), whole.copy()]
+    halves[0][:, :200] = blank
+    halves[1][:, 200:] += 1000  # would be seen
+    (folder / "sky").mkdir()
+    for number, half in enumerate(halves):
+        fits.PrimaryHDU(half, head).writeto(folder / "sky" / f"m{number}.fits")
+    columns = {"name": [f"s{n}" for n in places], "ra": [p[0] for p in places.values()], "dec": [p[1] for p in places.values()]}
+    return write_table(folder / "table.csv", columns | {"class": [KINDS[n // 2 % 2] for n in places]})
+
+
+@pytest.mark.parametrize("blank", [np.nan, 0.0])
+def test_of_images_that_hold_a_position_one_with_pixels_there_is_taken(tmp_path, blank):
+    path = two_mosaics(tmp_path, blank)
+    sources, report = read_source(path, Choices(images=(tmp_path / "sky",), side=32, neighbours_arcsec=20))
+    assert (report.lost, sources.source_ids.tolist()) == ({}, [f"s{n}" for n in range(COUNT)])
+    for number, image in enumerate(sources.images):
+        assert image.argmax() == pixels(number, 32).argmax()
+
+
+def test_mosaics_are_opened_once_each_to_cut_however_the_rows_lie(tmp_path, monkeypatch):
+    path, opened, read = two_mosaics(tmp_path, np.nan), [], gathering.read_plane
+    monkeypatch.setattr(gathering, "OPEN_MOSAICS", 1)
+    monkeypatch.setattr(gathering, "read_plane", lambda file: opened.append(file.name) or read(file))
+    sources, _ = read_source(path, Choices(images=(tmp_path / "sky",), side=32, neighbours_arcsec=20))
+    assert opened == ["m0.fits", "m1.fits", "m0.fits", "m1.fits"]
+    assert sources.source_ids.tolist() == [f"s{n}" for n in range(COUNT)]
+
+
 @pytest.mark.parametrize("labels", ["words", "numbers", "names in the file"])
 def test_an_hdf5_of_images_with_labels(tmp_path, folder, labels):
     path = tmp_path / "mine.h5"
@@ -186,16 +229,90 @@ def test_images_that_are_mirabest_s_pixels_have_its_recipe(tmp_path):
     assert read_source(tmp_path / "mine")[0].recipe == MIRABEST
 
 
-def test_made_splits_hold_every_class_and_depend_on_the_seed_alone(folder):
+def split_by_name(sources):
+    return dict(zip(sources.source_ids.tolist(), sources.split.tolist(), strict=True))
+
+
+def test_made_splits_hold_every_class_and_depend_on_the_seed(folder):
     one, two, other = (read_source(folder, Choices(seed=seed))[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.split, two.split)
     assert (one.split != other.split).any()
-    counts = {
-        (split, label): int(((one.split == split) & (one.labels == label)).sum())
-        for split in ("train", "validation", "test")
-        for label in (0, 1)
-    }
-    assert counts == {("train", 0): 8, ("train", 1): 8, ("validation", 0): 2, ("validation", 1): 2, ("test", 0): 2, ("test", 1): 2}
+    for split, least in (("train", 4), ("validation", 1), ("test", 1)):
+        assert all(((one.split == split) & (one.labels == label)).sum() >= least for label in (0, 1))
+
+
+def test_a_file_that_is_added_moves_no_other_between_test_and_training(folder):
+    before = split_by_name(read_source(folder)[0])
+    write_fits(folder / "Bar" / "a-first.fits", 30)
+    write_fits(folder / "Dot" / "s05-and-a-half.fits", 31)
+    after = split_by_name(read_source(folder)[0])
+    assert sum(before[name] != after[name] for name in before) <= 1
+    assert all({before[name], after[name]} != {"train", "test"} for name in before)
+
+
+def test_a_file_of_the_same_stem_in_another_folder_renames_no_third(folder):
+    before = split_by_name(read_source(folder)[0])
+    write_fits(folder / "Bar" / "s05.fits", 30)
+    after = read_source(folder)[0].source_ids.tolist()
+    assert set(after) == set(before) - {"s05"} | {"Bar/s05.fits", "Dot/s05.fits"}
+
+
+def test_rows_in_another_order_have_the_same_splits(tmp_path):
+    order = np.random.default_rng(3).permutation(COUNT)
+    columns = {"file": [f"images/s{n:02d}.fits" for n in order], "label": [KINDS[n % 2] for n in order]}
+    plain = split_by_name(read_source(file_table(tmp_path / "plain", ra=None, dec=None))[0])
+    assert split_by_name(read_source(file_table(tmp_path / "other", ra=None, dec=None, **columns))[0]) == plain
+
+
+def test_images_without_names_have_their_splits_by_their_pixels(tmp_path):
+    splits = []
+    for name, order in (("plain", np.arange(COUNT)), ("other", np.random.default_rng(3).permutation(COUNT))):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "images.npy", np.stack([grey(n) for n in order]))
+        write_table(tmp_path / name / "t.csv", {"class": [KINDS[n % 2] for n in order]})
+        sources, report = read_source(tmp_path / name)
+        splits.append(dict(zip(order.tolist(), sources.split.tolist(), strict=True)))
+        assert any("by pixels, as sources have no names" in note for note in report.notes)
+    assert splits[0] == splits[1]
+
+
+def grown(seed, count=300, more=30):
+    """Splits by name of ``count`` sources of three classes, and of these and ``more`` in any order."""
+    rng = np.random.default_rng(seed)
+    names = np.array([f"J{number:06d}" for number in rng.choice(10**6, count + more, replace=False)])
+    labels, order, classes = np.arange(count + more) % 3, rng.permutation(count + more), labels_of("ABC")
+    rows = (np.arange(count), order)
+    return [
+        dict(zip(names[row].tolist(), made_split(labels[row], np.arange(len(row)), names[row], classes, seed, "here"), strict=True))
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_of_three_hundred_sources_keep_their_split_when_a_tenth_is_added(seed):
+    before, after = grown(seed)
+    assert {name: after[name] for name in before} == before
+    assert np.unique(list(before.values()), return_counts=True)[1] == pytest.approx([50, 200, 50], abs=25)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_thirty_sources_none_that_trained_is_tested_when_three_are_added(seed):
+    before, after = grown(seed, 30, 3)
+    assert sum(before[name] != after[name] for name in before) <= 2
+    assert not any({before[name], after[name]} == {"train", "test"} for name in before)
+
+
+def test_three_sources_of_a_class_are_one_of_each_split():
+    for seed in range(20):
+        split = made_split(np.array([0, 0, 0, 1, 1, 1]), np.arange(6), list("abcdef"), labels_of("AB"), seed, "here")
+        assert sorted(split[:3]) == sorted(split[3:]) == ["test", "train", "validation"]
+
+
+def test_a_group_of_neighbours_larger_than_a_sixth_of_a_class_trains():
+    groups, labels = np.r_[np.zeros(8, int), np.arange(1, 33)], np.r_[np.zeros(24, int), np.ones(16, int)]
+    names = [f"s{number:02d}" for number in range(40)]
+    for seed in range(20):
+        assert set(made_split(labels, groups, names, labels_of("AB"), seed, "here")[:8]) == {"train"}
 
 
 def test_neighbours_stay_on_one_side_and_pairs_are_counted(tmp_path):
@@ -217,6 +334,61 @@ def test_stated_splits_by_their_usual_words(tmp_path):
     nothing, report = read_source(file_table(tmp_path / "two", split=["train", "train", "val", "val"] * 6))
     assert "no test source: a team will have no test scores" in report.notes
     assert set(nothing.split) == {"train", "validation"}
+
+
+def test_a_class_none_is_one_where_it_is_named(tmp_path):
+    sources, _ = read_source(file_table(tmp_path, label=["None", "Dot"] * 12), Choices(classes=("Dot", "None")))
+    assert (sources.classes.names, np.bincount(sources.labels).tolist()) == (("Dot", "None"), [12, 12])
+
+
+def test_positions_that_are_nan_are_of_no_place(tmp_path):
+    sources, _ = read_source(file_table(tmp_path, ra=["nan", *(place(n)[0] for n in range(1, COUNT))]))
+    assert len(sources) == COUNT
+    assert sources.ra_deg[0] == pytest.approx(place(0)[0])  # the image's own
+
+
+def test_a_few_positions_of_other_places_than_their_images_are_noted(tmp_path):
+    sources, report = read_source(file_table(tmp_path, dec=[place(n)[1] + (n in (3, 4)) for n in range(COUNT)]))
+    line = "2 of 24 positions lie up to 3,600 arcsec from those of their images (s03, s04): those of the table are taken"
+    assert line in report.notes
+    assert sources.dec_deg[3] == pytest.approx(place(3)[1] + 1)
+
+
+def test_the_scale_is_that_of_the_first_image_that_states_one(folder):
+    write_array(folder / "Bar" / "a0.npy", 40)
+    sources, report = read_source(folder)
+    assert sources.recipe == read_source_of_all_but(folder, "a0.npy").recipe
+    assert "1 of 25 images state no scale (a0): their pixels are taken for 2 arcsec as those of the others" in report.notes
+
+
+def read_source_of_all_but(folder, name):
+    next(folder.rglob(name)).unlink()
+    return read_source(folder)[0]
+
+
+def test_folders_and_files_that_are_not_read_are_noted(folder):
+    for name in ("Ring/a.tif", "Ring/b.tif", "Bar/notes.txt", "Bar/.hidden"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("none")
+    (folder / "Void").mkdir()
+    sources, report = read_source(folder)
+    assert sources.classes.names == KINDS
+    assert report.notes[:3] == [
+        "1 of 13 files in folder Bar are no images that are read (notes.txt)",
+        "2 of 2 files in folder Ring are no images that are read (a.tif, b.tif): no source of this class",
+        "folder Void is empty: no source of this class",
+    ]
+
+
+def test_comments_stand_before_the_heading_of_a_table_and_no_row_is_lost(tmp_path):
+    path = file_table(tmp_path, split=None, name=[f"s{n}" for n in range(COUNT)])
+    head, *rows = path.read_text().splitlines()
+    columns = head.split(",")
+    assert columns[-1] == "name"
+    turned = [",".join([each.rsplit(",", 1)[1], each.rsplit(",", 1)[0]]) for each in rows]  # the name comes first
+    turned[7] = turned[7].replace("s7", "#7", 1)
+    path.write_text("\n".join(["# made by hand", "# in June", ",".join(["name", *columns[:-1]]), *turned]) + "\n")
+    assert "#7" in read_source(path)[0].source_ids
 
 
 def test_chosen_classes_are_in_their_order_and_the_others_left_out(tmp_path):
@@ -269,7 +441,7 @@ def test_the_command_writes_data_report_and_montage(folder, tmp_path, capsys):
     for name in ("images", "labels", "split", "source_ids"):
         np.testing.assert_array_equal(getattr(sources, name), getattr(direct, name))
     assert (sources.recipe, sources.md5) == (direct.recipe, direct.md5)
-    assert report["data"]["splits"]["train"] == {"Bar": 8, "Dot": 8}
+    assert report["data"]["splits"]["train"] == {kind: int((direct.of_split("train").labels == n).sum()) for n, kind in enumerate(KINDS)}
     assert report["recipe"]["beam_arcsec"] is None
     with Image.open(out / "montage.png") as montage:
         assert montage.size[0] > 600

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from own_images import file_table
 
 from equiradio.datasets.registry import chosen_split, data_sets, open_data
 from equiradio.errors import DataRefusal
@@ -130,3 +131,9 @@ def test_modules_that_are_no_data_sets_are_none():
 def test_a_data_set_is_imported_when_it_is_asked_for():
     code = "import sys, equiradio.datasets.registry; assert not {'equiradio.datasets.mirabest', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_an_import_notes_is_among_the_lines_of_the_sources(tmp_path):
+    words = ["train", "train", "val", "val"] * 6
+    lines = open_data(str(file_table(tmp_path / "two", split=words, ra=None, dec=None))).left_out
+    assert lines == ("table: no test source: a team will have no test scores",)

@@ -80,6 +80,38 @@ def test_a_label_that_is_not_the_largest_is_refused(table, tmp_path):
         read_folder(folder)
 
 
+def three(tmp_path, third):
+    """Soft labels of three classes; ``third`` are the shares of Ring, which the others give."""
+    shares = {"p_Bar": FIRST, "p_Dot": [1 - p for p in FIRST], "p_Ring": third}
+    rest = [1 - share for share in third]
+    shares |= {name: [round(p * r, 6) for p, r in zip(shares[name], rest, strict=True)] for name in ("p_Bar", "p_Dot")}
+    return file_table(tmp_path, label=None, **shares)
+
+
+def test_a_class_that_is_never_the_likeliest_does_not_vanish(tmp_path):
+    table = three(tmp_path, [0.25] * 12 + [0.0] * 12)
+    line = r"too few sources of Ring 0 \(of 3 classes, each source by its likeliest\); expected 3 or more of each class"
+    for classes in ((), ("Bar", "Dot", "Ring")):
+        with pytest.raises(DataRefusal, match=line):
+            read_source(table, Choices(classes=classes))
+
+
+def test_a_class_that_is_left_out_takes_its_shares_with_it_in_the_report(tmp_path):
+    sources, report = read_source(three(tmp_path, [0.25] * 12 + [0.8] + [0.0] * 11), Choices(classes=("Dot", "Bar")))
+    rows = [int(name[1:]) for name in sources.source_ids]
+    assert 12 not in rows
+    np.testing.assert_allclose(sources.soft[:, 1], np.array(FIRST)[rows], atol=1e-5)
+    assert report.lost == {"of a class that is not wanted": ["s12"]}
+    line = "12 of 23 sources lose shares of Ring, which --classes leaves out, 0.25 on average and up to 0.25: "
+    assert line + "the others are made to add up to 1" in report.notes
+
+
+def test_every_soft_class_is_one_where_each_is_the_likeliest_of_some(tmp_path):
+    sources, _ = read_source(three(tmp_path, [0.8] * 6 + [0.1] * 18))
+    assert (sources.classes.names, sources.soft.shape) == (("Bar", "Dot", "Ring"), (24, 3))
+    assert np.bincount(sources.labels)[2] == 6
+
+
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_batches_hold_them_and_padding_has_none(table, split):
     sources, _ = read_source(table)

@@ -1,5 +1,6 @@
 """A training that was stopped, however it was stopped, goes on to the very same numbers."""
 
+import json
 import os
 import re
 import shutil
@@ -72,6 +73,18 @@ def test_a_training_on_other_labels_is_not_gone_on_with(tiny, sky, tmp_path):
     catalogue = (data / "catalogue.csv").read_text()
     (data / "catalogue.csv").write_text(catalogue.replace(",0,train,", ",1,train,", 1))
     with pytest.raises(RunRefusal, match="trained so far on other labels, splits or sizes of simulated than it has now"):
+        train(settings, tmp_path / "run", device="cpu", resume=True)
+
+
+def test_a_training_on_classes_of_other_names_is_not_gone_on_with(tiny, sky, tmp_path):
+    data = Path(shutil.copytree(sky, tmp_path / "sky"))
+    settings = change(tiny(epochs=EPOCHS), {"data.name": str(data)})
+    train(settings, tmp_path / "run", device="cpu", max_minutes=0)
+    about = json.loads((data / "dataset.json").read_text())
+    (data / "dataset.json").write_text(json.dumps(about | {"classes": ["FRII", "FRI"]}))
+    with pytest.raises(
+        RunRefusal, match="trained so far on the classes FRI, FRII, but simulated now has FRII, FRI; expected the same data"
+    ):
         train(settings, tmp_path / "run", device="cpu", resume=True)
 
 

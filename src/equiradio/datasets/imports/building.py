@@ -34,7 +34,7 @@ def read_source(source: Path, choices: Choices | None = None, step: Step = lambd
     """
     choices = choices or Choices()
     name, rows = _name(source, choices), gather(source, choices)
-    report = Report(rows.where, rows.form, len(rows))
+    report = Report(rows.where, rows.form, len(rows), notes=list(rows.notes))
     labels, classes = labelled(rows, choices.classes, report)
     cut = cut_all(rows, np.flatnonzero(labels != UNKNOWN), choices, report, step)
     cut = _without_doubles(rows, cut, labels, report)
@@ -81,18 +81,22 @@ def _soft(rows: Gathered, cut: Cut, classes: Labels) -> np.ndarray | None:
 
 
 def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Report) -> Cut:
-    """Images with the same pixels once; not at all where they have several classes."""
+    """Images with the same pixels once, under the first of their names; not at all where they have several classes."""
     alike: dict[str, list[int]] = {}
     for place, image in enumerate(cut.images):
-        alike.setdefault(hashlib.md5(image.tobytes(), usedforsecurity=False).hexdigest(), []).append(place)
+        alike.setdefault(_pixels(image), []).append(place)
     stay = np.ones(len(cut.rows), bool)
     for places in (places for places in alike.values() if len(places) > 1):
         agree = len(set(labels[cut.rows[places]].tolist())) == 1
-        drop = places[1:] if agree else places
+        drop = sorted(places, key=lambda place: rows.names[cut.rows[place]])[1:] if agree else places
         stay[drop] = False
         why = "the same pixels as another" if agree else "the same pixels as another of another class"
         report.leave_out(why, [rows.names[cut.rows[place]] for place in drop])
     return Cut(cut.rows[stay], cut.images[stay], cut.ra_deg[stay], cut.dec_deg[stay], cut.recipe)
+
+
+def _pixels(image: np.ndarray) -> str:
+    return hashlib.md5(image.tobytes(), usedforsecurity=False).hexdigest()
 
 
 def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choices: Choices, report: Report) -> np.ndarray:
@@ -109,11 +113,14 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
     groups = np.unique(groups, return_inverse=True)[1]
     if len(placed) < len(labels):
         report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")
+    names = [rows.names[row] for row in cut.rows]
     if rows.splits is None:
-        split = made_split(labels, groups, classes, choices.seed, rows.where)
-        report.notes.append(f"splits made with seed {choices.seed}; sources within {linking:.0f} arcsec are on one side")
+        keys = [_pixels(image) for image in cut.images] if rows.unnamed else names
+        split = made_split(labels, groups, keys, classes, choices.seed, rows.where)
+        by = "pixels, as sources have no names" if rows.unnamed else "names of sources"
+        report.notes.append(f"splits made with seed {choices.seed} by {by}; sources within {linking:.0f} arcsec are on one side")
         return split
-    split = stated_split([rows.splits[row] for row in cut.rows], labels, classes, rows.where)
+    split = stated_split([rows.splits[row] for row in cut.rows], names, labels, classes, rows.where)
     torn = sum(len(set(split[groups == group])) > 1 for group in np.flatnonzero(np.bincount(groups) > 1))
     if torn:
         report.notes.append(f"{torn:,} groups of neighbours ({linking:.0f} arcsec) lie on several sides of the stated split")

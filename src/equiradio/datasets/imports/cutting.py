@@ -8,7 +8,7 @@ import numpy as np
 
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.gathering import Gathered
-from equiradio.datasets.imports.report import Report
+from equiradio.datasets.imports.report import Report, first_names
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.sky.own import Plane, own_cutout
 from equiradio.sky.recipe import MIRABEST, Recipe
@@ -40,12 +40,14 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     kinds: Counter[str] = Counter()
     done: list[tuple[int, np.ndarray, float, float]] = []
     lost: list[tuple[int, ImageRefusal]] = []
-    for number, row in enumerate(wanted.tolist(), 1):
+    visits = wanted if rows.held_by is None else wanted[np.argsort(rows.held_by[wanted], kind="stable")]
+    for number, row in enumerate(visits.tolist(), 1):
         try:
             plane = rows.plane(row)
             sides[plane.sky.pixels.shape] += 1
             kinds["pictures" if plane.picture else "numbers"] += 1
-            recipe = recipe or _recipe(plane, rows, choices)
+            if recipe is None or (plane.scale_arcsec and not recipe.scale_arcsec):  # the first that states its scale settles that of all
+                recipe = _recipe(plane, rows, choices)
             target = (float(rows.ra_deg[row]), float(rows.dec_deg[row])) if rows.at_positions else (None, None)
             cutout = own_cutout(plane, recipe, *target)
             done.append((row, cutout.image, cutout.ra_deg, cutout.dec_deg))
@@ -55,9 +57,13 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     _refuse_mixtures(rows, choices, sides, kinds)
     _leave_out(rows, lost, len(wanted), report)
     assert recipe is not None
+    done.sort(key=lambda each: each[0])
     numbers = np.array([row for row, *_ in done])
     own = np.array([(ra, dec) for *_, ra, dec in done]).reshape(-1, 2)
-    ra, dec = _places(rows, numbers, own)
+    if recipe.scale_arcsec and (without := [rows.names[row] for row in numbers[np.isnan(own[:, 0])]]):
+        what = f"{len(without):,} of {len(numbers):,} images state no scale ({first_names(without)})"
+        report.notes.append(f"{what}: their pixels are taken for {recipe.scale_arcsec:g} arcsec as those of the others")
+    ra, dec = _places(rows, numbers, own, report)
     return Cut(numbers, np.stack([image for _, image, *_ in done]), ra, dec, recipe)
 
 
@@ -94,16 +100,18 @@ def _refuse_mixtures(rows: Gathered, choices: Choices, sides: Counter[tuple[int,
 def _leave_out(rows: Gathered, lost: Sequence[tuple[int, ImageRefusal]], count: int, report: Report) -> None:
     """Note what cannot be used; refuse the whole where it is much."""
     broken = [refusal for _, refusal in lost if refusal.flag != "outside"]  # a catalogue may be wider than its mosaics
+    if len(lost) == count:
+        broken = [refusal for _, refusal in lost]
     if len(broken) > MOST_LOST * count:
         first = broken[0]
         found = f"{len(broken):,} of {count:,} images cannot be used (first: {first.where}: {first.found})"
         raise DataRefusal(rows.where, found, f"at most {100 * MOST_LOST:g} %, and {first.expected}", first.do)
-    for row, refusal in lost:
+    for row, refusal in sorted(lost, key=lambda each: each[0]):
         report.leave_out(refusal.flag.replace("_", " "), [f"{rows.names[row]} ({refusal.found})"])
 
 
-def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The list's positions, else those of the images; refused where most of the two are of other places on the sky."""
+def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray, report: Report) -> tuple[np.ndarray, np.ndarray]:
+    """The list's positions, else those of the images; refused where more than a tenth of the two are of other places on the sky."""
     from equiradio.datasets.splits import angular_separation_arcsec
 
     ra, dec = rows.ra_deg[numbers], rows.dec_deg[numbers]
@@ -111,9 +119,12 @@ def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray) -> tuple[np.nd
     if both.any() and not rows.at_positions:
         apart = angular_separation_arcsec(ra[both], dec[both], own[both, 0], own[both, 1])
         far = apart > APART_ARCSEC
-        if far.mean() > 0.5:
+        lie = f"{int(far.sum()):,} of {len(far):,} positions lie up to {apart.max():,.0f} arcsec from those of their images"
+        lie += f" ({first_names([rows.names[row] for row in numbers[both][far]])})"
+        if far.mean() > MOST_LOST:
             hours = angular_separation_arcsec(15 * ra[both] % 360, dec[both], own[both, 0], own[both, 1]) <= APART_ARCSEC
-            do = "They are hours: multiply them by 15." if hours.mean() > 0.5 else "Are the rows in another order than the files?"
-            found = f"{int(far.sum()):,} of {len(far):,} positions lie up to {apart.max():,.0f} arcsec from those of their images"
-            raise DataRefusal(rows.where, found, f"{APART_ARCSEC:g} arcsec or less", do)
+            do = "They are hours: multiply them by 15." if hours[far].mean() > 0.5 else "Are the rows in another order than the files?"
+            raise DataRefusal(rows.where, lie, f"at most {100 * MOST_LOST:g} % over {APART_ARCSEC:g} arcsec", do)
+        if far.any():
+            report.notes.append(f"{lie}: those of the table are taken")
     return np.where(np.isfinite(ra), ra, own[:, 0]), np.where(np.isfinite(dec), dec, own[:, 1])

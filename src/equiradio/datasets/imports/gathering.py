@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.datasets.imports.choices import Choices
+from equiradio.datasets.imports.files import class_folders, mosaic_files, short_names, unread
 from equiradio.datasets.imports.tables import SUFFIXES as TABLES
 from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
@@ -18,6 +19,8 @@ from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
 FORMS = "a folder per class, a table (CSV, Parquet, FITS, VOTable) of files or of positions, an HDF5 file, or images.npy beside a table"
 HDF5 = (".h5", ".hdf5", ".hdf")
 ARRAY = "images.npy"
+NO_CLASS = {"NaN", "nan", "NAN", "None", "null", "NULL", "NA", "N/A", "n/a", "<NA>"}  # what programs write into empty cells
+AROUND = 3  # pixels on each side of a position, that tell whether a mosaic has something there
 OPEN_MOSAICS = 2  # that are held in memory
 
 
@@ -34,6 +37,9 @@ class Gathered:
     plane : of a row's number its image; raises an ImageRefusal where it cannot be used.
     at_positions : images are mosaics, from which is cut at the positions.
     soft : how probable each class is, by its word, float64 (count,) each; empty where labels are certain.
+    unnamed : names are places in the list, and may be another source's tomorrow.
+    notes : what is worth a line in the report.
+    held_by : number of the image that holds each row, int64 (count,), -1 for none; rows are visited image by image.
     """
 
     where: str
@@ -46,6 +52,9 @@ class Gathered:
     plane: Callable[[int], Plane]
     at_positions: bool = False
     soft: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unnamed: bool = False
+    notes: tuple[str, ...] = ()
+    held_by: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,14 +94,6 @@ def gather(source: Path, choices: Choices) -> Gathered:
     return _of_mosaics(table, choices)
 
 
-def class_folders(folder: Path) -> dict[str, list[Path]]:
-    """The images in each subfolder that has some, by its name."""
-    usable = lambda each: each.is_dir() and not each.name.startswith(".") and not (each / "dataset.json").exists()
-    inside = {each.name: each for each in sorted(folder.iterdir()) if usable(each)}
-    listed = {name: sorted(file for file in each.iterdir() if file.name.lower().endswith(SUFFIXES)) for name, each in inside.items()}
-    return {name: files for name, files in listed.items() if files}
-
-
 def from_table(table: Columns, choices: Choices, names: list[str], form: str, plane: Callable[[int], Plane], **about: Any) -> Gathered:
     """Rows of a table with the columns of classes, splits and positions that it has."""
     label = table.column("label", choices.labels)
@@ -105,7 +106,7 @@ def from_table(table: Columns, choices: Choices, names: list[str], form: str, pl
     ra, dec = (nowhere, nowhere) if sky is None else sky
     splits = None if split is None else table.text(split)
     likely = [list(soft)[place] for place in np.argmax(list(soft.values()), 0)] if soft else []
-    labels = likely if label is None else table.text(label)
+    labels = likely if label is None else ["" if word in NO_CLASS - set(choices.classes) else word for word in table.text(label)]
     return Gathered(table.where, form, names, labels, splits, ra, dec, plane, soft=soft, **about)
 
 
@@ -127,12 +128,10 @@ def _class_folder(source: Path, choices: Choices) -> Gathered:
         raise DataRefusal(source, found, FORMS, "Put the images of each class into a folder of its name.")
     files = [file for inside in folders.values() for file in inside]
     labels = [name for name, inside in folders.items() for _ in inside]
-    stems = [_stem(file) for file in files]
-    unique = len(set(stems)) == len(stems)
-    names = stems if unique else [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)]
+    names = short_names(files, [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)])
     nowhere = np.full(len(files), np.nan)
     form = f"a folder per class ({len(folders)})"
-    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files))
+    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files), notes=tuple(unread(source)))
 
 
 def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
@@ -148,8 +147,8 @@ def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
     if absent:
         do = "Name their folder by --images." if len(absent) == len(files) else "Correct the table."
         raise DataRefusal(table.where, f"{len(absent):,} of {len(files):,} files are not there (first: {absent[0]})", "all of them", do)
-    stems = [_stem(file) for file in files]
-    rows = from_table(table, choices, named(table, stems if len(set(stems)) == len(stems) else words), "a table of files", _reader(files))
+    names = named(table, short_names(files, words))
+    rows = from_table(table, choices, names, "a table of files", _reader(files))
     _refuse_two_labels(table.where, words, rows.labels)
     return rows
 
@@ -184,38 +183,45 @@ def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
         return opened(files[which[row]])
 
     names = named(table, [f"row-{place}" for place in range(1, len(table) + 1)])
-    return from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, at_positions=True)
-
-
-def mosaic_files(given: Sequence[Path]) -> list[Path]:
-    """FITS files that are named, and those of named folders."""
-    listed = [sorted(each.iterdir()) if each.is_dir() else [each] for each in given]
-    return [file for files in listed for file in files if file.name.lower().endswith((".fits", ".fit", ".fits.gz", ".fits.fz"))]
+    about = {"at_positions": True, "unnamed": table.column("source_id") is None, "held_by": which}
+    return from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, **about)
 
 
 def _mosaic_of(table: Columns, files: Sequence[Path]) -> tuple[np.ndarray, Callable[[Path], Plane]]:
-    """Which image holds each position (-1 for none), and how to open one; the last few stay open."""
+    """Which image holds each position (-1 for none): the first that has pixels there, else the first; and how to open one.
+
+    The last few stay open.
+    """
     from astropy import units
     from astropy.coordinates import SkyCoord
 
     opened = lru_cache(OPEN_MOSAICS)(read_plane)
     places = positions(table)
     assert places is not None
-    which = np.full(len(table), -1)
+    which, lit = np.full(len(table), -1), np.zeros(len(table), bool)
     usable = np.flatnonzero(np.isfinite(places[0]) & np.isfinite(places[1]))
     for number, file in enumerate(files):
         sky = opened(file).sky
         if sky.wcs is None:
             raise DataRefusal(file, "no sky positions in its header", "a FITS image with a WCS", "Leave it out.")
         columns, rows = sky.wcs.world_to_pixel(SkyCoord(places[0][usable] * units.deg, places[1][usable] * units.deg))
-        inside = (rows >= 0) & (rows < sky.pixels.shape[0]) & (columns >= 0) & (columns < sky.pixels.shape[1])
-        which[usable[inside & (which[usable] < 0)]] = number
+        inside = (rows >= 0) & (rows < sky.pixels.shape[0]) & (columns >= 0) & (columns < sky.pixels.shape[1]) & ~lit[usable]
+        for place, row, column in zip(usable[inside], rows[inside], columns[inside], strict=True):
+            lit[place] = _has_pixels(sky.pixels, int(row + 0.5), int(column + 0.5))
+            if lit[place] or which[place] < 0:
+                which[place] = number
     if (which < 0).all():
         hours = " Are they hours?" if np.nanmax(places[0]) <= 24 else ""
         raise DataRefusal(
             table.where, f"none of {len(table):,} positions lies in {len(files)} images", "some of them", f"Check both.{hours}"
         )
     return which, opened
+
+
+def _has_pixels(pixels: Any, row: int, column: int) -> bool:
+    """Are there finite pixels that differ around a place? Mosaics are blank, or all alike, where nothing was observed."""
+    window = np.asarray(pixels[max(row - AROUND, 0) : row + AROUND + 1, max(column - AROUND, 0) : column + AROUND + 1])
+    return bool(np.isfinite(window).all() and window.min() < window.max())
 
 
 def _beside_an_array(table: Columns, path: Path, choices: Choices) -> Gathered:
@@ -238,7 +244,8 @@ def of_stack(images: Any, where: str, table: Columns, choices: Choices, form: st
     refuse_other_order(table)
     width = len(str(len(table) - 1))
     names = named(table, [f"image-{place:0{width}d}" for place in range(len(table))])
-    return from_table(table, choices, names, form, lambda row: of_array(np.asarray(images[row]), names[row]))
+    plane = lambda row: of_array(np.asarray(images[row]), names[row])
+    return from_table(table, choices, names, form, plane, unnamed=table.column("source_id") is None)
 
 
 def _array_table(folder: Path) -> Path | None:
@@ -247,11 +254,3 @@ def _array_table(folder: Path) -> Path | None:
         return None
     tables = [each for each in sorted(folder.iterdir()) if each.is_file() and each.name.lower().endswith(TABLES)]
     return tables[0] if len(tables) == 1 else None
-
-
-def _stem(file: Path) -> str:
-    name = file.name
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name

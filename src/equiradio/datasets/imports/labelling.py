@@ -29,6 +29,7 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
         found = f"{len(empty):,} of {len(words):,} rows have no class (first: {empty[0]})"
         raise DataRefusal(rows.where, found, "a class in every row", "Fill it in, or take them out.")
     counts = Counter(words)
+    counts.update(dict.fromkeys(rows.soft, 0))
     words, counts = _named_numbers(rows, words, counts, wanted)
     for name in wanted:
         if name not in counts:
@@ -38,12 +39,25 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
     classes, least = labels_of(names), LEAST if rows.splits is None else 2
     few = [f"{name} {counts[name]}" for name in names if counts[name] < least]
     if few:
-        found = f"too few sources of {', '.join(few[:5])} (of {len(names)} classes)"
+        found = f"too few sources of {', '.join(few[:5])} (of {len(names)} classes{', each source by its likeliest' if rows.soft else ''})"
         raise DataRefusal(rows.where, found, f"{least} or more of each class", "Add some, or choose others by --classes.")
     place = {name: number for number, name in enumerate(names)}
     labels = np.array([place.get(word, UNKNOWN) for word in words], np.int64)
     report.leave_out("of a class that is not wanted", [rows.names[row] for row in np.flatnonzero(labels == UNKNOWN)])
+    _note_lost_shares(rows, names, labels != UNKNOWN, report)
     return labels, classes
+
+
+def _note_lost_shares(rows: Gathered, names: Sequence[str], wanted: np.ndarray, report: Report) -> None:
+    """Note what soft labels give to classes that are not wanted, of the sources that are."""
+    others = [name for name in rows.soft if name not in names]
+    if not others:
+        return
+    lost = np.sum([rows.soft[name][wanted] for name in others], 0)
+    some = lost > 0
+    numbers = f", {lost[some].mean():.2f} on average and up to {lost.max():.2f}: the others are made to add up to 1" if some.any() else ""
+    what = f"shares of {', '.join(others)}, which --classes leaves out"
+    report.notes.append(f"{int(some.sum()):,} of {len(lost):,} sources lose {what}{numbers}")
 
 
 def _named_numbers(rows: Gathered, words: list[str], counts: Counter[str], wanted: Sequence[str]) -> tuple[list[str], Counter[str]]:

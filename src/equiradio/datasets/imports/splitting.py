@@ -1,10 +1,10 @@
 """Splits of imported sources: those of a column, or made so that every class is in each and neighbours stay on one side."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from equiradio.datasets.splits import fitting_groups
 from equiradio.errors import DataRefusal
 from equiradio.labels import Labels
 
@@ -14,16 +14,16 @@ WORDS = {"train": "train", "training": "train", "validation": "validation", "val
 WORDS |= {"test": "test", "testing": "test"}
 
 
-def stated_split(words: Sequence[str], labels: np.ndarray, classes: Labels, where: str) -> np.ndarray:
-    """The splits that a column holds, by their usual words.
+def stated_split(words: Sequence[str], names: Sequence[str], labels: np.ndarray, classes: Labels, where: str) -> np.ndarray:
+    """The splits that a column holds of sources, by their usual words.
 
     Raises
     ------
     DataRefusal : another word, or a class without a training or a validation source.
     """
-    odd = [place for place, word in enumerate(words, 1) if word.lower() not in WORDS]
+    odd = [(word, name) for word, name in zip(words, names, strict=True) if word.lower() not in WORDS]
     if odd:
-        found = f"split is '{words[odd[0] - 1]}' in row {odd[0]} ({len(odd):,} of {len(words):,} rows)"
+        found = f"split is '{odd[0][0]}' of source {odd[0][1]} ({len(odd):,} of {len(words):,} sources)"
         raise DataRefusal(where, found, "train, validation or test", "Correct the column, or name another by --split.")
     split = np.array([WORDS[word.lower()] for word in words])
     for name in ("train", "validation"):
@@ -35,10 +35,12 @@ def stated_split(words: Sequence[str], labels: np.ndarray, classes: Labels, wher
     return split
 
 
-def made_split(labels: np.ndarray, groups: np.ndarray, classes: Labels, seed: int, where: str) -> np.ndarray:
-    """Two thirds to train, a sixth each to validation and test, of every class at least one, no group on two sides.
+def made_split(labels: np.ndarray, groups: np.ndarray, names: Sequence[str], classes: Labels, seed: int, where: str) -> np.ndarray:
+    """About two thirds to train, a sixth each to validation and test, of every class at least half as many, no group on two sides.
 
-    Groups are visited in an order by ``seed``, and go to test and then to validation while all their classes have room there.
+    A hash of ``seed`` and of a group's first name is a number from 0 to 1: below a sixth the group goes to test, below a third to
+    validation, else to train. So neither the order of sources nor others that are added move it. Two things do: a group of more than a
+    sixth of a class trains, and where a class has too few in a split, groups of the nearest numbers go there.
 
     Raises
     ------
@@ -53,10 +55,10 @@ def made_split(labels: np.ndarray, groups: np.ndarray, classes: Labels, seed: in
     members = np.zeros((groups.max(initial=-1) + 1, len(classes)), int)
     np.add.at(members, (groups, labels), 1)
     room = np.maximum(np.round(counts / HELD_BACK).astype(int), 1)
-    of_group = np.full(len(members), "train", dtype="<U10")
-    for number, name in enumerate(("test", "validation")):
-        free = np.flatnonzero(of_group == "train")
-        of_group[free[fitting_groups(members[free], room, [seed, number])]] = name
+    numbers, fits = _numbers(groups, names, seed), (members <= room).all(1)
+    of_group = np.where(fits & (numbers < 2 / HELD_BACK), np.where(numbers < 1 / HELD_BACK, "test", "validation"), "train")
+    least = {name: np.maximum(share // 2, 1) for name, share in (("test", room), ("validation", room), ("train", counts - 2 * room))}
+    _fill_up(of_group, numbers, members, fits, least)
     split = of_group[groups]
     for name in ("train", "validation", "test"):
         for place, label in enumerate(classes):
@@ -65,3 +67,31 @@ def made_split(labels: np.ndarray, groups: np.ndarray, classes: Labels, seed: in
                 found = f"no {label} left for {name}: neighbours make groups of up to {largest:,} of {len(labels):,} sources"
                 raise DataRefusal(where, found, "groups that fit into every split", "Lower --neighbours, or give a column of splits.")
     return split
+
+
+def _numbers(groups: np.ndarray, names: Sequence[str], seed: int) -> np.ndarray:
+    """Of every group a number from 0 to 1: a hash of ``seed`` and the first of its names."""
+    first: dict[int, str] = {}
+    for group, name in zip(groups.tolist(), names, strict=True):
+        first[group] = min(name, first.get(group, name))
+    digests = [hashlib.sha256(f"{seed} {first[group]}".encode()).digest() for group in range(len(first))]
+    return np.array([int.from_bytes(digest[:8]) / 2**64 for digest in digests])
+
+
+def _fill_up(of_group: np.ndarray, numbers: np.ndarray, members: np.ndarray, fits: np.ndarray, least: dict[str, np.ndarray]) -> None:
+    """Move groups, those of the nearest numbers, to splits where a class has fewer than ``least``, without such a lack elsewhere.
+
+    Validation alone may lack after it gave to test: it is filled next, so that sources go between test and train only where they must.
+    """
+    edges = {"test": (0, 1 / HELD_BACK), "validation": (1 / HELD_BACK, 2 / HELD_BACK), "train": (2 / HELD_BACK, 1)}
+    for name, (low, high) in edges.items():
+        nearest = np.argsort(np.maximum(low - numbers, numbers - high), kind="stable")
+        for label in range(members.shape[1]):
+            for group in nearest[members[nearest, label] > 0]:
+                if members[of_group == name, label].sum() >= least[name][label]:
+                    break
+                giver = of_group[group]
+                left = members[of_group == giver].sum(0) - members[group]
+                spare = (name, giver) == ("test", "validation") or (left >= least[giver])[members[group] > 0].all()
+                if giver != name and spare and (fits[group] or name == "train"):
+                    of_group[group] = name

@@ -4,12 +4,13 @@ import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from equiradio.datasets.sources import check_soft
+from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
 SUFFIXES = (".csv", ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".xml")
@@ -123,17 +124,22 @@ def degrees_in(unit: str) -> float | None:
 def soft_labels(table: Columns, classes: Sequence[str]) -> dict[str, np.ndarray]:
     """Columns that say how probable each class is, by its name: those named as ``classes``, or all that begin with ``p_``; else none.
 
+    All that begin with ``p_`` also where the named ones are some of them and do not add up to 1.
+
     Raises
     ------
     DataRefusal : no numbers, or none that add up to 1.
     """
     columns = {name: next((each for each in (name, f"p_{name}") if each in table.values), None) for name in classes}
+    every = {name[2:]: name for name in table.values if name.startswith("p_") and len(name) > 2}
     if not classes:
-        columns = {name[2:]: name for name in table.values if name.startswith("p_") and len(name) > 2}
+        columns = dict(every)
     there = {name: column for name, column in columns.items() if column is not None}
     if len(there) < 2 or len(there) < len(columns):
         return {}
     shares = {name: _numbers(table, column, "probabilities") for name, column in there.items()}
+    if set(shares) < set(every) and not (np.abs(sum(shares.values()) - 1) <= SUM_TO_ONE).all():
+        shares = {name: _numbers(table, column, "probabilities") for name, column in every.items()}
     check_soft(table.where, np.stack(list(shares.values()), 1), None, FIX)
     return shares
 
@@ -186,7 +192,7 @@ Read = tuple[dict[str, list[Any]], dict[str, str]]
 
 def _csv(path: Path) -> Read:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.reader(line for line in file if not line.startswith("#")))
+        rows = list(csv.reader(dropwhile(lambda line: line.startswith("#"), file)))  # comments stand before the heading alone
     if not rows:
         return {}, {}
     names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]

@@ -1,0 +1,55 @@
+"""Files of images in folders: those of each class, those that are no images, mosaics, and how they are called."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from equiradio.datasets.imports.report import first_names
+from equiradio.sky.own import SUFFIXES
+
+
+def class_folders(folder: Path) -> dict[str, list[Path]]:
+    """The images in each subfolder that has some, by its name."""
+    listed = {name: [file for file in files if _is_image(file)] for name, files in _subfolders(folder).items()}
+    return {name: files for name, files in listed.items() if files}
+
+
+def _subfolders(folder: Path) -> dict[str, list[Path]]:
+    """What lies in each subfolder that is neither hidden nor a data set, by its name."""
+    usable = lambda each: each.is_dir() and not each.name.startswith(".") and not (each / "dataset.json").exists()
+    return {each.name: sorted(each.iterdir()) for each in sorted(folder.iterdir()) if usable(each)}
+
+
+def _is_image(file: Path) -> bool:
+    return file.name.lower().endswith(SUFFIXES)
+
+
+def unread(folder: Path) -> Iterator[str]:
+    """A note on each subfolder that holds something else than images that are read, or nothing."""
+    for name, files in _subfolders(folder).items():
+        others = [file.name for file in files if not _is_image(file) and not file.name.startswith(".")]
+        images = sum(map(_is_image, files))
+        what = f"{len(others):,} of {len(others) + images:,} files in folder {name} are no images that are read ({first_names(others)})"
+        if others or not images:
+            yield (what if others else f"folder {name} is empty") + (": no source of this class" if not images else "")
+
+
+def short_names(files: Sequence[Path], paths: Sequence[str]) -> list[str]:
+    """Names of files: their stems, and their paths where several have the same."""
+    stems = [_stem(file) for file in files]
+    counts = Counter(stems)
+    return [stem if counts[stem] == 1 else path for stem, path in zip(stems, paths, strict=True)]
+
+
+def _stem(file: Path) -> str:
+    name = file.name
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def mosaic_files(given: Sequence[Path]) -> list[Path]:
+    """FITS files that are named, and those of named folders."""
+    listed = [sorted(each.iterdir()) if each.is_dir() else [each] for each in given]
+    return [file for files in listed for file in files if file.name.lower().endswith((".fits", ".fit", ".fits.gz", ".fits.fz"))]
