@@ -36,9 +36,9 @@ def checkout() -> Path | None:
 
 @cache
 def commit() -> str:
-    """The commit that is running: of the checkout, with ``-dirty`` where files were changed, else that in the version; else "".
+    """The commit that is running: of the checkout, with ``-dirty`` where files were changed, else that in the installed version; else "".
 
-    Git is asked once a process. Never fails.
+    Git is asked once a process. A copy of the sources, which were not installed, has none. Never fails.
     """
     root = checkout()
     if root is not None and (root / ".git").exists():
@@ -47,7 +47,17 @@ def commit() -> str:
             return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.strip()
         except (OSError, subprocess.SubprocessError):
             pass
-    return commit_of(version())
+    return commit_of(version()) if _is_installed() else ""
+
+
+def _is_installed() -> bool:
+    """Whether this is the package whose version was installed, and no other folder of sources before it on the path."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        return Path(str(distribution("equiradio").locate_file("equiradio"))).resolve() == Path(__file__).resolve().parent
+    except PackageNotFoundError:
+        return False
 
 
 def commit_of(text: str) -> str:

@@ -79,11 +79,24 @@ def test_a_package_inside_another_project_is_no_checkout(tmp_path, monkeypatch, 
     package.mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(module, "__file__", str(package / "version.py"))
     monkeypatch.setattr(module, "version", lambda: "0.2.0.dev3+g94a0914b0")
+    install_at(monkeypatch, package)
     assert (checkout(), commit()) == (None, "94a0914b0")
+
+
+def install_at(monkeypatch, package):
+    monkeypatch.setattr("importlib.metadata.PathDistribution.locate_file", lambda self, name: package.parent / name)
+
+
+def test_a_copy_of_the_sources_is_not_the_commit_that_was_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "copy" / "equiradio" / "version.py"))
+    monkeypatch.setattr(module, "version", lambda: "0.2.0.dev3+g94a0914b0")
+    install_at(monkeypatch, tmp_path / "site-packages" / "equiradio")
+    assert (checkout(), commit()) == (None, "")
 
 
 def test_without_git_the_version_is_asked(tmp_path, monkeypatch):
     repository(tmp_path)
+    install_at(monkeypatch, tmp_path / "src" / "equiradio")
     monkeypatch.setattr(module, "__file__", str(tmp_path / "src" / "equiradio" / "version.py"))
     monkeypatch.setattr(module, "version", lambda: "0.2.0.dev3+g94a0914b0")
     monkeypatch.setenv("PATH", str(tmp_path))
