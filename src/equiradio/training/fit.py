@@ -30,7 +30,7 @@ from equiradio.datasets.sources import Sources
 from equiradio.errors import DiskRefusal, TrainingRefusal
 from equiradio.models.names import architecture
 from equiradio.models.registry import build
-from equiradio.settings import DataSettings, Settings
+from equiradio.settings import DataSettings, Settings, as_named
 from equiradio.sky.recipe import MIRABEST
 from equiradio.training.averaging import Averaging
 from equiradio.training.batches import SourcesModule
@@ -75,6 +75,7 @@ def train(
     Refusal : settings, data or folder that cannot be used, or a training that went wrong.
     KeyboardInterrupt : interrupted; finished epochs are kept.
     """
+    settings = replace(settings, model=as_named(settings.model))
     architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
     run, accelerator, options = Run(Path(out)), choose_device(device), trainer_options or {}
     sources = _opened(settings.data, data_dir)  # refused before anything is written
