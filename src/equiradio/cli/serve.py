@@ -33,7 +33,7 @@ def serve(
         None,
         "--classes",
         metavar="A,B",
-        help="Classes to label by; default the first model's. Those of the table follow.",
+        help="Classes to label by; default the first model's; the table's follow.",
         show_default=False,
     ),
     who: str = typer.Option(None, "--who", help="Whose labels they are; default the name of the user.", show_default=False),
