@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from make_maps import with_packaged_weights
+from make_maps import with_weights
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
@@ -37,7 +37,7 @@ def main() -> None:
     for folder in asked.runs:
         run = Run(folder)
         sources = chosen_split(open_data(run.settings().data.name), "test")
-        found = audit_network(with_packaged_weights(run), sources, folder.name, run.settings().training.seed, asked.passes)
+        found = audit_network(with_weights(run), sources, folder.name, run.settings().training.seed, asked.passes)
         rows = [row for row in rows if row["run"] != folder.name] + found
         write()
         print(f"{TARGET}: {folder.name}", flush=True)

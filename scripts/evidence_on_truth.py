@@ -1,6 +1,6 @@
 """What attention does to the answers of many runs, on their own test split and on `simulated`, where truth is known.
 
-The part `evidence` of `equiradio explain` alone, in a twentieth of its time. Weights of runs in results/ come from the team of their model.
+The part `evidence` of `equiradio explain` alone, in a twentieth of its time. Weights are the run's own, or those of the team of its model.
 
 Usage: python scripts/evidence_on_truth.py results/explain/evidence.json results/runs/attention-mirabest-fast-seed0 ...
 """
@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from make_maps import with_packaged_weights
+from make_maps import with_weights
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.run import Run
@@ -23,7 +23,7 @@ from equiradio.verbs.explain import Networks, case_of
 def main(out: Path, folders: list[Path]) -> None:
     runs, effort = json.loads(out.read_text())["runs"] if out.is_file() else {}, Effort()
     for run in map(Run, folders):
-        name, member = run.folder.name, with_packaged_weights(run)
+        name, member = run.folder.name, with_weights(run)
         for data in (run.settings().data.name, "simulated"):
             if data in runs.get(name, {}):
                 continue

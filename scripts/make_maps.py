@@ -1,10 +1,10 @@
-"""Make maps.npz anew for runs that lie in results/ without weights, and for untrained networks; nothing else of a run is touched.
+"""Make maps.npz anew for runs that lie in results/, with weights or without, and for untrained networks; nothing else of a run is touched.
 
 Usage: python scripts/make_maps.py results/runs/attention-mirabest-fast-seed0 ...
        python scripts/make_maps.py --untrained attention --seed 0          (from the repository's root)
 
 Work is done in pieces of 17 sources that are kept in --pieces, so that it can be stopped and started again.
-Weights of runs are those of the member of their seed in the team of their model, as they are shipped (float16).
+Weights are those in the run's folder; where it has none, those of the member of its seed in the team of its model, as shipped (float16).
 """
 
 import argparse
@@ -24,8 +24,10 @@ from equiradio.verbs.stored_maps import joined, map_arrays, untrained, write_map
 PIECE = 17
 
 
-def with_packaged_weights(run: Run) -> Member:
-    """The member that was made of a run, from the team of its model."""
+def with_weights(run: Run) -> Member:
+    """The network of a run by the weights beside it, or else the member that was made of it, from the team of its model."""
+    if run.weights_file.is_file():
+        return load(run.folder, "cpu").members[0]
     card = run.card()
     return member_of(load(card.model, "cpu"), card.seed)
 
@@ -53,7 +55,7 @@ def main() -> None:
     for folder in asked.runs:
         run = Run(folder)
         sources = chosen_split(open_data(run.settings().data.name), "test")
-        write_maps(run.maps_file, in_pieces(with_packaged_weights(run), sources, asked.pieces / folder.name))
+        write_maps(run.maps_file, in_pieces(with_weights(run), sources, asked.pieces / folder.name))
         print(run.maps_file, flush=True)
     if asked.untrained:
         settings = change(preset("fast"), {"model.name": asked.untrained, "training.seed": asked.seed})

@@ -11,6 +11,10 @@ from equiradio.errors import SettingRefusal, nearest
 
 __all__ = ["Settings", "change", "preset"]
 
+BY_NAME: dict[str, dict[str, Any]] = {  # by how a model's name ends
+    "-anchored": {"normalisation": "anchored"},
+    "-clean": {"downsampling": "antialiased"},
+}
 HABITS = ("batch-range", "floor-150", "sixteen-passes", "raw-figure2")  # of the published code; see docs/reference/settings.md
 
 
@@ -128,6 +132,12 @@ def preset(name: str) -> Settings:
     if name not in PRESETS:
         raise SettingRefusal("preset", f"'{name}' is not a preset", ", ".join(PRESETS), nearest(name, list(PRESETS)))
     return PRESETS[name]
+
+
+def as_named(model: ModelSettings) -> ModelSettings:
+    """Settings of a model with those that its name decides, whatever they were: older runs of such names were written without them."""
+    decided = next((values for ending, values in BY_NAME.items() if model.name.endswith(ending)), {})
+    return replace(model, **decided)
 
 
 def beginning(name: str, start_from: str | None) -> Settings:

@@ -36,7 +36,7 @@ def test_full_networks_keep_to_it_in_float64(name):
     check_company(full(name), some_images(150, count=2), **EXACT)
 
 
-@pytest.mark.parametrize("name", ["attention", "c4-attention", "d4-attention"])
+@pytest.mark.parametrize("name", ["attention", "c4-attention", "d4-attention", "attention-anchored", "c4-attention-anchored"])
 def test_full_networks_keep_to_it_in_float32(name):
     check_company(full(name, torch.float32), some_images(150, count=2, dtype=torch.float32), **SINGLE)
 

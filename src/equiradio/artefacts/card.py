@@ -37,6 +37,8 @@ class Card:
     recipe : by which the images were made, see `equiradio.sky.recipe.Recipe`; empty in older cards, whose images are MiraBest's.
     left_out : in a line each, sources of the data that were left out, how many and why; and what an import noted.
     started_from : network whose weights it began with, and the beginning of their hash; "" where they were drawn.
+    start_data : data sets that it learned from before this one, through its start and what that began with: name -> checksum.
+    notes : in a line each, what of the start does not quite go with the data.
     sky : how it was shown in training, "first" as it is or "wide" (setting ``training.sky``).
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.
     weights_hash : SHA-256 of all weights in the order of their names, in the digits that they are used in (float32); of a team's member
@@ -67,6 +69,8 @@ class Card:
     unknown: str = ""
     commit: str = ""
     started_from: str = ""
+    start_data: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     sky: str = "first"
     teacher: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -12,7 +12,7 @@ from equiradio.artefacts.atomic import numbers_hash, write_text
 from equiradio.artefacts.card import Card, read_card
 from equiradio.artefacts.form_choices import FILE as FORMS
 from equiradio.errors import RunRefusal
-from equiradio.settings import Settings, from_toml, keys, to_toml
+from equiradio.settings import Settings, as_named, from_toml, keys, to_toml
 
 
 class Epoch(TypedDict):
@@ -86,7 +86,8 @@ class Run:
         if not self.settings_file.is_file():
             found = "no settings.toml in it" if self.folder.is_dir() else "a file" if self.folder.exists() else "no such folder"
             raise RunRefusal(self.folder, found, "the folder of a training", "Give a folder that 'equiradio train' wrote.")
-        return from_toml(self.settings_file)
+        settings = from_toml(self.settings_file)
+        return replace(settings, model=as_named(settings.model))
 
     def weights_digest(self) -> str:
         """The beginning of `weights_hash`; predictions name the weights that they are of by it."""

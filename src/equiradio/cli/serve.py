@@ -30,7 +30,11 @@ def serve(
         None, "--label", help="Label the images of --images into this table, .csv; gone on with where it is there.", show_default=False
     ),
     classes: str = typer.Option(
-        None, "--classes", metavar="A,B", help="Classes to label by; default the first model's, or the table's.", show_default=False
+        None,
+        "--classes",
+        metavar="A,B",
+        help="Classes to label by; default the first model's; the table's follow.",
+        show_default=False,
     ),
     who: str = typer.Option(None, "--who", help="Whose labels they are; default the name of the user.", show_default=False),
     data: list[str] = typer.Option(

@@ -85,7 +85,8 @@ def train(
 
         def on_epoch(row: Epoch) -> None:
             if row["epoch"] == 0:
-                for line in Run(out).card().left_out:
+                card = Run(out).card()
+                for line in (*card.left_out, *card.notes):
                     say(line, err=True)
             step("epochs", row["epoch"] + 1, settings.training.epochs)
             typer.echo(epoch_line(row, settings.training.epochs), err=True)

@@ -8,7 +8,7 @@ sky (`LINKING_ARCSEC`, chains of neighbours included), is left out of the lower 
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,7 +47,7 @@ def united(parts: Sequence[Sources], classes: Sequence[str] = ()) -> Sources:
             raise DataRefusal(f"{whole.name}: {part.name}", found, "sources of its own", "Leave it out of the union.")
     lines = [line for part in parts for line in part.left_out]
     lines += [f"{part.name}: {_counted(reasons[owner == number])}" for number, part in enumerate(parts) if any(reasons[owner == number])]
-    lines += _without_position(parts)
+    lines += without_position(parts)
     some = replace(whole, left_out=tuple(lines)).choose(np.flatnonzero(keep)).only(classes)
     return replace(some, weights=balanced(some.labels, some.catalogues, some.split == "train"))
 
@@ -121,9 +121,6 @@ def _joined(parts: Sequence[Sources], classes: Labels) -> Sources:
         names.append(np.array([f"{part.name}/{each}" if each in seen else each for each in part.source_ids.tolist()]))
         seen.update(part.source_ids.tolist())
     together = lambda column: np.concatenate([getattr(part, column) for part in parts])
-    nowhere = lambda column: np.concatenate(
-        [np.full(len(part), np.nan) if (values := getattr(part, column)) is None else values for part in parts]
-    )
     masks = None if any(part.masks is None for part in parts) else together("masks")
     soft = None if all(part.soft is None for part in parts) else np.concatenate([_shares(part, classes) for part in parts])
     return Sources(
@@ -136,14 +133,19 @@ def _joined(parts: Sequence[Sources], classes: Labels) -> Sources:
         size_arcsec=together("size_arcsec"),
         md5=hashlib.md5(" ".join(part.md5 for part in parts).encode(), usedforsecurity=False).hexdigest(),
         classes=classes,
-        ra_deg=nowhere("ra_deg"),
-        dec_deg=nowhere("dec_deg"),
+        ra_deg=column_of(parts, "ra_deg"),
+        dec_deg=column_of(parts, "dec_deg"),
         masks=masks,
         soft=soft,
         catalogue=together("catalogues"),
         recipe=parts[0].recipe,
         elsewhere=" ".join(part.elsewhere for part in parts if part.elsewhere),
     )
+
+
+def column_of(parts: Sequence[Sources], column: str) -> np.ndarray:
+    """A column of numbers of the parts, one after the other; not a number where a part has none."""
+    return np.concatenate([np.full(len(part), np.nan) if (values := getattr(part, column)) is None else values for part in parts])
 
 
 def _shares(part: Sources, classes: Labels) -> np.ndarray:
@@ -157,8 +159,10 @@ def _left_out(whole: Sources, owner: np.ndarray, names: Sequence[str]) -> np.nda
     """Why each source is left out, in words: objects (count,), empty for those that stay."""
     rank = np.array([SIDES[split] for split in whole.split.tolist()])
     reasons = np.full(len(whole), "", dtype=object)
-    placed = np.isfinite(whole.ra_deg) & np.isfinite(whole.dec_deg)  # type: ignore[arg-type]
-    near = _partners(whole, owner, placed)
+    assert whole.ra_deg is not None
+    assert whole.dec_deg is not None
+    placed = np.isfinite(whole.ra_deg) & np.isfinite(whole.dec_deg)
+    near = partners(whole.ra_deg, whole.dec_deg, whole.images, owner)
     for row in np.lexsort((np.arange(len(whole)), owner, rank)):
         earlier = [each for each in near.get(row, ()) if not reasons[each] and (rank[each], owner[each]) < (rank[row], owner[row])]
         if earlier:
@@ -188,19 +192,20 @@ def _leave_out_neighbours(
                 reasons[row] = f"a neighbour of {KINDS[whole.split[first]]} of {names[owner[first]]} (within {LINKING_ARCSEC} arcsec)"
 
 
-def _partners(whole: Sources, owner: np.ndarray, placed: np.ndarray) -> dict[int, list[int]]:
-    """Sources of other data sets at the place of each, or with the same pixels where one of the two has no place."""
+def partners(ra_deg: np.ndarray, dec_deg: np.ndarray, images: Iterable[np.ndarray], owner: np.ndarray) -> dict[int, list[int]]:
+    """Sources of other data sets at the place of each, or with the same pixels where one of the two has no place: row -> rows."""
+    placed = np.isfinite(ra_deg) & np.isfinite(dec_deg)
     there = np.flatnonzero(placed)
     near: dict[int, list[int]] = {}
-    pairs = [there[each] for each in pairs_within(whole.ra_deg[there], whole.dec_deg[there], SAME_ARCSEC)]  # type: ignore[index]
-    for one, other in [*pairs, *_same_pixels(whole.images, placed)]:
+    pairs = [there[each] for each in pairs_within(ra_deg[there], dec_deg[there], SAME_ARCSEC)]
+    for one, other in [*pairs, *_same_pixels(images, placed)]:
         if owner[one] != owner[other]:
             near.setdefault(int(one), []).append(int(other))
             near.setdefault(int(other), []).append(int(one))
     return near
 
 
-def _same_pixels(images: np.ndarray, placed: np.ndarray) -> list[tuple[int, int]]:
+def _same_pixels(images: Iterable[np.ndarray], placed: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of images alike, of which one has no place on the sky."""
     if placed.all():
         return []
@@ -217,7 +222,8 @@ def _counted(reasons: np.ndarray | Sequence[str]) -> str:
     return "; ".join(f"{count:,} left out, {why}" for why, count in counts)
 
 
-def _without_position(parts: Sequence[Sources]) -> list[str]:
+def without_position(parts: Sequence[Sources]) -> list[str]:
+    """In lines how many sources have no position."""
     lines = []
     for part in parts:
         lost = len(part) if part.ra_deg is None or part.dec_deg is None else int((~np.isfinite(part.ra_deg + part.dec_deg)).sum())

@@ -13,15 +13,13 @@ NARROW = (4, 8, 16, 32)  # quick to ask
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a name stands for.
+    """What a name stands for; what it decides of the settings is in `equiradio.settings.as_named`.
 
     Attributes
     ----------
     group : the symmetry, None for free filters.
     gated : attention gates; else a LeNet.
     widths : fields of each block of a gated network.
-    anchored : gates that attend to nothing where the sky is empty, whatever the settings say.
-    antialiased : downsampling with a blur, whatever the settings say: less residue in the maps.
     published_mask : pixels by which the circular mask of the paper's code is smaller than the inscribed circle; None where it had none.
     """
 
@@ -29,8 +27,6 @@ class Architecture:
     group: Group | None = None
     gated: bool = True
     widths: tuple[int, ...] = WIDTHS
-    anchored: bool = False
-    antialiased: bool = False
     published_mask: int | None = None
 
     @property
@@ -46,12 +42,12 @@ class Architecture:
 
 def _architectures() -> dict[str, Architecture]:
     listed = [Architecture("lenet", gated=False, published_mask=1), Architecture("attention"), Architecture("attention-wide", widths=WIDE)]
-    listed.append(Architecture("attention-anchored", anchored=True))
+    listed.append(Architecture("attention-anchored"))
     for name in BUILT:
         group, short = parse_group(name), name.lower()
         listed.append(Architecture(f"{short}-attention", group, published_mask=0))
-        listed.append(Architecture(f"{short}-attention-anchored", group, anchored=True, published_mask=0))
-        listed.append(Architecture(f"{short}-attention-clean", group, antialiased=True, published_mask=0))
+        listed.append(Architecture(f"{short}-attention-anchored", group, published_mask=0))
+        listed.append(Architecture(f"{short}-attention-clean", group, published_mask=0))
         listed.append(Architecture(f"{short}-attention-narrow", group, widths=NARROW, published_mask=0))
         listed.append(Architecture(f"{short}-lenet", group, gated=False, published_mask=0))
     return {each.name: each for each in listed}

@@ -7,7 +7,7 @@ from equiradio.models.gated import GatedNet
 from equiradio.models.lenet import EquivariantLeNet, LeNet
 from equiradio.models.names import architecture
 from equiradio.models.network import Network
-from equiradio.settings import DataSettings, ModelSettings
+from equiradio.settings import DataSettings, ModelSettings, as_named
 from equiradio.sky.recipe import MIRABEST
 
 
@@ -29,9 +29,7 @@ def build(
         blank = -DataSettings().pixel_mean / DataSettings().pixel_std
     made_of = architecture(settings.name)
     if made_of.gated:
-        settings = replace(settings, downsampling="antialiased") if made_of.antialiased else settings
-        settings = replace(settings, normalisation="anchored") if made_of.anchored else settings
-        return GatedNet(settings, made_of.group, blank, made_of.widths, classes, image_side)
+        return GatedNet(as_named(settings), made_of.group, blank, made_of.widths, classes, image_side)
     if made_of.group:
         return EquivariantLeNet(made_of.group, settings.dropout, settings.kernel_size, classes, image_side)
     return LeNet(settings.dropout, settings.kernel_size, classes, image_side)

@@ -15,7 +15,7 @@ from equiradio.artefacts.tables import read_predictions
 from equiradio.artefacts.team import TeamFolder
 from equiradio.errors import RunRefusal, refused_as
 from equiradio.evaluation.scores import Arranged, arranged
-from equiradio.settings import Settings, preset
+from equiradio.settings import Settings, as_named, preset
 
 SPLIT = "test"
 UNTRAINED = "untrained"  # folder of the maps of networks that were never trained
@@ -46,7 +46,9 @@ class Result:
     @property
     def as_preset(self) -> bool:
         """Trained as its preset says, whatever the model, data, seed and the machine's precision and layer forms."""
-        return _general(self.settings) == _general(preset(self.settings.training.preset))
+        usual = preset(self.settings.training.preset)
+        named = as_named(replace(usual.model, name=self.settings.model.name))
+        return _general(self.settings) == _general(replace(usual, model=named))
 
     @property
     def complete(self) -> bool:

@@ -39,7 +39,7 @@ class Labelling:
     ----------
     file : the table, .csv; gone on with where it is there.
     folder : of the images.
-    classes : to choose from.
+    classes : to choose from, in this order, which is that of their keys; then those that only the table has, by name.
     who : whose labels they are.
     check : called before anything is written; raises where the claim on the table was lost.
 
@@ -58,7 +58,8 @@ class Labelling:
         start = file.resolve().parent
         paths = {key: folder.path_of(key) for key in folder.keys}
         self._names = {key: Path(os.path.relpath(path, start)).as_posix() for key, path in paths.items() if path is not None}
-        self.classes = list(dict.fromkeys([*classes] or [row.label for row in self._given.values()]))
+        only_there = sorted({row.label for row in self._given.values()}.difference(classes))  # rows move where a label is given anew
+        self.classes = [*dict.fromkeys(classes), *only_there]
         if not 2 <= len(self.classes) <= len(KEYS):
             found = f"{len(self.classes)} classes ({', '.join(self.classes[:20]) or 'none'})"
             do = "Name them by --classes A,B, or offer a model that has some."

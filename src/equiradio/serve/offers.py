@@ -98,7 +98,7 @@ def gather(
 
 
 def with_desk(offers: Offers, file: Path, classes: Sequence[str], who: str, check: Callable[[], object] = lambda: None) -> Offers:
-    """The same with a table of labels of the folder of images; by default the classes of the first model, or those in the table.
+    """The same with a table of labels of the folder of images; by default with the classes of the first model.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def with_desk(offers: Offers, file: Path, classes: Sequence[str], who: str, chec
     if folder is None:
         raise SettingRefusal("--label", "no images to label", "--images FOLDER", "Name their folder.")
     network = next(iter(offers.networks.by_name.values()), None)
-    own = list(classes) or ([] if network is None or file.exists() else list(network.card.labels))
+    own = list(classes) or ([] if network is None else list(network.card.labels))
     labelling = Labelling(file, folder, own, who, check)
     offers.desk = Desk(labelling, AskingOrder(offers.networks, network, folder))
     return offers

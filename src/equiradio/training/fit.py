@@ -30,14 +30,14 @@ from equiradio.datasets.sources import Sources
 from equiradio.errors import DiskRefusal, TrainingRefusal
 from equiradio.models.names import architecture
 from equiradio.models.registry import build
-from equiradio.settings import DataSettings, Settings
+from equiradio.settings import DataSettings, Settings, as_named
 from equiradio.sky.recipe import MIRABEST
 from equiradio.training.averaging import Averaging
 from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
 from equiradio.training.last_layers import fit_last_layers
-from equiradio.training.resume import checkpoint_to_resume, refuse_other_teacher
-from equiradio.training.start import begin_with, open_start
+from equiradio.training.resume import checkpoint_to_resume, refuse_other_start, refuse_other_teacher
+from equiradio.training.start import Beginning, begin_with, beginning_of
 from equiradio.training.task import ClassificationTask
 from equiradio.training.teacher import ask_teacher, open_teacher
 from equiradio.version import commit, version
@@ -75,13 +75,14 @@ def train(
     Refusal : settings, data or folder that cannot be used, or a training that went wrong.
     KeyboardInterrupt : interrupted; finished epochs are kept.
     """
+    settings = replace(settings, model=as_named(settings.model))
     architecture(settings.model.name), find_form_or_auto(settings.training.layer_form)  # refused before anything else is done
     run, accelerator, options = Run(Path(out)), choose_device(device), trainer_options or {}
-    sources = _opened(settings.data, data_dir)  # refused before anything is written
+    begun = beginning_of(settings, _opened(settings.data, data_dir), data_dir)  # refused before anything is written
     follower = bool(rank_zero_only.rank) and any(options.get(name, 1) != 1 for name in ("devices", "num_nodes"))
     # the other processes of a distributed training work under the first one's claim, in the folder that it has begun
     with claimed(run.folder) if claim is None and not follower else nullcontext(claim) as held:
-        return _train(settings, run, sources, resume or follower, accelerator, on_epoch, _Watcher(step, max_minutes, held), options)
+        return _train(settings, run, begun, resume or follower, accelerator, on_epoch, _Watcher(step, max_minutes, held), options)
 
 
 def _opened(data: DataSettings, data_dir: Path | None) -> Sources:
@@ -99,7 +100,7 @@ def _preprocessing(settings: Settings, sources: Sources, as_set: bool) -> Prepro
 def _train(
     settings: Settings,
     run: Run,
-    sources: Sources,
+    begun: Beginning,
     resume: bool,
     accelerator: str,
     on_epoch: OnEpoch | None,
@@ -107,8 +108,9 @@ def _train(
     trainer_options: dict[str, Any],
 ) -> Run:
     """Train under a claim."""
+    sources, start = begun.sources, begun.start
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
-    start = open_start(settings, run, checkpoint)
+    refuse_other_start(run, start, checkpoint)
     preprocess = _preprocessing(settings, sources, as_set=sources.recipe == MIRABEST or start is not None)
     module = SourcesModule(sources, settings.training, preprocess)
     keep_large_blocks()
@@ -128,7 +130,7 @@ def _train(
     settle_forms(network.to(accelerator), run.forms_file, form=settings.training.layer_form, progress=progress, **asked)
     if not taken and checkpoint is None and settings.training.last_layers == "fitted":
         fit_last_layers(network, module, progress)
-    card = _card(settings, sources, module, network, accelerator, asdict(preprocess), "" if start is None else start.name)
+    card = _card(settings, begun, module, network, accelerator, asdict(preprocess))
     keeper = RunKeeper(run, card, module.images_per_epoch, on_epoch, catalogue_hash(sources))
     with quiet():
         trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
@@ -158,8 +160,8 @@ def _recorded(keeper: RunKeeper, settings: Settings) -> Iterator[None]:
     keeper.write_card("finished" if done else "interrupted")
 
 
-def _card(settings: Settings, sources: Sources, module: SourcesModule, network: Any, device: str, preprocess: dict, start: str) -> Card:
-    made_of = architecture(settings.model.name)
+def _card(settings: Settings, begun: Beginning, module: SourcesModule, network: Any, device: str, preprocess: dict) -> Card:
+    made_of, sources = architecture(settings.model.name), begun.sources
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return Card(
         model=settings.model.name,
@@ -183,7 +185,9 @@ def _card(settings: Settings, sources: Sources, module: SourcesModule, network: 
             "python": platform.python_version(),
         },
         commit=commit(),
-        started_from=start,
+        started_from="" if begun.start is None else begun.start.name,
+        start_data=begun.start_data,
+        notes=begun.notes,
         sky=settings.training.sky,
         teacher="" if module.lesson is None else module.lesson.teacher,
         recipe=sources.recipe.as_card(),

@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from equiradio.artefacts.run import Run
 from equiradio.artefacts.weights import load_into
-from equiradio.errors import SettingRefusal
+from equiradio.datasets.seen import without_seen
+from equiradio.datasets.sources import Sources
+from equiradio.errors import DataRefusal, SettingRefusal
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team, load
 from equiradio.labels import Labels
+from equiradio.models.names import architecture
 from equiradio.models.network import Network
 from equiradio.settings import Settings, beginning, change, preset
-from equiradio.training.resume import refuse_other_start
+from equiradio.sky.recipe import Recipe, other_than
 
 SETTING = "training.start_from"
 OWN = ("dropout",)  # settings of a model that may be others than the start's
@@ -35,18 +37,57 @@ def start_of(settings: Settings, device: str = "cpu") -> Member | None:
     return next((each for each in members if each.card.seed == training.seed), members[training.seed % len(members)])
 
 
-def open_start(settings: Settings, run: Run, checkpoint: Path | None) -> Member | None:
-    """The network that a run begins with, which settings and what was done so far must go with; see `start_of`.
+class Beginning(NamedTuple):
+    """What a training begins with.
+
+    Attributes
+    ----------
+    sources : to train on, without those of validation and test that the start has learned from.
+    start : network whose weights are taken; None where they are drawn.
+    start_data : data sets that the start, and what it began with, learned from: name -> md5.
+    notes : in a line each, what of the start does not quite go with the sources.
+    """
+
+    sources: Sources
+    start: Member | None
+    start_data: dict[str, str]
+    notes: list[str]
+
+
+def beginning_of(settings: Settings, sources: Sources, data_dir: Path | None = None) -> Beginning:
+    """What a training on these sources begins with.
 
     Raises
     ------
-    SettingRefusal, RunRefusal, ModelRefusal : as `start_of` and `refuse_unlike`, or it went on from other weights.
+    SettingRefusal, RunRefusal, ModelRefusal : as `start_of` and `refuse_unlike`. DataRefusal : the start has learned from all that would
+    validate it.
     """
     start = start_of(settings)
-    if start is not None:
-        refuse_unlike(settings, start)
-    refuse_other_start(run, start, checkpoint)
-    return start
+    if start is None:
+        return Beginning(sources, None, {}, [])
+    refuse_unlike(settings, start, sources.recipe)
+    card = start.card
+    start_data = {**card.start_data, start.settings.data.name: card.data_md5}
+    new = without_seen(sources, start_data, data_dir)
+    if (sources.split == "validation").any() and not (new.split == "validation").any():
+        found = f"no validation source is left ({new.left_out[-1]})"
+        raise DataRefusal(sources.where, found, "some that the start has not learned from", "Split the data anew, or choose another start.")
+    notes = other_recipe(sources, start)
+    if card.started_from and not card.start_data:
+        notes.append(
+            f"{start.name}: began with {card.started_from}; its card does not say on what that was trained, so nothing was left out"
+        )
+    return Beginning(new, start, start_data, notes)
+
+
+def other_recipe(sources: Sources, start: Member) -> list[str]:
+    """A line where images are made otherwise than those that the start learned from; none where they are made alike."""
+    words = lambda value: "unknown" if value is None else f"{value:g}" if isinstance(value, float) else f"{value}"
+    odd = other_than(sources.recipe, start.card.images.as_card())
+    if not odd:
+        return []
+    ways = "; ".join(f"{name} {words(ours)} in place of {words(theirs)}" for name, (theirs, ours) in odd.items())
+    return [f"{sources.name}: images made otherwise than those of {start.name} ({ways}); they are normalised as those were"]
 
 
 def fitted(settings: Settings, start: Member) -> Settings:
@@ -70,13 +111,20 @@ def _where_usual(mine: Any, usual: Any, theirs: dict[str, Any]) -> Any:
     return replace(mine, **{name: value for name, value in theirs.items() if getattr(mine, name) == getattr(usual, name)})
 
 
-def refuse_unlike(settings: Settings, start: Member) -> None:
+def refuse_unlike(settings: Settings, start: Member, recipe: Recipe) -> None:
     """Refuse settings of another model, or of images prepared otherwise, than those of the network that is begun with.
+
+    Images may be made by another recipe, which `other_recipe` puts in words; only a LeNet's dense layers need the side of its own.
 
     Raises
     ------
-    SettingRefusal : says the first setting that differs.
+    SettingRefusal : says the first setting that differs, or the side.
     """
+    own = start.card.images.side
+    if recipe.side != own and not architecture(start.card.model).gated:
+        found = f"{start.name} has weights for images of {own} x {own} pixels, and these have {recipe.side} x {recipe.side}"
+        do = f"Import them with --side {own}, or begin with a network with gates, which takes any side."
+        raise SettingRefusal(SETTING, found, f"{own} x {own}", do)
     before = vars(start.settings.model)
     odd = [
         (f"model.{name}", value, before[name]) for name, value in vars(settings.model).items() if value != before[name] and name not in OWN

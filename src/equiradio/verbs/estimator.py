@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from equiradio.datasets.folder import checksum, write_folder
 from equiradio.datasets.imports.choices import SIDES
 from equiradio.datasets.sources import Sources
-from equiradio.errors import ImageRefusal, Refusal, SettingRefusal
+from equiradio.errors import ImageRefusal, Refusal
 from equiradio.labels import Labels, labels_of
 from equiradio.sky.own import cutout_of
 from equiradio.sky.recipe import STRETCHES, Recipe
@@ -37,7 +37,8 @@ class RadioGalaxyClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     model : the network that is trained, see ``equiradio models``; without meaning where there is a ``start``.
-    start : a team by name, or the folder of a team or run, to begin with its weights; see `equiradio.fine_tune`. Images must have its side.
+    start : a team by name, or the folder of a team or run, to begin with its weights; see `equiradio.fine_tune`. A LeNet's images must have
+        its side.
     freeze : none, or blocks to train gates and heads alone.
     epochs : of training; by default the preset's.
     stretch : linear, from the faintest to the brightest pixel; or mirabest or asinh, which set to zero what is below 3 sigma first.
@@ -116,9 +117,6 @@ class RadioGalaxyClassifier(ClassifierMixin, BaseEstimator):
         named |= {} if self.epochs is None else {"epochs": self.epochs}
         settings = change(beginning(others.pop("preset", "fast"), str(self.start or "")), named | others, where="RadioGalaxyClassifier")
         member = start_of(settings)
-        if member is not None and member.card.images.side != sources.recipe.side:
-            own, side = member.card.images.side, sources.recipe.side
-            raise SettingRefusal("start", f"a network of images of {own} x {own} pixels", f"{side} x {side}, as X has", "Choose another.")
         settings = settings if member is None else fitted(settings, member)
         run = train(settings, self.out or scratch / "run", device=self.device)
         self.history_ = run.history()

@@ -1,16 +1,19 @@
 """The data of a finished training: those that the user names, or those that it was trained on, looked for where they were."""
 
+import logging
 from pathlib import Path
 
 from equiradio.artefacts.card import Card
 from equiradio.datasets.registry import is_data, open_data
+from equiradio.datasets.seen import without_seen
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
+from equiradio.printable import in_one_line
 from equiradio.settings import DataSettings
 
 
 def trained_data(run: object, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None) -> Sources:
-    """The data named, or else those that a run was trained on.
+    """The data named, or else those that a run was trained on, without held-back sources that its start learned from, which are logged.
 
     Parameters
     ----------
@@ -37,4 +40,7 @@ def trained_data(run: object, card: Card, trained_on: DataSettings, named: str |
     if (side := sources.recipe.side) != card.images.side:
         found = f"images of {sources.where} have {side} x {side} pixels, but it was trained on {card.images.side} x {card.images.side}"
         raise RunRefusal(run, found, "images of the same side", "Import them with --side.")
-    return sources
+    new = without_seen(sources, card.start_data, data_dir)
+    for line in new.left_out[len(sources.left_out) :]:
+        logging.getLogger("equiradio").warning("%s", in_one_line(line))
+    return new

@@ -12,7 +12,7 @@ from equiradio.artefacts.atomic import write_atomically, write_json, write_text
 from equiradio.artefacts.card import Card, read_card
 from equiradio.artefacts.run import HISTORY, Run
 from equiradio.errors import RunRefusal
-from equiradio.settings import preset
+from equiradio.settings import change, preset
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -78,6 +78,16 @@ def test_settings_come_back_and_their_absence_is_refused(tmp_path):
     run.write_settings(preset("fast"))
     assert run.settings() == preset("fast")
     assert "history.csv: no such file; expected a history of at least one epoch" in refused(run.history)
+
+
+@pytest.mark.parametrize(
+    ("name", "decided"),
+    [("c4-attention-anchored", {"normalisation": "anchored"}), ("d8-attention-clean", {"downsampling": "antialiased"}), ("attention", {})],
+)
+def test_settings_have_what_the_model_s_name_decides_whatever_is_written(tmp_path, name, decided):
+    run, written = Run(tmp_path), change(preset("fast"), {"model.name": name})
+    run.write_settings(written)
+    assert run.settings() == change(written, decided)
 
 
 def test_the_card_comes_back_and_says_what_the_contract_says(tmp_path):

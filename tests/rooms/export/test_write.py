@@ -80,16 +80,20 @@ def test_a_torch_file_opens_without_equiradio(team, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "answer.npy"), expected(team, images), atol=1e-5)
 
 
-def test_attention_maps_come_along(trained, tmp_path):
+@pytest.mark.parametrize("model", ["attention", "c4-attention-anchored"])
+def test_attention_maps_come_along(untrained, tmp_path, model):
     onnxruntime = pytest.importorskip("onnxruntime")
-    team = load(trained("attention"))
+    team = load(untrained(model, kernel_size=3))
     write_export(team, tmp_path / "net.onnx", "onnx")
     images = files._some_images(2, 150)
-    _, _, *maps = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"images": images.numpy()})
+    images[1, :, 100:] = 0  # empty sky, where anchored gates attend to nothing
+    _, probabilities, *maps = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"images": images.numpy()})
+    np.testing.assert_allclose(probabilities, expected(team, images), atol=1e-5)
     with torch.inference_mode():
         right = team.members[0].network(team.members[0].preprocess(images)).attention
     for found, one in zip(maps, right, strict=True):
         np.testing.assert_allclose(found, one.numpy(), atol=1e-4)
+    assert model == "attention" or maps[0][1, ..., 130:, :].max() < 1e-6 < maps[0].max()
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch"])

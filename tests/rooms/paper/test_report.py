@@ -258,6 +258,11 @@ def test_what_is_equivariant_is_read_from_cards(tmp_path):
     assert read_results(tmp_path).equivariant() == {"attention", "c4-attention"}
 
 
+def test_what_a_name_decides_of_the_settings_makes_no_variant_of_a_run(tmp_path):
+    run = write_run(tmp_path, "c4-attention-anchored", 0, answers([0]))
+    assert [result.run.folder for result in read_results(tmp_path).runs] == [run.folder]
+
+
 def test_the_data_set_asked_for_is_reported(tmp_path):
     write_run(tmp_path / "runs", "lenet", 0, answers([]))
     assert read_results(tmp_path, "fast", "mirabest").data == "mirabest"

@@ -14,6 +14,7 @@ from equiradio.serve import asking_order
 from equiradio.serve.asking_order import AskingOrder, doubt, ordered
 from equiradio.serve.labelling import Labelling
 from equiradio.serve.networks import Networks, offered
+from equiradio.serve.offers import gather, with_desk
 from equiradio.serve.refusals import NotOffered, RequestRefusal
 from equiradio.serve.sets import ImageFolder
 
@@ -71,7 +72,24 @@ def test_a_table_is_gone_on_with(labelling, images):
     again = Labelling(labelling.file, ImageFolder(images), ["jets", "lobes"], "Riley")
     again.give("new/J04.npy", "jets")
     assert [row["who"] for row in rows_of(labelling.file)] == ["Fanaroff", "Riley"]
-    assert Labelling(labelling.file, ImageFolder(images), [], "Riley").classes == ["lobes", "jets"]
+
+
+def test_keys_stay_with_their_classes_from_session_to_session(labelling, images):
+    labelling.give("new/J03.npy", "lobes")
+    classes = lambda *chosen: Labelling(labelling.file, ImageFolder(images), chosen, "Riley").classes
+    assert classes("jets", "lobes") == ["jets", "lobes"], "one that no row has yet keeps its key"
+    assert classes("odd", "jets") == ["odd", "jets", "lobes"]
+    labelling.give("new/J04.npy", "jets")
+    assert classes() == ["jets", "lobes"]
+    labelling.give("new/J03.npy", "lobes")  # its row is the last one now
+    assert classes() == ["jets", "lobes"]
+
+
+def test_the_same_command_goes_on_with_the_classes_of_the_model(images, untrained, tmp_path):
+    opened = lambda: with_desk(gather([str(untrained("lenet"))], [], [], images, []), tmp_path / "labels.csv", [], "Riley").desk.labelling
+    assert opened().classes == ["FRI", "FRII"]
+    opened().give("new/J03.npy", "FRII")
+    assert opened().classes == ["FRI", "FRII"]
 
 
 def test_the_table_is_a_data_set(labelling, images, tmp_path):

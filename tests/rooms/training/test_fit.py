@@ -55,6 +55,16 @@ def test_the_card_says_what_was_done(trained, tiny, sky):
     assert run.settings() == tiny("c4-attention", epochs=1)
 
 
+def test_settings_that_a_name_decides_are_written_as_they_are_and_older_ones_go_on(tiny, tmp_path):
+    settings = tiny("attention-anchored", kernel_size=3, epochs=2)
+    run = train(settings, tmp_path / "run", device="cpu", max_minutes=0)
+    written = run.settings_file.read_text()
+    assert 'normalisation = "anchored"' in written
+    run.settings_file.write_text(written.replace('"anchored"', '"range"'))  # as it was written before
+    assert load(run.folder, "cpu").members[0].settings.model.normalisation == "anchored"
+    assert train(settings, run.folder, device="cpu", resume=True).card().state == "finished"
+
+
 def test_the_weights_are_those_of_the_lowest_validation_loss(tiny, tmp_path):
     kept = {}
 

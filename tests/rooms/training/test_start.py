@@ -1,5 +1,11 @@
 """Fine-tuning: whose weights a training begins with, which of them learn and how fast, and that an interrupted one goes on."""
 
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -8,12 +14,15 @@ import equiradio
 from equiradio.artefacts.run import Run
 from equiradio.cli.main import app
 from equiradio.cli.train import gather
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.datasets.folder import write_folder
+from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
 from equiradio.inference.team import load
 from equiradio.settings import change, from_toml
+from equiradio.sky.recipe import MIRABEST
 from equiradio.training.fit import train
-from equiradio.training.start import begin_with, fitted, start_of
+from equiradio.training.start import begin_with, fitted, other_recipe, start_of
 from equiradio.training.task import ClassificationTask
+from equiradio.verbs.evaluate import evaluate
 
 
 def weights(folder):
@@ -150,6 +159,79 @@ def test_fine_tune_gives_a_team_of_the_new_network(sky, trained, tmp_path):
     assert team.members[0].card.started_from == load(trained("lenet"), "cpu").members[0].name
     assert team.members[0].card.seed == 4
     assert len(team.classify(equiradio.open_data(str(sky)).images[:2])) == 2
+
+
+def placed_sky(sky, folder, offset_arcsec, side=150, **recipe):
+    """The simulated sources with positions a degree apart, all beside those of offset 0; as large and made as is asked."""
+    plain, cut = equiradio.open_data(str(sky)), (150 - side) // 2
+    ra = 10 + np.arange(len(plain)) + offset_arcsec / 3600
+    images = np.ascontiguousarray(plain.images[:, cut : cut + side, cut : cut + side])
+    made = replace(MIRABEST, side=side, **recipe)
+    return write_folder(replace(plain, images=images, masks=None, ra_deg=ra, dec_deg=np.zeros(len(plain)), recipe=made), folder)
+
+
+@pytest.fixture
+def leaking(tiny, untrained, sky, tmp_path):
+    """Settings of a training whose start has learned from sources beside 4 of the 12 that are held back."""
+    old = placed_sky(sky, tmp_path / "old", 0)
+    table, held_back = old / "catalogue.csv", 0
+    lines = table.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if ",validation," in line or ",test," in line:
+            held_back += 1
+            lines[number] = line.replace(",validation,", ",train,").replace(",test,", ",train,") if held_back % 3 == 0 else line
+    table.write_text("\n".join(lines) + "\n")
+    start = Path(shutil.copytree(untrained("attention", kernel_size=3), tmp_path / "start"))
+    start_settings, card = start / "settings.toml", json.loads((start / "card.json").read_text())
+    start_settings.write_text(start_settings.read_text().replace('name = "mirabest"', f'name = "{old}"'))
+    (start / "card.json").write_text(json.dumps(card | {"data_md5": equiradio.open_data(str(old)).md5}))
+    new = placed_sky(sky, tmp_path / "new", 20)
+    return tiny("attention", kernel_size=3, dropout=0.0, start_from=str(start), epochs=2, **{"data.name": str(new)})
+
+
+LEFT_OUT = (
+    "simulated: 2 validation and 2 test sources left out, within 45 arcsec of training sources of simulated, which the start learned from"
+)
+
+
+def test_what_the_start_has_learned_from_is_held_back_from_validation_and_test(leaking, tmp_path, caplog):
+    train(leaking, tmp_path / "run", device="cpu", max_minutes=0)
+    run = train(leaking, tmp_path / "run", device="cpu", resume=True)
+    card = run.card()
+    assert (card.state, card.sources, card.left_out) == ("finished", {"train": 24, "validation": 4}, [LEFT_OUT])
+    assert list(card.start_data) == [str(tmp_path / "old")]
+    assert evaluate(run.folder, passes=1)["sources"] == 4
+    assert LEFT_OUT in caplog.messages
+    further = train(change(leaking, {"training.start_from": str(run.folder), "epochs": 1}), tmp_path / "further", device="cpu")
+    assert list(further.card().start_data) == [str(tmp_path / "old"), str(tmp_path / "new")]
+    shutil.rmtree(tmp_path / "old")
+    caplog.clear()
+    assert evaluate(run.folder, passes=1)["sources"] == 6
+    assert "no data set and no folder here); test sources may be among its own" in caplog.text
+
+
+def test_a_start_that_learned_from_all_validation_sources_is_refused(leaking, tmp_path):
+    table = tmp_path / "old" / "catalogue.csv"
+    table.write_text(table.read_text().replace(",validation,", ",train,"))
+    with pytest.raises(DataRefusal, match=r"no validation source is left .*6 validation and 2 test sources left out"):
+        train(leaking, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run" / "settings.toml").exists()
+
+
+def test_images_of_another_recipe_are_a_note_and_another_side_is_refused_where_the_weights_have_one(tiny, untrained, sky, tmp_path):
+    small = placed_sky(sky, tmp_path / "small", 0, side=76, scale_arcsec=3.6)
+    further = lambda model, **changes: tiny(model, epochs=1, dropout=0.5, start_from=str(untrained(model)), **{"data.name": str(small)})
+    with pytest.raises(SettingRefusal) as refusal:
+        train(further("lenet"), tmp_path / "lenet", device="cpu")
+    assert "has weights for images of 150 x 150 pixels, and these have 76 x 76; expected 150 x 150. Import them" in str(refusal.value)
+    assert not (tmp_path / "lenet" / "settings.toml").exists()
+    card = train(further("attention"), tmp_path / "gated", device="cpu").card()
+    (note,) = card.notes
+    assert note.endswith("(scale_arcsec 3.6 in place of 1.8; side 76 in place of 150); they are normalised as those were")
+    stretched = placed_sky(sky, tmp_path / "stretched", 0, stretch="asinh")
+    start = load(untrained("lenet"), "cpu").members[0]
+    assert "(stretch asinh in place of mirabest)" in other_recipe(equiradio.open_data(str(stretched)), start)[0]
+    assert other_recipe(equiradio.open_data(str(sky)), start) == []
 
 
 def test_it_begins_without_dropout_unless_that_is_set(tmp_path):

@@ -1,0 +1,89 @@
+"""What a start has learned from is no test: such sources are left out of validation and test, or it is stated that nobody can know."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from equiradio.datasets import mirabest
+from equiradio.datasets.folder import write_folder
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.seen import without_seen
+from equiradio.datasets.sources import Sources
+
+COUNT, ARCSEC = 12, 1 / 3600
+SPLIT = np.array(["train", "train", "validation", "test"] * 3)
+
+
+def placed(seed, name, offsets_arcsec):
+    """Sources along the equator, a degree apart but for an offset each."""
+    return Sources(
+        name=name,
+        images=np.random.default_rng(seed).integers(0, 256, (COUNT, 150, 150), dtype=np.uint8),
+        labels=np.arange(COUNT) % 2,
+        source_ids=np.array([f"{name}-{row}" for row in range(COUNT)]),
+        confidence=np.full(COUNT, "confident"),
+        split=SPLIT,
+        size_arcsec=np.full(COUNT, np.nan),
+        md5=f"md5 of {name}",
+        ra_deg=10 + np.arange(COUNT) + np.array(offsets_arcsec) * ARCSEC,
+        dec_deg=np.zeros(COUNT),
+    )
+
+
+@pytest.fixture
+def start(tmp_path):
+    """A data set whose sources are all trained on, but for the last four."""
+    split = np.repeat(["train", "validation", "test"], [8, 2, 2])
+    return write_folder(replace(placed(1, "start", np.zeros(COUNT)), split=split), tmp_path / "start")
+
+
+def md5_of(folder):
+    return open_data(str(folder)).md5
+
+
+def test_held_back_sources_near_training_sources_of_the_start_are_left_out_and_counted(start):
+    new = placed(2, "new", [0, 10, 44, -44, 0, 0, 46, 20, 0, 0, 0, 0])
+    learned = without_seen(new, {str(start): md5_of(start)})
+    gone = sorted(set(new.source_ids) - set(learned.source_ids))
+    assert gone == sorted(new.source_ids[[2, 3, 7]]), "training sources stay, and so do those near what the start held back"
+    assert learned.left_out == (
+        "new: 1 validation and 2 test sources left out, within 45 arcsec of training sources of start, which the start learned from",
+    )
+    assert learned.md5 == new.md5
+
+
+def test_sources_without_a_position_are_compared_by_their_pixels(start):
+    new = replace(placed(1, "new", np.full(COUNT, 0.0)), ra_deg=None, dec_deg=None)
+    learned = without_seen(new, {str(start): md5_of(start)})
+    assert set(new.source_ids) - set(learned.source_ids) == set(new.source_ids[[2, 3, 6, 7]])
+    assert learned.left_out == (
+        "new: 12 of 12 have no position and were compared by their pixels alone",
+        "new: 2 validation and 2 test sources left out, with the pixels of training sources of start, which the start learned from",
+    )
+
+
+def test_data_that_are_not_here_are_not_fetched_but_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(mirabest, "fetch", lambda *_: pytest.fail("fetched"))
+    new = placed(2, "new", np.zeros(COUNT))
+    learned = without_seen(new, {"mirabest": "", str(tmp_path / "gone"): ""}, tmp_path)
+    assert len(learned) == len(new)
+    assert len(learned.left_out) == 2
+    assert learned.left_out[0].startswith("new: not compared with mirabest, which the start learned from (")
+    assert "no data set and no folder here); test sources may be among its own" in learned.left_out[1]
+
+
+def test_data_that_are_others_now_are_compared_and_named(start):
+    learned = without_seen(placed(2, "new", np.zeros(COUNT)), {str(start): "another"})
+    assert learned.left_out[0] == f"new: compared with {start} as it is now, not as the start learned from it"
+    assert len(learned) == COUNT - 4
+
+
+def test_of_first_those_near_mirabest_s_training_sources_are_left_out(mirabest_folder):
+    if not (mirabest_folder / "first").is_dir():
+        pytest.skip("no FIRST data set there")
+    first = open_data("first", mirabest_folder)
+    learned = without_seen(first, {"mirabest": mirabest.load("mirabest", mirabest_folder).md5}, mirabest_folder)
+    assert (learned.split == "train").sum() == (first.split == "train").sum()
+    line = "first: 104 validation sources left out, within 45 arcsec of training sources of mirabest, which the start learned from"
+    assert line in learned.left_out or (first.split == "test").any()
