@@ -1,9 +1,10 @@
-"""What teams are worth on the validation sources of two catalogues' union, by the catalogue that a label is from.
+"""What teams are worth on the validation sources of two catalogues' union that are of no MiraBest source, by the catalogue of their label.
 
 python benchmarks/catalogues.py quick quick-wide c4-attention --out results/wide/catalogues.json
 
-Sources of MiraBest are the 213 by which packaged teams were calibrated. The others are FIRST's, elsewhere on the sky than any source of
-MiraBest; `quick-wide` was calibrated by them too, and no team was trained on one. Intervals over sources (bootstrap).
+They are FIRST's, elsewhere on the sky than any validation, test or training source of MiraBest: those at places of training sources, of
+which packaged teams learned, are left out whatever catalogue names them. `quick-wide` was calibrated by them. Intervals over sources
+(bootstrap).
 """
 
 import argparse
@@ -13,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from equiradio.datasets.registry import open_data
+from equiradio.datasets.seen import without_seen
 from equiradio.evaluation.resolution import balanced
 from equiradio.inference.reading import BATCH
 from equiradio.inference.team import load
 from equiradio.sky.conditions import Condition, all_seen
 
-DATA, MIRABEST, DRAWS = "mirabest+first-fr", 213, 2000
+DATA, DRAWS = "mirabest+first-fr", 2000
 
 
 def main() -> None:
@@ -26,10 +28,11 @@ def main() -> None:
     parser.add_argument("teams", nargs="+")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    validation = open_data(DATA).of_split("validation")
-    catalogues = np.array([*["MiraBest, its images"] * MIRABEST, *map(str, validation.catalogues[MIRABEST:])])
-    outside = (catalogues != "MiraBest, its images") & (catalogues != "MiraBest")
-    kinds = {name: catalogues == name for name in sorted(set(catalogues))} | {"outside MiraBest, all": outside}
+    validation = without_seen(open_data(DATA), {"mirabest": open_data("mirabest").md5}).of_split("validation")
+    validation = validation.choose(np.flatnonzero(validation.catalogues != "MiraBest"))
+    catalogues = validation.catalogues
+    kinds = {str(name): catalogues == name for name in sorted(set(catalogues))}
+    kinds["outside MiraBest, all"] = np.ones(len(validation), bool)
     result: dict = {"data": DATA, "split": "validation", "teams": {}}
     for name in given.teams:
         right, answered = asked(name, validation)
