@@ -52,7 +52,12 @@ FLAGS = tuple(
             ("padded", False, "field smaller than the crop of 270 arcsec: the rest was filled with empty sky"),
             ("cut_off", False, "a source reaches the edge of the field: it may go on beyond"),
             ("unresolved", False, "fewer beams across than the classes can be told apart from: the network abstains"),
-            ("beam_untested", False, "a beam through which the network was not found to tell classes apart: it abstains"),
+            (
+                "beam_untested",
+                False,
+                "a beam through which the network was not found to tell classes apart (or none stated, and pixels too coarse for one "
+                "that was): it abstains",
+            ),
             ("no_beam", False, "the file states no beam (--beam does): whether the network was tested through it is not known"),
             ("no_position", True, "the catalogue of a survey gives no position, or one that is no number"),
             ("duplicate_id", False, "several rows of a survey's catalogue have this name; each is answered at its own position"),

@@ -66,19 +66,21 @@ class Calibration:
         """Whether a source has too few beams across to be told; not where either number is unknown."""
         return self.resolved_from is not None and beams_across is not None and beams_across < self.resolved_from
 
-    def of_beam(self, beam: Beam | None) -> str:
-        """The flag that a beam earns: ``beam_untested``, ``no_beam``, or none (empty). Nothing is flagged where no beams were chosen.
+    def of_beam(self, beam: Beam | None, file_pixel_arcsec: float | None = None) -> frozenset[str]:
+        """The flags that a beam earns: ``beam_untested``, ``no_beam``, both, or none. Nothing is flagged where no beams were chosen.
 
-        Beams were tested round, so both axes must lie in the range. FIRST's southern beams are FIRST's.
+        Beams were tested round, so both axes must lie in the range. FIRST's southern beams are FIRST's. A file that states no beam is
+        of none that was tested where its pixels are wider than half of the widest (Nyquist).
         """
         if self.beams is None:
-            return ""
-        if beam is None:
-            return "no_beam"
+            return frozenset()
         low, high = self.beams
+        if beam is None:
+            coarse = file_pixel_arcsec is not None and file_pixel_arcsec > high / 2
+            return frozenset({"no_beam", "beam_untested"} if coarse else {"no_beam"})
         inside = all(low * (1 - ROUNDING) <= size <= high * (1 + ROUNDING) for size in beam.axes)
         first = beam.of_first_south and low <= MIRABEST.beam_arcsec <= high
-        return "" if inside or first else "beam_untested"
+        return frozenset() if inside or first else frozenset({"beam_untested"})
 
     def threshold_of(self, beam: Beam | None) -> float | None:
         """The top probability below which a source seen through a beam is abstained from.

@@ -39,7 +39,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
     for number, cutout in enumerate(cutouts):
         flags = set(cutout.flags) | (set() if calibration.calibrated else {"uncalibrated"})
         flags |= {"unresolved"} if calibration.unresolved(cutout.shape.beams_across) else set()
-        flags |= {calibration.of_beam(cutout.beam)} - {""}
+        flags |= calibration.of_beam(cutout.beam, cutout.file_pixel_arcsec)
         place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg), "padded_share": cutout.padded}
         place |= vars(cutout.shape)
         if not answers.answered[number]:

@@ -37,7 +37,7 @@ class Held:
     beam_arcsec : major and minor axis, beam_pa_deg its position angle.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
-    hdu, resampled, about, padded, noise, pixel_arcsec, measurable : as in `equiradio.sky.images.Cutout`.
+    hdu, resampled, about, padded, noise, pixel_arcsec, measurable, file_pixel_arcsec : as in `equiradio.sky.images.Cutout`.
     recipe : by which the pixels were made of a file; None for those that a data set holds.
     """
 
@@ -61,6 +61,7 @@ class Held:
     noise: float = math.nan
     pixel_arcsec: float | None = MIRABEST.scale_arcsec
     measurable: bool = True
+    file_pixel_arcsec: float | None = None
     recipe: Recipe | None = None
 
     @property
@@ -110,6 +111,7 @@ class Held:
             self.noise,
             self.pixel_arcsec if self.values is None else self.arcsec_per_pixel,
             self.measurable,
+            self.file_pixel_arcsec,
         )
 
     def any_wcs(self) -> Any:

@@ -55,6 +55,7 @@ def read_source(file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABE
         noise=cutout.noise,
         pixel_arcsec=cutout.pixel_arcsec,
         measurable=cutout.measurable,
+        file_pixel_arcsec=cutout.file_pixel_arcsec,
         recipe=recipe,
     )
 

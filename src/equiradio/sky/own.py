@@ -120,7 +120,7 @@ def own_cutout(
     flags = set(sky.flags) | ({"no_wcs"} if sky.wcs is None else set()) | (set() if inside.all() else {"padded"})
     flags |= {"nonfinite"} if bad else set()
     numbers: dict[str, Any] = {"padded": float(1 - inside.mean()), "noise": float(sigma), "measurable": not plane.picture}
-    numbers["pixel_arcsec"] = plane.scale_arcsec or recipe.scale_arcsec or None
+    numbers |= {"pixel_arcsec": plane.scale_arcsec or recipe.scale_arcsec or None, "file_pixel_arcsec": plane.scale_arcsec or None}
     wcs, ra, dec = _place(sky, top, left, recipe.side)
     pixels = None if plane.picture else crop
     return Cutout(sky.name, sky.hdu, image, pixels, wcs, ra, dec, sky.unit, frozenset(flags), sky.beam, about=sky.about, **numbers)
