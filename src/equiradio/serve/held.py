@@ -34,7 +34,7 @@ class Held:
     wcs : astropy WCS of the pixels in the frame of the file, or None.
     position : (ra_deg, dec_deg) of the centre for sources known from a catalogue alone.
     arcsec_per_pixel : by the WCS, or the catalogue's recipe; None where unknown.
-    beam_arcsec : major and minor axis, beam_pa_deg its position angle.
+    beam : as in `equiradio.sky.images.Cutout`.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
     hdu, resampled, about, padded, noise, pixel_arcsec, measurable, file_pixel_arcsec : as in `equiradio.sky.images.Cutout`.
@@ -49,8 +49,7 @@ class Held:
     wcs: Any = None
     position: tuple[float, float] | None = None
     arcsec_per_pixel: float | None = MIRABEST.scale_arcsec
-    beam_arcsec: tuple[float, float] | None = None
-    beam_pa_deg: float = 0.0
+    beam: Beam | None = None
     label: str | None = None
     confidence: str = ""
     flags: dict[str, str] = field(default_factory=dict)
@@ -68,6 +67,16 @@ class Held:
     def middle(self) -> float:
         """Row and column of the centre."""
         return (len(self.pixels) - 1) / 2
+
+    @property
+    def beam_arcsec(self) -> tuple[float, float] | None:
+        """Major and minor axis; None where they and their angle are not all known."""
+        return self.beam.ellipse[:2] if self.beam is not None and self.beam.ellipse else None
+
+    @property
+    def beam_pa_deg(self) -> float:
+        """Position angle of the major axis; 0 where unknown."""
+        return self.beam.ellipse[2] if self.beam is not None and self.beam.ellipse else 0.0
 
     @cached_property
     def digest(self) -> str:
@@ -92,7 +101,6 @@ class Held:
         ra, dec = self.position or (math.nan, math.nan)
         if self.wcs is not None:
             ra, dec = position(self.wcs, self.middle, self.middle)
-        beam = None if self.beam_arcsec is None else Beam(*self.beam_arcsec, self.beam_pa_deg)
         flags = frozenset(self.flags)
         return Cutout(
             self.name,
@@ -104,7 +112,7 @@ class Held:
             dec,
             self.unit,
             flags,
-            beam,
+            self.beam,
             self.resampled,
             self.about,
             self.padded,
