@@ -38,7 +38,7 @@ FLAGS = tuple(
             ("no_image", True, "no HDU holds an image"),
             ("several_images", True, "several HDUs hold images and none was chosen"),
             ("wrong_shape", True, "no plane of the sky, or several and none chosen"),
-            ("too_small", True, "field smaller than 60 arcsec"),
+            ("too_small", True, "field smaller than 60 arcsec, or of one below 270 less than 30 on a side of the target"),
             ("too_many_nonfinite", True, "too many pixels of the crop are not finite"),
             ("blank", True, "no source stands out from the noise"),
             ("absurd_scale", True, "pixels that cannot be brought to 1.8 arcsec, or no position"),
