@@ -27,7 +27,7 @@ FLAGS = tuple(
             ("nonfinite", False, "some pixels of the crop are not finite or lie outside the image; they count as empty sky"),
             ("small_field", False, "noise measured on less than 300 x 300 pixels around the target (2 % may be missing)"),
             ("unusual", False, "unlike the sources that the network was checked on (out of distribution)"),
-            ("uncalibrated", False, "the network has no temperature, threshold nor distance chosen on validation"),
+            ("uncalibrated", False, "no temperature, threshold or distance was chosen on validation for such answers"),
             ("missing", True, "no such file, or it vanished while the run went on"),
             ("unreadable", True, "the file cannot be opened"),
             ("empty_file", True, "0 bytes"),
