@@ -40,6 +40,7 @@ class Calibration:
     prior, weights : share of each class in the mix that answers are for, and by what their probabilities are multiplied; None for the mix
         that was learned from.
     of_poses : were temperature and threshold chosen for this number of poses? Else for another, the nearest that was tried.
+    of_card : is it the card's number, which ``thresholds`` were chosen with?
     """
 
     poses: int = RUN_POSES
@@ -56,29 +57,45 @@ class Calibration:
     prior: tuple[float, ...] | None = None
     weights: tuple[float, ...] | None = None
     of_poses: bool = True
+    of_card: bool = True
 
     @property
     def calibrated(self) -> bool:
         """Were temperature and threshold chosen for answers such as these?"""
         return self.threshold is not None and self.of_poses
 
+    def calibrated_for(self, beam: Beam | None) -> bool:
+        """The same of a source seen through a beam; None where it is not known."""
+        return self.calibrated and (self.of_card or self.of_own_beam(beam))
+
+    def of_own_beam(self, beam: Beam | None) -> bool:
+        """Whether a beam is that of the images that all but ``thresholds`` was chosen on, FIRST's; so are unknown ones.
+
+        Of a team whose beams are not known every beam counts as its own.
+        """
+        if beam is None or self.beams is None or beam.of_first_south:
+            return True
+        return all(abs(size / MIRABEST.beam_arcsec - 1) <= ROUNDING for size in beam.axes)
+
     def unresolved(self, beams_across: float | None) -> bool:
         """Whether a source has too few beams across to be told; not where either number is unknown."""
         return self.resolved_from is not None and beams_across is not None and beams_across < self.resolved_from
 
-    def of_beam(self, beam: Beam | None) -> str:
-        """The flag that a beam earns: ``beam_untested``, ``no_beam``, or none (empty). Nothing is flagged where no beams were chosen.
+    def of_beam(self, beam: Beam | None, file_pixel_arcsec: float | None = None) -> frozenset[str]:
+        """The flags that a beam earns: ``beam_untested``, ``no_beam``, both, or none. Nothing is flagged where no beams were chosen.
 
-        Beams were tested round, so both axes must lie in the range. FIRST's southern beams are FIRST's.
+        Beams were tested round, so both axes must lie in the range. FIRST's southern beams are FIRST's. A file that states no beam is
+        of none that was tested where its pixels are wider than half of the widest (Nyquist).
         """
         if self.beams is None:
-            return ""
-        if beam is None:
-            return "no_beam"
+            return frozenset()
         low, high = self.beams
+        if beam is None:
+            coarse = file_pixel_arcsec is not None and file_pixel_arcsec > high / 2
+            return frozenset({"no_beam", "beam_untested"} if coarse else {"no_beam"})
         inside = all(low * (1 - ROUNDING) <= size <= high * (1 + ROUNDING) for size in beam.axes)
         first = beam.of_first_south and low <= MIRABEST.beam_arcsec <= high
-        return "" if inside or first else "beam_untested"
+        return frozenset() if inside or first else frozenset({"beam_untested"})
 
     def threshold_of(self, beam: Beam | None) -> float | None:
         """The top probability below which a source seen through a beam is abstained from.
@@ -86,18 +103,21 @@ class Calibration:
         Between two beams that were tested it is the higher of theirs, and never lower than through the images' own, which is that of
         sources of unknown beams too.
         """
-        if self.threshold is None or beam is None or beam.of_first_south:
+        if self.threshold is None or beam is None:
             return self.threshold
-        width = float(np.sqrt(np.prod(beam.axes)))
+        width = width_of(beam)
         levels = {MIRABEST.beam_arcsec: self.threshold, **self.thresholds}
         finer = [tested for tested in levels if tested <= width * (1 + ROUNDING)]
         wider = [tested for tested in levels if tested >= width * (1 - ROUNDING)]
         around = {*([max(finer)] if finer else []), *([min(wider)] if wider else [])}
         return max(self.threshold, *(levels[tested] for tested in around))
 
-    def set_of(self, p: np.ndarray, labels: Labels) -> str | None:
-        """Names of the classes in a source's set, with | between; ``p`` (classes,) for the mix learned from. None where none was chosen."""
-        if self.limits is None:
+    def set_of(self, p: np.ndarray, labels: Labels, beam: Beam | None) -> str | None:
+        """Names of the classes in a source's set, with | between; ``p`` (classes,) for the mix learned from.
+
+        None where none was chosen, and through another beam than the images' own, where coverage was not measured.
+        """
+        if self.limits is None or not self.of_own_beam(beam):
             return None
         return "|".join(name for name, inside in zip(labels, sets(p[None], np.array(self.limits))[0], strict=True) if inside)
 
@@ -105,7 +125,7 @@ class Calibration:
         """How right answers like this one were where they were measured; None where they were not, and for another mix of classes."""
         if beam is None or self.beams is None or self.of_beam(beam) or self.weights is not None:
             return None
-        row = expected_row(self.expected, float(np.sqrt(np.prod(beam.axes))), beams_across, answered)
+        row = expected_row(self.expected, width_of(beam), beams_across, answered)
         return None if row is None else row["accuracy"]
 
     def for_prior(self, prior: tuple[float, ...], card: TeamCard) -> "Calibration":
@@ -124,6 +144,8 @@ class Calibration:
     def in_poses(self, poses: int, card: TeamCard) -> "Calibration":
         """With another number of poses, and the temperature and threshold that the team's card has for it, or for the nearest number.
 
+        Thresholds by beam stay those of the card's number: see `calibrated_for`.
+
         Raises
         ------
         SettingRefusal : fewer than one, or more than anybody needs.
@@ -136,8 +158,13 @@ class Calibration:
         chosen[self.poses] = self.temperature, self.threshold
         nearest = min(chosen, key=lambda count: (abs(count - poses), count))
         temperature, threshold = chosen[nearest]
-        promises: dict[str, Any] = {"limits": None, "expected": ()}  # which are of the poses that they were chosen with
+        promises: dict[str, Any] = {"limits": None, "expected": (), "of_card": False}  # of the poses that they were chosen with
         return replace(self, poses=poses, temperature=temperature, threshold=threshold, of_poses=nearest == poses, **promises)
+
+
+def width_of(beam: Beam) -> float:
+    """Full width in arcsec of the tested, round beam that a beam counts as: FIRST's for its southern ones, else that of its area."""
+    return MIRABEST.beam_arcsec if beam.of_first_south else float(np.sqrt(np.prod(beam.axes)))
 
 
 def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:

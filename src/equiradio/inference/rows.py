@@ -37,9 +37,9 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
     """A row for each cutout that was asked about; one whose answer is not finite has none."""
     rows, maps = [], answers.attention if answers.gates.shape[1] else None
     for number, cutout in enumerate(cutouts):
-        flags = set(cutout.flags) | (set() if calibration.calibrated else {"uncalibrated"})
+        flags = set(cutout.flags) | (set() if calibration.calibrated_for(cutout.beam) else {"uncalibrated"})
         flags |= {"unresolved"} if calibration.unresolved(cutout.shape.beams_across) else set()
-        flags |= {calibration.of_beam(cutout.beam)} - {""}
+        flags |= calibration.of_beam(cutout.beam, cutout.file_pixel_arcsec)
         place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg), "padded_share": cutout.padded}
         place |= vars(cutout.shape)
         if not answers.answered[number]:
@@ -55,7 +55,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
             "answered": True,
             "label": labels.names[answers.top[number]],
             **dict(zip(labels.columns(), map(float, answers.p[number]), strict=True)),
-            "set": None if "beam_untested" in flags else calibration.set_of(answers.own[number], labels),
+            "set": None if "beam_untested" in flags else calibration.set_of(answers.own[number], labels, cutout.beam),
             "uncertain": unsure,
             "expected_accuracy": calibration.expected_accuracy(cutout.beam, cutout.shape.beams_across, answered=not unsure),
             **_sums(answers.evidence[number]),

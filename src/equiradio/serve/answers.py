@@ -64,7 +64,10 @@ def in_words(label: str, chance: dict[str, float], uncertain: bool, threshold: f
     if "unresolved" in flags:
         return f"Abstains: the source has too few beams across for its class to show. It would say {label} with {sure}."
     if "beam_untested" in flags:
-        return f"Abstains: it was never found to tell classes apart through this beam. It would say {label} with {sure}."
+        why = (
+            "the file's pixels are too coarse for any beam through which it was" if "no_beam" in flags else "through this beam it was never"
+        )
+        return f"Abstains: {why} found to tell classes apart. It would say {label} with {sure}."
     if "unusual" in flags:
         return f"Abstains: the image is unlike the sources that the network was checked on. It would say {label} with {sure}."
     if threshold is None:

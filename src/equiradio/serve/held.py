@@ -34,10 +34,10 @@ class Held:
     wcs : astropy WCS of the pixels in the frame of the file, or None.
     position : (ra_deg, dec_deg) of the centre for sources known from a catalogue alone.
     arcsec_per_pixel : by the WCS, or the catalogue's recipe; None where unknown.
-    beam_arcsec : major and minor axis, beam_pa_deg its position angle.
+    beam : as in `equiradio.sky.images.Cutout`.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
-    hdu, resampled, about, padded, noise, pixel_arcsec, measurable : as in `equiradio.sky.images.Cutout`.
+    hdu, resampled, about, padded, noise, pixel_arcsec, measurable, file_pixel_arcsec : as in `equiradio.sky.images.Cutout`.
     recipe : by which the pixels were made of a file; None for those that a data set holds.
     """
 
@@ -49,8 +49,7 @@ class Held:
     wcs: Any = None
     position: tuple[float, float] | None = None
     arcsec_per_pixel: float | None = MIRABEST.scale_arcsec
-    beam_arcsec: tuple[float, float] | None = None
-    beam_pa_deg: float = 0.0
+    beam: Beam | None = None
     label: str | None = None
     confidence: str = ""
     flags: dict[str, str] = field(default_factory=dict)
@@ -61,12 +60,23 @@ class Held:
     noise: float = math.nan
     pixel_arcsec: float | None = MIRABEST.scale_arcsec
     measurable: bool = True
+    file_pixel_arcsec: float | None = None
     recipe: Recipe | None = None
 
     @property
     def middle(self) -> float:
         """Row and column of the centre."""
         return (len(self.pixels) - 1) / 2
+
+    @property
+    def beam_arcsec(self) -> tuple[float, float] | None:
+        """Major and minor axis; None where they and their angle are not all known."""
+        return self.beam.ellipse[:2] if self.beam is not None and self.beam.ellipse else None
+
+    @property
+    def beam_pa_deg(self) -> float:
+        """Position angle of the major axis; 0 where unknown."""
+        return self.beam.ellipse[2] if self.beam is not None and self.beam.ellipse else 0.0
 
     @cached_property
     def digest(self) -> str:
@@ -91,7 +101,6 @@ class Held:
         ra, dec = self.position or (math.nan, math.nan)
         if self.wcs is not None:
             ra, dec = position(self.wcs, self.middle, self.middle)
-        beam = None if self.beam_arcsec is None else Beam(*self.beam_arcsec, self.beam_pa_deg)
         flags = frozenset(self.flags)
         return Cutout(
             self.name,
@@ -103,13 +112,14 @@ class Held:
             dec,
             self.unit,
             flags,
-            beam,
+            self.beam,
             self.resampled,
             self.about,
             self.padded,
             self.noise,
             self.pixel_arcsec if self.values is None else self.arcsec_per_pixel,
             self.measurable,
+            self.file_pixel_arcsec,
         )
 
     def any_wcs(self) -> Any:

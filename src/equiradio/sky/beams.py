@@ -60,10 +60,10 @@ class Beam:
         """In a frame where the old north lies at this position angle."""
         return self if self.round else Beam(self.major, self.minor, math.remainder(self.angle + by_deg, 180.0))
 
-    def width(self, angle_deg: float) -> float | None:
-        """Full width at half maximum in arcsec along a position angle; None where the beam does not say its axes and their angle."""
+    def width(self, angle_deg: float) -> float:
+        """Full width at half maximum in arcsec along a position angle; the major axis where minor axis or angle are not stated."""
         if self.ellipse is None:
-            return None
+            return self.major
         off = math.radians(angle_deg - self.angle)
         return self.major * self.minor / math.hypot(self.minor * math.cos(off), self.major * math.sin(off))
 

@@ -65,7 +65,8 @@ def cut_view(sky: SkyImage, view: View, max_nonfinite: float = MAX_NONFINITE) ->
     ra, dec = position(wcs, (MIRABEST.side - 1) / 2, (MIRABEST.side - 1) / 2)
     scale = None if sky.wcs is None else view.scale if same else MIRABEST.scale_arcsec
     about = sky.unit, frozenset(flags), beam, how, sky.about, float(beyond.mean()), float(sigma), scale
-    return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, *about)
+    of_file = None if sky.wcs is None else max(view.sides)
+    return Cutout(sky.name, sky.hdu, image, crop.copy(), wcs, ra, dec, *about, file_pixel_arcsec=of_file)
 
 
 def _of_place(sky: SkyImage, view: View) -> set[str]:

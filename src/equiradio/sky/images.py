@@ -60,6 +60,7 @@ class Cutout:
     noise : of ``pixels``, by which the recipe clips; nan where unknown.
     pixel_arcsec : side of a pixel; None where unknown.
     measurable : can a shape be measured? Not in a picture whose grey levels do not say what the noise was.
+    file_pixel_arcsec : longer side of a pixel of the file, before any resampling; None where unknown.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Cutout:
     noise: float = math.nan
     pixel_arcsec: float | None = None
     measurable: bool = True
+    file_pixel_arcsec: float | None = None
 
     @property
     def ellipse(self) -> tuple[float, float, float] | None:

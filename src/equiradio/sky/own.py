@@ -22,11 +22,13 @@ from equiradio.sky.fits import FITS, read_image
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG
 from equiradio.sky.positions import from_pixel, nominal_scale, on_pixels, position
-from equiradio.sky.recipe import Recipe
+from equiradio.sky.recipe import MIRABEST, Recipe
 from equiradio.sky.stored import Pixels
+from equiradio.sky.target import LEAST_FIELD
 
 SUFFIXES = (*FITS, ".png", ".jpg", ".jpeg", ".npy")
 JPEG = b"\xff\xd8\xff"
+EDGE = LEAST_FIELD / 2 / MIRABEST.size_arcsec  # of a cutout's side, from a position to the image's edge: 30 of MiraBest's 270 arcsec
 GREYS = 255  # the brightest grey level
 DARK_TO_BRIGHT = 100.0  # asinh of an image without noise bends at this part of its brightest pixel
 
@@ -100,15 +102,17 @@ def own_cutout(
 ) -> Cutout:
     """The cutout around a position (ICRS), or around the image's centre, by a recipe.
 
-    Where the image ends, empty sky follows. The noise is that of `Recipe.noise_field` pixels around the target, or of as many as there are.
+    Where the image ends, empty sky follows; a position lies at least a ninth of the cutout's side inside. The noise is that of
+    `Recipe.noise_field` pixels around the target, or of as many as there are.
 
     Raises
     ------
-    ImageRefusal : a position outside the image, too many pixels not finite, pixels of another scale, or nothing that stands out.
+    ImageRefusal : a position outside the image or at its edge, too many pixels not finite, pixels of another scale, or nothing that
+        stands out.
     """
     sky = plane.sky
     _check_scale(plane, recipe)
-    row, column = _target(sky, ra_deg, dec_deg)
+    row, column = _target(sky, recipe.side, ra_deg, dec_deg)
     field = _window(sky.pixels, row, column, recipe.noise_field)[0]
     crop, inside, (top, left) = _window(sky.pixels, row, column, recipe.side)
     bad = int((~np.isfinite(crop[inside])).sum())
@@ -120,7 +124,7 @@ def own_cutout(
     flags = set(sky.flags) | ({"no_wcs"} if sky.wcs is None else set()) | (set() if inside.all() else {"padded"})
     flags |= {"nonfinite"} if bad else set()
     numbers: dict[str, Any] = {"padded": float(1 - inside.mean()), "noise": float(sigma), "measurable": not plane.picture}
-    numbers["pixel_arcsec"] = plane.scale_arcsec or recipe.scale_arcsec or None
+    numbers |= {"pixel_arcsec": plane.scale_arcsec or recipe.scale_arcsec or None, "file_pixel_arcsec": plane.scale_arcsec or None}
     wcs, ra, dec = _place(sky, top, left, recipe.side)
     pixels = None if plane.picture else crop
     return Cutout(sky.name, sky.hdu, image, pixels, wcs, ra, dec, sky.unit, frozenset(flags), sky.beam, about=sky.about, **numbers)
@@ -166,7 +170,7 @@ def _check_scale(plane: Plane, recipe: Recipe) -> None:
         raise ImageRefusal("absurd_scale", plane.sky.name, found, f"{recipe.scale_arcsec:.4g} arcsec, as the others", do)
 
 
-def _target(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple[float, float]:
+def _target(sky: SkyImage, side: int, ra_deg: float | None, dec_deg: float | None) -> tuple[float, float]:
     """Row and column of the pixel's corner or centre about which is cut: that before which half of a cutout lies."""
     if ra_deg is None or dec_deg is None:
         return sky.pixels.shape[0] // 2, sky.pixels.shape[1] // 2
@@ -176,6 +180,11 @@ def _target(sky: SkyImage, ra_deg: float | None, dec_deg: float | None) -> tuple
     height, width = sky.pixels.shape
     if not (-0.5 <= row < height - 0.5 and -0.5 <= column < width - 0.5):
         raise ImageRefusal("outside", sky.name, f"{ra_deg:.5f} {dec_deg:+.5f} is not in it", "a position inside", "Correct the position.")
+    edge = min(row, column, height - 1 - row, width - 1 - column) + 0.5
+    if edge < EDGE * side:
+        words = f"{ra_deg:.5f} {dec_deg:+.5f} lies {edge:.1f} pixels from the edge of {width} x {height}"
+        expected = f"{EDGE * side:.1f} or more, a ninth of the cutout's side"
+        raise ImageRefusal("too_small", sky.name, words, expected, "Take a file that has the target farther inside.")
     return math.floor(row + 0.5), math.floor(column + 0.5)
 
 

@@ -34,7 +34,8 @@ class Shape:
     size_arcsec : largest angular size, the widest extent of its islands.
     axis_ratio : minor to major axis of its islands together by second moments, 0..1; the beam is in it.
     islands : their number.
-    beams_across : largest angular size over the beam's full width at half maximum in that direction.
+    beams_across : largest angular size over the beam's full width at half maximum in that direction, or over its major axis where its
+        angle or minor axis are not stated: the fewest that it allows.
     """
 
     peak_jy_per_beam: float | None = None
@@ -74,7 +75,6 @@ def measured(picture: Picture) -> Shape:
         return Shape(rms_jy_per_beam=in_beam(sigma))
     width, angle = widest(there.source)
     size = None if pixel is None else width * pixel
-    across = None if beam is None else beam.width(angle)
     reach = BEAM_PIXELS / 3 if beam is None or pixel is None else beam.major / pixel
     return Shape(
         in_beam(light[there.source].max()),
@@ -83,7 +83,7 @@ def measured(picture: Picture) -> Shape:
         size,
         axis_ratio(light, there.source),
         there.number,
-        None if size is None or across is None else size / across,
+        None if size is None or beam is None else size / beam.width(angle),
     )
 
 

@@ -102,8 +102,15 @@ def smaller_than_crop(sky: SkyImage, view: View) -> bool:
     return min(field_of(sky, view)) < MIRABEST.size_arcsec * (1 - SAME_SCALE)
 
 
+def edge_of(sky: SkyImage, view: View) -> float:
+    """From the target to the nearest edge of the image, arcsec."""
+    height, width = sky.pixels.shape
+    beside = min(view.column + 0.5, width - 0.5 - view.column) * view.sides[0]
+    return min(beside, min(view.row + 0.5, height - 0.5 - view.row) * view.sides[1])
+
+
 def check_size(sky: SkyImage, view: View) -> None:
-    """Refuse a field that is too small, and pixels that cannot be brought to 1.8 arcsec."""
+    """Refuse a field that is too small, or too small on one side of the target, and pixels that cannot be brought to 1.8 arcsec."""
     (height, width), (wide, high) = sky.pixels.shape, field_of(sky, view)
     across = f"{view.scale:.3g}" if max(view.sides) < 1.01 * min(view.sides) else f"{view.sides[0]:.3g} x {view.sides[1]:.3g}"
     if min(wide, high) < LEAST_FIELD * (1 - SAME_SCALE):
@@ -123,3 +130,7 @@ def check_size(sky: SkyImage, view: View) -> None:
             else:
                 words, do = f"pixels of {scale:.3g} arcsec, too fine", "Average them first."
             raise ImageRefusal("absurd_scale", sky.name, words, f"{SCALES_ARCSEC[0]:g} to {SCALES_ARCSEC[1]:g}", do)
+    if smaller_than_crop(sky, view) and (edge := edge_of(sky, view)) < LEAST_FIELD / 2 * (1 - SAME_SCALE):
+        words = f"target {edge:.3g} arcsec from the edge of a field of {wide:.4g} x {high:.4g} arcsec"
+        expected = f"{LEAST_FIELD / 2:.0f} arcsec or more on every side in a field smaller than {MIRABEST.size_arcsec:.0f}"
+        raise ImageRefusal("too_small", sky.name, words, expected, "Take a file that has the target farther inside.")

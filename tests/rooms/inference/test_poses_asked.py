@@ -10,6 +10,8 @@ from equiradio.cli.main import main
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference.calibration import Calibration
 from equiradio.inference.team import load
+from equiradio.sky.beams import Beam
+from equiradio.sky.pictures import from_pixels
 
 CHOICE = {"temperature": 1.5, "threshold": 0.9, "coverage": 0.5, "selective_accuracy": 0.95}
 CALIBRATION = Calibration(2, 1.1, 0.8, reach=7.0)
@@ -29,6 +31,29 @@ def test_what_was_chosen_for_a_number_is_taken_for_it_and_the_nearest_for_others
     asked = CALIBRATION.in_poses(poses, card)
     assert (asked.poses, asked.temperature, asked.threshold, asked.calibrated) == (poses, temperature, threshold, calibrated)
     assert asked.reach == CALIBRATION.reach  # of the image as it is
+
+
+@pytest.mark.parametrize(
+    ("beam", "own"),
+    [(None, True), (Beam(5.4), True), (Beam(5.4, 5.4, 0.0), True), (Beam(6.8, 5.4, 0.0), True), (Beam(6.48), False), (Beam(5.0), False)],
+)
+def test_thresholds_by_beam_are_of_the_card_s_poses_and_sources_through_other_beams_uncalibrated(card, beam, own):
+    whole = replace(CALIBRATION, beams=(4.5, 6.48), thresholds={6.48: 0.85})
+    assert whole.calibrated_for(beam)
+    assert whole.in_poses(2, card).calibrated_for(beam), "the card's own"
+    assert whole.in_poses(1, card).calibrated_for(beam) == own
+    assert not whole.in_poses(3, card).calibrated_for(beam)
+    assert CALIBRATION.in_poses(1, card).calibrated_for(beam), "no beams are known"
+
+
+def test_rows_say_so(card):
+    team = load("c4-attention", "cpu")
+    image = np.zeros((150, 150), np.uint8)
+    image[60:90, 70:80] = 200
+    asked = [from_pixels("a", image, beam) for beam in (None, [5.4], [6.0])]
+    flagged = lambda of: ["uncalibrated" in row["flag_names"].split() for row in of.ask(asked)[0]]
+    assert flagged(team) == [False, False, False]
+    assert flagged(team.in_poses(1)) == [False, False, True]
 
 
 def test_without_a_calibration_any_number_is_uncalibrated(card):

@@ -74,6 +74,26 @@ def test_accuracy_is_that_of_the_kind(trained, images):
     assert {row["expected_accuracy"] for row in asked(team, images, expected=only, threshold=1.0)[0]} == {None}
 
 
+@pytest.mark.parametrize(("beam", "expected"), [((5.4,), 0.9), ((6.8, 5.4, 0.0), 0.9), ((6.4, 5.4, 0.0), 0.9), ((6.48,), 0.5)])
+def test_accuracy_through_first_s_southern_beams_is_that_of_first_as_the_threshold_is(trained, images, beam, expected):
+    """6.8 x 5.4 has the area of 6.06 arcsec, which is nearer to 6.48."""
+    wider = accuracy_rows(6.48, np.arange(40) < 20, np.full(40, 12.0), np.ones(40, bool))
+    rows, _ = asked(load(trained("lenet"), "cpu"), images[:1], beam, expected=tuple(ROWS + wider))
+    assert rows[0]["expected_accuracy"] == expected
+
+
+@pytest.mark.parametrize(
+    ("beam", "there"),
+    [(None, True), ((5.4,), True), ((5.45,), True), ((6.8, 5.4, 0.0), True), ((5.6,), False), ((6.0, 5.4, 0.0), False), ((6.48,), False)],
+)
+def test_sets_are_of_sources_seen_through_the_beam_that_they_were_chosen_through(trained, images, beam, there):
+    team = load(trained("lenet"), "cpu")
+    rows, _ = asked(team, images[:1], beam, limits=(1.0, 1.0))
+    assert rows[0]["set"] == ("FRI|FRII" if there else None)
+    rows, _ = asked(team, images[:1], beam, limits=(1.0, 1.0), beams=None)
+    assert rows[0]["set"] == "FRI|FRII", "of a team of which no beams are known"
+
+
 @pytest.mark.parametrize(
     ("beam", "chosen"),
     [(None, {}), ((15.0,), {}), ((4.0,), {}), ((5.4,), {"expected": ()}), ((5.4,), {"weights": (2.0, 1.0), "prior": (0.7, 0.3)})],

@@ -40,6 +40,12 @@ def test_a_larger_beam_has_the_same_source_unresolved(team):
     assert [row["uncertain"] for row in rows] == [False, True]
 
 
+@pytest.mark.parametrize("angle", [[], [0.0]], ids=["no angle", "angle"])
+def test_a_beam_without_an_angle_is_no_way_around_it(team, angle):
+    rows, _ = team.ask([from_pixels("a", spot(beams), [6.0, 5.0, *angle]) for beams in (3, 20)])
+    assert [("unresolved" in row["flag_names"].split(), row["uncertain"]) for row in rows] == [(True, True), (False, False)]
+
+
 def test_without_a_beam_or_a_number_nothing_is_flagged(team):
     (row,), _ = team.ask([from_pixels("a", spot(3))])
     assert row["beams_across"] is None

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sky_files import header, sky, write
 
 from equiradio.errors import RunRefusal
 from equiradio.inference.calibration import Calibration
@@ -55,8 +56,8 @@ def test_a_beam_beyond_what_was_tested_abstains(team, beam, flag):
 
 
 def test_a_minor_axis_that_is_not_stated_counts_as_the_major_one():
-    assert SURE.of_beam(Beam(6.0)) == ""
-    assert SURE.of_beam(Beam(7.0)) == "beam_untested"
+    assert SURE.of_beam(Beam(6.0)) == set()
+    assert SURE.of_beam(Beam(7.0)) == {"beam_untested"}
 
 
 def test_a_beam_that_is_not_stated_is_a_doubt_and_no_abstention(team):
@@ -64,10 +65,24 @@ def test_a_beam_that_is_not_stated_is_a_doubt_and_no_abstention(team):
     assert (row["flag_names"], row["uncertain"]) == ("no_wcs no_beam", False)
 
 
+@pytest.mark.parametrize(("pixel", "untested"), [(None, False), (1.8, False), (3.24, False), (3.25, True), (15.0, True)])
+def test_pixels_that_sample_no_tested_beam_abstain_where_none_is_stated(team, pixel, untested):
+    (row,), _ = team.ask([replace(from_pixels("a", spot()), file_pixel_arcsec=pixel)])
+    assert row["flag_names"].split() == ["no_wcs", *(["beam_untested"] if untested else []), "no_beam"]
+    assert row["uncertain"] == untested
+    assert SURE.of_beam(Beam(5.4), pixel) == set()  # what a file states holds
+
+
+def test_a_file_of_nvss_that_states_no_beam_is_not_answered(team, tmp_path):
+    (row,) = team.classify(write(tmp_path / "nvss.fits", sky(36, 15.0), header(36, 15.0)))
+    assert {"reprojected", "other_beam", "no_beam", "beam_untested"} <= set(row["flag_names"].split())
+    assert row["uncertain"]
+
+
 def test_first_southern_beam_is_untested_where_first_itself_is(team):
     other = replace(SURE, beams=(15.0, 25.0))
-    assert other.of_beam(Beam(6.8, 5.4, 0.0)) == "beam_untested"
-    assert other.of_beam(Beam(20.0, 20.0, 0.0)) == ""
+    assert other.of_beam(Beam(6.8, 5.4, 0.0)) == {"beam_untested"}
+    assert other.of_beam(Beam(20.0, 20.0, 0.0)) == set()
 
 
 @pytest.mark.parametrize(
@@ -158,4 +173,6 @@ def test_a_calibrated_team_was_tested_through_its_own_beam_and_the_viewer_says_w
     low, high = load(calibrated, "cpu").calibration.beams
     assert low <= 5.4 <= high
     said = in_words("FRI", {"p": 0.9, "low": 0.8, "high": 0.95}, True, 0.8, {"beam_untested"})
-    assert said == "Abstains: it was never found to tell classes apart through this beam. It would say FRI with 90 %."
+    assert said == "Abstains: through this beam it was never found to tell classes apart. It would say FRI with 90 %."
+    said = in_words("FRI", {"p": 0.9, "low": 0.8, "high": 0.95}, True, 0.8, {"beam_untested", "no_beam"})
+    assert said.startswith("Abstains: the file's pixels are too coarse for any beam through which it was found to tell classes apart.")

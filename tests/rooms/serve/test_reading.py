@@ -62,6 +62,18 @@ def test_beam_and_unit_come_from_the_header():
     assert read_source(as_fits(sky(), BMAJ=5.4 / 3600, BMIN="none"), "a.fits", "upload/a").beam_arcsec is None
 
 
+@pytest.mark.parametrize("cards", [{"BMIN": 30 / 3600}, {}], ids=["no angle", "major alone"])
+def test_a_beam_that_cannot_be_drawn_counts_for_answers(cards):
+    source = read_source(as_fits(sky(), BMAJ=45 / 3600, **cards), "a.fits", "upload/a")
+    assert (source.beam_arcsec, source.beam_pa_deg) == (None, 0)
+    assert source.cutout().beam.major == pytest.approx(45)
+
+
+def test_the_pixels_of_the_file_are_those_that_the_command_has():
+    file = as_fits(sky(), CDELT1=-3.6 / 3600, CDELT2=3.6 / 3600)
+    assert read_source(file, "a.fits", "upload/a").cutout().file_pixel_arcsec == pytest.approx(3.6, rel=1e-3)
+
+
 @pytest.mark.parametrize(("cards", "frame"), [({}, "icrs"), ({"RADESYS": "FK5", "EQUINOX": 2000.0}, "fk5"), ({"EQUINOX": 1950.0}, "fk4")])
 def test_positions_are_icrs_whatever_the_frame_of_the_file(cards, frame):
     found = middle(read_source(as_fits(sky(), **cards), "a.fits", "upload/a"))

@@ -86,6 +86,7 @@ def test_bmaj_alone_is_judged_alone():
     assert Beam(5.0).of_first
     assert not Beam(25.0).of_first
     assert Beam(5.0).ellipse is None
+    assert Beam(5.0).width(30.0) == Beam(5.0, 4.0).width(30.0) == 5.0
 
 
 def test_the_angle_turns_with_the_crop(tmp_path):

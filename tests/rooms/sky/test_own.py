@@ -42,14 +42,25 @@ def test_a_position_is_in_the_middle_of_its_cutout(tmp_path):
 
 def test_beyond_the_image_is_empty_sky_and_counted(tmp_path):
     sky = a_sky()
-    sky[2, 3] = 500
+    sky[4, 5] = 500
     plane = read_plane(write(tmp_path / "a.fits", sky))
-    ra, dec = (float(value) for value in plane.sky.wcs.pixel_to_world_values(3, 2))
+    ra, dec = (float(value) for value in plane.sky.wcs.pixel_to_world_values(5, 4))
     cutout = own_cutout(plane, RECIPE, ra, dec)
     assert cutout.image[16, 16] == 255
-    assert (cutout.image[:14] == 0).all()
+    assert (cutout.image[:12] == 0).all()
     assert "padded" in cutout.flags
-    assert cutout.padded == pytest.approx(1 - 18 * 19 / 32**2)
+    assert cutout.padded == pytest.approx(1 - 20 * 21 / 32**2)
+
+
+@pytest.mark.parametrize(("column", "row"), [(2, 40), (50, 0), (97, 40), (50, 87)])
+def test_a_position_at_the_edge_is_refused_as_of_mirabest_s_recipe(tmp_path, column, row):
+    plane = read_plane(write(tmp_path / "a.fits", a_sky()))
+    ra, dec = (float(value) for value in plane.sky.wcs.pixel_to_world_values(column, row))
+    with pytest.raises(
+        ImageRefusal, match=r"pixels from the edge of 100 x 90; expected 3\.6 or more, a ninth of the cutout's side"
+    ) as caught:
+        own_cutout(plane, RECIPE, ra, dec)
+    assert caught.value.flag == "too_small"
 
 
 def test_with_mirabest_s_recipe_the_pixels_are_mirabest_s():

@@ -94,6 +94,16 @@ def test_a_mirrored_beam_is_another_one():
     assert same < 0.8 * other
 
 
+@pytest.mark.parametrize("beam", [Beam(15.0, 5.0), Beam(15.0), Beam.of([15.0, 5.0])], ids=["no angle", "major alone", "--beam"])
+def test_of_a_beam_without_an_angle_the_major_axis_counts(beam):
+    """The fewest beams across that it allows."""
+    seen = shape_of(gaussian(0.01, 40, 9, 20) + noise(4), beam)
+    assert seen.beams_across == pytest.approx(seen.size_arcsec / 15)
+    assert seen.beams_across <= min(
+        shape_of(gaussian(0.01, 40, 9, 20) + noise(4), Beam(15.0, 5.0, angle)).beams_across for angle in (0, 90)
+    )
+
+
 def test_the_widest_extent_is_from_edge_to_edge():
     source = np.zeros((20, 20), bool)
     source[3, 4] = True
@@ -123,7 +133,6 @@ def test_what_cannot_be_had_is_none():
     assert vars(shape_of(light, unit="K")) == vars(shape_of(light, unit=""))
     assert vars(shape_of(light, beam=None)) == vars(whole) | {"total_jy": None, "beams_across": None}
     assert vars(shape_of(light, pixel=None)) == vars(whole) | {"total_jy": None, "size_arcsec": None, "beams_across": None}
-    assert shape_of(light, beam=Beam(5.4)).beams_across is None
     for sky in (noise(6), np.full((150, 150), np.nan), np.zeros((150, 150))):
         assert vars(shape_of(sky)) == nothing | {"rms_jy_per_beam": RMS}
     assert shape_of(light, sigma=math.nan) == Shape()

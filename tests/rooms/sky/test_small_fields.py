@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.wcs import WCS
 from sky_files import header, sky, write
 
 from equiradio.errors import ImageRefusal, SettingRefusal
@@ -58,6 +59,44 @@ def test_less_than_an_arcminute_is_refused(tmp_path):
     assert read_cutout(write(tmp_path / "a.fits", sky(34), header(34))).padded > 0.9
     with pytest.raises(ImageRefusal, match="field smaller than 60 arcsec"):
         read_cutout(write(tmp_path / "b.fits", sky(32), header(32)))
+
+
+def offset(wcs_header, column, row):
+    """The position of a pixel."""
+    ra, dec = WCS(wcs_header).pixel_to_world_values(column, row)
+    return {"ra_deg": float(ra), "dec_deg": float(dec)}
+
+
+@pytest.mark.parametrize("turn", [0.0, 30.0], ids=["as it is", "turned"])
+def test_a_target_near_the_edge_of_a_small_file_is_refused(tmp_path, turn):
+    """As the smallest field has 30 arcsec on every side of its middle: 16.7 pixels."""
+    cards = header(147, turn_deg=turn)
+    file = write(tmp_path / "a.fits", sky(147, at=(-57, -57)), cards)
+    for column, row in ((0, 0), (15, 70), (70, 131.5), (146.4, 146.4)):
+        with pytest.raises(
+            ImageRefusal, match=r"^a\.fits: target \S+ arcsec from the edge of a field of 264\.6 x 264\.6 arcsec;"
+        ) as caught:
+            read_cutout(file, "a.fits", **offset(cards, column, row))
+        assert caught.value.flag == "too_small"
+    found = read_cutout(file, **offset(cards, 17, 17))
+    assert "padded" in found.flags
+    assert found.padded < 0.7
+    assert read_cutout(file, **offset(cards, 16.3, 70)).padded < 0.5
+
+
+def test_a_file_as_large_as_the_crop_is_judged_by_its_pixels(tmp_path):
+    cards = header(153)
+    with pytest.raises(ImageRefusal, match="not finite") as caught:
+        read_cutout(write(tmp_path / "a.fits", sky(153, at=(-60, -60)), cards), **offset(cards, 16, 16))
+    assert caught.value.flag == "too_many_nonfinite"
+
+
+def test_of_coarse_pixels_arcsec_count(tmp_path):
+    cards = header(40, 6.0)
+    file = write(tmp_path / "a.fits", sky(40, 6.0, at=(-14, 0)), cards)
+    with pytest.raises(ImageRefusal, match=r"target 27 arcsec from the edge of a field of 240 x 240 arcsec"):
+        read_cutout(file, **offset(cards, 4, 20))
+    assert "padded" in read_cutout(file, **offset(cards, 5, 20)).flags
 
 
 def test_noise_of_a_small_field_is_not_that_of_its_source():

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from sky_files import header, sky, write
 
+from equiradio.sky.fits import read_cutout
 from equiradio.sky.positions import position
-from equiradio.survey.packing import wcs_of, wcs_parts
+from equiradio.survey.packing import packed, unpacked, wcs_of, wcs_parts
 
 BASE = {
     "CTYPE1": "RA---SIN",
@@ -49,3 +51,10 @@ def test_a_wcs_comes_out_as_it_went_in(kind):
         expected = position(before, *pixel)
         assert np.isfinite(expected).all()
         assert position(after, *pixel) == (pytest.approx(expected, abs=1e-10) if kind == "TPV" else expected)
+
+
+def test_the_pixels_of_the_file_are_known_after_the_way(tmp_path):
+    cutout = read_cutout(write(tmp_path / "a.fits", sky(60, 15.0), header(60, 15.0)))
+    after = unpacked(pickle.loads(pickle.dumps(packed(cutout))))
+    assert after.file_pixel_arcsec == pytest.approx(15.0, rel=1e-3)
+    assert after.pixel_arcsec == 1.8

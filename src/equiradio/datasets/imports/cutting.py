@@ -99,7 +99,7 @@ def _refuse_mixtures(rows: Gathered, choices: Choices, sides: Counter[tuple[int,
 
 def _leave_out(rows: Gathered, lost: Sequence[tuple[int, ImageRefusal]], count: int, report: Report) -> None:
     """Note what cannot be used; refuse the whole where it is much."""
-    broken = [refusal for _, refusal in lost if refusal.flag != "outside"]  # a catalogue may be wider than its mosaics
+    broken = [refusal for _, refusal in lost if refusal.flag not in ("outside", "too_small")]  # a catalogue may be wider than its mosaics
     if len(lost) == count:
         broken = [refusal for _, refusal in lost]
     if len(broken) > MOST_LOST * count:
