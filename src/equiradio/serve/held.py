@@ -34,7 +34,7 @@ class Held:
     wcs : astropy WCS of the pixels in the frame of the file, or None.
     position : (ra_deg, dec_deg) of the centre for sources known from a catalogue alone.
     arcsec_per_pixel : by the WCS, or the catalogue's recipe; None where unknown.
-    beam_arcsec : major and minor axis, beam_pa_deg its position angle.
+    beam : in the frame of the pixels, None where the file states none.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
     hdu, resampled, about, padded, noise, pixel_arcsec, measurable : as in `equiradio.sky.images.Cutout`.
@@ -49,8 +49,7 @@ class Held:
     wcs: Any = None
     position: tuple[float, float] | None = None
     arcsec_per_pixel: float | None = MIRABEST.scale_arcsec
-    beam_arcsec: tuple[float, float] | None = None
-    beam_pa_deg: float = 0.0
+    beam: Beam | None = None
     label: str | None = None
     confidence: str = ""
     flags: dict[str, str] = field(default_factory=dict)
@@ -91,7 +90,6 @@ class Held:
         ra, dec = self.position or (math.nan, math.nan)
         if self.wcs is not None:
             ra, dec = position(self.wcs, self.middle, self.middle)
-        beam = None if self.beam_arcsec is None else Beam(*self.beam_arcsec, self.beam_pa_deg)
         flags = frozenset(self.flags)
         return Cutout(
             self.name,
@@ -103,7 +101,7 @@ class Held:
             dec,
             self.unit,
             flags,
-            beam,
+            self.beam,
             self.resampled,
             self.about,
             self.padded,

@@ -35,7 +35,6 @@ def read_source(file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABE
     except ImageRefusal as refusal:
         do = DO.get(refusal.flag, refusal.do) if "--" in refusal.do else refusal.do
         raise ImageRefusal(refusal.flag, refusal.where, refusal.found, refusal.expected, do) from None
-    axes, angle = (cutout.ellipse[:2], cutout.ellipse[2]) if cutout.ellipse else (None, 0.0)
     return Held(
         key,
         name,
@@ -45,8 +44,7 @@ def read_source(file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABE
         cutout.wcs,
         None,
         arcsec_per_pixel(cutout.wcs),
-        axes,
-        angle,
+        cutout.beam,
         flags={flag.name: flag.meaning for flag in FLAGS if flag.name in cutout.flags},
         hdu=cutout.hdu,
         resampled=cutout.resampled,

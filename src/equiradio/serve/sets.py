@@ -14,6 +14,7 @@ from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
 from equiradio.sky import own
+from equiradio.sky.beams import Beam
 from equiradio.sky.fits import SUFFIXES
 from equiradio.sky.recipe import MIRABEST, Recipe
 
@@ -64,7 +65,7 @@ class DataSet:
             sources.images[row],
             position=position_of(sources, row),
             arcsec_per_pixel=recipe.scale_arcsec or None,
-            beam_arcsec=(recipe.beam_arcsec, recipe.beam_arcsec) if recipe.beam_arcsec else None,
+            beam=Beam.of([recipe.beam_arcsec]) if recipe.beam_arcsec else None,
             pixel_arcsec=recipe.scale_arcsec or None,
             measurable=recipe == MIRABEST,
             label=sources.classes.name_of(int(sources.labels[row])),

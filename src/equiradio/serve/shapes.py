@@ -167,8 +167,8 @@ class Source(BaseModel):
     unit: str
     sky: list[list[list[float]]] | None = Field(description="unit vectors at evenly spaced rows and columns")
     arcsec_per_pixel: float | None
-    beam_arcsec: tuple[float, float] | None
-    beam_pa_deg: float
+    beam_arcsec: tuple[float, float | None] | None = Field(description="major and minor axis; null for what the file does not state")
+    beam_pa_deg: float | None = Field(description="position angle of the major axis; null where it is unknown")
     label: str | None
     confidence: str
     flags: dict[str, str]

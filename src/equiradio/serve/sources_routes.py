@@ -1,5 +1,6 @@
 """Routes of what is offered and of sources: health, models, sources, pictures."""
 
+import math
 import resource
 from typing import Annotated, Any
 
@@ -117,7 +118,13 @@ def chosen(offers: Offers, file: UploadFile | None, source: str | None) -> Held:
     return uploaded(offers, file) if file is not None else offers.sets.get(source or "")
 
 
+def stated(number: float) -> float | None:
+    """None for nan, which JSON has not."""
+    return None if math.isnan(number) else number
+
+
 def described(held: Held) -> shapes.Source:
+    beam = held.beam
     return shapes.Source(
         key=held.key,
         name=held.name,
@@ -127,8 +134,8 @@ def described(held: Held) -> shapes.Source:
         unit=printable(held.unit),
         sky=held.sky_grid(),
         arcsec_per_pixel=held.arcsec_per_pixel,
-        beam_arcsec=held.beam_arcsec,
-        beam_pa_deg=held.beam_pa_deg,
+        beam_arcsec=None if beam is None else (beam.major, stated(beam.minor)),
+        beam_pa_deg=None if beam is None else stated(beam.angle),
         label=held.label,
         confidence=held.confidence,
         flags=held.flags,

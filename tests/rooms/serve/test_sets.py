@@ -19,6 +19,7 @@ from equiradio.serve.gallery import Runs
 from equiradio.serve.networks import Networks
 from equiradio.serve.offers import Offers
 from equiradio.serve.sets import DataSet, ImageFolder, Sets, data_sets, position_of
+from equiradio.sky.beams import Beam
 from equiradio.sky.recipe import Recipe
 
 
@@ -53,7 +54,7 @@ def test_a_data_set_of_its_own_recipe_is_shown_by_it(sky, tmp_path):
     place = replace(sources, ra_deg=np.full(6, 30.0), dec_deg=np.arange(6.0), md5="")
     own = DataSet("own", str(write_folder(place, tmp_path / "own")), None)
     held = own.get(str(own.sources().source_ids[0]))
-    assert (held.pixels.shape, held.arcsec_per_pixel, held.beam_arcsec) == ((40, 40), 4.0, (12.0, 12.0))
+    assert (held.pixels.shape, held.arcsec_per_pixel, held.beam) == ((40, 40), 4.0, Beam(12.0, 12.0, 0.0))
     cutout = held.cutout()
     assert (cutout.pixel_arcsec, cutout.measurable) == (4.0, False)
     assert held.recipe is None, "a network of its side may be asked, as evaluate --data does"
