@@ -18,6 +18,7 @@ from equiradio.serve.sources_routes import described
 from equiradio.sky.contents import GZIP, Limits
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.pictures import NPY, PNG
+from equiradio.sky.recipe import Recipe
 
 
 def sky(side=200, seed=0):
@@ -148,6 +149,23 @@ def test_a_small_file_that_unpacks_to_terabytes_is_stopped(monkeypatch):
     assert len(content) < 20_000
     with pytest.raises(ImageRefusal, match="more than 1,000,000 bytes unpacked"):
         read_source(content, "a.fits.gz", "upload/a")
+
+
+@pytest.mark.parametrize("kind", ["fits", "npy", "png"])
+def test_the_limit_of_pixels_holds_for_every_recipe(monkeypatch, kind):
+    from PIL import Image
+
+    monkeypatch.setattr(reading, "LIMITS", Limits(bytes=1_000_000, pixels=10_000))
+    own, file = Recipe(64, 0.0, 128, beam_arcsec=0.0, stretch="linear"), io.BytesIO()
+    plane = (255 * np.clip(sky() / 5e-3, 0, 1)).astype(np.uint8)
+    {
+        "fits": lambda: file.write(as_fits(plane)),
+        "npy": lambda: np.save(file, plane),
+        "png": lambda: Image.fromarray(plane).save(file, "PNG"),
+    }[kind]()
+    with pytest.raises(ImageRefusal, match="at most 10,000") as caught:
+        read_source(file.getvalue(), f"a.{kind}", "upload/a", own)
+    assert caught.value.flag == "too_large"
 
 
 def test_pictures_and_arrays_in_mirabest_form():
