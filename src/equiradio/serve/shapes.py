@@ -37,7 +37,7 @@ class Health(BaseModel):
     runs: int
     tables: int
     labelling: bool = Field(description="images can be labelled here")
-    megabytes: float = Field(description="peak resident memory of the process")
+    megabytes: float | None = Field(description="peak resident memory of the process; null where the system does not say it")
 
 
 class Model(BaseModel):

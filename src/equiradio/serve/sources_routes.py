@@ -1,7 +1,7 @@
 """Routes of what is offered and of sources: health, models, sources, pictures."""
 
 import math
-import resource
+import sys
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
@@ -47,8 +47,18 @@ def health(offers: Offered) -> shapes.Health:
         runs=len(offers.runs.by_name),
         tables=len(offers.tables),
         labelling=offers.desk is not None,
-        megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        megabytes=peak_megabytes(),
     )
+
+
+def peak_megabytes() -> float | None:
+    """Most memory that this process has had; None where the system does not say it, as Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = {"darwin": 1}.get(sys.platform, 1024)  # bytes of what the system counts in
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1024**2
 
 
 @router.get("/models")
