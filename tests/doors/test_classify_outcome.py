@@ -2,15 +2,18 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from equiradio.artefacts.catalogue import read_texts
 from equiradio.cli.main import main
 from equiradio.cli.outcome import Outcome
 from equiradio.datasets.simulated_cutouts import write_cutouts
-from equiradio.labels import FANAROFF_RILEY
+from equiradio.labels import FANAROFF_RILEY, Labels
+from equiradio.sky.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,34 @@ def test_the_counts_are_right(nothing):
     assert str(outcome) == "1 FRI, 2 FRII, 2 abstain, 2 without an answer (flags: 2 nonfinite, 1 blank)"
     assert outcome.refused == [3, 4]
     assert str(Outcome(FANAROFF_RILEY, ["FRI"], [False], [nothing])) == "1 FRI, 0 FRII, 0 abstain, 0 without an answer"
+
+
+def test_classes_that_fits_writes_in_ascii_are_answers_too():
+    outcome = Outcome(Labels(("Köpfe", "Arme")), ["K\\xf6pfe", "Arme", ""], ["True", "False", "True"], ["", "", "blank"])
+    assert str(outcome) == "1 Köpfe, 1 Arme, 1 abstain, 1 without an answer (flags: 1 blank)"
+    outcome.refuse_emptiness()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "fits", "vot"])
+def test_a_catalogue_of_classes_with_other_letters_is_a_good_one(untrained, folder, capsys, suffix):
+    model = str(untrained("lenet", kernel_size=3, classes=("Köpfe", "Ärme")))
+    assert main(["classify", "cutouts", "--model", model, "--out", f"result.{suffix}"]) == 0
+    assert " 0 without an answer" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_pictures_in_a_folder_are_read_where_the_recipe_of_the_team_reads_them(untrained, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = shutil.copytree(untrained("lenet", kernel_size=3), "run")
+    Path("pictures").mkdir()
+    for name in ("a.jpg", "b.JPEG"):
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (150, 150), np.uint8)).save(f"pictures/{name}", "JPEG")
+    assert main(["classify", "pictures", "--model", run]) == 2
+    assert "pictures: a folder without any .fits" in capsys.readouterr().err
+    card = json.loads(Path(run, "card.json").read_text())
+    card["recipe"] = Recipe(150, 0.0, 300, beam_arcsec=0.0, stretch="linear").as_card()
+    Path(run, "card.json").write_text(json.dumps(card))
+    assert main(["classify", "pictures", "--model", run, "--json"]) == 0
+    assert [row["file"] for row in json.loads(capsys.readouterr().out)] == ["pictures/a.jpg", "pictures/b.JPEG"]
 
 
 @pytest.mark.parametrize("suffix", [None, "parquet", "csv", "fits", "vot"])

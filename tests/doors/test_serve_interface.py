@@ -3,7 +3,9 @@
 import base64
 import io
 import socket
+import sys
 import time
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from serve_process import offers_of, serving
 
 from equiradio.cli.main import main
+from equiradio.serve import sources_routes
 from equiradio.serve.app import create_app
 from equiradio.serve.hub import quiet, running
 from equiradio.serve.offers import Offers
@@ -50,6 +53,15 @@ def refusal(response, status):
     assert set(parts) == PARTS
     assert all(isinstance(part, str) and part for part in parts.values())
     return parts
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_memory_is_counted_as_the_system_does(monkeypatch, platform):
+    monkeypatch.setattr(sources_routes.sys, "platform", platform)
+    of_this_process = SimpleNamespace(ru_maxrss=5 * 1024**2 if platform == "darwin" else 5 * 1024)
+    stub = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: of_this_process)
+    monkeypatch.setitem(sys.modules, "resource", None if platform == "win32" else stub)
+    assert sources_routes.peak_megabytes() == (None if platform == "win32" else 5)
 
 
 def test_health_models_sources(client, sky):
@@ -180,6 +192,24 @@ def test_rebound_names_are_refused(client, host):
     assert refusal(client.get("/", headers={"host": host}), 403)["where"] == "Host"
 
 
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("hub:8443", "hub"),
+        ("Hub.Example.org", "hub.example.org"),
+        ("https://hub.example.org:8443/user/me", "hub.example.org"),
+        ("[::1]:8765", "::1"),
+        ("fe80::1", "fe80::1"),
+    ],
+)
+def test_names_that_are_allowed_may_have_a_port(monkeypatch, offers, given, host):
+    asked = []
+    monkeypatch.setattr("equiradio.serve.offers.gather", lambda *_: offers)
+    monkeypatch.setattr("equiradio.serve.server.run", lambda offers, socket, names, root: asked.extend(names))
+    assert main(["serve", "--port", "0", "--allow-host", given]) == 0
+    assert asked == ["127.0.0.1", host]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:9", "[::1]:8765", "LOCALHOST"])
 def test_own_names_are_answered(client, host):
     assert client.get("/api/health", headers={"host": host}).status_code == 200
@@ -283,6 +313,7 @@ def test_a_hub_s_clients_are_told_where_to_fetch_a_selection(client, monkeypatch
         (("--host", "203.0.113.1"), "--host: '203.0.113.1' cannot be listened at"),
         (("--host", "no such name"), "--host: 'no such name' cannot be listened at"),
         (("--host", ""), "--host: '' cannot be listened at"),
+        (("--allow-host", "http://"), "--allow-host: 'http://'; expected the name of a host"),
         (("--root-path", "viewer"), "--root-path: 'viewer'; expected a path"),
     ],
 )

@@ -9,6 +9,7 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.errors import ModelRefusal, RunRefusal, nearest
 from equiradio.folders import WEIGHTS, user_cache, weights_folder
+from equiradio.sky.recipe import Recipe
 from equiradio.version import checkout
 
 PACKAGED = Path(__file__).parents[1] / "weights"
@@ -71,6 +72,15 @@ def check_trained(what: str | Path) -> None:
     place = trained_at(what)
     if isinstance(place, Run):
         place.settings()
+
+
+def recipe_at(what: str | Path) -> Recipe:
+    """By which files become images for what was trained; refused as by `check_trained`."""
+    place = trained_at(what)
+    if isinstance(place, Run):
+        place.settings()
+        return place.card().images
+    return place.card().members[0].images
 
 
 def team_card_of(name: str) -> TeamCard:

@@ -9,6 +9,7 @@ from equiradio.artefacts.flags import BITS
 from equiradio.cli.lines import say
 from equiradio.errors import DataRefusal
 from equiradio.labels import Labels
+from equiradio.printable import as_ascii
 
 SHOWN = 10  # refused images that are named
 
@@ -25,10 +26,12 @@ class Outcome:
     """
 
     def __init__(self, classes: Labels, labels: Sequence[Any], uncertain: Sequence[Any], flag_names: Sequence[Any]) -> None:
-        self.refused = [place for place, label in enumerate(labels) if label not in classes.names]
-        self.classes = {name: labels.count(name) for name in classes}
-        answered = zip(labels, uncertain, strict=True)
-        self.abstained = sum(label in classes.names and str(unsure).lower() == "true" for label, unsure in answered)
+        names = {as_ascii(name): name for name in classes}  # FITS has no other letters
+        given = [names.get(as_ascii(label or "")) for label in labels]
+        self.refused = [place for place, name in enumerate(given) if name is None]
+        self.classes = {name: given.count(name) for name in classes}
+        answered = zip(given, uncertain, strict=True)
+        self.abstained = sum(name is not None and str(unsure).lower() == "true" for name, unsure in answered)
         self.flags = Counter(name for names in flag_names for name in str(names).split() if name in BITS)
         self.count = len(labels)
 

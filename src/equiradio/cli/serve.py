@@ -64,11 +64,12 @@ def serve(
     if missing:
         raise SettingRefusal("serve", f"{', '.join(missing)} not installed", "the extra serve", "Run pip install 'equiradio[serve]'.")
     from equiradio.artefacts.claim import claimed
+    from equiradio.serve.guards import host_of
     from equiradio.serve.offers import gather, with_desk
     from equiradio.serve.prefix import root_path_of
     from equiradio.serve.server import listen, run
 
-    root = root_path_of(root_path)
+    root, allowed = root_path_of(root_path), [host_of(name) for name in allow_host or []]
     offers = gather(model or [], runs or [], data or [], images, table or [], data_dir)
     for problem in offers.problems:
         say(f"not offered: {problem}", err=True)
@@ -89,7 +90,7 @@ def serve(
         typer.echo(f"http://{name}:{socket.getsockname()[1]}{quote(root)}/ shows the viewer; Ctrl-C stops it.")
         if everywhere and not allow_host:
             typer.echo("From other machines it is refused until --allow-host says the name that they call this one by.", err=True)
-        run(offers, socket, (host, *(allow_host or [])), root)
+        run(offers, socket, (host, *allowed), root)
 
 
 def _user() -> str:

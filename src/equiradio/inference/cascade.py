@@ -14,7 +14,7 @@ from equiradio.inference.member import weights_hash
 from equiradio.inference.team import Source, Team, as_sources, load
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
-from equiradio.sky.recipe import Recipe
+from equiradio.sky.recipe import Recipe, apart
 
 OPTION = "--cascade"
 WEIGHTS_DIGITS = 12  # of the hash of the weights that follow, in a card
@@ -29,9 +29,14 @@ class Cascade:
     def __init__(self, quick: Team, team: Team, threshold: float) -> None:
         self.quick, self.team, self.threshold = quick, team, threshold
         gates = {member.network.gate_count for member in (*quick.members, *team.members)}
-        if quick.labels.names != team.labels.names or len(gates) > 1 or quick.recipe.side != team.recipe.side:
-            found = f"{quick.name} of {quick.labels} before {team.name} of {team.labels}, gates {' and '.join(map(str, sorted(gates)))}"
-            raise SettingRefusal(OPTION, found, "the same classes and as many gates", "Choose teams alike.")
+        odd = [apart(quick.recipe, team.recipe)]
+        if quick.labels.names != team.labels.names:
+            odd.append(f"classes {quick.labels} and {team.labels}")
+        if len(gates) > 1:
+            odd.append(f"gates {' and '.join(map(str, sorted(gates)))}")
+        if any(odd):
+            found = f"{quick.name} before {team.name}: {', '.join(filter(None, odd))}"
+            raise SettingRefusal(OPTION, found, "teams of the same classes, recipe and number of gates", "Choose teams alike.")
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ GAP, STRIP = 12, 44  # screen pixels between panels, and for the words above and
 OUTLINE_COLOUR = (90, 90, 96)
 BACKGROUND, WORDS, FAINT, LINE = (18, 18, 22), (235, 235, 235), (160, 160, 168), (90, 220, 255)
 BAR_ARCSEC = 60.0
+ARM, TO_LETTER = 30, 40  # screen pixels from where the arms of the compass meet to their ends, and to the middle of their letters
 LARGE, SMALL = 17, 14  # sizes of the font
 FOR_FRII, FOR_FRI = (204, 85, 0), (20, 95, 190)  # on white; the colour-blind can tell them from each other too
 OUTLINE, LIGHT = 0.2, (250, 250, 250)  # of the stretched image, drawn over evidence in grey; what says nothing
@@ -43,6 +44,14 @@ def _plasma() -> np.ndarray:
     import matplotlib
 
     return matplotlib.colormaps["plasma"](np.arange(256))[:, :3]
+
+
+class Sky(NamedTuple):
+    """What pixels are on the sky: their size, and the steps (columns, rows) of length 1 towards north and east, where these are known."""
+
+    arcsec: float
+    north: tuple[float, float] | None = None
+    east: tuple[float, float] | None = None
 
 
 class Why(NamedTuple):
@@ -101,11 +110,11 @@ def outlines(plane: np.ndarray, level: float) -> list[np.ndarray]:
 
 
 def save_overlay(
-    image: np.ndarray, attention: np.ndarray, title: str, words: str, path: Path, arcsec: float | None = None, why: Why | None = None
+    image: np.ndarray, attention: np.ndarray, title: str, words: str, path: Path, sky: Sky | None = None, why: Why | None = None
 ) -> None:
     """A PNG of panels: the image, evidence where there is any, and the image with attention, its contours and its peak.
 
-    ``arcsec`` is the size of a pixel where north is up and east is left; a bar and a compass then say so.
+    A bar and a compass say what ``sky`` does.
     """
     from PIL import Image, ImageDraw
 
@@ -122,8 +131,9 @@ def save_overlay(
     if why is not None:
         _draw_evidence(pen, why, image, lefts[1], STRIP)
     _draw_map(pen, attention, lefts[-1], STRIP)
-    if arcsec:
-        _draw_compass(pen, GAP + 16, STRIP + height - 16, GAP + width - 24, BAR_ARCSEC / arcsec * ZOOM, _font(SMALL))
+    if sky is not None:
+        _draw_bar(pen, GAP + 16, STRIP + height - 16, BAR_ARCSEC / sky.arcsec * ZOOM)
+        _draw_compass(pen, GAP + width - 24, STRIP + height - 16, sky)
     content = png(np.asarray(page))
     write_atomically(path, lambda part: part.write_bytes(content))
 
@@ -207,10 +217,17 @@ def _evidence_bar(width: int, height: int) -> Any:
     return Image.fromarray(evidence_overlay(ramp)).convert("RGB")
 
 
-def _draw_compass(pen: Any, left: int, bottom: int, right: int, bar: float, font: Any) -> None:
-    """A bar of `BAR_ARCSEC` on the left; north and east on the right."""
-    pen.line([(left, bottom), (left + bar, bottom)], WORDS, 2)
-    pen.text((left, bottom - 22), f'{BAR_ARCSEC:g}"', WORDS, font)
-    pen.line([(right - 30, bottom), (right, bottom), (right, bottom - 30)], WORDS, 2)
-    pen.text((right - 4, bottom - 48), "N", WORDS, font)
-    pen.text((right - 44, bottom - 8), "E", WORDS, font)
+def _draw_bar(pen: Any, left: int, bottom: int, length: float) -> None:
+    """A bar of `BAR_ARCSEC`."""
+    pen.line([(left, bottom), (left + length, bottom)], WORDS, 2)
+    pen.text((left, bottom - 22), f'{BAR_ARCSEC:g}"', WORDS, _font(SMALL))
+
+
+def _draw_compass(pen: Any, right: int, bottom: int, sky: Sky) -> None:
+    """North and east, left of and above a place of the page; nothing where they are unknown."""
+    arms = [(letter, np.array(arm) * (1, -1)) for letter, arm in (("N", sky.north), ("E", sky.east)) if arm is not None]  # rows go down
+    beyond = np.max([arm for _, arm in arms], axis=0, initial=0)
+    start = np.round((right, bottom) - TO_LETTER * beyond)
+    for letter, arm in arms:
+        pen.line([tuple(start), tuple(np.round(start + ARM * arm))], WORDS, 2)
+        pen.text(tuple(start + TO_LETTER * arm), letter, WORDS, _font(SMALL), anchor="mm")

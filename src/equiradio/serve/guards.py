@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from python_multipart.multipart import parse_options_header
 
+from equiradio.errors import SettingRefusal
 from equiradio.serve.bodies import LINGER, MOST_UPLOADED, Arrivals, Body, Message, Pace, Receive
 from equiradio.serve.refusals import AS_FORM, Busy, Forbidden, Malformed, RequestRefusal, TooSlow, as_json
 
@@ -138,6 +139,18 @@ def hostname(address: str) -> str:
         return (urlsplit(address).hostname or "").lower()
     except ValueError:
         return ""
+
+
+def host_of(name: str) -> str:
+    """The name that browsers send as their host, of a name as a user writes it: with a port or an address before it, too.
+
+    Raises SettingRefusal where there is none.
+    """
+    bare = name.count(":") > 1 and "[" not in name and "//" not in name  # an address of IPv6
+    host = name.lower() if bare else hostname(name if "//" in name else f"//{name}")
+    if not host:
+        raise SettingRefusal("--allow-host", repr(name), "the name of a host", "For example --allow-host hub.example.org.")
+    return host
 
 
 def urlsplit_or_none(origin: str) -> str | None:

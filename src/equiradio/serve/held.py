@@ -34,7 +34,7 @@ class Held:
     wcs : astropy WCS of the pixels in the frame of the file, or None.
     position : (ra_deg, dec_deg) of the centre for sources known from a catalogue alone.
     arcsec_per_pixel : by the WCS, or the catalogue's recipe; None where unknown.
-    beam : as in `equiradio.sky.images.Cutout`.
+    beam : in the frame of the pixels, None where the file states none.
     label : name of the class in the catalogue, None where there is none.
     flags : name -> meaning of the quality flags that reading it set.
     hdu, resampled, about, padded, noise, pixel_arcsec, measurable, file_pixel_arcsec : as in `equiradio.sky.images.Cutout`.
@@ -67,16 +67,6 @@ class Held:
     def middle(self) -> float:
         """Row and column of the centre."""
         return (len(self.pixels) - 1) / 2
-
-    @property
-    def beam_arcsec(self) -> tuple[float, float] | None:
-        """Major and minor axis; None where they and their angle are not all known."""
-        return self.beam.ellipse[:2] if self.beam is not None and self.beam.ellipse else None
-
-    @property
-    def beam_pa_deg(self) -> float:
-        """Position angle of the major axis; 0 where unknown."""
-        return self.beam.ellipse[2] if self.beam is not None and self.beam.ellipse else 0.0
 
     @cached_property
     def digest(self) -> str:

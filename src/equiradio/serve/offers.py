@@ -35,7 +35,7 @@ class Offers:
 
     Attributes
     ----------
-    problems : what is wrong with runs that cannot be offered as networks.
+    problems : what is not offered: runs with what is wrong with them, and images beyond the most of a folder.
     desk : where images of the folder are labelled; None where they are not.
     reading : held while an upload is decoded.
     answered : classes already asked for, by source, digest of its pixels, and model.
@@ -93,7 +93,12 @@ def gather(
     sets: list[Any] = [*data_sets(data, data_dir)]
     all_networks = Networks(networks)
     if images is not None:
-        sets.append(ImageFolder(images, all_networks.recipe))
+        folder = ImageFolder(images, all_networks.recipe)
+        sets.append(folder)
+        if folder.beyond:
+            most = len(folder.keys)
+            found = f"the last {folder.beyond:,} of {most + folder.beyond:,} images, by name"
+            problems.append(DataRefusal(images, found, f"at most {most:,}", "Show them from a folder of their own."))
     return Offers(all_networks, Sets(sets), galleries, _tables(tables, galleries), problems)
 
 

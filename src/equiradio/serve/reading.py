@@ -9,17 +9,13 @@ import numpy as np
 from equiradio.artefacts.flags import FLAGS
 from equiradio.errors import ImageRefusal
 from equiradio.serve.held import Held
+from equiradio.sky.advice import without_options
 from equiradio.sky.fits import Limits, read_cutout
 from equiradio.sky.own import cutout_of
 from equiradio.sky.recipe import MIRABEST, Recipe
 
 LIMITS = Limits(bytes=136_000_000, pixels=16_000_000)
 ONE_AT_A_TIME = threading.Lock()  # which warnings are shown is a setting of the whole process, and memory stays bounded
-DO = {
-    "several_images": "Save the image as a file of its own.",
-    "wrong_shape": "Save one plane as a file of its own.",
-    "too_many_nonfinite": "The cutout may cross the mosaic's edge; recentre it.",
-}  # in place of advice that names options of the command
 
 
 def read_source(file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABEST) -> Held:
@@ -33,8 +29,7 @@ def read_source(file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABE
         with ONE_AT_A_TIME:
             cutout = read_cutout(file, name, limits=LIMITS) if recipe == MIRABEST else cutout_of(file, recipe, name=name, limits=LIMITS)
     except ImageRefusal as refusal:
-        do = DO.get(refusal.flag, refusal.do) if "--" in refusal.do else refusal.do
-        raise ImageRefusal(refusal.flag, refusal.where, refusal.found, refusal.expected, do) from None
+        raise without_options(refusal) from None
     return Held(
         key,
         name,

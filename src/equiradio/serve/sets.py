@@ -13,9 +13,8 @@ from equiradio.serve.held import Held, Shelf
 from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
-from equiradio.sky import own
 from equiradio.sky.beams import Beam
-from equiradio.sky.fits import SUFFIXES
+from equiradio.sky.listing import suffixes
 from equiradio.sky.recipe import MIRABEST, Recipe
 
 MOST_FILES = 20_000
@@ -65,7 +64,7 @@ class DataSet:
             sources.images[row],
             position=position_of(sources, row),
             arcsec_per_pixel=recipe.scale_arcsec or None,
-            beam=Beam(recipe.beam_arcsec, recipe.beam_arcsec, 0.0) if recipe.beam_arcsec else None,
+            beam=Beam.of([recipe.beam_arcsec]) if recipe.beam_arcsec else None,
             pixel_arcsec=recipe.scale_arcsec or None,
             measurable=recipe == MIRABEST,
             label=sources.classes.name_of(int(sources.labels[row])),
@@ -86,22 +85,31 @@ class ImageFolder:
 
     They become images by a recipe, that of the networks which are to answer about them.
 
+    Attributes
+    ----------
+    beyond : how many more images than `MOST_FILES` there are, which are left out.
+
     Raises
     ------
     DataRefusal : there is no such folder, or no image in it.
     """
 
     def __init__(self, folder: Path, recipe: Recipe = MIRABEST) -> None:
-        endings = SUFFIXES if recipe == MIRABEST else own.SUFFIXES
+        endings = suffixes(recipe)
         self._recipe, expected = recipe, f"a folder with files ending in {', '.join(endings)}"
         if not folder.is_dir():
             raise DataRefusal(folder, "a file" if folder.exists() else "no such folder", expected, "Correct --images.")
         self._files: dict[str, Path] = {}
+        self.beyond = 0
         root = folder.resolve()
         self.name = printable(root.name) or "images"
         for path in sorted(root.rglob("*")):
             inside = path.is_file() and path.resolve().is_relative_to(root)  # a link may lead out
-            if inside and path.name.lower().endswith(endings) and len(self._files) < MOST_FILES:
+            if not inside or not path.name.lower().endswith(endings):
+                continue
+            if len(self._files) == MOST_FILES:
+                self.beyond += 1
+            else:
                 self._files[apart(printable(path.relative_to(root).as_posix()), self._files)] = path
         if not self._files:
             raise DataRefusal(folder, "no image in it", expected, "Correct --images.")

@@ -37,7 +37,7 @@ class Health(BaseModel):
     runs: int
     tables: int
     labelling: bool = Field(description="images can be labelled here")
-    megabytes: float = Field(description="peak resident memory of the process")
+    megabytes: float | None = Field(description="peak resident memory of the process; null where the system does not say it")
 
 
 class Model(BaseModel):
@@ -167,8 +167,8 @@ class Source(BaseModel):
     unit: str
     sky: list[list[list[float]]] | None = Field(description="unit vectors at evenly spaced rows and columns")
     arcsec_per_pixel: float | None
-    beam_arcsec: tuple[float, float] | None
-    beam_pa_deg: float
+    beam_arcsec: tuple[float, float | None] | None = Field(description="major and minor axis; null for what the file does not state")
+    beam_pa_deg: float | None = Field(description="position angle of the major axis; null where it is unknown")
     label: str | None
     confidence: str
     flags: dict[str, str]

@@ -1,6 +1,7 @@
 """Routes of what is offered and of sources: health, models, sources, pictures."""
 
-import resource
+import math
+import sys
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
@@ -46,8 +47,18 @@ def health(offers: Offered) -> shapes.Health:
         runs=len(offers.runs.by_name),
         tables=len(offers.tables),
         labelling=offers.desk is not None,
-        megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        megabytes=peak_megabytes(),
     )
+
+
+def peak_megabytes() -> float | None:
+    """Most memory that this process has had; None where the system does not say it, as Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = {"darwin": 1}.get(sys.platform, 1024)  # bytes of what the system counts in
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1024**2
 
 
 @router.get("/models")
@@ -117,7 +128,13 @@ def chosen(offers: Offers, file: UploadFile | None, source: str | None) -> Held:
     return uploaded(offers, file) if file is not None else offers.sets.get(source or "")
 
 
+def stated(number: float) -> float | None:
+    """None for nan, which JSON has not."""
+    return None if math.isnan(number) else number
+
+
 def described(held: Held) -> shapes.Source:
+    beam = held.beam
     return shapes.Source(
         key=held.key,
         name=held.name,
@@ -127,8 +144,8 @@ def described(held: Held) -> shapes.Source:
         unit=printable(held.unit),
         sky=held.sky_grid(),
         arcsec_per_pixel=held.arcsec_per_pixel,
-        beam_arcsec=held.beam_arcsec,
-        beam_pa_deg=held.beam_pa_deg,
+        beam_arcsec=None if beam is None else (beam.major, stated(beam.minor)),
+        beam_pa_deg=None if beam is None else stated(beam.angle),
         label=held.label,
         confidence=held.confidence,
         flags=held.flags,

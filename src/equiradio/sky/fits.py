@@ -78,12 +78,14 @@ def read_cutout(
             return cut(image, ra_deg, dec_deg, max_nonfinite)
 
 
-def read_image(file: str | Path | bytes, name: str | None = None, *, hdu: int | None = None, plane: Plane = None) -> SkyImage:
+def read_image(
+    file: str | Path | bytes, name: str | None = None, *, hdu: int | None = None, plane: Plane = None, limits: Limits = LIMITS
+) -> SkyImage:
     """The image plane of a FITS file; parameters and refusals as in `read_cutout`."""
-    content, name = content_of(file, name, LIMITS)
+    content, name = content_of(file, name, limits)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _from_fits(content, name, hdu, plane, LIMITS)
+        return _from_fits(content, name, hdu, plane, limits)
 
 
 def _from_fits(content: bytes, name: str, number: int | None, plane: Plane, limits: Limits) -> SkyImage:

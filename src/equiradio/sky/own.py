@@ -54,15 +54,15 @@ def read_plane(file: str | Path | bytes, name: str | None = None, limits: Limits
     """
     content, name = content_of(file, name, limits)
     if content.startswith(NPY):
-        return of_array(_array(content, name), name)
+        return of_array(_array(content, name, limits.pixels), name)
     if content.startswith((PNG, JPEG)):
-        return Plane(SkyImage(name, 0, _grey(content, name)), True)
+        return Plane(SkyImage(name, 0, _grey(content, name, limits.pixels)), True)
     if not content.startswith(b"SIMPLE  ="):
         refusal = not_fits(content, name)
         raise ImageRefusal("not_an_image_file", name, refusal.found, "a FITS, NPY, PNG or JPEG image", refusal.do)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Plane(read_image(content, name, **choices), False)
+        return Plane(read_image(content, name, limits=limits, **choices), False)
 
 
 def of_array(pixels: np.ndarray, name: str) -> Plane:
@@ -199,13 +199,12 @@ def _window(pixels: Pixels, row: float, column: float, side: int) -> tuple[np.nd
     return window, inside, (top, left)
 
 
-def _grey(content: bytes, name: str) -> np.ndarray:
+def _grey(content: bytes, name: str, most: int) -> np.ndarray:
     """Grey levels of a picture, first row on top as it is stored; colours are refused unless all are alike."""
     from PIL import Image
 
     with in_words(name, "a picture that cannot be read"), Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as file:
-        if file.size[0] * file.size[1] > LIMITS.pixels:
-            raise ImageRefusal("too_large", name, f"{file.size[0]:,} x {file.size[1]:,} pixels", f"at most {LIMITS.pixels:,}", "Cut it.")
+        _check_size(file.size, name, most)
         grey = file.mode.startswith(("L", "I", "F", "1"))
         channels = np.asarray(file if grey and file.mode != "LA" else file.convert("L" if grey else "RGB"), dtype=np.float32)
     if channels.ndim == 3 and (channels != channels[..., :1]).any():
@@ -214,7 +213,14 @@ def _grey(content: bytes, name: str) -> np.ndarray:
     return channels[..., 0] if channels.ndim == 3 else channels
 
 
-def _array(content: bytes, name: str) -> np.ndarray:
+def _array(content: bytes, name: str, most: int) -> np.ndarray:
     with in_words(name, "an NPY file that cannot be read"):
         array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+        _check_size(array.shape, name, most)
         return array
+
+
+def _check_size(shape: tuple[int, ...], name: str, most: int) -> None:
+    """Refuse more pixels than are allowed."""
+    if math.prod(shape) > most:
+        raise ImageRefusal("too_large", name, f"{' x '.join(f'{side:,}' for side in shape)} pixels", f"at most {most:,}", "Cut it.")

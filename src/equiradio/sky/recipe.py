@@ -67,6 +67,13 @@ def recipe_of(stored: dict[str, Any]) -> Recipe:
     return recipe
 
 
+def apart(one: Recipe, other: Recipe) -> str:
+    """How two recipes make different pixels of a file, such as ``stretch asinh and linear``; empty where they make the same."""
+    words = lambda value: "unknown" if value is None else f"{value}"
+    odd = other_than(other, one.as_card())
+    return ", ".join(f"{name} {words(ours)} and {words(theirs)}" for name, (ours, theirs) in odd.items() if name != "beam_arcsec")
+
+
 def other_than(recipe: Recipe, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """What a card's recipe has otherwise: name -> (in the card, in ``recipe``). A part that an older card does not name is as it was."""
     ours = recipe.as_card()

@@ -14,6 +14,7 @@ from equiradio.inference.asking import Asking
 from equiradio.inference.cascade import WEIGHTS_DIGITS
 from equiradio.inference.member import weights_hash
 from equiradio.inference.team import Team, load
+from equiradio.sky.recipe import apart
 from equiradio.verbs.team_choices import binary, usual_to
 
 
@@ -53,6 +54,9 @@ def open_last(name: str | None, quick: TeamCard, device: str) -> Last | None:
     if team.labels.names != quick.labels.names:
         found = f"{name} tells {team.labels} apart, the runs {quick.labels}"
         raise RunRefusal("--cascade", found, "a team of the same classes", "Choose another.")
+    if odd := apart(quick.members[0].images, team.recipe):
+        found = f"the runs read images by another recipe than {name}: {odd}"
+        raise RunRefusal("--cascade", found, "a team of the same recipe", "Choose another.")
     if not team.calibration.calibrated:
         raise RunRefusal("--cascade", f"{name} is not calibrated", "a calibrated team", "Make one of its runs by equiradio calibrate.")
     return Last(name, team)

@@ -10,6 +10,7 @@ from equiradio.artefacts.shelf import list_models, names_here
 from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal, nearest
 from equiradio.inference.reading import options_of, read_any
 from equiradio.inference.team import Team, load
+from equiradio.sky.advice import without_options
 
 ROUNDING = 1e-3  # of a feature's size: what varies by less may be rounding of float32
 
@@ -59,7 +60,7 @@ def _vector(file: Path, features: Features, among: Path, model: str | None, devi
     vector = team.features(file)[0]
     if not np.isfinite(vector).all():
         if isinstance(refusal := read_any(0, file, **options_of(team.recipe)), ImageRefusal):
-            raise refusal
+            raise without_options(refusal)
         raise ImageRefusal("not_finite_answer", file, "no finite features", "a source with an answer", "Choose another.")
     return vector
 

@@ -14,9 +14,9 @@ from equiradio.inference.evidence import PixelEvidence
 from equiradio.inference.rows import peak
 from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.printable import as_ascii
-from equiradio.report.overlay import LEVELS, Why, contours, full_colour, outlines, save_overlay
+from equiradio.report.overlay import LEVELS, Sky, Why, contours, full_colour, outlines, save_overlay
 from equiradio.sky.cutout import Cutout
-from equiradio.sky.positions import nominal_scale, on_sky
+from equiradio.sky.positions import on_sky, steps
 from equiradio.sky.recipe import MIRABEST
 
 SYSTEM = {True: "icrs", False: "image"}  # of a region file, with and without a WCS
@@ -57,9 +57,20 @@ def write_maps(folder: Path, cutout: Cutout, maps: SkyMaps, row: Row, about: Pro
     words = f"{row['label']}  p({name_of}) {row[column]:.2f}, {row[low]:.2f} to {row[high]:.2f}"
     words += "  uncertain" if row["uncertain"] else ""
     shown = cutout.image if cutout.pixels is None else np.where(cutout.image > 0, cutout.pixels, 0)
-    arcsec = None if cutout.wcs is None else MIRABEST.scale_arcsec if cutout.image.shape[0] == MIRABEST.side else nominal_scale(cutout.wcs)
     why = None if evidence is None else Why(evidence.plane, sides_of(evidence, labels), in_words(evidence, labels))
-    save_overlay(shown, attention, name, words, folder / f"{name}.png", arcsec, why)
+    save_overlay(shown, attention, name, words, folder / f"{name}.png", sky_of(cutout), why)
+
+
+def sky_of(cutout: Cutout) -> Sky | None:
+    """Size of the pixels, and where north and east lie in the middle; None without a WCS."""
+    if cutout.wcs is None or not cutout.pixel_arcsec:
+        return None
+    middle = (len(cutout.image) - 1) / 2
+    along = steps(cutout.wcs, middle, middle) / cutout.pixel_arcsec
+    if not abs(np.linalg.det(along)) > 0:  # nan too
+        return Sky(cutout.pixel_arcsec)
+    east, north = (each / np.linalg.norm(each) for each in np.linalg.inv(along).T)
+    return Sky(cutout.pixel_arcsec, tuple(north), tuple(east))
 
 
 def shown_class(row: Row, labels: Labels) -> tuple[str, str, str, str]:

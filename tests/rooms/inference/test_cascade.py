@@ -1,6 +1,7 @@
 """A cascade answers as its quick team where that is sure, as the other everywhere else, and says who answered."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from equiradio.errors import SettingRefusal
 from equiradio.inference import cascade as home
 from equiradio.inference.cascade import Cascade, load_cascade
 from equiradio.inference.team import Team, load
+from equiradio.sky.recipe import MIRABEST, apart
 from equiradio.verbs.calibrate import calibrate
 
 
@@ -84,9 +86,37 @@ def test_a_quick_team_that_is_sure_of_all_is_alone_asked(pair, images, monkeypat
 
 
 def test_other_gates_or_classes_are_refused(pair, untrained):
-    for other in (untrained("lenet"), untrained("c4-attention", classes=("FRI", "bent"), kernel_size=3)):
-        with pytest.raises(SettingRefusal, match="the same classes and as many gates"):
+    lenet, bent = untrained("lenet"), untrained("c4-attention", classes=("FRI", "bent"), kernel_size=3)
+    for other, line in ((lenet, r": gates 0 and 3; expected teams of the same"), (bent, ": classes FRI, bent and FRI, FRII; ")):
+        with pytest.raises(SettingRefusal, match=line):
             Cascade(load(other, "cpu"), pair[1], 0.9)
+
+
+@pytest.fixture(scope="module")
+def by_another_recipe(quick_folder, tmp_path_factory):
+    """The quick team's folder as if it and its run had learned from images by another recipe of the same side."""
+    room = tmp_path_factory.mktemp("other") / "team"
+    shutil.copytree(quick_folder.parent / "last", room)
+    card = json.loads((room / "card.json").read_text())
+    for each in (card["members"][0], card):
+        each["recipe"] = replace(MIRABEST, stretch="linear", scale_arcsec=0.0).as_card()
+    (room / "card.json").write_text(json.dumps(card))
+    return room
+
+
+def test_teams_that_read_files_by_different_recipes_are_no_cascade(by_another_recipe, quick_folder, trained, tmp_path, capsys):
+    last = load(quick_folder.parent / "last", "cpu")
+    with pytest.raises(SettingRefusal, match=r": scale_arcsec unknown and 1\.8, stretch linear and mirabest; expected teams of the same"):
+        Cascade(load(by_another_recipe, "cpu"), last, 0.9)
+    assert main(["calibrate", str(trained("lenet")), "--out", str(tmp_path / "team"), "--cascade", str(by_another_recipe)]) == 2
+    line = "by another recipe than .*: scale_arcsec 1.8 and unknown, stretch mirabest and linear; expected a team of the same recipe"
+    assert re.search(line, capsys.readouterr().err)
+    assert not (tmp_path / "team").exists()
+
+
+def test_recipes_that_differ_in_their_beam_alone_make_the_same_pixels():
+    assert not apart(replace(MIRABEST, beam_arcsec=6.0), MIRABEST)
+    assert apart(replace(MIRABEST, clip_rounds=0), MIRABEST) == "clip_rounds 0 and 5"
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,10 @@
 """What the colours of a source's picture say."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from equiradio.report.overlay import BACKGROUND, LIGHT, STRIP, ZOOM, Why, evidence_overlay, full_colour, save_overlay
+from equiradio.report.overlay import ARM, BACKGROUND, BAR_ARCSEC, LIGHT, STRIP, ZOOM, Sky, Why, evidence_overlay, full_colour, save_overlay
 
 
 def test_evidence_is_orange_for_frii_blue_for_fri_and_leaves_the_rest_light():
@@ -24,6 +25,41 @@ def test_the_stronger_evidence_is_the_darker():
     assert full_colour(ramp) > 0.9
     assert (np.diff(darkness[:11]) < 0).all()
     assert (np.diff(darkness[10:]) > 0).all()
+
+
+def drawn(sky, folder):
+    """Screen pixels (column, row from the top left of the panel) in which bar and compass are drawn on an empty image."""
+    empty = np.zeros((150, 150))
+    save_overlay(empty, empty, "", "", folder / "a.png", sky)
+    with Image.open(folder / "a.png") as picture:
+        panel = np.asarray(picture.convert("L"))[STRIP : STRIP + ZOOM * 150, 12 : 12 + ZOOM * 150]
+    rows, columns = np.nonzero(panel > 200)
+    return columns, rows
+
+
+def test_the_bar_is_as_long_as_its_number_says(tmp_path):
+    for arcsec in (1.8, 1.5, 4.0):
+        columns, rows = drawn(Sky(arcsec), tmp_path)
+        line = columns[rows >= ZOOM * 150 - 17]
+        assert np.ptp(line) == pytest.approx(ZOOM * BAR_ARCSEC / arcsec, abs=1.5)
+        assert columns.max() < ZOOM * 150 / 2 or arcsec < 1.6, "no compass where nobody knows where north is"
+
+
+@pytest.mark.parametrize(("north", "east"), [((0, 1), (-1, 0)), ((-1, 0), (0, -1)), ((0, -1), (1, 0)), ((0.6, 0.8), (0.8, -0.6))])
+def test_the_arms_of_the_compass_point_north_and_east(tmp_path, north, east):
+    columns, rows = drawn(Sky(10.0, north, east), tmp_path)
+    there = columns > ZOOM * 150 / 2
+    columns, rows = columns[there], -rows[there]
+    assert ZOOM * 150 > columns.max()
+    assert -rows.min() < ZOOM * 150
+    centre = lambda letter: np.array([columns[letter].mean(), rows[letter].mean()])
+    arms = {"N": np.array(north), "E": np.array(east)}
+    for arm, other in ((arms["N"], arms["E"]), (arms["E"], arms["N"])):
+        along, across = (columns * way[0] + rows * way[1] for way in (arm, other))
+        assert np.ptp(along) > ARM
+        letter = along > along.max() - 9
+        assert np.ptp(across[letter]) < 14, "a letter at its end"
+        assert np.isfinite(centre(letter)).all()
 
 
 def test_evidence_comes_first_with_numbers_and_words(tmp_path):

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import zlib
 
 import numpy as np
@@ -13,9 +14,11 @@ from equiradio.errors import ImageRefusal
 from equiradio.serve import reading
 from equiradio.serve.held import GRID
 from equiradio.serve.reading import read_source
+from equiradio.serve.sources_routes import described
 from equiradio.sky.contents import GZIP, Limits
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.pictures import NPY, PNG
+from equiradio.sky.recipe import Recipe
 
 
 def sky(side=200, seed=0):
@@ -57,9 +60,18 @@ def test_a_file_is_read_as_classifying_reads_it(cards, tmp_path):
 def test_beam_and_unit_come_from_the_header():
     source = read_source(as_fits(sky(), BMAJ=5.4 / 3600, BMIN=4.5 / 3600, BPA=20.0), "a.fits", "upload/a")
     assert source.unit == "JY/BEAM"
-    assert source.beam_arcsec == pytest.approx((5.4, 4.5))
-    assert source.beam_pa_deg == 20
-    assert read_source(as_fits(sky(), BMAJ=5.4 / 3600, BMIN="none"), "a.fits", "upload/a").beam_arcsec is None
+    assert source.beam.ellipse == pytest.approx((5.4, 4.5, 20))
+    assert read_source(as_fits(sky()), "a.fits", "upload/a").beam is None
+
+
+@pytest.mark.parametrize("minor", [None, 4], ids=["no minor axis", "no angle"])
+def test_a_beam_that_the_header_states_in_part_is_held_as_classifying_has_it(minor):
+    content = as_fits(sky(), BMAJ=9 / 3600, BMIN="none" if minor is None else minor / 3600)
+    beam, expected = read_source(content, "a.fits", "upload/a").cutout().beam, read_cutout(content).beam
+    assert (beam.major, beam.ellipse) == (9, None)
+    assert repr(beam) == repr(expected)
+    shown = json.loads(described(read_source(content, "a.fits", "upload/a")).model_dump_json())
+    assert (shown["beam_arcsec"], shown["beam_pa_deg"]) == ([9, minor and pytest.approx(minor)], None)
 
 
 @pytest.mark.parametrize("cards", [{"BMIN": 30 / 3600}, {}], ids=["no angle", "major alone"])
@@ -149,6 +161,23 @@ def test_a_small_file_that_unpacks_to_terabytes_is_stopped(monkeypatch):
     assert len(content) < 20_000
     with pytest.raises(ImageRefusal, match="more than 1,000,000 bytes unpacked"):
         read_source(content, "a.fits.gz", "upload/a")
+
+
+@pytest.mark.parametrize("kind", ["fits", "npy", "png"])
+def test_the_limit_of_pixels_holds_for_every_recipe(monkeypatch, kind):
+    from PIL import Image
+
+    monkeypatch.setattr(reading, "LIMITS", Limits(bytes=1_000_000, pixels=10_000))
+    own, file = Recipe(64, 0.0, 128, beam_arcsec=0.0, stretch="linear"), io.BytesIO()
+    plane = (255 * np.clip(sky() / 5e-3, 0, 1)).astype(np.uint8)
+    {
+        "fits": lambda: file.write(as_fits(plane)),
+        "npy": lambda: np.save(file, plane),
+        "png": lambda: Image.fromarray(plane).save(file, "PNG"),
+    }[kind]()
+    with pytest.raises(ImageRefusal, match="at most 10,000") as caught:
+        read_source(file.getvalue(), f"a.{kind}", "upload/a", own)
+    assert caught.value.flag == "too_large"
 
 
 def test_pictures_and_arrays_in_mirabest_form():

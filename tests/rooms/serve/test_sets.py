@@ -15,10 +15,12 @@ from equiradio.datasets.registry import open_data
 from equiradio.datasets.simulated import simulate
 from equiradio.errors import DataRefusal
 from equiradio.labels import Labels
+from equiradio.serve import sets
 from equiradio.serve.gallery import Runs
 from equiradio.serve.networks import Networks
-from equiradio.serve.offers import Offers
+from equiradio.serve.offers import Offers, gather
 from equiradio.serve.sets import DataSet, ImageFolder, Sets, data_sets, position_of
+from equiradio.sky.beams import Beam
 from equiradio.sky.recipe import Recipe
 
 
@@ -53,7 +55,7 @@ def test_a_data_set_of_its_own_recipe_is_shown_by_it(sky, tmp_path):
     place = replace(sources, ra_deg=np.full(6, 30.0), dec_deg=np.arange(6.0), md5="")
     own = DataSet("own", str(write_folder(place, tmp_path / "own")), None)
     held = own.get(str(own.sources().source_ids[0]))
-    assert (held.pixels.shape, held.arcsec_per_pixel, held.beam_arcsec) == ((40, 40), 4.0, (12.0, 12.0))
+    assert (held.pixels.shape, held.arcsec_per_pixel, held.beam) == ((40, 40), 4.0, Beam(12.0, 12.0, 0.0))
     cutout = held.cutout()
     assert (cutout.pixel_arcsec, cutout.measurable) == (4.0, False)
     assert held.recipe is None, "a network of its side may be asked, as evaluate --data does"
@@ -66,6 +68,15 @@ def test_files_are_read_by_the_recipe_of_the_folder(folder):
     held = ImageFolder(folder, own).get("a/one.jpg")
     assert held.pixels.shape == (40, 40)
     assert (held.recipe, held.arcsec_per_pixel) == (own, None)
+
+
+def test_images_beyond_the_most_are_named_at_the_start(folder, monkeypatch):
+    monkeypatch.setattr(sets, "MOST_FILES", 2)
+    assert ImageFolder(folder).keys == ["cutouts/a/alone.png", "cutouts/a/src.png"]
+    (problem,) = gather([], [], ["simulated"], folder, []).problems
+    assert "the last 1 of 3 images, by name; expected at most 2. Show them from a folder of their own." in str(problem)
+    monkeypatch.setattr(sets, "MOST_FILES", 3)
+    assert not gather([], [], ["simulated"], folder, []).problems
 
 
 def test_names_that_are_no_text_are_shown_and_opened(folder):

@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
 from PIL import Image
 from sky_files import sky, write
 from typer.testing import CliRunner
 
 from equiradio.artefacts.features import read_features
 from equiradio.cli.main import app
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal
 from equiradio.inference import reading
 from equiradio.inference.cascade import Cascade
 from equiradio.inference.team import load
@@ -134,6 +135,15 @@ def test_nearest_by_spread_of_each_feature_and_never_itself(table, run):
 def test_a_source_that_is_not_there_is_refused(table, source, words):
     with pytest.raises(SettingRefusal, match=words):
         similar(source, table)
+
+
+def test_an_image_that_needs_a_choice_is_refused_without_the_options_of_another_command(table, run, tmp_path):
+    fits.HDUList([fits.PrimaryHDU(sky()), fits.ImageHDU(sky())]).writeto(tmp_path / "two.fits")
+    with pytest.raises(ImageRefusal, match=r"expected one 2-D image\. Save the image as a file of its own\."):
+        similar(str(tmp_path / "two.fits"), table, model=str(run))
+    fits.PrimaryHDU(np.stack([sky(), sky()])).writeto(tmp_path / "cube.fits")
+    with pytest.raises(ImageRefusal, match=r"expected one plane\. Save one plane as a file of its own\."):
+        similar(str(tmp_path / "cube.fits"), table, model=str(run))
 
 
 def test_features_of_another_team_or_no_features_are_refused(table, folder, untrained, tmp_path):

@@ -10,7 +10,10 @@ from sky_files import header, sky, write
 from equiradio.inference.evidence import PixelEvidence
 from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.sky.fits import read_cutout
-from equiradio.verbs.sky_maps import SkyMaps, in_words, region, write_maps
+from equiradio.sky.own import cutout_of
+from equiradio.sky.positions import position
+from equiradio.sky.recipe import Recipe
+from equiradio.verbs.sky_maps import SkyMaps, in_words, region, sky_of, write_maps
 
 ABOUT = {"OBJECT": "3C405", "TELESCOP": "VLA", "DATE-OBS": "1998-03-07", "RESTFRQ": 1.4204e9}
 BEAM = {"BMAJ": 0.0016, "BMIN": 0.0014, "BPA": 92.0}
@@ -50,6 +53,24 @@ def test_a_turned_crop_turns_the_beam_and_says_how_it_was_made(tmp_path):
             assert hdu.header["BPA"] == pytest.approx(30.8, abs=0.2)  # galactic north lies 61.2 degrees west of north there
             assert hdu.header["BMAJ"] == pytest.approx(0.0016)
         assert "resampled to 1.8 arcsec, ICRS, north up: bilinear" in str(hdus[0].header["HISTORY"])
+
+
+@pytest.mark.parametrize("turn", [0.0, 90.0, 200.0])
+def test_bar_and_compass_are_those_of_an_image_that_is_taken_as_it_is(tmp_path, turn):
+    """Of MiraBest's side, but neither of its scale nor turned."""
+    file = write(tmp_path / "a.fits", sky(150, 1.5), header(150, 1.5, turn_deg=turn))
+    cutout = cutout_of(file, Recipe(150, 1.5, 300, stretch="asinh"))
+    found, place = sky_of(cutout), (cutout.ra_deg, cutout.dec_deg)
+    assert found.arcsec == pytest.approx(1.5)
+    for step, moved in ((found.north, (0, 20)), (found.east, (20, 0))):
+        ra, dec = position(cutout.wcs, *(74.5 + 20 / 1.5 * np.array(step)))
+        assert ((ra - place[0]) * np.cos(np.radians(dec)) * 3600, (dec - place[1]) * 3600) == pytest.approx(moved, abs=0.05)
+
+
+def test_an_image_as_mirabest_has_them_is_drawn_north_up_and_east_left(tmp_path):
+    found = sky_of(read_cutout(write(tmp_path / "a.fits", sky(400, 1.2), header(400, 1.2, turn_deg=90.0))))
+    assert found.arcsec == 1.8
+    assert (*found.north, *found.east) == pytest.approx((0, 1, -1, 0), abs=1e-3)
 
 
 def test_what_no_file_said_is_not_made_up(tmp_path):

@@ -9,7 +9,9 @@ const [BLACK, WHITE] = ["#000c", "#fff"];
 export function furnish(pen, { scale, beam, beamAngle, angle, compass }, unit, side, sharp) {
   pen.lineCap = "butt";
   if (scale) drawBar(pen, scale, unit, side, sharp);
-  if (beam && scale) drawBeam(pen, beam.map((arcsec) => Math.max((arcsec / scale / 2) * unit, 1.5 * sharp)), angle - (beamAngle || 0), side, sharp);
+  if (scale && beam?.[1] && beamAngle !== null) {
+    drawBeam(pen, beam.map((arcsec) => Math.max((arcsec / scale / 2) * unit, 1.5 * sharp)), angle - beamAngle, side, sharp);
+  }
   if (compass) drawCompass(pen, compass, sharp);
 }
 

@@ -105,6 +105,7 @@ export class SourceView {
     if (centre) parts.push(`ICRS ${sexagesimal(centre)}`);
     parts.push(source.arcsec_per_pixel ? `${Number(source.arcsec_per_pixel.toFixed(3))}″ per pixel` : "no scale known");
     if (!source.beam_arcsec) parts.push("no beam in the header");
+    else if (source.beam_pa_deg === null) parts.push(`beam of ${Number(source.beam_arcsec[0].toPrecision(3))}″, stated in part`);
     return [...parts, ...Object.values(source.flags)].join(" · ");
   }
 

@@ -1,0 +1,15 @@
+"""What to do about an image that is refused where nothing can be chosen of it: not by the options of ``equiradio classify``."""
+
+from equiradio.errors import ImageRefusal
+
+DO = {
+    "several_images": "Save the image as a file of its own.",
+    "wrong_shape": "Save one plane as a file of its own.",
+    "too_many_nonfinite": "The cutout may cross the mosaic's edge; recentre it.",
+}
+
+
+def without_options(refusal: ImageRefusal) -> ImageRefusal:
+    """The same refusal with other advice where its own names an option."""
+    do = DO.get(refusal.flag, refusal.do) if "--" in refusal.do else refusal.do
+    return ImageRefusal(refusal.flag, refusal.where, refusal.found, refusal.expected, do)
