@@ -74,13 +74,6 @@ def test_a_beam_that_the_header_states_in_part_is_held_as_classifying_has_it(min
     assert (shown["beam_arcsec"], shown["beam_pa_deg"]) == ([9, minor and pytest.approx(minor)], None)
 
 
-@pytest.mark.parametrize("cards", [{"BMIN": 30 / 3600}, {}], ids=["no angle", "major alone"])
-def test_a_beam_that_cannot_be_drawn_counts_for_answers(cards):
-    source = read_source(as_fits(sky(), BMAJ=45 / 3600, **cards), "a.fits", "upload/a")
-    assert (source.beam_arcsec, source.beam_pa_deg) == (None, 0)
-    assert source.cutout().beam.major == pytest.approx(45)
-
-
 def test_the_pixels_of_the_file_are_those_that_the_command_has():
     file = as_fits(sky(), CDELT1=-3.6 / 3600, CDELT2=3.6 / 3600)
     assert read_source(file, "a.fits", "upload/a").cutout().file_pixel_arcsec == pytest.approx(3.6, rel=1e-3)
