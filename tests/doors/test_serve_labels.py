@@ -62,6 +62,22 @@ def test_labels_over_http(offers, untrained, sky):
         assert "Start the viewer with --images FOLDER --label OUT.csv." in answer.text
 
 
+def test_what_is_skipped_comes_after_all_others(offers, monkeypatch):
+    monkeypatch.setattr("equiradio.serve.labels_routes.NEXT", 2)
+    with serving(offers) as address, httpx.Client(base_url=f"{address}/api", timeout=60) as client:
+        keys = offers.desk.order.first(set(), COUNT)
+        for number in range(4):
+            there = client.post("/labels/skip", data={"source": keys[number]}).json()
+            assert (there["source"], there["labelled"]) == (keys[number], 0)
+        assert there["next"] == keys[4:], "more were skipped than are named in advance"
+        there = client.post("/labels", data={"source": keys[4], "label": "jets"}).json()
+        assert there["next"] == [keys[5], keys[0]]
+        assert client.post("/labels/skip", data={"source": keys[0]}).json()["next"] == [keys[5], keys[1]]
+        assert client.post("/labels", data={"source": keys[5], "label": "jets"}).json()["next"] == keys[1:3]
+        assert client.post("/labels/skip", data={"source": "new/J9.npy"}).status_code == 404
+        assert len(rows_of(offers)) == 2
+
+
 def test_a_person_labels_by_keys(offers, browser):
     with serving(offers) as address:
         page = browser.new_page(viewport={"width": 1200, "height": 800})
@@ -84,9 +100,11 @@ def test_a_person_labels_by_keys(offers, browser):
         press("u", names[1])
         assert [row["label"] for row in rows_of(offers)] == ["lobes"]
         press("s", names[2])
+        press("3", names[3])  # and not the one that was skipped
+        press("ArrowLeft", names[2])
         press("ArrowLeft", names[1])
         page.click("button[data-class=jets]")
-        until(page, f"{SHOWN} === '{names[2]}'")
+        until(page, f"{SHOWN} === '{names[3]}'")
         assert page.inner_text("#labelling [role=status]").endswith("jets.")
         page.keyboard.press("m")
         until(page, "document.querySelector('#labelling .model').textContent.startsWith('The model: FRI ')")

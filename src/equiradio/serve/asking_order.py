@@ -28,6 +28,7 @@ class AskingOrder:
         self._doubt: dict[str, float] = {}
         self._apart: dict[str, float] = {}
         self._features: dict[str, np.ndarray] = {}
+        self._skipped: dict[str, None] = {}  # a set that keeps its order
         self._lock = threading.Lock()
         self._order: list[str] | None = None
 
@@ -71,11 +72,19 @@ class AskingOrder:
             self._order = None
 
     def first(self, done: Collection[str], count: int) -> list[str]:
-        """Keys of the sources that should be looked at next, but for those that are done."""
+        """Keys of the sources that should be looked at next, but for those that are done; those that were skipped come last."""
         with self._lock:
             if self._order is None:
                 self._order = self._arranged()
-            return [key for key in self._order if key not in done][:count]
+            left = [key for key in self._order if key not in done]
+            last = [key for key in self._skipped if key in left]
+            return [*(key for key in left if key not in self._skipped), *last][:count]
+
+    def skip(self, key: str) -> None:
+        """Put a source behind all others, as long as this viewer runs."""
+        with self._lock:
+            self._skipped.pop(key, None)
+            self._skipped[key] = None
 
     def _arranged(self) -> list[str]:
         keys = list(self._doubt)

@@ -34,8 +34,8 @@ class Labels(BaseModel):
     labelled: int = Field(description="of these")
     asked: int = Field(description="images that the model was asked about so far, to order them")
     unreadable: int = Field(description="images that cannot be shown")
-    next: list[str] = Field(description="keys of sources without a label, the least sure and the most unlike first")
-    source: str | None = Field(description="the source that was asked about, or whose label was given or taken back")
+    next: list[str] = Field(description="keys of sources without a label, the least sure and the most unlike first, skipped ones last")
+    source: str | None = Field(description="the source that was asked about, skipped, or whose label was given or taken back")
     given: Label | None = Field(description="its label")
 
 
@@ -59,6 +59,15 @@ def give(
     """Give a source a label; the table is written before this answers."""
     desk = desk_of(offers)
     desk.labelling.give(source, label, comment)
+    return described(desk, source)
+
+
+@router.post("/labels/skip")
+def skip(offers: Offered, source: Source) -> Labels:
+    """Put a source behind all others that have no label, until the viewer stops."""
+    desk = desk_of(offers)
+    desk.labelling.given(source)  # refuses what is no source
+    desk.order.skip(source)
     return described(desk, source)
 
 

@@ -73,28 +73,27 @@ def read_cutout(
         return from_pixels(name, picture(content, name), beam)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # illegal cards and old conventions: tolerated, and none is copied
-        image = _from_fits(content, name, hdu, plane, limits).with_beam(beam)
+        image = from_fits(content, name, limits, hdu, plane).with_beam(beam)
         with in_words(name, "an image that cannot be cut"):
             return cut(image, ra_deg, dec_deg, max_nonfinite)
 
 
-def read_image(
-    file: str | Path | bytes, name: str | None = None, *, hdu: int | None = None, plane: Plane = None, limits: Limits = LIMITS
-) -> SkyImage:
+def read_image(file: str | Path | bytes, name: str | None = None, *, hdu: int | None = None, plane: Plane = None) -> SkyImage:
     """The image plane of a FITS file; parameters and refusals as in `read_cutout`."""
-    content, name = content_of(file, name, limits)
+    content, name = content_of(file, name, LIMITS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _from_fits(content, name, hdu, plane, limits)
+        return from_fits(content, name, LIMITS, hdu, plane)
 
 
-def _from_fits(content: bytes, name: str, number: int | None, plane: Plane, limits: Limits) -> SkyImage:
+def from_fits(content: bytes, name: str, limits: Limits, hdu: int | None = None, plane: Plane = None) -> SkyImage:
+    """The image plane of the bytes of a FITS file; parameters and refusals as in `read_cutout`."""
     from astropy.io import fits
 
     if not content.startswith(SIMPLE):
         raise not_fits(content, name)
     with in_words(name, "FITS that cannot be understood"), fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=True) as hdus:
-        return image_in(hdus, content, name, number, plane, limits)
+        return image_in(hdus, content, name, hdu, plane, limits)
 
 
 def image_in(hdus: Any, content: bytes | FileBytes, name: str, number: int | None, plane: Plane, limits: Limits) -> SkyImage:

@@ -18,7 +18,7 @@ from equiradio.errors import ImageRefusal
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE
-from equiradio.sky.fits import FITS, read_image
+from equiradio.sky.fits import FITS, from_fits
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.pictures import NPY, PNG
 from equiradio.sky.positions import from_pixel, nominal_scale, on_pixels, position
@@ -62,7 +62,7 @@ def read_plane(file: str | Path | bytes, name: str | None = None, limits: Limits
         raise ImageRefusal("not_an_image_file", name, refusal.found, "a FITS, NPY, PNG or JPEG image", refusal.do)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Plane(read_image(content, name, limits=limits, **choices), False)
+        return Plane(from_fits(content, name, limits, **choices), False)
 
 
 def of_array(pixels: np.ndarray, name: str) -> Plane:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,6 @@ from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.claim import Claim, claimed
 from equiradio.artefacts.job import catalogue_hash
 from equiradio.artefacts.run import Run
-from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import Refusal, RunRefusal
@@ -22,7 +21,7 @@ from equiradio.explain.part import parts
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team, load, member_of
 from equiradio.settings import Settings, change
-from equiradio.verbs.trained_data import trained_data
+from equiradio.verbs.trained_data import is_run, open_sources
 
 VERSION = 4  # of the measures and arrays: a folder made by another version is not gone on with
 DIGITS = 16  # of the hash of a network's weights
@@ -105,21 +104,17 @@ def open_networks(run: str | Path, seed: int | None = None, members: Sequence[st
     names = _names(run, team)
     member = team.members[0] if seed is None else member_of(team, seed)
     _check_gates(run, [member])
-    if members is None and not _is_run(run):
+    if members is None and not is_run(run):
         others = {f"seed {each.card.seed}": each for each in team.members if each is not member}
         return Networks(names[member.card.seed], member, others)
     paths = siblings(Path(run)) if members is None else members
     return Networks(names[member.card.seed], member, _opened(paths, device, names[member.card.seed]))
 
 
-def _is_run(what: str | Path) -> bool:
-    return Path(what).is_dir() and not TeamFolder(Path(what)).is_team
-
-
 def _names(what: str | Path, team: Team) -> dict[int, str]:
     """What each member is called, by its seed: a run as its folder, a team's member also by its seed among all."""
     name, seeds = Path(what).name, team.card.seeds
-    if _is_run(what):
+    if is_run(what):
         return {seeds[0]: name}
     of_all = f" of seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else ""
     return {seed: f"{name}, seed {seed}{of_all}" for seed in seeds}
@@ -133,7 +128,7 @@ def _opened(paths: Sequence[str | Path], device: str, taken: str) -> dict[str, M
         team = load(path, device)
         _check_gates(path, team.members)
         name = Path(path).name if often[Path(path).name] == 1 else str(path)
-        others |= {name if _is_run(path) else f"{name}, seed {each.card.seed}": each for each in team.members}
+        others |= {name if is_run(path) else f"{name}, seed {each.card.seed}": each for each in team.members}
     return others
 
 
@@ -163,12 +158,6 @@ def _check_gates(run: str | Path, members: Sequence[Member]) -> None:
         if not member.network.gate_count:
             what = f"{member.card.model} has no attention gates"
             raise RunRefusal(run, what, "a network with attention", "Explain an attention model.")
-
-
-def open_sources(run: str | Path, member: Member, data: str | None, data_dir: Path | None) -> Sources:
-    """The data set asked for, or the one that the network was trained on."""
-    trained_on = member.settings.data if _is_run(run) else replace(member.settings.data, name=member.card.data)
-    return trained_data(run, member.card, trained_on, data, data_dir)
 
 
 def case_of(networks: Networks, data: Sources, split: str, effort: Effort, progress: Progress) -> Case:

@@ -1,15 +1,29 @@
 """The data of a finished training: those that the user names, or those that it was trained on, looked for where they were."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from equiradio.artefacts.card import Card
+from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import is_data, open_data
 from equiradio.datasets.seen import without_seen
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
+from equiradio.inference.member import Member
 from equiradio.printable import in_one_line
 from equiradio.settings import DataSettings
+
+
+def is_run(what: str | Path) -> bool:
+    """The folder of a run, and not that of a team or a team's name?"""
+    return Path(what).is_dir() and not TeamFolder(Path(what)).is_team
+
+
+def open_sources(what: str | Path, member: Member, data: str | None, data_dir: Path | None) -> Sources:
+    """The data named, or those that a run or a team's member was trained on, of which a team's settings do not hold the name."""
+    trained_on = member.settings.data if is_run(what) else replace(member.settings.data, name=member.card.data)
+    return trained_data(what, member.card, trained_on, data, data_dir)
 
 
 def trained_data(run: object, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None) -> Sources:

@@ -17,7 +17,7 @@ from equiradio.inference.reading import BATCH
 from equiradio.inference.team import Team, load
 from equiradio.sky.conditions import Condition, all_seen
 from equiradio.sky.recipe import MIRABEST
-from equiradio.verbs.trained_data import trained_data
+from equiradio.verbs.trained_data import open_sources
 
 Progress = Callable[[str, int, int], object]
 
@@ -59,8 +59,7 @@ def transfer(
     """
     team = load(what, device, precision)
     team = team if prior is None else team.for_prior(parse_prior(prior, team.labels))
-    card, settings = team.members[0].card, team.members[0].settings
-    sources = chosen_split(trained_data(what, card, settings.data, data, data_dir), split)
+    sources = chosen_split(open_sources(what, team.members[0], data, data_dir), split)
     sources = sources.choose(sources.labels >= 0)
     if not len(sources):
         raise DataRefusal(sources.where, f"no source of split '{split}' has a class", "some", "Choose another split.")

@@ -1,14 +1,18 @@
 """Data that are not where a run was trained on them, and data that the user names, are refused in the user's own words."""
 
+import json
 import shutil
 
 import pytest
 
+from equiradio.artefacts.run import Run
 from equiradio.datasets.registry import open_data
 from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
+from equiradio.sky.conditions import Condition
 from equiradio.verbs.calibrate import calibrate
 from equiradio.verbs.evaluate import evaluate
 from equiradio.verbs.explain import explain
+from equiradio.verbs.transfer import transfer
 
 
 @pytest.fixture
@@ -32,6 +36,22 @@ def test_moved_data_name_the_run_and_where_they_were_looked_for(moved, verb, tmp
         f"{moved}: was trained on 'gone/sky', which is no data set and no folder here (looked for {tmp_path / 'gone' / 'sky'}); "
         "expected the data that it was trained on. Name the folder by --data, wherever it is now."
     )
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [lambda team: transfer(team, [Condition()]), lambda team: explain(team, team.with_name("out"), members=[])],
+    ids=["through", "explain"],
+)
+def test_a_team_is_asked_about_the_data_that_its_members_learned_from(untrained, tmp_path, verb):
+    run, team = Run(untrained("attention", kernel_size=3)), tmp_path / "team"
+    team.mkdir()
+    shutil.copy(run.weights_file, team / "seed0.safetensors")
+    member = json.loads(run.card_file.read_text()) | {"data": "gone"}
+    card = {"model": "attention", "members": [member], "settings": {"model.kernel_size": 3}, "poses": 1}
+    (team / "card.json").write_text(json.dumps(card))
+    with pytest.raises(RunRefusal, match="team: was trained on 'gone', which is no data set and no folder here"):
+        verb(team)
 
 
 @pytest.fixture

@@ -133,14 +133,16 @@ export class LabelView {
     });
   }
 
-  /** The next one that has no label, and was not skipped before as long as there are others. */
+  /** The next one that has no label; the server puts what was skipped behind all others. */
   skip() {
     return this.act(async () => {
       if (!this.source) return;
-      this.way.push(this.source.key);
-      const others = this.known.next.filter((key) => key !== this.source.key);
-      this.state.textContent = `${this.source.name}: skipped.`;
-      await this.open(others.find((key) => !this.way.includes(key)) || others[0] || this.source.key);
+      const { key, name } = this.source;
+      const known = await post("labels/skip", { source: key });
+      this.take(known);
+      this.way.push(key);
+      this.state.textContent = `${name}: skipped.`;
+      await this.open(known.next.find((next) => next !== key) || key);
     });
   }
 
