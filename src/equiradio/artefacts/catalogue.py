@@ -103,7 +103,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY, prior: str = "") -> pa.Sch
             _column("answered", pa.bool_(), "", "meta.code", "whether there is an answer: a class and its probabilities"),
             _column("label", pa.string(), "", "src.class", f"{which}, whichever is more probable"),
             *_probabilities(labels, prior),
-            _column("set", pa.string(), "", "src.class", "holds the true class of 90 % of the sources of each, through FIRST's beam"),
+            _column("set", pa.string(), "", "src.class", "classes of which the true one is among them in 90 % of sources of each class"),
             _column("uncertain", pa.bool_(), "", "meta.code.qual", doubt),
             _share("expected_accuracy", "stat.probability", "share right of answers like this one, where they were measured"),
             _column("flags", pa.int64(), "", "meta.code.qual", "quality flags, one bit each"),
