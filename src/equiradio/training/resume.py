@@ -9,6 +9,7 @@ from equiradio.artefacts.atomic import is_unused
 from equiradio.artefacts.job import catalogue_hash
 from equiradio.artefacts.run import Run, refuse_other_settings
 from equiradio.artefacts.weights import read_weights
+from equiradio.compute.device import choose_precision
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
 from equiradio.inference.member import Member
@@ -56,6 +57,20 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     best = read_weights(run.weights_file, model=settings.model.name, group=architecture(settings.model.name).group_name)
     _refuse_other_network(run.checkpoint, state, best)
     return run.checkpoint
+
+
+def precision_to_train_in(run: Run, settings: Settings, checkpoint: Path | None, device: str) -> str:
+    """``float32`` or ``bf16``: what is asked for; of ``auto`` what the device does, and of a training that goes on what it began with."""
+    asked = settings.training.precision
+    here = choose_precision(asked, device)
+    if asked != "auto" or checkpoint is None or not run.card_file.is_file():
+        return here
+    before = run.card().precision
+    if (before, here) == ("bf16", "float32"):
+        found = f"trained so far in bf16, which this {device} does not compute natively"
+        do = "Go on there, or choose another --out to train anew in float32."
+        raise RunRefusal(run.folder, found, "a machine that does", do)
+    return before
 
 
 def refuse_other_teacher(run: Run, teacher: Team | None, checkpoint: Path | None) -> None:
