@@ -18,7 +18,7 @@ from typing import Any
 from equiradio.artefacts.manifest import FILE, read_manifest
 from equiradio.artefacts.shelf import PACKAGED, default_name, list_models
 from equiradio.artefacts.team import TeamCard
-from equiradio.paper.table1_text import COMPARED, comparison_rows, markdown, score_text, seeds_text
+from equiradio.paper.table1_text import COMPARED, COMPARED_NOTE, comparison_rows, markdown, score_text, seeds_text, smallest_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS, IMAGES = ROOT / "results", ROOT / "docs" / "images"
@@ -63,7 +63,8 @@ def trained(table: dict[str, Any]) -> str:
 
 def compared(table: dict[str, Any]) -> list[str]:
     """Every model against LeNet and the plain attention network, on the same sources."""
-    return ["Paired, on the same sources:", "", *markdown(COMPARED, comparison_rows(table))]
+    notes = [line for text in (COMPARED_NOTE, smallest_text(table)) for line in (*wrap(text, PROSE), "")]
+    return ["Paired, on the same sources:", "", *markdown(COMPARED, comparison_rows(table)), "", *notes[:-1]]
 
 
 def details() -> list[str]:

@@ -89,7 +89,8 @@ def _performance(table: Table1, groups: set[str]) -> Claim:
         evidence += (
             f"Ours: {pair['first']} - {pair['second']} {100 * pair['bootstrap']['difference']:+.1f} points [{low:+.1f}, {high:+.1f}], "
             "after Holm "
-            f"p = {pair['bootstrap']['p_holm']:.3f} (bootstrap over sources) and {pair['mcnemar']['p_holm']:.3f} (McNemar). "
+            f"p = {pair['bootstrap']['p_holm']:.3f} (single networks, bootstrap over sources) and {pair['mcnemar']['p_holm']:.3f} "
+            "(ensembles, McNemar). "
         )
     short = [row["model"] for row in table["rows"] if row["undertrained"]]
     if short:

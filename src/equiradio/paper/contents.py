@@ -44,7 +44,7 @@ class Row(Blocks):
     seeds: int
     seed_numbers: list[int]
     epochs: int | list[int] | None
-    hours: float | None
+    hours: dict[str, float] | None
     hours_paper: int | None
     device: str | None
     undertrained: str
@@ -53,20 +53,28 @@ class Row(Blocks):
 
 
 class Comparison(TypedDict):
-    """Two models on the same sources."""
+    """Two models on the same sources, as many seeds of each.
+
+    ``ensemble_accuracy``, ``discordant`` and ``mcnemar`` are of the ensembles of these seeds, ``bootstrap`` of single networks.
+    """
 
     first: str
     second: str
-    seed_mean_accuracy: list[float]
+    seeds: int
+    ensemble_accuracy: list[float]
     discordant: float
     mcnemar: McNemar
     bootstrap: PairedBootstrap
 
 
 class Smallest(TypedDict):
-    """The least difference of two accuracies that so many sources could show, paired and on separate sets."""
+    """The least difference of two accuracies that so many sources could show, paired and on separate sets.
+
+    ``corrected`` as ``paired``, at the level divided by the number of comparisons.
+    """
 
     paired: SmallestDifference | None
+    corrected: SmallestDifference | None
     unpaired: float
 
 

@@ -14,6 +14,7 @@ from equiradio.paper.table1_text import (
     AUDIT,
     COLUMNS,
     COMPARED,
+    COMPARED_NOTE,
     PROTOCOL_NAMES,
     PROTOCOLS,
     RUNS,
@@ -21,6 +22,7 @@ from equiradio.paper.table1_text import (
     comparison_rows,
     linked_rows,
     run_rows,
+    smallest_text,
 )
 from equiradio.report.page import Cell, Link, Page, Piece
 
@@ -80,29 +82,9 @@ def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], s
     if table["comparisons"]:
         rows: list[list[Cell]] = [[cells[0], *(Link(cell, "table1.json") for cell in cells[1:])] for cells in comparison_rows(table)]
         page.table(COMPARED, rows)
-    page.text(
-        "McNemar: exact, on seed-mean probabilities. Difference: of mean accuracies over seeds, bootstrap over sources. "
-        "Holm corrects each test for the pairs shown."
-    )
-    page.text(_smallest(table))
+    page.text(COMPARED_NOTE)
+    page.text([Link(smallest_text(table), "table1.json")])
     page.text(_size(table))
-
-
-def _smallest(table: Table1) -> Cell:
-    least, sources = table["smallest_difference"], table["sources"]
-    unpaired = (
-        f"Two single accuracies near 85 % from two separate sets of {sources} would have to differ by {100 * least['unpaired']:.1f} points."
-    )
-    paired = least["paired"]
-    if paired is None or paired["difference"] is None:
-        return [Link(unpaired, "table1.json")]
-    text = (
-        f"With {sources} sources the exact paired test finds a true difference of {100 * paired['difference']:.1f} points or more "
-        f"with {100 * paired['power']:.0f} % power "
-        f"at the {100 * paired['alpha']:.0f} % level, uncorrected, if one model alone is right on "
-        f"{100 * paired['discordant']:.0f} % of sources (the median of the pairs above). "
-    )
-    return [Link(text + unpaired, "table1.json")]
 
 
 def _size(table: Table1) -> Cell:

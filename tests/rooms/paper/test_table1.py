@@ -13,6 +13,7 @@ from equiradio.paper import table1 as module
 from equiradio.paper.published import MODELS, paper_row
 from equiradio.paper.results import read_results
 from equiradio.paper.table1 import table1
+from equiradio.paper.table1_text import COMPARED, COMPARED_NOTE, RUNS, comparison_rows, run_rows, to_csv
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,11 @@ def test_all_eight_rows_are_there_and_say_what_was_not_run(folder):
         for key in ("pooled", "per_source", "plain", "confident", "uncertain", "epochs", "hours", "device")
     )
     assert rows["d16-attention"]["paper"]["accuracy"] == 0.818
-    assert (rows["lenet"]["epochs"], rows["lenet"]["hours"], rows["lenet"]["device"]) == (8, 0.02, "CPU, 1 threads, float32")
+    assert (rows["lenet"]["epochs"], rows["lenet"]["hours"], rows["lenet"]["device"]) == (
+        8,
+        {"CPU, 1 threads, float32": 0.02},
+        "CPU, 1 threads, float32",
+    )
 
 
 def law_of_seeds(folder):
@@ -91,16 +96,21 @@ def law_of_pairs(folder):
     table = table1(read_results(folder), None)
     pairs = {(pair["first"], pair["second"]): pair for pair in table["comparisons"]}
     assert list(pairs) == [("attention", "lenet"), ("c4-attention", "lenet"), ("c4-attention", "attention")]
-    # seed-mean probabilities of lenet: wrong about sources 0 to 11 (two seeds of three); attention about 0 to 7; c4 about 0 and 39
+    # as many seeds of both: of lenet two (together wrong about sources 0 to 11) against attention (0 to 7), one (0 to 9) against c4 (0, 39)
+    assert [pair["seeds"] for pair in pairs.values()] == [2, 1, 1]
     counts = {names: (pair["mcnemar"]["first_only"], pair["mcnemar"]["second_only"]) for names, pair in pairs.items()}
-    assert counts == {("attention", "lenet"): (4, 0), ("c4-attention", "lenet"): (11, 1), ("c4-attention", "attention"): (7, 1)}
+    assert counts == {("attention", "lenet"): (4, 0), ("c4-attention", "lenet"): (9, 1), ("c4-attention", "attention"): (7, 1)}
     tail = lambda number, less: min(1, 2 * sum(comb(number, k) for k in range(less + 1)) / 2**number)
-    expected = [tail(4, 0), tail(12, 1), tail(8, 1)]
+    expected = [tail(4, 0), tail(10, 1), tail(8, 1)]
     assert [pair["mcnemar"]["p"] for pair in pairs.values()] == pytest.approx(expected)
-    assert expected == pytest.approx([0.125, 0.00634765625, 0.0703125])
-    assert [pair["mcnemar"]["p_holm"] for pair in pairs.values()] == pytest.approx([0.140625, 0.01904296875, 0.140625])
-    assert [pair["bootstrap"]["difference"] for pair in pairs.values()] == pytest.approx([4 / 40, 10 / 40, 6 / 40])
-    assert table["smallest_difference"]["paired"]["discordant"] == pytest.approx(8 / 40)
+    assert expected == pytest.approx([0.125, 0.021484375, 0.0703125])
+    assert [pair["mcnemar"]["p_holm"] for pair in pairs.values()] == pytest.approx([0.140625, 0.064453125, 0.140625])
+    assert [pair["bootstrap"]["difference"] for pair in pairs.values()] == pytest.approx([3 / 40, 8 / 40, 6 / 40])
+    ensembles = [np.subtract(*pair["ensemble_accuracy"]) for pair in pairs.values()]
+    assert ensembles == pytest.approx([(first - second) / 40 for first, second in counts.values()])
+    least = table["smallest_difference"]
+    assert least["paired"]["discordant"] == least["corrected"]["discordant"] == pytest.approx(8 / 40)
+    assert (least["paired"]["alpha"], least["corrected"]["alpha"]) == pytest.approx((0.05, 0.05 / 3))
 
 
 def test_paired_comparisons_by_hand(folder):
@@ -120,6 +130,30 @@ def test_the_law_of_pairs_catches(folder, monkeypatch, name, mutant):
     monkeypatch.setattr(module, name, mutant)
     with pytest.raises(AssertionError):
         law_of_pairs(folder)
+
+
+def test_a_comparison_says_what_each_of_its_tests_is_of(folder):
+    table = table1(read_results(folder), None)
+    cells = dict(zip(COMPARED, comparison_rows(table)[0], strict=True))
+    assert cells["models"] == "attention - lenet"
+    assert cells["seeds of each"] == "2"
+    assert cells["ensembles: right only by the first"] == "4"
+    assert cells["ensembles: difference, points"] == "+10.0"
+    assert cells["single networks: difference, points [95 %]"].startswith("+7.5 [")
+    assert [head for head in COMPARED if "Holm" in head] == ["McNemar after Holm", "bootstrap after Holm"]
+    assert "McNemar's test is of the ensembles" in COMPARED_NOTE
+
+
+def test_hours_are_those_of_each_device(tmp_path):
+    for seed, (device, seconds) in enumerate((("H200", 72), ("H200", 108), ("CPU, 2 threads", 3600))):
+        run = write_run(tmp_path / "runs", "lenet", seed, answers([1]))
+        run.card().with_changes(device=device, seconds=seconds).write(run.card_file)
+    row = rows_of(tmp_path)["lenet"]
+    assert row["hours"] == {"CPU, 2 threads, float32": 1.0, "H200, float32": 0.025}
+    table = table1(read_results(tmp_path), None)
+    cells = dict(zip(RUNS, run_rows(table)[0], strict=True))
+    assert (cells["hours a run, by device"], cells["device"]) == ("1.00; 0.03", "CPU, 2 threads, float32; H200, float32")
+    assert "1.000; 0.025" in to_csv(table)
 
 
 def test_the_paper_s_rows_are_the_paper_s():
