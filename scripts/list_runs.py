@@ -15,6 +15,7 @@ from shutil import copyfile
 from textwrap import wrap
 from typing import Any
 
+from equiradio.artefacts.card import read_card
 from equiradio.artefacts.manifest import FILE, read_manifest
 from equiradio.artefacts.shelf import PACKAGED, default_name, list_models
 from equiradio.artefacts.team import TeamCard
@@ -70,15 +71,15 @@ def compared(table: dict[str, Any]) -> list[str]:
 def details() -> list[str]:
     """A line for each run that was evaluated."""
     rows = []
-    for folder in sorted((RESULTS / "runs").iterdir()):
-        card, metrics = (json.loads((folder / name).read_text()) for name in ("card.json", "metrics/mirabest-test.json"))
-        calibration, minutes = metrics["calibration"], f"{card['seconds'] / 60:.0f}"
+    for path in sorted((RESULTS / "runs").glob("*/metrics/mirabest-test.json")):
+        metrics, card = json.loads(path.read_text()), read_card(path.parents[1] / "card.json")
+        calibration, minutes = metrics["calibration"], f"{card.seconds / 60:.0f}"
         low, high = metrics["per_source"]["interval95"]["accuracy"]
         accuracy = f"{100 * metrics['per_source']['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-        losses = [f"{card['best_epoch'] + 1} of {card['epochs']}", f"{card['best_validation_loss']:.4f}"]
-        device = f"{card['device']}, {card['precision']}"
+        losses = [f"{card.best_epoch + 1} of {card.epochs}", f"{card.best_validation_loss:.4f}"]
+        name = f"{card.model}, seed {card.seed}" + (f", preset {card.preset}" if card.preset != "fast" else "")
         scores = [accuracy, f"{calibration['nll']:.3f}", f"{calibration['ece']:.3f}"]
-        rows.append([f"{card['model']}, seed {card['seed']}", *losses, *scores, device, minutes])
+        rows.append([name, *losses, *scores, card.trained_on, minutes])
     return [*markdown(DETAILS, rows), "", "Minutes are wall-clock, on cores that were shared with other work."]
 
 
