@@ -19,7 +19,18 @@ from equiradio.artefacts.card import read_card
 from equiradio.artefacts.manifest import FILE, read_manifest
 from equiradio.artefacts.shelf import PACKAGED, default_name, list_models
 from equiradio.artefacts.team import TeamCard
-from equiradio.paper.table1_text import COMPARED, COMPARED_NOTE, comparison_rows, markdown, score_text, seeds_text, smallest_text
+from equiradio.paper.table1_text import (
+    ANSWERS,
+    ANSWERS_NOTE,
+    COMPARED,
+    COMPARED_NOTE,
+    answer_rows,
+    comparison_rows,
+    markdown,
+    score_text,
+    seeds_text,
+    smallest_text,
+)
 
 ROOT = Path(__file__).parents[1]
 RESULTS, IMAGES = ROOT / "results", ROOT / "docs" / "images"
@@ -66,6 +77,11 @@ def compared(table: dict[str, Any]) -> list[str]:
     """Every model against LeNet and the plain attention network, on the same sources."""
     notes = [line for text in (COMPARED_NOTE, smallest_text(table)) for line in (*wrap(text, PROSE), "")]
     return ["Paired, on the same sources:", "", *markdown(COMPARED, comparison_rows(table)), "", *notes[:-1]]
+
+
+def ensembles(table: dict[str, Any]) -> list[str]:
+    """Single networks of each model beside the ensemble of its seeds."""
+    return [*markdown(ANSWERS, answer_rows(table)), "", *wrap(ANSWERS_NOTE, PROSE)]
 
 
 def details() -> list[str]:
@@ -133,6 +149,7 @@ def parts() -> dict[str, list[str] | str]:
         "runs": runs(table),
         "trained": trained(table),
         "compared": compared(table),
+        "ensembles": ensembles(table),
         "details": details(),
         "default-team": default_team(cards),
         "teams": teams(cards),

@@ -37,6 +37,17 @@ class Blocks(TypedDict):
     uncertain: Block | None
 
 
+class Answers(TypedDict):
+    """Scores per source of single networks or of an ensemble; ``calibration_error`` the root of `calibration.debiased_square`."""
+
+    accuracy: float
+    confident: float | None
+    auc: float
+    nll: float
+    ece: float
+    calibration_error: float
+
+
 class Row(Blocks):
     """One model: the paper's numbers and ours."""
 
@@ -49,6 +60,8 @@ class Row(Blocks):
     device: str | None
     undertrained: str
     paper: Printed | None
+    single_networks: Answers | None
+    ensemble: Answers | None
     runs: list[str]
 
 

@@ -11,6 +11,8 @@ from equiradio.paper.claims import claims
 from equiradio.paper.contents import Audit, Findings, Table1
 from equiradio.paper.results import Results
 from equiradio.paper.table1_text import (
+    ANSWERS,
+    ANSWERS_NOTE,
     AUDIT,
     COLUMNS,
     COMPARED,
@@ -18,6 +20,7 @@ from equiradio.paper.table1_text import (
     PROTOCOL_NAMES,
     PROTOCOLS,
     RUNS,
+    answer_rows,
     audit_rows,
     comparison_rows,
     linked_rows,
@@ -72,6 +75,9 @@ def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], s
         page.subheading(PROTOCOL_NAMES[protocol].capitalize())
         page.table(COLUMNS, linked_rows(table, protocol, links))
     page.text(["Also as ", *_listed(["table1.csv", "table1.json", "table1.md", "table1.tex"])])
+    page.subheading("Single networks and ensembles of their seeds")
+    page.table(ANSWERS, [[*cells[:2], *(Link(cell, "table1.json") for cell in cells[2:])] for cells in answer_rows(table)])
+    page.text(ANSWERS_NOTE)
     page.subheading("Runs")
     cards = {
         row["model"]: [Link(f" [{s}]", here(f"{f}/card.json")) for s, f in zip(row["seed_numbers"], row["runs"], strict=True)]

@@ -13,6 +13,7 @@ from equiradio.evaluation.baseline import SizeOnly
 from equiradio.evaluation.compare import ALPHA, holm, mcnemar_exact, paired_bootstrap, right, smallest_difference, smallest_unpaired
 from equiradio.evaluation.seeds import RESAMPLES, SEED, over_seeds
 from equiradio.paper.contents import Block, Blocks, Comparison, Row, Smallest, Table1
+from equiradio.paper.ensembles import ensemble, single_networks
 from equiradio.paper.published import BASES, HOURS, MODELS, paper_row
 from equiradio.paper.results import Result, Results
 
@@ -85,6 +86,8 @@ def row(results: Results, model: str) -> Row:
         "undertrained": undertrained(results, runs),
         "paper": paper_row(model) if model in MODELS else None,
         **(_scores(runs) if runs else NO_SCORES),
+        "single_networks": single_networks(runs),
+        "ensemble": ensemble(runs),
         "runs": [result.run.folder.relative_to(results.folder).as_posix() for result in runs],
     }
 

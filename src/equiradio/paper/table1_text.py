@@ -123,6 +123,7 @@ def to_markdown(table: Table1) -> str:
     parts = ["# Table 1", "", _caption(table), ""]
     for protocol in PROTOCOLS:
         parts += [f"## {PROTOCOL_NAMES[protocol].capitalize()}", "", *markdown(COLUMNS, text_rows(table, protocol)), ""]
+    parts += ["## Single networks and ensembles", "", *markdown(ANSWERS, answer_rows(table)), "", ANSWERS_NOTE, ""]
     parts += ["## Runs", "", *markdown(RUNS, run_rows(table)), ""]
     parts += ["## Paired comparisons, per source", "", *markdown(COMPARED, comparison_rows(table)), "", COMPARED_NOTE, ""]
     parts += [smallest_text(table), ""]
@@ -163,6 +164,28 @@ def run_rows(table: Table1) -> list[list[str]]:
         rows.append(
             [row["model"], seeds_text(row, remark=False), epochs, hours, f"{row['hours_paper'] or '-'}", row["device"] or "-", remark]
         )
+    return rows
+
+
+ANSWERS = ("model", "answers of", "accuracy, %", "Confident, %", "AUC", "NLL", "ECE", "calibration error, debiased")
+ANSWERS_NOTE = (
+    "Per source, on the same passes; of single networks means over seeds, an ensemble averages the probabilities of its seeds. Calibration "
+    "error, debiased: root mean square of the gaps in bins of equally many sources, less their sampling noise (Kumar et al. 2019); 0 where "
+    "the gaps are no larger than that noise. ECE is biased upward."
+)
+
+
+def answer_rows(table: Table1) -> list[list[str]]:
+    """Single networks beside the ensemble of their seeds: `ANSWERS`."""
+    rows = []
+    for row in table["rows"]:
+        count = row["seeds"]
+        of_one = "single network" if count == 1 else f"single networks, {count}"
+        for name, scores in ((of_one, row["single_networks"]), (f"ensemble of {count}", row["ensemble"])):
+            if scores is not None:
+                shares = [_or_dash(scores["accuracy"], "{:.1f}", 100), _or_dash(scores["confident"], "{:.1f}", 100)]
+                rest = [f"{scores[key]:.3f}" for key in ("auc", "nll", "ece", "calibration_error")]
+                rows.append([row["model"], name, *shares, *rest])
     return rows
 
 
