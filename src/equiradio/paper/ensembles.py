@@ -34,5 +34,5 @@ def _scores(runs: list[Result], p: np.ndarray) -> Answers:
         "auc": float(np.mean([auc(labels, row[:, None], whole)[0] for row in p])),
         "nll": float(np.mean([nll(labels, row) for row in p])),
         "ece": float(np.mean([ece(labels, row) for row in p])),
-        "calibration_error": float(np.sqrt(max(0.0, np.mean([debiased_square(labels, row) for row in p])))),
+        "calibration_error": max(0.0, float(np.mean([debiased_square(labels, row) for row in p]))) ** 0.5,
     }

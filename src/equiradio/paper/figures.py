@@ -68,8 +68,8 @@ def figure1(histories: dict[str, list[list[Epoch]]], note: str) -> Figure:
     first.text(0.99, np.log(2), "chance", transform=first.get_yaxis_transform(), ha="right", va="bottom", fontsize=6, color="0.4")
     low, high = first.get_ylim()
     first.set(ylim=(max(low, 0.0), min(high, TOP)))
-    if above := [f"{model} goes up to {top:.1f}" for model, top in tops.items() if top > TOP]:
-        note += f" Cut off at {TOP}: {', '.join(above)}."
+    if above := [f"{model} to {top:.1f}" for model, top in tops.items() if top > TOP]:
+        note += f" The axis is cut off at {TOP}; curves go on above it: {', '.join(above)}."
     for axes in panels[-columns:]:
         axes.set_xlabel("Epoch", fontsize=8)
     for axes in panels[::columns]:
@@ -82,7 +82,7 @@ def figure1(histories: dict[str, list[list[Epoch]]], note: str) -> Figure:
 
 
 def _losses(axes: Axes, seeds: list[list[Epoch]], colour: str, model: str) -> float:
-    """A model's curves, and the arrow at its first seed's lowest validation loss; the highest that was drawn."""
+    """A model's curves, and the arrow at its first seed's lowest validation loss; the highest place of a curve."""
     highest = 0.0
     for number, rows in enumerate(seeds):
         epochs = np.array([row["epoch"] for row in rows]) + 1
@@ -91,7 +91,7 @@ def _losses(axes: Axes, seeds: list[list[Epoch]], colour: str, model: str) -> fl
             if number and style == "--":
                 continue
             mean, spread = running_mean(np.array(values))
-            highest = max(highest, float((mean if number else mean + spread).max()))
+            highest = max(highest, float(mean.max()))
             label = model if not number and style == "-" else None
             axes.plot(epochs, mean, style, color=colour, linewidth=0.5 if number else 1.3, alpha=0.45 if number else 1, label=label)
             if not number:

@@ -169,7 +169,7 @@ def run_rows(table: Table1) -> list[list[str]]:
 
 ANSWERS = ("model", "answers of", "accuracy, %", "Confident, %", "AUC", "NLL", "ECE", "calibration error, debiased")
 ANSWERS_NOTE = (
-    "Per source, on the same passes; of single networks means over seeds, an ensemble averages the probabilities of its seeds. Calibration "
+    "Per source; of single networks means over seeds, an ensemble averages the probabilities of its seeds. Calibration "
     "error, debiased: root mean square of the gaps in bins of equally many sources, less their sampling noise (Kumar et al. 2019); 0 where "
     "the gaps are no larger than that noise. ECE is biased upward."
 )

@@ -57,11 +57,13 @@ def test_the_axis_of_figure_1_holds_both_curves_and_says_where_it_is_cut_off():
     low, high = figure.axes[0].get_ylim()
     drawn = np.concatenate([line.get_ydata() for line in figure.axes[0].lines if len(line.get_ydata()) == 3])
     assert 0 <= low < drawn.min() < drawn.max() < high
-    assert "Cut off" not in figure.get_supxlabel()
+    assert "cut off" not in figure.get_supxlabel()
     steep = [row | {"validation_loss": loss} for row, loss in zip(HISTORY, [5.1, 0.5, 0.4], strict=True)]
     figure = figure1({"attention": [HISTORY], "c8-attention": [HISTORY, steep]}, "A note.")
     assert figure.axes[0].get_ylim()[1] == 1.2
-    assert " ".join(figure.get_supxlabel().split()).endswith("A note. Cut off at 1.2: c8-attention goes up to 5.1.")
+    assert " ".join(figure.get_supxlabel().split()).endswith(
+        "A note. The axis is cut off at 1.2; curves go on above it: c8-attention to 5.1."
+    )
 
 
 def contrast(colour):
