@@ -15,10 +15,22 @@ from shutil import copyfile
 from textwrap import wrap
 from typing import Any
 
+from equiradio.artefacts.card import read_card
 from equiradio.artefacts.manifest import FILE, read_manifest
 from equiradio.artefacts.shelf import PACKAGED, default_name, list_models
 from equiradio.artefacts.team import TeamCard
-from equiradio.paper.table1_text import COMPARED, comparison_rows, markdown, score_text, seeds_text
+from equiradio.paper.table1_text import (
+    ANSWERS,
+    ANSWERS_NOTE,
+    COMPARED,
+    COMPARED_NOTE,
+    answer_rows,
+    comparison_rows,
+    markdown,
+    score_text,
+    seeds_text,
+    smallest_text,
+)
 
 ROOT = Path(__file__).parents[1]
 RESULTS, IMAGES = ROOT / "results", ROOT / "docs" / "images"
@@ -63,21 +75,27 @@ def trained(table: dict[str, Any]) -> str:
 
 def compared(table: dict[str, Any]) -> list[str]:
     """Every model against LeNet and the plain attention network, on the same sources."""
-    return ["Paired, on the same sources:", "", *markdown(COMPARED, comparison_rows(table))]
+    notes = [line for text in (COMPARED_NOTE, smallest_text(table)) for line in (*wrap(text, PROSE), "")]
+    return ["Paired, on the same sources:", "", *markdown(COMPARED, comparison_rows(table)), "", *notes[:-1]]
+
+
+def ensembles(table: dict[str, Any]) -> list[str]:
+    """Single networks of each model beside the ensemble of its seeds."""
+    return [*markdown(ANSWERS, answer_rows(table)), "", *wrap(ANSWERS_NOTE, PROSE)]
 
 
 def details() -> list[str]:
     """A line for each run that was evaluated."""
     rows = []
-    for folder in sorted((RESULTS / "runs").iterdir()):
-        card, metrics = (json.loads((folder / name).read_text()) for name in ("card.json", "metrics/mirabest-test.json"))
-        calibration, minutes = metrics["calibration"], f"{card['seconds'] / 60:.0f}"
+    for path in sorted((RESULTS / "runs").glob("*/metrics/mirabest-test.json")):
+        metrics, card = json.loads(path.read_text()), read_card(path.parents[1] / "card.json")
+        calibration, minutes = metrics["calibration"], f"{card.seconds / 60:.0f}"
         low, high = metrics["per_source"]["interval95"]["accuracy"]
         accuracy = f"{100 * metrics['per_source']['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-        losses = [f"{card['best_epoch'] + 1} of {card['epochs']}", f"{card['best_validation_loss']:.4f}"]
-        device = f"{card['device']}, {card['precision']}"
+        losses = [f"{card.best_epoch + 1} of {card.epochs}", f"{card.best_validation_loss:.4f}"]
+        name = f"{card.model}, seed {card.seed}" + (f", preset {card.preset}" if card.preset != "fast" else "")
         scores = [accuracy, f"{calibration['nll']:.3f}", f"{calibration['ece']:.3f}"]
-        rows.append([f"{card['model']}, seed {card['seed']}", *losses, *scores, device, minutes])
+        rows.append([name, *losses, *scores, card.trained_on, minutes])
     return [*markdown(DETAILS, rows), "", "Minutes are wall-clock, on cores that were shared with other work."]
 
 
@@ -131,6 +149,7 @@ def parts() -> dict[str, list[str] | str]:
         "runs": runs(table),
         "trained": trained(table),
         "compared": compared(table),
+        "ensembles": ensembles(table),
         "details": details(),
         "default-team": default_team(cards),
         "teams": teams(cards),

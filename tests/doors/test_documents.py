@@ -4,6 +4,7 @@ import dataclasses
 import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import typer
@@ -289,6 +290,19 @@ def test_a_stale_number_is_caught():
     ):
         assert old in fresh
         assert lists.filled(fresh.replace(old, new)) == fresh
+
+
+def test_a_run_without_scores_is_left_out_of_the_list_and_another_preset_is_named(tmp_path, monkeypatch):
+    lists = script("list_runs")
+    rows = [line.split(" | ")[0] for line in lists.details() if ", seed " in line]
+    names = [folder.name for folder in sorted((lists.RESULTS / "runs").iterdir())]
+    runs = Path(copytree(lists.RESULTS / "runs" / names[0], tmp_path / "runs" / names[0])).parent
+    (runs / names[0] / "card.json").write_text((runs / names[0] / "card.json").read_text().replace('"preset": "fast"', '"preset": "paper"'))
+    (runs / "without").mkdir()
+    (runs / "without" / "card.json").write_text((runs / names[0] / "card.json").read_text())
+    (runs / "notes.txt").write_text("no run")
+    monkeypatch.setattr(lists, "RESULTS", tmp_path)
+    assert [line.split(" | ")[0] for line in lists.details() if ", seed " in line] == [f"{rows[0]}, preset paper"]
 
 
 def test_the_timings_are_those_of_the_results():

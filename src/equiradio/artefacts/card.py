@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.json_files import check, read_json
@@ -14,6 +14,14 @@ EXPECTED, DAMAGED = "a model card in JSON", "The run is damaged; train anew into
 STATES = ("training", "interrupted", "failed", "finished")
 IMAGES_LICENCE = "; training images: MiraBest, CC BY 4.0, where data is mirabest"
 FIRST_LICENCE = "; training images: FIRST radio galaxy data set (Griese et al. 2023), scholarly, educational and private non-commercial use"
+
+
+class Stage(TypedDict):
+    """So many epochs one after the other in one place."""
+
+    epochs: int
+    device: str
+    precision: str
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,8 @@ class Card:
     preprocessing : pixel_mean, pixel_std, mask_radius (pixels or null).
     data, data_md5, sources : the data set, its checksum, and how many sources of it were trained on and validated with.
     of_class : by class, how many of those trained on, each as often as it was shown; empty in older cards.
-    seed, preset, precision, device : of the training.
+    seed, preset, precision, device : of the training; the last two of its last epoch.
+    stages : epochs, device and precision of each stage, in order; more than one where it went on elsewhere. Empty in older cards.
     state : training, interrupted, failed or finished; ``reason`` says why where it failed.
     epochs, best_epoch, best_validation_loss : done so far; the weights are those of the best epoch (counted from 0).
     images_seen, seconds : augmented training images, wall-clock seconds of training and validation.
@@ -77,6 +86,7 @@ class Card:
     left_out: list[str] = field(default_factory=list)
     of_class: dict[str, float] = field(default_factory=dict)
     weights_hash: str = ""
+    stages: list[Stage] = field(default_factory=list)
     licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
 
@@ -96,6 +106,12 @@ class Card:
     def images(self) -> Recipe:
         """By which the images were made."""
         return recipe_of(self.recipe)
+
+    @property
+    def trained_on(self) -> str:
+        """Devices and precisions in words, in order."""
+        places = [(stage["device"], stage["precision"]) for stage in self.stages] or [(self.device, self.precision)]
+        return ", then ".join(f"{device}, {precision}" for device, precision in places)
 
     def write(self, path: Path) -> None:
         write_json(path, asdict(self))

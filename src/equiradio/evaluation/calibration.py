@@ -126,3 +126,19 @@ def ece(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
     table = reliability(labels, p, bins)
     gap = np.abs(table["accuracy"] - table["probability"])
     return float(np.nansum(gap * table["sources"]) / table["sources"].sum())
+
+
+def debiased_square(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
+    """Mean squared gap of accuracy and probability of the top label in bins of equally many sources, without the bias of small samples.
+
+    Of a perfect model it is 0 on average and not for every sample: it can be negative. Its root is on the scale of `ece`. Source: Kumar et
+    al. 2019, "Verified Uncertainty Calibration", section 5: from each bin's square the variance of its accuracy, y (1 - y) / (n - 1).
+    """
+    labels, p = checked(labels, p)
+    top, right = top_probability(p), is_right(labels, p)
+    squares = []
+    for rows in np.array_split(np.argsort(top, kind="stable"), max(1, min(bins, len(top) // 2))):
+        accuracy = right[rows].mean()
+        noise = accuracy * (1 - accuracy) / (len(rows) - 1) if len(rows) > 1 else 0.0
+        squares.append(len(rows) * ((accuracy - top[rows].mean()) ** 2 - noise))
+    return float(np.sum(squares) / len(top))

@@ -37,6 +37,17 @@ class Blocks(TypedDict):
     uncertain: Block | None
 
 
+class Answers(TypedDict):
+    """Scores per source of single networks or of an ensemble; ``calibration_error`` the root of `calibration.debiased_square`."""
+
+    accuracy: float
+    confident: float | None
+    auc: float
+    nll: float
+    ece: float
+    calibration_error: float
+
+
 class Row(Blocks):
     """One model: the paper's numbers and ours."""
 
@@ -44,29 +55,39 @@ class Row(Blocks):
     seeds: int
     seed_numbers: list[int]
     epochs: int | list[int] | None
-    hours: float | None
+    hours: dict[str, float] | None
     hours_paper: int | None
     device: str | None
     undertrained: str
     paper: Printed | None
+    single_networks: Answers | None
+    ensemble: Answers | None
     runs: list[str]
 
 
 class Comparison(TypedDict):
-    """Two models on the same sources."""
+    """Two models on the same sources, as many seeds of each.
+
+    ``ensemble_accuracy``, ``discordant`` and ``mcnemar`` are of the ensembles of these seeds, ``bootstrap`` of single networks.
+    """
 
     first: str
     second: str
-    seed_mean_accuracy: list[float]
+    seeds: int
+    ensemble_accuracy: list[float]
     discordant: float
     mcnemar: McNemar
     bootstrap: PairedBootstrap
 
 
 class Smallest(TypedDict):
-    """The least difference of two accuracies that so many sources could show, paired and on separate sets."""
+    """The least difference of two accuracies that so many sources could show, paired and on separate sets.
+
+    ``corrected`` as ``paired``, at the level divided by the number of comparisons.
+    """
 
     paired: SmallestDifference | None
+    corrected: SmallestDifference | None
     unpaired: float
 
 

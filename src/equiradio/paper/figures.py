@@ -17,6 +17,7 @@ COLUMN, PAGE = 3.4, 7.0  # inches: one column of a journal, and its page
 SMALL = {"font.size": 7, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
 FAINT = 0.005  # of the peak of a difference of mean images
 EDGE = MIRABEST.size_arcsec / 2
+TOP = 1.2  # nats: where the axis of Figure 1 is cut off at the latest, for some epochs go far above
 TOGETHER = 3  # models in one panel of Figure 1, and panels in a row of it
 
 
@@ -54,10 +55,10 @@ def figure1(histories: dict[str, list[list[Epoch]]], note: str) -> Figure:
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes in panels[count:]:
         axes.remove()
-    panels = panels[:count]
+    panels, tops = panels[:count], {}
     for number, (colour, (model, seeds)) in enumerate(zip(itertools.cycle(COLOURS), histories.items(), strict=False)):
         axes = panels[number % count]
-        _losses(axes, seeds, colour, model)
+        tops[model] = _losses(axes, seeds, colour, model)
         if apart:
             axes.set_title(model, loc="left", fontsize=7, color=colour, pad=3)
     for axes in panels:
@@ -65,8 +66,10 @@ def figure1(histories: dict[str, list[list[Epoch]]], note: str) -> Figure:
         axes.axhline(np.log(2), color="0.5", linewidth=0.7, linestyle=":")
     first = panels[0]
     first.text(0.99, np.log(2), "chance", transform=first.get_yaxis_transform(), ha="right", va="bottom", fontsize=6, color="0.4")
-    lowest = min(row["validation_loss"] for seeds in histories.values() for rows in seeds for row in rows)
-    first.set(ylim=(min(0.2, 0.9 * lowest), 1.2))
+    low, high = first.get_ylim()
+    first.set(ylim=(max(low, 0.0), min(high, TOP)))
+    if above := [f"{model} to {top:.1f}" for model, top in tops.items() if top > TOP]:
+        note += f" The axis is cut off at {TOP}; curves go on above it: {', '.join(above)}."
     for axes in panels[-columns:]:
         axes.set_xlabel("Epoch", fontsize=8)
     for axes in panels[::columns]:
@@ -78,8 +81,9 @@ def figure1(histories: dict[str, list[list[Epoch]]], note: str) -> Figure:
     return figure
 
 
-def _losses(axes: Axes, seeds: list[list[Epoch]], colour: str, model: str) -> None:
-    """A model's curves, and the arrow at its first seed's lowest validation loss."""
+def _losses(axes: Axes, seeds: list[list[Epoch]], colour: str, model: str) -> float:
+    """A model's curves, and the arrow at its first seed's lowest validation loss; the highest place of a curve."""
+    highest = 0.0
     for number, rows in enumerate(seeds):
         epochs = np.array([row["epoch"] for row in rows]) + 1
         losses = {"--": [row["train_loss"] for row in rows], "-": [row["validation_loss"] for row in rows]}
@@ -87,6 +91,7 @@ def _losses(axes: Axes, seeds: list[list[Epoch]], colour: str, model: str) -> No
             if number and style == "--":
                 continue
             mean, spread = running_mean(np.array(values))
+            highest = max(highest, float(mean.max()))
             label = model if not number and style == "-" else None
             axes.plot(epochs, mean, style, color=colour, linewidth=0.5 if number else 1.3, alpha=0.45 if number else 1, label=label)
             if not number:
@@ -95,6 +100,9 @@ def _losses(axes: Axes, seeds: list[list[Epoch]], colour: str, model: str) -> No
     best = int(first.argmin())
     end = (seeds[0][best]["epoch"] + 1, first[best])
     axes.annotate("", end, (0, -20), textcoords="offset points", arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 0.9})
+    axes.update_datalim([end])
+    axes.autoscale_view()
+    return highest
 
 
 def figure2(rows: list[Row], models: list[str], note: str) -> Figure:

@@ -103,7 +103,7 @@ def images_to_converge(results: Results, factor: float) -> list[ConvergenceRow]:
     """Of each run at a constant learning rate: training images seen until the validation loss was within ``factor`` of its lowest.
 
     A longer run finds a lower loss later, so all are judged by as many images as the shortest saw (``horizon``). ``images_to_match``: until
-    the loss was as low as the lowest of `attention`, mean over its seeds (``to_match``); None where it never was, or without `attention`.
+    the loss was as low as every run of `attention` came (``to_match``); None where it never was, or without `attention`.
     """
     constant = [result for result in [*results.runs, *results.variants] if result.settings.training.schedule == "constant"]
     constant = [result for result in constant if result.run.history_file.is_file() and result.card.epochs]
@@ -129,7 +129,7 @@ def images_to_converge(results: Results, factor: float) -> list[ConvergenceRow]:
         }
         rows.append((row, losses, per_epoch))
     plain = [row["lowest"] for row, _, _ in rows if row["model"] == PLAIN]
-    target = float(np.mean(plain)) if plain else None
+    target = max(plain, default=None)
     for row, losses, per_epoch in rows:
         matched = None if target is None else _first(losses <= target)
         row["to_match"], row["images_to_match"] = target, None if matched is None else round(matched * per_epoch)

@@ -11,16 +11,21 @@ from equiradio.paper.claims import claims
 from equiradio.paper.contents import Audit, Findings, Table1
 from equiradio.paper.results import Results
 from equiradio.paper.table1_text import (
+    ANSWERS,
+    ANSWERS_NOTE,
     AUDIT,
     COLUMNS,
     COMPARED,
+    COMPARED_NOTE,
     PROTOCOL_NAMES,
     PROTOCOLS,
     RUNS,
+    answer_rows,
     audit_rows,
     comparison_rows,
     linked_rows,
     run_rows,
+    smallest_text,
 )
 from equiradio.report.page import Cell, Link, Page, Piece
 
@@ -70,6 +75,9 @@ def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], s
         page.subheading(PROTOCOL_NAMES[protocol].capitalize())
         page.table(COLUMNS, linked_rows(table, protocol, links))
     page.text(["Also as ", *_listed(["table1.csv", "table1.json", "table1.md", "table1.tex"])])
+    page.subheading("Single networks and ensembles of their seeds")
+    page.table(ANSWERS, [[*cells[:2], *(Link(cell, "table1.json") for cell in cells[2:])] for cells in answer_rows(table)])
+    page.text(ANSWERS_NOTE)
     page.subheading("Runs")
     cards = {
         row["model"]: [Link(f" [{s}]", here(f"{f}/card.json")) for s, f in zip(row["seed_numbers"], row["runs"], strict=True)]
@@ -80,29 +88,9 @@ def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], s
     if table["comparisons"]:
         rows: list[list[Cell]] = [[cells[0], *(Link(cell, "table1.json") for cell in cells[1:])] for cells in comparison_rows(table)]
         page.table(COMPARED, rows)
-    page.text(
-        "McNemar: exact, on seed-mean probabilities. Difference: of mean accuracies over seeds, bootstrap over sources. "
-        "Holm corrects each test for the pairs shown."
-    )
-    page.text(_smallest(table))
+    page.text(COMPARED_NOTE)
+    page.text([Link(smallest_text(table), "table1.json")])
     page.text(_size(table))
-
-
-def _smallest(table: Table1) -> Cell:
-    least, sources = table["smallest_difference"], table["sources"]
-    unpaired = (
-        f"Two single accuracies near 85 % from two separate sets of {sources} would have to differ by {100 * least['unpaired']:.1f} points."
-    )
-    paired = least["paired"]
-    if paired is None or paired["difference"] is None:
-        return [Link(unpaired, "table1.json")]
-    text = (
-        f"With {sources} sources the exact paired test finds a true difference of {100 * paired['difference']:.1f} points or more "
-        f"with {100 * paired['power']:.0f} % power "
-        f"at the {100 * paired['alpha']:.0f} % level, uncorrected, if one model alone is right on "
-        f"{100 * paired['discordant']:.0f} % of sources (the median of the pairs above). "
-    )
-    return [Link(text + unpaired, "table1.json")]
 
 
 def _size(table: Table1) -> Cell:

@@ -10,9 +10,10 @@ from equiradio.artefacts.json_files import read_json
 from equiradio.errors import RunRefusal
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.baseline import SizeOnly
-from equiradio.evaluation.compare import holm, mcnemar_exact, paired_bootstrap, right, smallest_difference, smallest_unpaired
+from equiradio.evaluation.compare import ALPHA, holm, mcnemar_exact, paired_bootstrap, right, smallest_difference, smallest_unpaired
 from equiradio.evaluation.seeds import RESAMPLES, SEED, over_seeds
-from equiradio.paper.contents import Block, Blocks, Comparison, Row, Table1
+from equiradio.paper.contents import Block, Blocks, Comparison, Row, Smallest, Table1
+from equiradio.paper.ensembles import ensemble, single_networks
 from equiradio.paper.published import BASES, HOURS, MODELS, paper_row
 from equiradio.paper.results import Result, Results
 
@@ -55,12 +56,19 @@ def table1(results: Results, size_only: SizeOnly | None) -> Table1:
         "sources": sources,
         "rows": [row(results, model) for model in names],
         "comparisons": compared,
-        "smallest_difference": {
-            "paired": smallest_difference(sources, float(np.median(shares))) if shares and max(shares) > 0 else None,
-            "unpaired": smallest_unpaired(sources, 0.85),
-        },
+        "smallest_difference": _smallest(sources, shares),
         "size_only": size_only,
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
+    }
+
+
+def _smallest(sources: int, shares: list[float]) -> Smallest:
+    """What tests of this many sources could show, if models differ on the median of these shares of them."""
+    share = float(np.median(shares)) if shares and max(shares) > 0 else None
+    return {
+        "paired": smallest_difference(sources, share) if share is not None else None,
+        "corrected": smallest_difference(sources, share, alpha=ALPHA / len(shares)) if share is not None else None,
+        "unpaired": smallest_unpaired(sources, 0.85),
     }
 
 
@@ -72,14 +80,22 @@ def row(results: Results, model: str) -> Row:
         "seeds": len(runs),
         "seed_numbers": [result.card.seed for result in runs],
         "epochs": _common([result.card.epochs for result in runs]),
-        "hours": float(np.mean([result.card.seconds for result in runs]) / 3600) if runs else None,
+        "hours": _hours(runs) or None,
         "hours_paper": HOURS.get(model),
-        "device": ", ".join(sorted({f"{result.card.device}, {result.card.precision}" for result in runs})) or None,
+        "device": "; ".join(_hours(runs)) or None,
         "undertrained": undertrained(results, runs),
         "paper": paper_row(model) if model in MODELS else None,
         **(_scores(runs) if runs else NO_SCORES),
+        "single_networks": single_networks(runs),
+        "ensemble": ensemble(runs),
         "runs": [result.run.folder.relative_to(results.folder).as_posix() for result in runs],
     }
+
+
+def _hours(runs: list[Result]) -> dict[str, float]:
+    """Mean hours of a run by device and precision, in the order of their names."""
+    places = sorted({result.card.trained_on for result in runs})
+    return {name: float(np.mean([each.card.seconds for each in runs if each.card.trained_on == name]) / 3600) for name in places}
 
 
 NO_SCORES: Blocks = {"pooled": None, "per_source": None, "plain": None, "confident": None, "uncertain": None}
@@ -113,13 +129,18 @@ def _block(labels: np.ndarray, p: np.ndarray) -> Block:
 
 
 def comparisons(results: Results, names: list[str]) -> list[Comparison]:
-    """Every run model against the models without a group, per source; Holm over all the pairs, for each of the two tests."""
+    """Every run model against the models without a group, per source; Holm over all the pairs, for each of the two tests.
+
+    McNemar's test is of the ensembles, whose probabilities are means over seeds, the bootstrap of the mean accuracy of single networks.
+    Both take as many seeds of either model as the one with fewer has, the lowest first: a larger ensemble would answer better by its size.
+    """
     here = [name for name in names if results.of(name)]
     pairs = [(late, early) for early, late in combinations(here, 2) if early in BASES]
     rows: list[Comparison] = []
     for first, second in pairs:
         labels = results.of(first)[0].predictions.labels
-        p_frii = [np.stack([result.predictions.views.mean(axis=1) for result in results.of(model)]) for model in (first, second)]
+        seeds = min(len(results.of(model)) for model in (first, second))
+        p_frii = [np.stack([result.predictions.views.mean(axis=1) for result in results.of(model)[:seeds]]) for model in (first, second)]
         correct = [right(labels, p) for p in p_frii]
         together = [right(labels, p.mean(axis=0)) for p in p_frii]
         counts = bootstrap.draw(len(labels), RESAMPLES, SEED)
@@ -127,7 +148,8 @@ def comparisons(results: Results, names: list[str]) -> list[Comparison]:
             {
                 "first": first,
                 "second": second,
-                "seed_mean_accuracy": [float(share.mean()) for share in together],
+                "seeds": seeds,
+                "ensemble_accuracy": [float(share.mean()) for share in together],
                 "discordant": float((together[0] != together[1]).mean()),
                 "mcnemar": mcnemar_exact(*together),
                 "bootstrap": paired_bootstrap(correct[0].mean(axis=0) - correct[1].mean(axis=0), counts),

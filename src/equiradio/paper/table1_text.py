@@ -96,7 +96,7 @@ def to_csv(table: Table1) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for row in table["rows"]:
-        tail = [row["seeds"], row["epochs"], row["hours"], row["device"], row["undertrained"]]
+        tail = [row["seeds"], row["epochs"], _hours(row, ".3f"), row["device"], row["undertrained"]]
         if paper := row["paper"]:
             ends = ["", "", "", 1, "", row["hours_paper"], "A100", ""]
             writer.writerows([row["model"], "paper", "pooled", score, score_of(paper, score), *ends] for score in SCORES)
@@ -113,13 +113,20 @@ def _numbers(block: Block, score: str) -> list[object]:
     return [score_of(block, score), score_of(block["sd"], score), *(score_of(block["interval95"], score) or ("", ""))]
 
 
+def _hours(row: Row, digits: str) -> str:
+    """Hours by device, in the order of ``device``; empty where it was not run."""
+    return "; ".join(f"{hours:{digits}}" for hours in (row["hours"] or {}).values())
+
+
 def to_markdown(table: Table1) -> str:
     """Both protocols, Confident and Uncertain apart, and the comparisons, as Markdown."""
     parts = ["# Table 1", "", _caption(table), ""]
     for protocol in PROTOCOLS:
         parts += [f"## {PROTOCOL_NAMES[protocol].capitalize()}", "", *markdown(COLUMNS, text_rows(table, protocol)), ""]
+    parts += ["## Single networks and ensembles", "", *markdown(ANSWERS, answer_rows(table)), "", ANSWERS_NOTE, ""]
     parts += ["## Runs", "", *markdown(RUNS, run_rows(table)), ""]
-    parts += ["## Paired comparisons, per source", "", *markdown(COMPARED, comparison_rows(table)), ""]
+    parts += ["## Paired comparisons, per source", "", *markdown(COMPARED, comparison_rows(table)), "", COMPARED_NOTE, ""]
+    parts += [smallest_text(table), ""]
     return "\n".join(parts)
 
 
@@ -144,14 +151,14 @@ def to_latex(table: Table1) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-RUNS = ("model", "seeds", "epochs", "hours a run", "paper's hours (A100)", "device", "remark")
+RUNS = ("model", "seeds", "epochs", "hours a run, by device", "paper's hours (A100)", "device", "remark")
 
 
 def run_rows(table: Table1) -> list[list[str]]:
     """What each row cost: `RUNS`."""
     rows = []
     for row in table["rows"]:
-        hours = "-" if row["hours"] is None else f"{row['hours']:.2f}"
+        hours = _hours(row, ".2f") or "-"
         epochs = "-" if row["epochs"] is None else f"{row['epochs']}"
         remark = f"undertrained: {row['undertrained']}" if row["undertrained"] else ""
         rows.append(
@@ -160,15 +167,44 @@ def run_rows(table: Table1) -> list[list[str]]:
     return rows
 
 
+ANSWERS = ("model", "answers of", "accuracy, %", "Confident, %", "AUC", "NLL", "ECE", "calibration error, debiased")
+ANSWERS_NOTE = (
+    "Per source; of single networks means over seeds, an ensemble averages the probabilities of its seeds. Calibration "
+    "error, debiased: root mean square of the gaps in bins of equally many sources, less their sampling noise (Kumar et al. 2019); 0 where "
+    "the gaps are no larger than that noise. ECE is biased upward."
+)
+
+
+def answer_rows(table: Table1) -> list[list[str]]:
+    """Single networks beside the ensemble of their seeds: `ANSWERS`."""
+    rows = []
+    for row in table["rows"]:
+        count = row["seeds"]
+        of_one = "single network" if count == 1 else f"single networks, {count}"
+        for name, scores in ((of_one, row["single_networks"]), (f"ensemble of {count}", row["ensemble"])):
+            if scores is not None:
+                shares = [_or_dash(scores["accuracy"], "{:.1f}", 100), _or_dash(scores["confident"], "{:.1f}", 100)]
+                rest = [f"{scores[key]:.3f}" for key in ("auc", "nll", "ece", "calibration_error")]
+                rows.append([row["model"], name, *shares, *rest])
+    return rows
+
+
 COMPARED = (
     "models",
-    "right only by the first",
+    "seeds of each",
+    "ensembles: right only by the first",
     "only by the second",
+    "ensembles: difference, points",
     "McNemar p",
-    "after Holm",
-    "difference, points [95 %]",
+    "McNemar after Holm",
+    "single networks: difference, points [95 %]",
     "bootstrap p",
-    "after Holm",
+    "bootstrap after Holm",
+)
+COMPARED_NOTE = (
+    "McNemar's test is of the ensembles (probabilities averaged over seeds), exact; the bootstrap over sources is of the mean accuracy of "
+    "single networks. So their differences are not the same. Both take the lowest seeds, as many of each model as the one with fewer has. "
+    "Holm corrects each test for the pairs shown."
 )
 
 
@@ -181,8 +217,10 @@ def comparison_rows(table: Table1) -> list[list[str]]:
         rows.append(
             [
                 f"{pair['first']} - {pair['second']}",
+                f"{pair['seeds']}",
                 f"{exact['first_only']}",
                 f"{exact['second_only']}",
+                f"{100 * (pair['ensemble_accuracy'][0] - pair['ensemble_accuracy'][1]):+.1f}",
                 f"{exact['p']:.3f}",
                 f"{exact['p_holm']:.3f}",
                 f"{100 * boot['difference']:+.1f} [{low:+.1f}, {high:+.1f}]",
@@ -191,6 +229,25 @@ def comparison_rows(table: Table1) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def smallest_text(table: Table1) -> str:
+    """What so many sources could show at all."""
+    least, sources = table["smallest_difference"], table["sources"]
+    paired, corrected, count = least["paired"], least["corrected"], len(table["comparisons"])
+    unpaired = (
+        f"Two single accuracies near 85 % from two separate sets of {sources} would have to differ by {100 * least['unpaired']:.1f} points."
+    )
+    if paired is None or corrected is None or paired["difference"] is None:
+        return unpaired
+    at_once = "no difference" if corrected["difference"] is None else f"one of {100 * corrected['difference']:.1f} points or more"
+    return (
+        f"With {sources} sources the exact paired test finds a true difference of {100 * paired['difference']:.1f} points or more "
+        f"with {100 * paired['power']:.0f} % power "
+        f"at the {100 * paired['alpha']:.0f} % level, uncorrected, if one model alone is right on "
+        f"{100 * paired['discordant']:.0f} % of sources (the median of the pairs above); "
+        f"corrected for {count} comparisons (level {100 * corrected['alpha']:.2g} %) {at_once}. {unpaired}"
+    )
 
 
 AUDIT = (

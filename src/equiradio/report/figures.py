@@ -17,7 +17,16 @@ from equiradio.datasets.sources import Sources
 from equiradio.evaluation.scores import most_probable
 from equiradio.labels import UNKNOWN
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")  # Okabe & Ito 2008
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#882255",
+    "#000000",
+)  # Okabe & Ito 2008, wine (Tol) in place of yellow
 SMOOTH = 5  # epochs, Bowles et al. 2021, figure 1
 SHORT = 40  # characters of a name that fit above a panel
 

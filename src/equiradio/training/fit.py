@@ -21,7 +21,7 @@ from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import Claim, Claimed, claimed
 from equiradio.artefacts.job import catalogue_hash
 from equiradio.artefacts.run import Run
-from equiradio.compute.device import choose_device, choose_precision, full_float32
+from equiradio.compute.device import choose_device, full_float32
 from equiradio.compute.forms import find_form_or_auto, refuse_form, settle_forms
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.compute.preprocess import Preprocessing, normalised_by, preprocessing
@@ -36,7 +36,7 @@ from equiradio.training.averaging import Averaging
 from equiradio.training.batches import SourcesModule
 from equiradio.training.keeper import OnEpoch, RunKeeper
 from equiradio.training.last_layers import fit_last_layers
-from equiradio.training.resume import checkpoint_to_resume, refuse_other_start, refuse_other_teacher
+from equiradio.training.resume import checkpoint_to_resume, precision_to_train_in, refuse_other_start, refuse_other_teacher
 from equiradio.training.start import Beginning, begin_with, beginning_of
 from equiradio.training.task import ClassificationTask
 from equiradio.training.teacher import ask_teacher, open_teacher
@@ -111,6 +111,7 @@ def _train(
     sources, start = begun.sources, begun.start
     checkpoint = checkpoint_to_resume(run, settings, resume, sources)
     refuse_other_start(run, start, checkpoint)
+    precision = precision_to_train_in(run, settings, checkpoint, accelerator)
     preprocess = _preprocessing(settings, sources, as_set=sources.recipe == MIRABEST or start is not None)
     module = SourcesModule(sources, settings.training, preprocess)
     keep_large_blocks()
@@ -120,7 +121,6 @@ def _train(
     lightning.seed_everything(settings.training.seed, verbose=False)
     network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank, image_side=sources.recipe.side)
     taken = start is None or begin_with(network, start, sources.classes)
-    precision = choose_precision(settings.training.precision, accelerator)
     refuse_form(network, settings.training.layer_form, precision, accelerator)
     run.write_settings(settings)
     progress = watcher.step or (lambda what, done, total: None)
@@ -130,10 +130,10 @@ def _train(
     settle_forms(network.to(accelerator), run.forms_file, form=settings.training.layer_form, progress=progress, **asked)
     if not taken and checkpoint is None and settings.training.last_layers == "fitted":
         fit_last_layers(network, module, progress)
-    card = _card(settings, begun, module, network, accelerator, asdict(preprocess))
+    card = _card(settings, begun, module, network, accelerator, precision, asdict(preprocess))
     keeper = RunKeeper(run, card, module.images_per_epoch, on_epoch, catalogue_hash(sources))
     with quiet():
-        trainer = _trainer(settings, accelerator, [watcher, keeper], trainer_options)
+        trainer = _trainer(settings, accelerator, precision, [watcher, keeper], trainer_options)
     with _recorded(keeper, settings), quiet(), full_float32():
         trainer.fit(ClassificationTask(network, settings), module, ckpt_path=checkpoint, weights_only=True)
     return run
@@ -160,7 +160,7 @@ def _recorded(keeper: RunKeeper, settings: Settings) -> Iterator[None]:
     keeper.write_card("finished" if done else "interrupted")
 
 
-def _card(settings: Settings, begun: Beginning, module: SourcesModule, network: Any, device: str, preprocess: dict) -> Card:
+def _card(settings: Settings, begun: Beginning, module: SourcesModule, network: Any, device: str, precision: str, preprocess: dict) -> Card:
     made_of, sources = architecture(settings.model.name), begun.sources
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return Card(
@@ -174,7 +174,7 @@ def _card(settings: Settings, begun: Beginning, module: SourcesModule, network: 
         sources={split: len(part) for split, part in module.splits.items()},
         seed=settings.training.seed,
         preset=settings.training.preset,
-        precision=choose_precision(settings.training.precision, device),
+        precision=precision,
         device=name,
         classes=list(sources.classes.names),
         unknown=sources.classes.unknown,
@@ -224,14 +224,14 @@ class _Watcher(Callback):
         trainer.should_stop |= time.monotonic() > self.end
 
 
-def _trainer(settings: Settings, accelerator: str, callbacks: list[Callback], options: dict[str, Any]) -> lightning.Trainer:
+def _trainer(settings: Settings, accelerator: str, precision: str, callbacks: list[Callback], options: dict[str, Any]) -> lightning.Trainer:
     training = settings.training
     # one device is one process, whatever SLURM or another launcher says of tasks
     alone = {} if options else {"plugins": [LightningEnvironment()]}
     arguments: dict[str, Any] = {"devices": 1} | alone | options
     return lightning.Trainer(
         accelerator="gpu" if accelerator == "cuda" else "cpu",
-        precision="bf16-mixed" if choose_precision(training.precision, accelerator) == "bf16" else "32-true",
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
         max_epochs=training.epochs,
         callbacks=[*([Averaging(training.averaging)] if training.averaging else []), *callbacks],
         logger=False,

@@ -11,7 +11,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from equiradio.artefacts.atomic import named
-from equiradio.artefacts.card import Card
+from equiradio.artefacts.card import Card, Stage
 from equiradio.artefacts.run import Epoch, Run
 from equiradio.artefacts.weights import write_weights
 from equiradio.errors import RunRefusal, TrainingRefusal
@@ -33,11 +33,12 @@ class RunKeeper(Callback):
         self.catalogue = catalogue
         self.run, self.card, self.images_per_epoch, self.on_epoch = run, card, images_per_epoch, on_epoch
         self.rows: list[Epoch] = []
+        self.stages: list[Stage] = []
         self._resumed: dict[str, Any] = {}  # provenance of the epochs that were there
         self._started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "data_md5": self.card.data_md5, "catalogue": self.catalogue}
+        return {"rows": self.rows, "data_md5": self.card.data_md5, "catalogue": self.catalogue, "stages": self.stages}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = list(state["rows"])
@@ -45,6 +46,8 @@ class RunKeeper(Callback):
         with suppress(RunRefusal):  # a card that cannot be read is written anew
             before = self.run.card()
             self._resumed = {name: getattr(before, name) for name in PROVENANCE}
+            self.stages = [{"epochs": len(self.rows), "device": before.device, "precision": before.precision}]
+        self.stages = list(state.get("stages", self.stages))  # which older checkpoints lack
 
     def on_fit_start(self, trainer: lightning.Trainer, task: Any) -> None:
         trainer.should_stop |= self.out_of_patience(task.settings.training.patience)  # resumed though it had finished
@@ -70,6 +73,7 @@ class RunKeeper(Callback):
         best = min((earlier["validation_loss"] for earlier in self.rows), default=math.inf)
         self.rows.append(row)
         self._resumed = {}
+        self._count_epoch()
         if trainer.is_global_zero:
             if row["validation_loss"] < best:
                 write_weights(self.run.weights_file, learned(trainer, task).state_dict(), model=self.card.model, group=self.card.group)
@@ -90,9 +94,17 @@ class RunKeeper(Callback):
         losses = [row["validation_loss"] for row in self.rows]
         return bool(patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
+    def _count_epoch(self) -> None:
+        """Add an epoch to the last stage, or begin another where it was elsewhere."""
+        here: Stage = {"epochs": 1, "device": self.card.device, "precision": self.card.precision}
+        if self.stages and self.stages[-1] | {"epochs": 1} == here:
+            here["epochs"] += self.stages[-1]["epochs"]
+            self.stages = self.stages[:-1]
+        self.stages = [*self.stages, here]
+
     def write_card(self, state: str, reason: str = "") -> None:
         """Bring the card up to date with the history."""
-        changes: dict[str, Any] = {"state": state, "reason": reason, "epochs": len(self.rows)}
+        changes: dict[str, Any] = {"state": state, "reason": reason, "epochs": len(self.rows), "stages": self.stages}
         if self.rows:
             best = min(self.rows, key=lambda row: row["validation_loss"])
             changes |= {"best_epoch": best["epoch"], "best_validation_loss": best["validation_loss"]}

@@ -9,6 +9,7 @@ from equiradio.artefacts.atomic import is_unused
 from equiradio.artefacts.job import catalogue_hash
 from equiradio.artefacts.run import Run, refuse_other_settings
 from equiradio.artefacts.weights import read_weights
+from equiradio.compute.device import choose_precision
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
 from equiradio.inference.member import Member
@@ -18,6 +19,7 @@ from equiradio.settings import Settings
 from equiradio.training.keeper import RunKeeper
 
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch")  # of a Lightning checkpoint
+ANEW = "Put it back, delete the folder to train anew, or choose another --out."
 
 
 def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: Sources) -> Path | None:
@@ -38,6 +40,7 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
         found = f"holds a training already ({epochs} of {settings.training.epochs} epochs done)"
         raise RunRefusal(run.folder, found, "a new folder", "Add --resume to go on with it, or choose another --out.")
     if not run.checkpoint.is_file():
+        _refuse_lost_checkpoint(run, settings)
         return None
     state, trained_on, listed = _read_checkpoint(run.checkpoint)
     if trained_on != sources.md5:
@@ -50,11 +53,24 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
         found = f"trained so far on the classes {', '.join(names)}, but {sources.name} now has {', '.join(sources.classes.names)}"
         raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
     if not run.weights_file.is_file():
-        do = "Put them back, or delete last.ckpt and --resume to train anew."
-        raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", do)
+        raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", ANEW)
     best = read_weights(run.weights_file, model=settings.model.name, group=architecture(settings.model.name).group_name)
     _refuse_other_network(run.checkpoint, state, best)
     return run.checkpoint
+
+
+def precision_to_train_in(run: Run, settings: Settings, checkpoint: Path | None, device: str) -> str:
+    """``float32`` or ``bf16``: what is asked for; of ``auto`` what the device does, and of a training that goes on what it began with."""
+    asked = settings.training.precision
+    here = choose_precision(asked, device)
+    if asked != "auto" or checkpoint is None or not run.card_file.is_file():
+        return here
+    before = run.card().precision
+    if (before, here) == ("bf16", "float32"):
+        found = f"trained so far in bf16, which this {device} does not compute natively"
+        do = "Go on there, or choose another --out to train anew in float32."
+        raise RunRefusal(run.folder, found, "a machine that does", do)
+    return before
 
 
 def refuse_other_teacher(run: Run, teacher: Team | None, checkpoint: Path | None) -> None:
@@ -79,13 +95,21 @@ def _refuse_other(run: Run, checkpoint: Path | None, entry: str, name: str, word
         raise RunRefusal(run.folder, words.format(before, name), expected, "Put its weights back, or choose another --out.")
 
 
+def _refuse_lost_checkpoint(run: Run, settings: Settings) -> None:
+    """Refuse to write over finished epochs; a first one, killed before its checkpoint was written, may be repeated."""
+    epochs = len(run.history()) if run.history_file.is_file() else 0
+    if epochs > 1 or (epochs == 1 and run.card_file.is_file() and run.card().state == "finished"):
+        found = f"no such file, though {epochs} of {settings.training.epochs} epochs are done"
+        raise RunRefusal(run.checkpoint, found, "the checkpoint of the last of them", ANEW)
+
+
 def _refuse_other_network(checkpoint: Path, state: dict[str, Tensor], best: dict[str, Tensor]) -> None:
     """Refuse a checkpoint whose network is not that of the run's best weights."""
     ours = {f"network.{name}": weight.shape for name, weight in best.items()}
     theirs = {name: weight.shape for name, weight in state.items()}
     if odd := sorted(ours.items() ^ theirs.items()):
         found = f"the checkpoint of another network ({odd[0][0]} differs)"
-        raise RunRefusal(checkpoint, found, "that of this run", "Put it back, or delete it and --resume to train anew.")
+        raise RunRefusal(checkpoint, found, "that of this run", ANEW)
 
 
 def _read_checkpoint(checkpoint: Path) -> tuple[dict[str, Tensor], str, str]:
@@ -99,5 +123,4 @@ def _read_checkpoint(checkpoint: Path) -> tuple[dict[str, Tensor], str, str]:
         return state["state_dict"], str(about["data_md5"]), str(about.get("catalogue", ""))
     except Exception as error:
         found = f"{checkpoint.stat().st_size:,} bytes that cannot be read as a checkpoint ({type(error).__name__})"
-        do = "Delete it and --resume to train anew, or choose another --out."
-        raise RunRefusal(checkpoint, found, "a whole checkpoint", do) from None
+        raise RunRefusal(checkpoint, found, "a whole checkpoint", ANEW) from None

@@ -54,6 +54,34 @@ def test_a_gap_cancels_inside_a_bin_and_not_between_bins():
     assert calibration.ece(labels, np.array([0.75, 0.55]), bins=1) == pytest.approx(0.15)
 
 
+def test_the_debiased_square_by_hand():
+    labels = np.array([1, 1, 1, 0, 1, 1])  # a bin of four at 0.8, three of them right, and one of two at 0.9, both right
+    p_frii = np.array([0.8, 0.8, 0.8, 0.8, 0.9, 0.9])
+    three = calibration.debiased_square(labels, p_frii, bins=3)  # pairs of 0.8: both right, one right; of 0.9: both right
+    assert three == pytest.approx((0.2**2 + (0.3**2 - 0.25) + 0.1**2) / 3)
+    assert calibration.debiased_square(labels[:4], p_frii[:4], bins=1) == pytest.approx(0.05**2 - 0.75 * 0.25 / 3)
+
+
+def law_of_no_bias():
+    """Of a perfect model the estimate is 0 on average; 153 sources a time, as in MiraBest's test split."""
+    draw = np.random.default_rng(0)
+    squares = []
+    for _ in range(2000):
+        p_frii = draw.uniform(size=153)
+        squares.append(calibration.debiased_square((draw.uniform(size=153) < p_frii).astype(int), p_frii))
+    assert abs(np.mean(squares)) < 4 * np.std(squares) / len(squares) ** 0.5
+
+
+def test_the_debiased_square_of_a_perfect_model_is_0_on_average():
+    law_of_no_bias()
+
+
+def test_the_law_of_no_bias_catches_the_plain_square(monkeypatch):
+    monkeypatch.setattr(calibration, "debiased_square", lambda labels, p: calibration.ece(labels, p) ** 2)
+    with pytest.raises(AssertionError):
+        law_of_no_bias()
+
+
 @pytest.mark.parametrize(("p_frii", "bin_"), [(0.5, 4), (0.7, 6), (0.3, 6), (0.700001, 7), (1.0, 9), (0.0, 9)])
 def test_bins_hold_their_upper_edge_and_the_top_label(p_frii, bin_):
     table = calibration.reliability(np.array([1]), np.array([p_frii]))

@@ -60,14 +60,24 @@ def test_epochs_are_compared_with_the_plain_attention_network_only():
     plain = converged("attention", 100, matched=90)
     early, late, never = (converged("c4-attention", images, matched=matched) for images, matched in ((50, 30), (150, 91), (150, None)))
     assert verdicts({"images_to_converge": [plain, early]})[0] == (
-        "1 of 1 fit as well as attention ever did after fewer images than it; "
+        "1 of 1 came to the loss that every run of attention reached after fewer images than it (median run); "
         "1 of 1 equivariant models saw fewer images than attention until their own lowest loss (by one run of some: an indication)"
     )
     for other in (late, never):
         verdict = verdicts({"images_to_converge": [plain, other]})[0]
-        assert verdict.startswith("0 of 1 fit as well")
+        assert verdict.startswith("0 of 1 came to the loss")
         assert "; 0 of 1 equivariant" in verdict
     assert "indication" not in verdicts({"images_to_converge": [plain, early] * 3})[0]
+
+
+def test_a_seed_that_never_came_as_low_counts_as_later_than_any_other_and_no_more():
+    """Of unequal numbers of seeds the medians are compared; a model of which half never came there has none."""
+    plain = [converged("attention", 100, matched=matched) for matched in (70, 80, 90)]
+    one, two = ([converged("c4-attention", 50, matched=matched) for matched in (30, 40, None, None)[:count]] for count in (3, 4))
+    evidence, verdict = claims(RUNS, table(), NOTHING | {"images_to_converge": plain + one})[0][1:3]
+    assert "Until it was as low as every run of attention came (0.400): attention: 70, 80, 90; c4-attention: 30, 40, never." in evidence
+    assert verdict.startswith("1 of 1 came to the loss")
+    assert verdicts({"images_to_converge": plain + two})[0].startswith("0 of 1 came to the loss")
 
 
 def test_a_loss_that_still_fell_at_the_end_is_said_to_bound_the_count():

@@ -129,6 +129,16 @@ def test_a_run_is_set_against_the_lowest_loss_of_the_plain_attention_network(tmp
         assert found["lenet"]["images_to_match"] == expected
 
 
+def test_every_run_of_the_plain_attention_network_comes_as_low_as_the_others_are_set_against(tmp_path):
+    """Its lowest losses are 0.40 and 0.50, so that all runs are judged by 0.50, which the rest reach in their second epoch."""
+    folder, constant = fake_results(tmp_path), {"training.schedule": "constant", "training.learning_rate": 5e-4}
+    for seed, lowest in enumerate((0.40, 0.50)):
+        run = write_run(folder / "constant", "attention", seed, answers([]), **constant)
+        run.write_history([row | {"validation_loss": max(lowest, row["validation_loss"])} for row in run.history()])
+    rows = images_to_converge(read_results(folder), 1.05)
+    assert {(row["to_match"], row["images_to_match"]) for row in rows} == {(0.50, 2 * 1712)}
+
+
 def test_asymmetries_are_those_of_the_maps(written):
     found = json.loads((written[1] / "findings.json").read_text())["asymmetry"]
     expected = [("attention", 0, 0.5), ("attention", 1, 0.5), ("attention", None, 0.2), ("c4-attention", 0, 0.0)]

@@ -51,6 +51,33 @@ def test_more_than_three_models_have_a_panel_each_on_the_same_axes():
     assert [text.get_text() for text in together[0].get_legend().get_texts()] == [*models[:3], "validation", "training"]
 
 
+def test_the_axis_of_figure_1_holds_both_curves_and_says_where_it_is_cut_off():
+    deep = [row | {"train_loss": loss} for row, loss in zip(HISTORY, [0.5, 0.1, 0.02], strict=True)]
+    figure = figure1({"attention": [HISTORY], "d8-attention": [deep]}, "A note.")
+    low, high = figure.axes[0].get_ylim()
+    drawn = np.concatenate([line.get_ydata() for line in figure.axes[0].lines if len(line.get_ydata()) == 3])
+    assert 0 <= low < drawn.min() < drawn.max() < high
+    assert "cut off" not in figure.get_supxlabel()
+    steep = [row | {"validation_loss": loss} for row, loss in zip(HISTORY, [5.1, 0.5, 0.4], strict=True)]
+    figure = figure1({"attention": [HISTORY], "c8-attention": [HISTORY, steep]}, "A note.")
+    assert figure.axes[0].get_ylim()[1] == 1.2
+    assert " ".join(figure.get_supxlabel().split()).endswith(
+        "A note. The axis is cut off at 1.2; curves go on above it: c8-attention to 5.1."
+    )
+
+
+def contrast(colour):
+    """With white, 1 to 21. Source: WCAG 2.1."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 1.05 / (0.05 + float(np.dot([0.2126, 0.7152, 0.0722], linear)))
+
+
+def test_every_colour_can_be_seen_on_white():
+    assert min(map(contrast, COLOURS)) > 2
+    assert contrast("#F0E442") < 1.5
+
+
 def test_smooth_curves_shade_the_spread():
     axes = loss_curves({"lenet": HISTORY}, smooth=True).axes[0]
     assert len(axes.collections) == 2

@@ -263,6 +263,29 @@ def test_a_run_that_has_not_finished_an_epoch_resumes_from_the_start(tiny, strai
     assert_the_same(train(tiny(epochs=EPOCHS), run.folder, device="cpu", resume=True), straight)
 
 
+def test_finished_epochs_without_their_checkpoint_are_not_overwritten(tiny, copy_of):
+    run = Run(copy_of("lenet"))
+    run.checkpoint.unlink()
+    assert refused(tiny(), run.folder, resume=True) == (
+        f"{run.checkpoint}: no such file, though 2 of 2 epochs are done; expected the checkpoint of the last of them. "
+        "Put it back, delete the folder to train anew, or choose another --out."
+    )
+    assert len(run.history()) == 2
+
+
+def test_one_epoch_alone_is_not_overwritten_either_if_it_was_all(tiny, tmp_path):
+    run = train(tiny(epochs=1), tmp_path / "run", device="cpu")
+    run.checkpoint.unlink()
+    assert "though 1 of 1 epochs are done" in refused(tiny(epochs=1), run.folder, resume=True)
+
+
+def test_a_first_epoch_whose_checkpoint_was_not_written_any_more_is_repeated(tiny, straight, tmp_path):
+    """The checkpoint is written after the history: a kill between the two costs the epoch."""
+    run = train(tiny(epochs=EPOCHS), tmp_path / "run", device="cpu", max_minutes=0)
+    run.checkpoint.unlink()
+    assert_the_same(train(tiny(epochs=EPOCHS), run.folder, device="cpu", resume=True), straight)
+
+
 def test_other_data_under_the_same_name_are_refused(tiny, sky, tmp_path):
     data = Path(shutil.copytree(sky, tmp_path / "sky"))
     settings = tiny(epochs=2, **{"data.name": str(data)})
