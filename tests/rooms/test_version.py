@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,7 +85,8 @@ def test_a_package_inside_another_project_is_no_checkout(tmp_path, monkeypatch, 
 
 
 def install_at(monkeypatch, package):
-    monkeypatch.setattr("importlib.metadata.PathDistribution.locate_file", lambda self, name: package.parent / name)
+    """Whatever finds distributions: a backport of importlib.metadata may have put its own finder first."""
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: SimpleNamespace(locate_file=lambda file: package.parent / file))
 
 
 def test_a_copy_of_the_sources_is_not_the_commit_that_was_installed(tmp_path, monkeypatch):
