@@ -104,8 +104,7 @@ def run(
     asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     drawn = choice_of(maps, engine, part)
     if engine == "slurm":
-        work = {"--readers": readers if readers != 1 else None, "--device": device if device != "auto" else None}
-        _plan(asked, out, choices, out / SCRIPT, None, work)
+        _plan(asked, out, choices, out / SCRIPT, None, readers, device)
         return
     from equiradio.cli.progress import bars
     from equiradio.survey.run import Part, survey
@@ -229,9 +228,15 @@ def plan(
 
 
 def _plan(
-    asked: "Asked", out: Path, choices: dict[str, Any], slurm: Path | None, parts: int | None, work: dict[str, Any] | None = None
+    asked: "Asked",
+    out: Path,
+    choices: dict[str, Any],
+    slurm: Path | None,
+    parts: int | None,
+    readers: int = 1,
+    device: str = "auto",
 ) -> None:
-    """Plan, and write the script of an array where one is wanted; ``work`` are options of its tasks alone."""
+    """Plan, and write the script of an array where one is wanted, whose tasks read by so many processes and compute on a device."""
     from equiradio.cli.progress import bars
     from equiradio.survey.folder import SurveyFolder
     from equiradio.survey.run import planned
@@ -243,7 +248,8 @@ def _plan(
     _say_plan(out, made)
     if slurm is not None:
         count = parts_for(made.shards, parts)
-        write_script(slurm, arguments_of(asked, out, choices | (work or {})), out, count)
+        work = {"--readers": readers if readers != 1 else None, "--device": device if device != "auto" else None}
+        write_script(slurm, arguments_of(asked, out, choices | work), out, count, readers=readers, gpu=device == "cuda")
         say(f"{slurm}: {count_of(count, 'task')}; submit it with sbatch")
 
 

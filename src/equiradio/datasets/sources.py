@@ -1,5 +1,6 @@
 """Sources: labelled images in memory, as every data set gives them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -18,6 +19,11 @@ OPTIONAL = ("ra_deg", "dec_deg", "masks", "catalogue", "weights", "soft")
 
 
 SUM_TO_ONE = 1e-3  # how far soft labels may be from it
+
+
+def pixel_hash(image: np.ndarray) -> str:
+    """MD5 of an image's pixels: what is the same in two data sets, or twice in one."""
+    return hashlib.md5(image.tobytes(), usedforsecurity=False).hexdigest()
 
 
 def check_soft(where: object, soft: np.ndarray, labels: np.ndarray | None, do: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from equiradio.datasets.sources import Sources
+from equiradio.datasets.sources import Sources, pixel_hash
 from equiradio.datasets.splits import LINKING_ARCSEC, friends_of_friends, pairs_within
 from equiradio.errors import DataRefusal
 from equiradio.labels import UNKNOWN, Labels, labels_of
@@ -209,9 +209,9 @@ def _same_pixels(images: Iterable[np.ndarray], placed: np.ndarray) -> list[tuple
     """Pairs of images alike, of which one has no place on the sky."""
     if placed.all():
         return []
-    alike: dict[bytes, list[int]] = {}
+    alike: dict[str, list[int]] = {}
     for row, image in enumerate(images):
-        alike.setdefault(hashlib.md5(image.tobytes(), usedforsecurity=False).digest(), []).append(row)
+        alike.setdefault(pixel_hash(image), []).append(row)
     groups = (rows for rows in alike.values() if len(rows) > 1)
     return [(one, other) for rows in groups for one in rows for other in rows if one < other and not (placed[one] and placed[other])]
 

@@ -11,17 +11,12 @@ from equiradio.paper.results import Result
 
 def single_networks(runs: list[Result]) -> Answers | None:
     """Means over seeds; None without a run."""
-    return _scores(runs, np.stack([_probabilities(result) for result in runs])) if runs else None
+    return _scores(runs, np.stack([result.per_source for result in runs])) if runs else None
 
 
 def ensemble(runs: list[Result]) -> Answers | None:
     """Scores of the mean probability over seeds; None where there are not two."""
-    return _scores(runs, np.mean([_probabilities(result) for result in runs], axis=0)[None]) if len(runs) > 1 else None
-
-
-def _probabilities(result: Result) -> np.ndarray:
-    """p_frii (sources,), mean over passes."""
-    return result.predictions.views.mean(axis=1)
+    return _scores(runs, np.mean([result.per_source for result in runs], axis=0)[None]) if len(runs) > 1 else None
 
 
 def _scores(runs: list[Result], p: np.ndarray) -> Answers:

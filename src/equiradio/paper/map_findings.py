@@ -77,9 +77,7 @@ def figure2_sources(results: Results, models: list[str]) -> list[Pick]:
     Right and wrong are those of the seed-mean probability over the augmented passes.
     """
     first_run = results.of(models[0])[0].predictions
-    correct = np.stack(
-        [right(first_run.labels, np.mean([r.predictions.views.mean(axis=1) for r in results.of(model)], axis=0)) for model in models]
-    )
+    correct = np.stack([right(first_run.labels, np.mean([r.per_source for r in results.of(model)], axis=0)) for model in models])
     number = correct.sum(axis=0)
     fits = {RULES[0]: number == len(models), RULES[1]: (number > 0) & (number < len(models)), RULES[2]: number == 0}
     rows: list[Pick] = []

@@ -55,6 +55,11 @@ class Result:
         """Has it had all of its epochs, or run out of patience?"""
         return self.card.state == "finished"
 
+    @property
+    def per_source(self) -> np.ndarray:
+        """Probability of FRII of every test source, float64 (sources,): the mean over passes."""
+        return self.predictions.views.mean(axis=1)
+
     @cached_property
     def predictions(self) -> Arranged:
         return arranged(read_predictions(self.predictions_file), f"{self.predictions_file}")

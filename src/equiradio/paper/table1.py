@@ -140,7 +140,7 @@ def comparisons(results: Results, names: list[str]) -> list[Comparison]:
     for first, second in pairs:
         labels = results.of(first)[0].predictions.labels
         seeds = min(len(results.of(model)) for model in (first, second))
-        p_frii = [np.stack([result.predictions.views.mean(axis=1) for result in results.of(model)[:seeds]]) for model in (first, second)]
+        p_frii = [np.stack([result.per_source for result in results.of(model)[:seeds]]) for model in (first, second)]
         correct = [right(labels, p) for p in p_frii]
         together = [right(labels, p.mean(axis=0)) for p in p_frii]
         counts = bootstrap.draw(len(labels), RESAMPLES, SEED)

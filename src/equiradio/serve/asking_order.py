@@ -76,7 +76,7 @@ class AskingOrder:
         with self._lock:
             if self._order is None:
                 self._order = self._arranged()
-            left = [key for key in self._order if key not in done]
+            left = dict.fromkeys(key for key in self._order if key not in done)
             last = [key for key in self._skipped if key in left]
             return [*(key for key in left if key not in self._skipped), *last][:count]
 

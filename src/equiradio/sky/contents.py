@@ -66,7 +66,7 @@ class FileBytes:
         try:
             content = b"".join([os.pread(file, count, place) for place in range(at, at + lines * apart, apart)])
         except OSError as error:
-            raise ImageRefusal("unreadable", self.name, f"cannot be read ({error.strerror})", "a file that may be read", CHANGED) from None
+            raise _unread(self.name, error) from None
         if len(content) < count * lines:
             now = os.fstat(self._file.fileno()).st_size
             found = f"file has {now:,} bytes now and had {self._length:,} when it was opened"
@@ -103,9 +103,14 @@ def in_words(name: str, what: str) -> Iterator[None]:
         raise ImageRefusal("too_large", name, words, "a smaller one", "Cut the source out first.") from None
     except ANYTHING as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's; readers raise others without a number of words of theirs
-            raise ImageRefusal("unreadable", name, f"cannot be read ({error.strerror})", "a file that may be read", CHANGED) from None
+            raise _unread(name, error) from None
         first = str(error).strip().partition("\n")[0][:120] or type(error).__name__
         raise ImageRefusal("damaged", name, f"{what} ({first})", "a whole file", CHANGED) from None
+
+
+def _unread(name: str, error: OSError) -> ImageRefusal:
+    """What to say of a file that the disk does not give."""
+    return ImageRefusal("unreadable", name, f"cannot be read ({error.strerror})", "a file that may be read", CHANGED)
 
 
 def not_fits(content: bytes, name: str) -> ImageRefusal:

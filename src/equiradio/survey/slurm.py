@@ -34,19 +34,18 @@ def arguments_of(asked: Asked, out: Path, choices: Mapping[str, Any]) -> list[st
     return words
 
 
-def write_script(file: Path, arguments: Sequence[str], out: Path, parts: int) -> None:
-    """Write the script; ``arguments`` are those of ``equiradio survey``, without ``--part``."""
+def write_script(file: Path, arguments: Sequence[str], out: Path, parts: int, *, readers: int = 1, gpu: bool = False) -> None:
+    """Write the script; ``arguments`` are those of ``equiradio survey``, without ``--part``; ``readers`` and ``gpu`` what a task needs."""
     line = shlex.join(["equiradio", "survey", *arguments])
     merge = shlex.join(["equiradio", "survey", "merge", str(out)])
-    readers = int(arguments[arguments.index("--readers") + 1]) if "--readers" in arguments else 1
-    gpu = "#SBATCH --gpus-per-task=1\n" if "cuda" in arguments else ""
+    on_gpu = "#SBATCH --gpus-per-task=1\n" if gpu else ""
     write_text(
         file,
         f"""#!/bin/bash
 #SBATCH --job-name=equiradio-survey
 #SBATCH --array=1-{parts}
 #SBATCH --cpus-per-task={1 + max(readers, 1)}
-{gpu}#SBATCH --output={shlex.quote(str(out / "slurm-%a.log"))}
+{on_gpu}#SBATCH --output={shlex.quote(str(out / "slurm-%a.log"))}
 # Submit with 'sbatch {shlex.quote(str(file))}' from the folder in which it was planned. A task that was stopped goes on where it was when
 # it is submitted again (--array=K). When all are done: {merge}
 exec {line} --part "$SLURM_ARRAY_TASK_ID/{parts}"

@@ -19,6 +19,7 @@ from equiradio.settings import Settings
 from equiradio.training.keeper import RunKeeper
 
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "epoch")  # of a Lightning checkpoint
+DATA_BACK = "Put the data back, or choose another --out."
 ANEW = "Put it back, delete the folder to train anew, or choose another --out."
 
 
@@ -45,13 +46,13 @@ def checkpoint_to_resume(run: Run, settings: Settings, resume: bool, sources: So
     state, trained_on, listed = _read_checkpoint(run.checkpoint)
     if trained_on != sources.md5:
         found = f"trained so far on data of md5 {trained_on}, but {sources.name} now has {sources.md5}"
-        raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
+        raise RunRefusal(run.folder, found, "the same data", DATA_BACK)
     if listed not in ("", catalogue_hash(sources)):
         found = f"trained so far on other labels, splits or sizes of {sources.name} than it has now"
-        raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
+        raise RunRefusal(run.folder, found, "the same data", DATA_BACK)
     if run.card_file.is_file() and (names := run.card().labels.names) != sources.classes.names:
         found = f"trained so far on the classes {', '.join(names)}, but {sources.name} now has {', '.join(sources.classes.names)}"
-        raise RunRefusal(run.folder, found, "the same data", "Put the data back, or choose another --out.")
+        raise RunRefusal(run.folder, found, "the same data", DATA_BACK)
     if not run.weights_file.is_file():
         raise RunRefusal(run.weights_file, "no such file, though epochs are done", "the best weights so far", ANEW)
     best = read_weights(run.weights_file, model=settings.model.name, group=architecture(settings.model.name).group_name)

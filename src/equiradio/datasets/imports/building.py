@@ -1,6 +1,5 @@
 """From a source of any form to a data set."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from equiradio.datasets.imports.gathering import Gathered, gather
 from equiradio.datasets.imports.labelling import labelled
 from equiradio.datasets.imports.report import Report
 from equiradio.datasets.imports.splitting import made_split, stated_split
-from equiradio.datasets.sources import Sources
+from equiradio.datasets.sources import Sources, pixel_hash
 from equiradio.datasets.splits import friends_of_friends, pairs_within
 from equiradio.errors import SettingRefusal
 from equiradio.labels import UNKNOWN, Labels
@@ -84,7 +83,7 @@ def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Repor
     """Images with the same pixels once, under the first of their names; not at all where they have several classes."""
     alike: dict[str, list[int]] = {}
     for place, image in enumerate(cut.images):
-        alike.setdefault(_pixels(image), []).append(place)
+        alike.setdefault(pixel_hash(image), []).append(place)
     stay = np.ones(len(cut.rows), bool)
     for places in (places for places in alike.values() if len(places) > 1):
         agree = len(set(labels[cut.rows[places]].tolist())) == 1
@@ -93,10 +92,6 @@ def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Repor
         why = "the same pixels as another" if agree else "the same pixels as another of another class"
         report.leave_out(why, [rows.names[cut.rows[place]] for place in drop])
     return Cut(cut.rows[stay], cut.images[stay], cut.ra_deg[stay], cut.dec_deg[stay], cut.recipe)
-
-
-def _pixels(image: np.ndarray) -> str:
-    return hashlib.md5(image.tobytes(), usedforsecurity=False).hexdigest()
 
 
 def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choices: Choices, report: Report) -> np.ndarray:
@@ -115,7 +110,7 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
         report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")
     names = [rows.names[row] for row in cut.rows]
     if rows.splits is None:
-        keys = [_pixels(image) for image in cut.images] if rows.unnamed else names
+        keys = [pixel_hash(image) for image in cut.images] if rows.unnamed else names
         split = made_split(labels, groups, keys, classes, choices.seed, rows.where)
         by = "pixels, as sources have no names" if rows.unnamed else "names of sources"
         report.notes.append(f"splits made with seed {choices.seed} by {by}; sources within {linking:.0f} arcsec are on one side")

@@ -1,7 +1,7 @@
 """Files of images in folders: those of each class, those that are no images, mosaics, and how they are called."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from equiradio.datasets.imports.report import first_names
@@ -10,11 +10,16 @@ from equiradio.sky.own import SUFFIXES
 
 def class_folders(folder: Path) -> dict[str, list[Path]]:
     """The images in each subfolder that has some, by its name."""
-    listed = {name: [file for file in files if _is_image(file)] for name, files in _subfolders(folder).items()}
+    return images_in(subfolders(folder))
+
+
+def images_in(inside: Mapping[str, Sequence[Path]]) -> dict[str, list[Path]]:
+    """Of what lies in `subfolders` the images, where there are some."""
+    listed = {name: [file for file in files if _is_image(file)] for name, files in inside.items()}
     return {name: files for name, files in listed.items() if files}
 
 
-def _subfolders(folder: Path) -> dict[str, list[Path]]:
+def subfolders(folder: Path) -> dict[str, list[Path]]:
     """What lies in each subfolder that is neither hidden nor a data set, by its name."""
     usable = lambda each: each.is_dir() and not each.name.startswith(".") and not (each / "dataset.json").exists()
     return {each.name: sorted(each.iterdir()) for each in sorted(folder.iterdir()) if usable(each)}
@@ -24,9 +29,9 @@ def _is_image(file: Path) -> bool:
     return file.name.lower().endswith(SUFFIXES)
 
 
-def unread(folder: Path) -> Iterator[str]:
-    """A note on each subfolder that holds something else than images that are read, or nothing."""
-    for name, files in _subfolders(folder).items():
+def unread(inside: Mapping[str, Sequence[Path]]) -> Iterator[str]:
+    """A note on each of `subfolders` that holds something else than images that are read, or nothing."""
+    for name, files in inside.items():
         others = [file.name for file in files if not _is_image(file) and not file.name.startswith(".")]
         images = sum(map(_is_image, files))
         what = f"{len(others):,} of {len(others) + images:,} files in folder {name} are no images that are read ({first_names(others)})"

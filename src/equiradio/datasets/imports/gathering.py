@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.datasets.imports.choices import Choices
-from equiradio.datasets.imports.files import class_folders, mosaic_files, short_names, unread
+from equiradio.datasets.imports.files import class_folders, images_in, mosaic_files, short_names, subfolders, unread
 from equiradio.datasets.imports.tables import SUFFIXES as TABLES
 from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
@@ -122,7 +122,8 @@ def named(table: Columns, fallback: Sequence[str]) -> list[str]:
 
 
 def _class_folder(source: Path, choices: Choices) -> Gathered:
-    folders = class_folders(source)
+    listed = subfolders(source)
+    folders = images_in(listed)
     if not folders:
         found = f"a folder without images ({', '.join(SUFFIXES[:3])} ...) in subfolders"
         raise DataRefusal(source, found, FORMS, "Put the images of each class into a folder of its name.")
@@ -131,7 +132,7 @@ def _class_folder(source: Path, choices: Choices) -> Gathered:
     names = short_names(files, [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)])
     nowhere = np.full(len(files), np.nan)
     form = f"a folder per class ({len(folders)})"
-    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files), notes=tuple(unread(source)))
+    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files), notes=tuple(unread(listed)))
 
 
 def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
