@@ -2,8 +2,9 @@
 
 Run: python benchmarks/fine_tuning.py WORK --out results/fine-tuning/first.json [--start quick] [--labels 100,300,all] [--seeds 0,1,2]
 Sources within 45 arcsec of any MiraBest source stay out, since the start has learned from those; of `all` labels, which are learned from
-alone, those within 45 arcsec of a MiraBest test source. What is scored are the published validation sources; the weights kept are chosen
-on 150 training sources that are not learned from. Needs the data sets first and mirabest.
+alone, those within 45 arcsec of a MiraBest test source. What is scored are the published validation sources; networks with drawn weights
+and `all` labels, which have seen no MiraBest source, are scored on those near MiraBest too (`everyone`). The weights kept are chosen on
+150 training sources that are not learned from. Needs the data sets first and mirabest.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
 from equiradio.datasets.splits import pairs_within
 from equiradio.evaluation.calibration import ece
-from equiradio.evaluation.choosing import best_temperature, probabilities
+from equiradio.evaluation.choosing import best_temperature, mean_probabilities
 from equiradio.inference.posed import in_pose
 from equiradio.inference.team import load
 from equiradio.labels import Labels
@@ -66,7 +67,9 @@ def data_of(folder: Path, labels: str, seed: int) -> Path:
     pool, scored = (np.flatnonzero(far & (whole.split == split)) for split in ("train", "validation"))
     chosen_on = evenly(pool, whole.labels, CHOSEN_ON, 0)
     if labels == "all":
-        learned = np.setdiff1d(np.flatnonzero(far_from_mirabest(whole, "test") & (whole.split == "train")), chosen_on)
+        untested = far_from_mirabest(whole, "test")
+        learned = np.setdiff1d(np.flatnonzero(untested & (whole.split == "train")), chosen_on)
+        scored = np.flatnonzero(untested & (whole.split == "validation"))
     else:
         learned = evenly(np.setdiff1d(pool, chosen_on), whole.labels, int(labels), 1 + seed)
     rows = np.concatenate([learned, chosen_on, scored])
@@ -87,12 +90,24 @@ def settings_of(arm: str, start: str, data: Path, seed: int, epochs: int, more: 
     return change(settings, {"training.start_from": ""}) if fresh else settings
 
 
-def answers(run: Run, data: Path) -> np.ndarray:
-    """Probabilities (sources, classes) of the scored sources, each as it is; the temperature fits what the weights were chosen on."""
+def answers(run: Run, data: Path, poses: int) -> np.ndarray:
+    """Probabilities (sources, classes) of the scored sources, mean over poses; the temperature fits what the weights were chosen on."""
     member, sources = load(run.folder).members[0], open_data(str(data))
     chosen_on, scored = (sources.of_split(split) for split in ("validation", "test"))
-    logits = lambda images: in_pose(member, images, 0, outputs=False).logits
-    return probabilities(logits(scored.images), best_temperature(logits(chosen_on.images)[None, None], chosen_on.labels))
+    logits = lambda images: np.stack([[in_pose(member, images, pose, outputs=False).logits for pose in range(poses)]])
+    return mean_probabilities(logits(scored.images), best_temperature(logits(chosen_on.images), chosen_on.labels))
+
+
+def everyone(scored: Sources, each: list[np.ndarray]) -> dict[str, Any]:
+    """Scores of networks that have seen no MiraBest source, those near MiraBest among the scored."""
+    by_catalogue = {
+        catalogue: [{"sources": int(here.sum()), "accuracy": accuracy_score(scored.labels[here], p[here].argmax(1))} for p in each]
+        for catalogue in np.unique(scored.catalogues).tolist()
+        if (here := scored.catalogues == catalogue).any()
+    }
+    scores = {"scores": [measures(scored.labels, p) for p in each], "means": mean_of(scored.labels, each)}
+    classes = [by_class(scored.labels, p, scored.classes) for p in each]
+    return {"sources": len(scored), **scores, "by_class": classes, "by_catalogue": by_catalogue}
 
 
 def measures(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:
@@ -142,22 +157,28 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--arms", default=",".join(ARMS), help=f"of {', '.join(ARMS)}; the others are compared with the first")
+    parser.add_argument("--poses", type=int, default=1, help="in which each source is asked about")
     parser.add_argument("--set", action="append", default=[], help="one more setting of trainings that begin with the start, key=value")
     options = parser.parse_args()
     arms, seeds, more = options.arms.split(","), [int(seed) for seed in options.seeds.split(",")], dict(map(parse_assignment, options.set))
     about = {"start": options.start, "epochs": options.epochs, "data": "first", "scored": "published validation sources far from MiraBest"}
-    result: dict[str, Any] = {**about, "settings": more, "seeds": seeds, "labels": {}}
+    result: dict[str, Any] = {**about, "settings": more, "poses": options.poses, "seeds": seeds, "labels": {}}
     for count in options.labels.split(","):
         answered: dict[str, list[np.ndarray]] = {arm: [] for arm in arms}
+        asked_all: dict[str, list[np.ndarray]] = {arm: [] for arm in arms}
         for seed in seeds:
             data = data_of(options.work, count, seed)
-            scored = open_data(str(data)).of_split("test")
+            whole = open_data(str(data)).of_split("test")
+            far = far_from_mirabest(whole)
+            scored = whole.choose(np.flatnonzero(far))
             for arm in arms:
                 run = Run(options.work / f"{options.start}-{arm}-{count}-seed{seed}")
                 settings = settings_of(arm, options.start, data, seed, options.epochs, more)
                 if not run.card_file.is_file() or run.card().state != "finished":
                     train(settings, run.folder, resume=run.settings_file.is_file(), device="cpu")
-                answered[arm].append(answers(run, data))
+                asked = answers(run, data, options.poses)
+                answered[arm].append(asked[far])
+                asked_all[arm].append(asked)
                 said = {name: round(value, 3) for name, value in measures(scored.labels, answered[arm][-1]).items()}
                 print(count, seed, arm, said, flush=True)
         first, *others = arms
@@ -168,6 +189,8 @@ def main() -> None:
             "by_class": {arm: [by_class(scored.labels, p, scored.classes) for p in each] for arm, each in answered.items()},
             f"against {first}": {arm: mean_of(scored.labels, answered[arm], answered[first]) for arm in others},
         }
+        if count == "all" and "drawn" in arms:
+            result["labels"][count]["everyone"] = everyone(whole, asked_all["drawn"])
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

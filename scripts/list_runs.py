@@ -19,17 +19,14 @@ from equiradio.artefacts.card import read_card
 from equiradio.artefacts.manifest import FILE, read_manifest
 from equiradio.artefacts.shelf import PACKAGED, default_name, list_models
 from equiradio.artefacts.team import TeamCard
+from equiradio.paper.comparison_text import COMPARED, COMPARED_NOTE, comparison_rows, smallest_text
 from equiradio.paper.table1_text import (
     ANSWERS,
     ANSWERS_NOTE,
-    COMPARED,
-    COMPARED_NOTE,
     answer_rows,
-    comparison_rows,
     markdown,
     score_text,
     seeds_text,
-    smallest_text,
 )
 
 ROOT = Path(__file__).parents[1]

@@ -6,6 +6,7 @@ from equiradio.evaluation.asymmetry import Asymmetry
 from equiradio.evaluation.baseline import SizeOnly
 from equiradio.evaluation.compare import McNemar, PairedBootstrap, SmallestDifference
 from equiradio.evaluation.overlap import MeanOverlap
+from equiradio.evaluation.random_effects import RandomEffects
 
 
 class Printed(TypedDict):
@@ -68,7 +69,8 @@ class Row(Blocks):
 class Comparison(TypedDict):
     """Two models on the same sources, as many seeds of each.
 
-    ``ensemble_accuracy``, ``discordant`` and ``mcnemar`` are of the ensembles of these seeds, ``bootstrap`` of single networks.
+    ``ensemble_accuracy``, ``discordant`` and ``mcnemar`` are of the ensembles of these seeds, ``bootstrap`` and ``mixed`` of single
+    networks. ``mixed`` is None with one seed.
     """
 
     first: str
@@ -78,6 +80,7 @@ class Comparison(TypedDict):
     discordant: float
     mcnemar: McNemar
     bootstrap: PairedBootstrap
+    mixed: RandomEffects | None
 
 
 class Smallest(TypedDict):

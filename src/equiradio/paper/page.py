@@ -8,6 +8,7 @@ from equiradio.artefacts.json_files import read_json
 from equiradio.artefacts.map_archive import lies_in
 from equiradio.errors import RunRefusal
 from equiradio.paper.claims import claims
+from equiradio.paper.comparison_text import COMPARED, COMPARED_NOTE, comparison_rows, smallest_text
 from equiradio.paper.contents import Audit, Findings, Table1
 from equiradio.paper.results import Results
 from equiradio.paper.table1_text import (
@@ -15,17 +16,13 @@ from equiradio.paper.table1_text import (
     ANSWERS_NOTE,
     AUDIT,
     COLUMNS,
-    COMPARED,
-    COMPARED_NOTE,
     PROTOCOL_NAMES,
     PROTOCOLS,
     RUNS,
     answer_rows,
     audit_rows,
-    comparison_rows,
     linked_rows,
     run_rows,
-    smallest_text,
 )
 from equiradio.report.page import Cell, Link, Page, Piece
 

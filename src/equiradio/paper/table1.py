@@ -1,5 +1,6 @@
 """Table 1 from finished runs: rows, paired comparisons, and what so many sources could show at all."""
 
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import TypedDict, cast
@@ -10,7 +11,18 @@ from equiradio.artefacts.json_files import read_json
 from equiradio.errors import RunRefusal
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.baseline import SizeOnly
-from equiradio.evaluation.compare import ALPHA, holm, mcnemar_exact, paired_bootstrap, right, smallest_difference, smallest_unpaired
+from equiradio.evaluation.compare import (
+    ALPHA,
+    McNemar,
+    PairedBootstrap,
+    holm,
+    mcnemar_exact,
+    paired_bootstrap,
+    right,
+    smallest_difference,
+    smallest_unpaired,
+)
+from equiradio.evaluation.random_effects import RandomEffects, random_effects
 from equiradio.evaluation.seeds import RESAMPLES, SEED, over_seeds
 from equiradio.paper.contents import Block, Blocks, Comparison, Row, Smallest, Table1
 from equiradio.paper.ensembles import ensemble, single_networks
@@ -129,10 +141,11 @@ def _block(labels: np.ndarray, p: np.ndarray) -> Block:
 
 
 def comparisons(results: Results, names: list[str]) -> list[Comparison]:
-    """Every run model against the models without a group, per source; Holm over all the pairs, for each of the two tests.
+    """Every run model against the models without a group, per source; Holm over all the pairs, for each of the three tests.
 
-    McNemar's test is of the ensembles, whose probabilities are means over seeds, the bootstrap of the mean accuracy of single networks.
-    Both take as many seeds of either model as the one with fewer has, the lowest first: a larger ensemble would answer better by its size.
+    McNemar's test is of the ensembles, whose probabilities are means over seeds; the bootstrap over sources and the mixed model over seeds
+    and sources are of the mean accuracy of single networks. All take as many seeds of either model as the one with fewer has, the lowest
+    first: a larger ensemble would answer better by its size.
     """
     here = [name for name in names if results.of(name)]
     pairs = [(late, early) for early, late in combinations(here, 2) if early in BASES]
@@ -153,12 +166,19 @@ def comparisons(results: Results, names: list[str]) -> list[Comparison]:
                 "discordant": float((together[0] != together[1]).mean()),
                 "mcnemar": mcnemar_exact(*together),
                 "bootstrap": paired_bootstrap(correct[0].mean(axis=0) - correct[1].mean(axis=0), counts),
+                "mixed": random_effects(*correct),
             }
         )
-    exact, resampled = (holm(p_values) for p_values in ([pair["mcnemar"]["p"] for pair in rows], [pair["bootstrap"]["p"] for pair in rows]))
-    for pair, p_exact, p_resampled in zip(rows, exact, resampled, strict=True):
-        pair["mcnemar"]["p_holm"], pair["bootstrap"]["p_holm"] = p_exact, p_resampled
+    _corrected([pair["mcnemar"] for pair in rows])
+    _corrected([pair["bootstrap"] for pair in rows])
+    _corrected([pair["mixed"] for pair in rows if pair["mixed"] is not None])
     return rows
+
+
+def _corrected(tests: Sequence[McNemar | PairedBootstrap | RandomEffects]) -> None:
+    """Give every test its ``p_holm``."""
+    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+        test["p_holm"] = p
 
 
 def undertrained(results: Results, runs: list[Result]) -> str:

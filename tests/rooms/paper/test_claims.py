@@ -33,12 +33,13 @@ def converged(model, images, last=False, matched=None):
     return row | {"to_match": 0.4, "images_to_match": matched}
 
 
-def pair(bootstrap, mcnemar, first="c4-attention", sign=1):
+def pair(bootstrap, mcnemar, first="c4-attention", sign=1, mixed=None):
     return {
         "first": first,
         "second": "attention",
         "bootstrap": {"difference": sign * 0.03, "interval95": sorted([sign * 0.01, sign * 0.05]), "p_holm": bootstrap},
         "mcnemar": {"p_holm": mcnemar},
+        "mixed": None if mixed is None else {"p_holm": mixed},
     }
 
 
@@ -87,23 +88,27 @@ def test_a_loss_that_still_fell_at_the_end_is_said_to_bound_the_count():
 
 
 @pytest.mark.parametrize(
-    ("bootstrap", "mcnemar", "verdict"),
+    ("bootstrap", "mcnemar", "mixed", "verdict"),
     [
-        (0.01, 0.04, "supported by both tests: c4-attention against attention"),
-        (0.01, 0.06, "the tests disagree: suggested, not shown"),
-        (0.06, 0.01, "the tests disagree: suggested, not shown"),
-        (0.06, 0.06, "not shown"),
+        (0.01, 0.04, None, "supported by every test: c4-attention against attention"),
+        (0.01, 0.04, 0.03, "supported by every test: c4-attention against attention"),
+        (0.01, 0.04, 0.06, "the tests disagree: suggested, not shown"),
+        (0.01, 0.06, 0.01, "the tests disagree: suggested, not shown"),
+        (0.06, 0.01, 0.06, "the tests disagree: suggested, not shown"),
+        (0.06, 0.06, 0.01, "the tests disagree: suggested, not shown"),
+        (0.06, 0.06, 0.06, "not shown"),
+        (0.06, 0.06, None, "not shown"),
     ],
 )
-def test_a_difference_is_supported_where_both_corrected_tests_find_it(bootstrap, mcnemar, verdict):
-    assert verdicts(comparisons=[pair(bootstrap, mcnemar)])[1] == verdict
+def test_a_difference_is_supported_where_every_corrected_test_finds_it(bootstrap, mcnemar, mixed, verdict):
+    assert verdicts(comparisons=[pair(bootstrap, mcnemar, mixed=mixed)])[1] == verdict
 
 
 def test_a_model_that_is_worse_speaks_against_the_claim_and_a_wide_one_not_at_all():
     worse = pair(0.01, 0.04, sign=-1)
-    against = "contradicted by both tests, worse: c4-attention against attention"
+    against = "contradicted by every test, worse: c4-attention against attention"
     assert verdicts(comparisons=[worse])[1] == against
-    better = "supported by both tests: d4-attention against attention"
+    better = "supported by every test: d4-attention against attention"
     assert verdicts(comparisons=[worse, pair(0.01, 0.04, "d4-attention")])[1] == f"{better}; {against}"
     assert verdicts(comparisons=[pair(0.01, 0.06, sign=-1)])[1] == "not shown"
     assert verdicts(comparisons=[pair(0.01, 0.04, "attention-wide")])[1] == "not tested"

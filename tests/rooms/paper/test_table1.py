@@ -11,10 +11,11 @@ from equiradio.evaluation import compare, seeds
 from equiradio.evaluation.calibration import debiased_square, ece, nll
 from equiradio.models.names import TABLE1
 from equiradio.paper import table1 as module
+from equiradio.paper.comparison_text import COMPARED, COMPARED_NOTE, comparison_rows
 from equiradio.paper.published import MODELS, paper_row
 from equiradio.paper.results import read_results
 from equiradio.paper.table1 import table1
-from equiradio.paper.table1_text import COMPARED, COMPARED_NOTE, RUNS, answer_rows, comparison_rows, run_rows, to_csv
+from equiradio.paper.table1_text import RUNS, answer_rows, run_rows, to_csv
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,11 @@ def law_of_pairs(folder):
     assert expected == pytest.approx([0.125, 0.021484375, 0.0703125])
     assert [pair["mcnemar"]["p_holm"] for pair in pairs.values()] == pytest.approx([0.140625, 0.064453125, 0.140625])
     assert [pair["bootstrap"]["difference"] for pair in pairs.values()] == pytest.approx([3 / 40, 8 / 40, 6 / 40])
+    both, one, other = (pair["mixed"] for pair in pairs.values())
+    assert one is None  # of c4-attention there is one seed
+    assert other is None
+    assert both["p_holm"] == both["p"]  # of one test
+    assert both["difference"] == pytest.approx(3 / 40)
     ensembles = [np.subtract(*pair["ensemble_accuracy"]) for pair in pairs.values()]
     assert ensembles == pytest.approx([(first - second) / 40 for first, second in counts.values()])
     least = table["smallest_difference"]
@@ -156,7 +162,7 @@ def test_a_comparison_says_what_each_of_its_tests_is_of(folder):
     assert cells["ensembles: right only by the first"] == "4"
     assert cells["ensembles: difference, points"] == "+10.0"
     assert cells["single networks: difference, points [95 %]"].startswith("+7.5 [")
-    assert [head for head in COMPARED if "Holm" in head] == ["McNemar after Holm", "bootstrap after Holm"]
+    assert [head for head in COMPARED if "Holm" in head] == ["McNemar after Holm", "bootstrap after Holm", "mixed model after Holm"]
     assert "McNemar's test is of the ensembles" in COMPARED_NOTE
 
 

@@ -1,0 +1,64 @@
+"""Two models compared over seeds and sources at once: a mixed model, in which both are random effects."""
+
+from typing import NotRequired, TypedDict
+
+import numpy as np
+
+from equiradio.errors import RunRefusal
+
+
+class RandomEffects(TypedDict):
+    """Mean difference of accuracies with what sources and seeds scatter it; ``p_holm`` as in `McNemar`.
+
+    ``error`` : its standard error; ``from_seeds`` : the share of the squared error that the seeds bring.
+    """
+
+    difference: float
+    error: float
+    from_seeds: float
+    freedom: float
+    interval95: list[float]
+    p: float
+    p_holm: NotRequired[float]
+
+
+def random_effects(first: np.ndarray, second: np.ndarray) -> RandomEffects | None:
+    """Difference of two models' mean accuracies, as it holds for other seeds and other sources than these.
+
+    Both are random effects: sources crossed with models, seeds nested in them. Variances are those of the balanced analysis of variance,
+    that of the seeds 0 where it would fall below; degrees of freedom by Satterthwaite.
+
+    Parameters
+    ----------
+    first, second : bool (seeds, sources), is each network right? The number of seeds may differ.
+
+    Returns
+    -------
+    None with fewer than two seeds of a model, which say nothing about others, or fewer than two sources. Source: Gallas, Pennello & Myers
+    2007 (binary answers of readers about cases; seeds are the readers, nested in models).
+    """
+    from scipy.stats import t
+
+    if first.shape[1] != second.shape[1]:
+        where = f"{first.shape[1]} and {second.shape[1]} sources"
+        raise RunRefusal("comparison", where, "the same sources", "Evaluate both on the same split.")
+    if min(*first.shape, *second.shape) < 2:
+        return None
+    by_source = first.mean(axis=0) - second.mean(axis=0)
+    sources, difference = len(by_source), float(by_source.mean())
+    parts = [(float(by_source.var(ddof=1)) / sources, sources - 1)]  # a part of the squared error, and its degrees of freedom
+    for answers in (first.astype(float), second.astype(float)):
+        seeds, mean = len(answers), answers.mean(axis=1)
+        rest = answers - mean[:, None] - answers.mean(axis=0) + mean.mean()
+        noise, degrees = float((rest**2).sum()) / ((seeds - 1) * (sources - 1)), (seeds - 1) * (sources - 1)
+        between = float(mean.var(ddof=1))
+        if between > noise / sources:
+            parts += [(between / seeds, seeds - 1), (-noise / sources / seeds, degrees)]
+    squared = sum(part for part, _ in parts)
+    from_seeds = 1 - parts[0][0] / squared if squared else 0.0
+    freedom = squared**2 / sum(part**2 / degrees for part, degrees in parts) if squared else float(sources - 1)
+    error = float(np.sqrt(squared))
+    reach = float(t.ppf(0.975, freedom)) * error
+    p = float(2 * t.sf(abs(difference) / error, freedom)) if error else float(difference == 0)
+    edges = [difference - reach, difference + reach]
+    return {"difference": difference, "error": error, "from_seeds": from_seeds, "freedom": freedom, "interval95": edges, "p": p}
