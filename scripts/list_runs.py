@@ -20,6 +20,7 @@ from equiradio.artefacts.manifest import FILE, read_manifest
 from equiradio.artefacts.shelf import PACKAGED, default_name, list_models
 from equiradio.artefacts.team import TeamCard
 from equiradio.paper.comparison_text import COMPARED, COMPARED_NOTE, comparison_rows, smallest_text
+from equiradio.paper.disputed import DISPUTED, WITHOUT, accuracy_rows, disputed_rows, disputed_text
 from equiradio.paper.table1_text import (
     ANSWERS,
     ANSWERS_NOTE,
@@ -79,6 +80,13 @@ def compared(table: dict[str, Any]) -> list[str]:
 def ensembles(table: dict[str, Any]) -> list[str]:
     """Single networks of each model beside the ensemble of its seeds."""
     return [*markdown(ANSWERS, answer_rows(table)), "", *wrap(ANSWERS_NOTE, PROSE)]
+
+
+def in_question(table: dict[str, Any]) -> list[str]:
+    """Test sources about which nearly all networks say otherwise than their label."""
+    disputed = table["disputed"]
+    text = wrap(disputed_text(disputed, table["sources"]), PROSE)
+    return [*text, "", *markdown(DISPUTED, disputed_rows(disputed)), "", *markdown(WITHOUT, accuracy_rows(disputed))]
 
 
 def details() -> list[str]:
@@ -147,6 +155,7 @@ def parts() -> dict[str, list[str] | str]:
         "trained": trained(table),
         "compared": compared(table),
         "ensembles": ensembles(table),
+        "disputed": in_question(table),
         "details": details(),
         "default-team": default_team(cards),
         "teams": teams(cards),
@@ -175,6 +184,7 @@ def take_report() -> None:
     for suffix in ("csv", "json", "md", "tex"):
         copyfile(REPORT / f"table1.{suffix}", RESULTS / f"table1.{suffix}")
     copyfile(REPORT / "findings.json", RESULTS / "findings.json")
+    copyfile(REPORT / "disputed.png", IMAGES / "disputed.png")
     for number in (1, 2, 3):
         copyfile(REPORT / f"figure{number}.png", IMAGES / f"figure{number}.png")
 

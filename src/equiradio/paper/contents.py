@@ -94,6 +94,33 @@ class Smallest(TypedDict):
     unpaired: float
 
 
+class DisputedSource(TypedDict):
+    """A source; ``against`` : share of networks that say otherwise; ``p_frii`` : their mean."""
+
+    source_id: str
+    label: str
+    confidence: str
+    against: float
+    p_frii: float
+
+
+class Without(TypedDict):
+    """Mean accuracy of a model's networks on all test sources, and on those whose label is not in question."""
+
+    model: str
+    accuracy: float
+    undisputed: float | None
+
+
+class Disputed(TypedDict):
+    """What table1.json holds of them, the most disputed first."""
+
+    least: float
+    networks: int
+    sources: list[DisputedSource]
+    accuracy: list[Without]
+
+
 class Bootstrap(TypedDict):
     """How the intervals were drawn."""
 
@@ -112,6 +139,7 @@ class Table1(TypedDict):
     comparisons: list[Comparison]
     smallest_difference: Smallest
     size_only: SizeOnly | None
+    disputed: Disputed | None
     bootstrap: Bootstrap
 
 

@@ -9,7 +9,8 @@ from equiradio.artefacts.map_archive import lies_in
 from equiradio.errors import RunRefusal
 from equiradio.paper.claims import claims
 from equiradio.paper.comparison_text import COMPARED, COMPARED_NOTE, comparison_rows, smallest_text
-from equiradio.paper.contents import Audit, Findings, Table1
+from equiradio.paper.contents import Audit, Disputed, Findings, Table1
+from equiradio.paper.disputed import DISPUTED, WITHOUT, accuracy_rows, disputed_rows, disputed_text
 from equiradio.paper.results import Results
 from equiradio.paper.table1_text import (
     ANSWERS,
@@ -26,7 +27,7 @@ from equiradio.paper.table1_text import (
 )
 from equiradio.report.page import Cell, Link, Page, Piece
 
-PAGE = "report.html"
+PAGE, DISPUTED_PICTURE = "report.html", "disputed"
 CAPTIONS = {
     "figure1": "Figure 1. Loss against epoch for every attention model that was run.",
     "figure2": "Figure 2. Attention maps of sources chosen by a rule.",
@@ -45,7 +46,7 @@ def write_page(out: Path, results: Results, table: Table1, findings: Findings, f
     )
     if findings["lacking"]:
         page.text(findings["lacking"])
-    _tables(page, results, table, here)
+    _tables(page, table, here, out / f"{DISPUTED_PICTURE}.png")
     page.heading("Figures")
     for name in figures:
         page.picture(out / f"{name}.png", CAPTIONS[name])
@@ -55,7 +56,7 @@ def write_page(out: Path, results: Results, table: Table1, findings: Findings, f
     write_text(out / PAGE, page.render())
 
 
-def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], str]) -> None:
+def _tables(page: Page, table: Table1, here: Callable[[str], str], picture: Path) -> None:
     links = {
         row["model"]: [
             Link(f"[{seed}]", here(f"{folder}/metrics/{table['data']}-test.json"))
@@ -88,6 +89,18 @@ def _tables(page: Page, results: Results, table: Table1, here: Callable[[str], s
     page.text(COMPARED_NOTE)
     page.text([Link(smallest_text(table), "table1.json")])
     page.text(_size(table))
+    if table["disputed"] is not None:
+        _disputed(page, table["disputed"], table["sources"], picture)
+
+
+def _disputed(page: Page, disputed: Disputed, sources: int, picture: Path) -> None:
+    page.subheading("Labels in question")
+    page.text([Link(disputed_text(disputed, sources), "table1.json")])
+    if picture.is_file():
+        page.picture(picture, "The sources in question: label, and share of the networks that say otherwise.")
+    for heads, rows in ((DISPUTED, disputed_rows(disputed)), (WITHOUT, accuracy_rows(disputed))):
+        if rows:
+            page.table(heads, [[cells[0], *(Link(cell, "table1.json") for cell in cells[1:])] for cells in rows])
 
 
 def _size(table: Table1) -> Cell:

@@ -14,14 +14,15 @@ from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal, RunRefusal
 from equiradio.evaluation.baseline import SizeOnly, size_only
 from equiradio.paper import figures as paper_figures
-from equiradio.paper.contents import AsymmetryRow, Findings, Pick, Table1
+from equiradio.paper.contents import AsymmetryRow, Disputed, Findings, Pick, Table1
 from equiradio.paper.map_findings import asymmetries, figure2_sources, images_to_converge, overlaps
-from equiradio.paper.page import PAGE, write_page
+from equiradio.paper.page import DISPUTED_PICTURE, PAGE, write_page
 from equiradio.paper.published import MODELS, SYMMETRIC
 from equiradio.paper.results import Result, Results, read_maps, read_results
 from equiradio.paper.table1 import CONVERGED, stored_size_only, table1
 from equiradio.paper.table1_text import to_csv, to_latex, to_markdown
 from equiradio.report.figures import save
+from equiradio.report.montage import save_montage
 
 DPI, FORMATS = 300, (".png", ".pdf")
 PATIENCE = 120.0  # seconds that another process's report is waited for
@@ -40,13 +41,13 @@ def report(
     data_dir: Path | None = None,
     step: Step = lambda what, done, total: None,
 ) -> Table1:
-    """Write table1.csv, .json, .md, .tex, findings.json, figure1-3.png, .pdf and report.html.
+    """Write table1.csv, .json, .md, .tex, findings.json, figure1-3.png, .pdf, disputed.png and report.html.
 
     Parameters
     ----------
     folder, out : finished runs, ``results`` or what ``equiradio reproduce --out`` named; and where to write.
     preset, data : of the runs in the table; by default those with most runs.
-    data_dir : where MiraBest lies. Without it the images of Figure 2 and the overlap are left out, which the page says.
+    data_dir : where MiraBest lies. Without it images of sources and the overlap are left out, which the page says.
 
     Returns
     -------
@@ -75,6 +76,7 @@ def _write(results: Results, out: Path, everything: Sources | None, lacking: str
     if gated:
         findings["figure2"] = figure2_sources(results, gated)
         _draw(results, gated, findings, findings["figure2"], test, out, step)
+    _picture_disputed(table["disputed"], test, out / f"{DISPUTED_PICTURE}.png")
     write_json(out / "findings.json", findings)
     step(STEPS, 5, 6)
     write_page(out, results, table, findings, FIGURES if gated else (), Path(os.path.relpath(results.folder.resolve(), out.resolve())))
@@ -106,6 +108,18 @@ def _draw(results: Results, models: list[str], findings: Findings, chosen: list[
     step(STEPS, 4, 6)
     _save(draw_figure2(results, models, chosen, test), out / "figure2")
     _save(draw_figure3(results, models, findings["asymmetry"]), out / "figure3")
+
+
+def _picture_disputed(disputed: Disputed | None, test: Sources | None, path: Path) -> None:
+    """The sources whose labels are in question, where their images are here."""
+    path.unlink(missing_ok=True)
+    if disputed is not None and disputed["sources"] and test is not None:
+        images = dict(zip(test.source_ids.tolist(), test.images, strict=True))
+        lines = [
+            f"{each['source_id']}\n{each['label']}, {each['confidence']}; against it {100 * each['against']:.0f} %"
+            for each in disputed["sources"]
+        ]
+        save_montage([images[each["source_id"]] for each in disputed["sources"]], lines, path, first=False)
 
 
 def gated_models(results: Results) -> list[str]:

@@ -25,6 +25,7 @@ from equiradio.evaluation.compare import (
 from equiradio.evaluation.random_effects import RandomEffects, random_effects
 from equiradio.evaluation.seeds import RESAMPLES, SEED, over_seeds
 from equiradio.paper.contents import Block, Blocks, Comparison, Row, Smallest, Table1
+from equiradio.paper.disputed import disputed
 from equiradio.paper.ensembles import ensemble, single_networks
 from equiradio.paper.published import BASES, HOURS, MODELS, paper_row
 from equiradio.paper.results import Result, Results
@@ -70,6 +71,7 @@ def table1(results: Results, size_only: SizeOnly | None) -> Table1:
         "comparisons": compared,
         "smallest_difference": _smallest(sources, shares),
         "size_only": size_only,
+        "disputed": disputed(results),
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
     }
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 from equiradio.paper.comparison_text import COMPARED, COMPARED_NOTE, comparison_rows, smallest_text
 from equiradio.paper.contents import Audit, Block, Row, Table1
+from equiradio.paper.disputed import DISPUTED, WITHOUT, accuracy_rows, disputed_rows, disputed_text
 from equiradio.report.page import Cell, Link, Piece
 
 SCORES = ("accuracy", "auc", "f1 FRI", "f1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
@@ -128,6 +129,9 @@ def to_markdown(table: Table1) -> str:
     parts += ["## Runs", "", *markdown(RUNS, run_rows(table)), ""]
     parts += ["## Paired comparisons, per source", "", *markdown(COMPARED, comparison_rows(table)), "", COMPARED_NOTE, ""]
     parts += [smallest_text(table), ""]
+    if table["disputed"] is not None:
+        parts += ["## Labels in question", "", disputed_text(table["disputed"], table["sources"]), ""]
+        parts += [*markdown(DISPUTED, disputed_rows(table["disputed"])), "", *markdown(WITHOUT, accuracy_rows(table["disputed"])), ""]
     return "\n".join(parts)
 
 
