@@ -1,10 +1,10 @@
-"""Is accuracy traded for speed? Small D8 and C16 networks on `simulated`, the same seeds in every form and precision.
+"""Is accuracy traded for speed? Small C4, D8 and C16 networks on `simulated`, the same seeds in every form and precision.
 
 Run: python benchmarks/accuracy.py --out results/speed/accuracy.json
 The images are averaged over 2x2 pixels (150 -> 75, padded to 76) and the blocks are narrow, so that a training takes a few minutes. A form
-is taken in all blocks but the first, as networks of full width do. Same seed: same first weights, order and poses; the arms
-differ by rounding alone. Written after every training; the same command goes on. Arms in bf16 are left out where the hardware does not
-multiply it.
+is taken in all blocks but the first, as networks of full width do, the compiled one (native) in all. Same seed: same first weights, order
+and poses; the arms differ by rounding alone. Written after every training; the same command goes on. Arms in bf16 are left out where the
+hardware does not multiply it.
 """
 
 import argparse
@@ -34,10 +34,10 @@ from equiradio.symmetry import parse_group
 
 ARMS = {
     f"{precision} {form}": (precision, form)
-    for precision, form in product(("float32", "bf16"), ("dense", "fourier", "winograd"))
+    for precision, form in product(("float32", "bf16"), ("dense", "fourier", "winograd", "native"))
     if (precision, form) != ("bf16", "winograd")
 }
-GROUPS, SEEDS, WIDTHS, SIDE = ("D8", "C16"), (0, 1, 2), (2, 4, 8, 16), 76
+GROUPS, SEEDS, WIDTHS, SIDE = ("C4", "D8", "C16"), (0, 1, 2), (2, 4, 8, 16), 76
 SOURCES, EPOCHS, PASSES = 400, 4, 2  # training sources; passes over each test source
 
 
@@ -50,7 +50,8 @@ def train(group: str, precision: str, form: str, seed: int, data: tuple[Tensor, 
     """A narrow network of this group, trained in one form."""
     torch.manual_seed(seed)
     network = GatedNet(ModelSettings(pooling="mean", head_relu=False, side=SIDE), parse_group(group), PREPARE.blank, WIDTHS).train()
-    take(network, {name: "dense" if name.startswith("blocks.0.") else form for name in steerable_layers(network)})
+    everywhere = form == "native"
+    take(network, {name: form if everywhere or not name.startswith("blocks.0.") else "dense" for name in steerable_layers(network)})
     fit(network, *data, seed, EPOCHS, precision)
     return network
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--arms", default=",".join(ARMS), help="comma-separated")
+    parser.add_argument("--groups", default=",".join(GROUPS), help="comma-separated")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="comma-separated")
     options = parser.parse_args()
     out, arms, seeds = options.out, options.arms.split(","), [int(seed) for seed in options.seeds.split(",")]
@@ -67,7 +69,7 @@ def main() -> None:
     keep_large_blocks()
     sources = open_data("simulated")
     known, unseen = halved(sources.of_split("train").choose(np.arange(SOURCES))), halved(sources.of_split("test"))
-    for seed, group, arm in product(seeds, GROUPS, arms):
+    for seed, group, arm in product(seeds, options.groups.split(","), arms):
         if any((run["seed"], run["group"], run["arm"]) == (seed, group, arm) for run in runs):
             continue
         if ARMS[arm][0] == "bf16" and choose_precision("auto", "cpu") != "bf16":
