@@ -100,11 +100,11 @@ def answers(run: Run, data: Path, poses: int) -> np.ndarray:
 
 def everyone(scored: Sources, each: list[np.ndarray]) -> dict[str, Any]:
     """Scores of networks that have seen no MiraBest source, those near MiraBest among the scored."""
-    by_catalogue = {
-        catalogue: [{"sources": int(here.sum()), "accuracy": accuracy_score(scored.labels[here], p[here].argmax(1))} for p in each]
-        for catalogue in np.unique(scored.catalogues).tolist()
-        if (here := scored.catalogues == catalogue).any()
-    }
+    by_catalogue = {}
+    for catalogue in np.unique(scored.catalogues).tolist():
+        here = scored.catalogues == catalogue
+        right = [accuracy_score(scored.labels[here], p[here].argmax(1)) for p in each]
+        by_catalogue[catalogue] = [{"sources": int(here.sum()), "accuracy": accuracy} for accuracy in right]
     scores = {"scores": [measures(scored.labels, p) for p in each], "means": mean_of(scored.labels, each)}
     classes = [by_class(scored.labels, p, scored.classes) for p in each]
     return {"sources": len(scored), **scores, "by_class": classes, "by_catalogue": by_catalogue}
@@ -164,8 +164,7 @@ def main() -> None:
     about = {"start": options.start, "epochs": options.epochs, "data": "first", "scored": "published validation sources far from MiraBest"}
     result: dict[str, Any] = {**about, "settings": more, "poses": options.poses, "seeds": seeds, "labels": {}}
     for count in options.labels.split(","):
-        answered: dict[str, list[np.ndarray]] = {arm: [] for arm in arms}
-        asked_all: dict[str, list[np.ndarray]] = {arm: [] for arm in arms}
+        asked: dict[str, list[np.ndarray]] = {arm: [] for arm in arms}
         for seed in seeds:
             data = data_of(options.work, count, seed)
             whole = open_data(str(data)).of_split("test")
@@ -176,11 +175,10 @@ def main() -> None:
                 settings = settings_of(arm, options.start, data, seed, options.epochs, more)
                 if not run.card_file.is_file() or run.card().state != "finished":
                     train(settings, run.folder, resume=run.settings_file.is_file(), device="cpu")
-                asked = answers(run, data, options.poses)
-                answered[arm].append(asked[far])
-                asked_all[arm].append(asked)
-                said = {name: round(value, 3) for name, value in measures(scored.labels, answered[arm][-1]).items()}
+                asked[arm].append(answers(run, data, options.poses))
+                said = {name: round(value, 3) for name, value in measures(scored.labels, asked[arm][-1][far]).items()}
                 print(count, seed, arm, said, flush=True)
+        answered = {arm: [p[far] for p in each] for arm, each in asked.items()}  # all seeds are scored on the same sources
         first, *others = arms
         result["sources"] = len(scored)
         result["labels"][count] = {
@@ -190,7 +188,7 @@ def main() -> None:
             f"against {first}": {arm: mean_of(scored.labels, answered[arm], answered[first]) for arm in others},
         }
         if count == "all" and "drawn" in arms:
-            result["labels"][count]["everyone"] = everyone(whole, asked_all["drawn"])
+            result["labels"][count]["everyone"] = everyone(whole, asked["drawn"])
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

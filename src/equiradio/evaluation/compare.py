@@ -43,6 +43,11 @@ def right(labels: np.ndarray, p_frii: np.ndarray) -> np.ndarray:
     return (p_frii >= THRESHOLD) == (labels == 1)
 
 
+def other_sources(first: object, second: object) -> RunRefusal:
+    """What to say of models whose sources are not the same; how many each has."""
+    return RunRefusal("comparison", f"{first} and {second} sources", "the same sources", "Evaluate both on the same split.")
+
+
 def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> McNemar:
     """Two-sided exact McNemar test of two models on the same sources.
 
@@ -59,7 +64,7 @@ def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> McNemar:
     from scipy.stats import binomtest
 
     if first.shape != second.shape:
-        raise RunRefusal("comparison", f"{first.shape} and {second.shape} sources", "the same sources", "Evaluate both on the same split.")
+        raise other_sources(first.shape, second.shape)
     only, other = int((first & ~second).sum()), int((second & ~first).sum())
     p = float(binomtest(only, only + other, 0.5).pvalue) if only + other else 1.0
     return {"first_only": only, "second_only": other, "p": p}

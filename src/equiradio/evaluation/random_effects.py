@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from equiradio.errors import RunRefusal
+from equiradio.evaluation.compare import other_sources
 
 
 class RandomEffects(TypedDict):
@@ -40,8 +40,7 @@ def random_effects(first: np.ndarray, second: np.ndarray) -> RandomEffects | Non
     from scipy.stats import t
 
     if first.shape[1] != second.shape[1]:
-        where = f"{first.shape[1]} and {second.shape[1]} sources"
-        raise RunRefusal("comparison", where, "the same sources", "Evaluate both on the same split.")
+        raise other_sources(first.shape[1], second.shape[1])
     if min(*first.shape, *second.shape) < 2:
         return None
     by_source = first.mean(axis=0) - second.mean(axis=0)
@@ -50,7 +49,8 @@ def random_effects(first: np.ndarray, second: np.ndarray) -> RandomEffects | Non
     for answers in (first.astype(float), second.astype(float)):
         seeds, mean = len(answers), answers.mean(axis=1)
         rest = answers - mean[:, None] - answers.mean(axis=0) + mean.mean()
-        noise, degrees = float((rest**2).sum()) / ((seeds - 1) * (sources - 1)), (seeds - 1) * (sources - 1)
+        degrees = (seeds - 1) * (sources - 1)
+        noise = float((rest**2).sum()) / degrees
         between = float(mean.var(ddof=1))
         if between > noise / sources:
             parts += [(between / seeds, seeds - 1), (-noise / sources / seeds, degrees)]

@@ -74,7 +74,7 @@ def _tables(page: Page, table: Table1, here: Callable[[str], str], picture: Path
         page.table(COLUMNS, linked_rows(table, protocol, links))
     page.text(["Also as ", *_listed(["table1.csv", "table1.json", "table1.md", "table1.tex"])])
     page.subheading("Single networks and ensembles of their seeds")
-    page.table(ANSWERS, [[*cells[:2], *(Link(cell, "table1.json") for cell in cells[2:])] for cells in answer_rows(table)])
+    page.table(ANSWERS, _linked(answer_rows(table), "table1.json", names=2))
     page.text(ANSWERS_NOTE)
     page.subheading("Runs")
     cards = {
@@ -84,8 +84,7 @@ def _tables(page: Page, table: Table1, here: Callable[[str], str], picture: Path
     page.table(RUNS, [[[cells[0], *cards[cells[0]]], *cells[1:]] for cells in run_rows(table)])
     page.subheading("Paired comparisons on the same sources")
     if table["comparisons"]:
-        rows: list[list[Cell]] = [[cells[0], *(Link(cell, "table1.json") for cell in cells[1:])] for cells in comparison_rows(table)]
-        page.table(COMPARED, rows)
+        page.table(COMPARED, _linked(comparison_rows(table), "table1.json"))
     page.text(COMPARED_NOTE)
     page.text([Link(smallest_text(table), "table1.json")])
     page.text(_size(table))
@@ -97,10 +96,10 @@ def _disputed(page: Page, disputed: Disputed, sources: int, picture: Path) -> No
     page.subheading("Labels in question")
     page.text([Link(disputed_text(disputed, sources), "table1.json")])
     if picture.is_file():
-        page.picture(picture, "The sources in question: label, and share of the networks that say otherwise.")
+        page.picture(picture, "The sources in question, in the order of the table: label, and share of the networks that say otherwise.")
     for heads, rows in ((DISPUTED, disputed_rows(disputed)), (WITHOUT, accuracy_rows(disputed))):
         if rows:
-            page.table(heads, [[cells[0], *(Link(cell, "table1.json") for cell in cells[1:])] for cells in rows])
+            page.table(heads, _linked(rows, "table1.json"))
 
 
 def _size(table: Table1) -> Cell:
@@ -137,8 +136,12 @@ def _audit(page: Page, results: Results, here: Callable[[str], str]) -> None:
     audit = read_json(path, Audit, RunRefusal, "measured habits", "Take it away to go without, or measure them again with --audit.")
     page.heading("Habits of the published code, measured")
     page.text(audit["what"])
-    rows: list[list[Cell]] = [[cells[0], *(Link(cell, here("audit.json")) for cell in cells[1:])] for cells in audit_rows(audit)]
-    page.table(AUDIT, rows)
+    page.table(AUDIT, _linked(audit_rows(audit), here("audit.json")))
+
+
+def _linked(rows: Sequence[Sequence[str]], file: str, names: int = 1) -> list[list[Cell]]:
+    """Rows of a table whose cells lead to the file that they came from, but for the first ones, which name the row."""
+    return [[*cells[:names], *(Link(cell, file) for cell in cells[names:])] for cells in rows]
 
 
 def _listed(names: list[str]) -> list[Piece]:

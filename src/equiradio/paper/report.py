@@ -114,12 +114,16 @@ def _picture_disputed(disputed: Disputed | None, test: Sources | None, path: Pat
     """The sources whose labels are in question, where their images are here."""
     path.unlink(missing_ok=True)
     if disputed is not None and disputed["sources"] and test is not None:
-        images = dict(zip(test.source_ids.tolist(), test.images, strict=True))
+        images = _images(test)
         lines = [
-            f"{each['source_id']}\n{each['label']}, {each['confidence']}; against it {100 * each['against']:.0f} %"
-            for each in disputed["sources"]
+            f"{number}. {each['label']}, {each['confidence']}; against it {100 * each['against']:.0f} %"
+            for number, each in enumerate(disputed["sources"], 1)
         ]
         save_montage([images[each["source_id"]] for each in disputed["sources"]], lines, path, first=False)
+
+
+def _images(test: Sources) -> dict[str, np.ndarray]:
+    return dict(zip(test.source_ids.tolist(), test.images, strict=True))
 
 
 def gated_models(results: Results) -> list[str]:
@@ -167,13 +171,15 @@ def draw_figure1(results: Results, models: list[str]) -> Any:
 
 def draw_figure2(results: Results, models: list[str], chosen: list[Pick], test: Sources | None) -> Any:
     """Attention panels of the sources that the rule picked."""
-    images = dict(zip(test.source_ids.tolist(), test.images, strict=True)) if test is not None else {}
+    images = _images(test) if test is not None else {}
     rows = []
     for pick in chosen:
         title = f"{pick['class']}\n{pick['rule']}\n({pick['fitting']} fit)"
         name = pick["source_id"]
         maps = [_map_of(results.shown(model), name) for model in models] if name else []
-        rows.append(paper_figures.Row(title, images.get(name), maps, [pick["right"].get(model, True) for model in models]))
+        rows.append(
+            paper_figures.Row(title, images.get(name) if name else None, maps, [pick["right"].get(model, True) for model in models])
+        )
     seeds = ", ".join(sorted({f"{results.shown(model).card.seed}" for model in models}))
     note = (
         "Rule: of each class the first source by name that is right by all models, split, wrong by all "
