@@ -45,6 +45,9 @@ def _shape() -> list[pa.Field]:
         _column("axis_ratio", number, "", "phys.angSize;arith.ratio", "minor to major axis by second moments, 0 to 1", decimals="4"),
         _column("islands", pa.int32(), "", "meta.number", "islands of the source, above 3 sigma with a peak above 5", null="-1"),
         _column("beams_across", number, "", "phys.angSize;arith.ratio", "size_arcsec over the beam's width in its direction", decimals="3"),
+        _column(
+            "offset_arcsec", number, "arcsec", "pos.angDistance", "target's distance from the source's islands, 0 among them", decimals="2"
+        ),
     ]
 
 
@@ -92,7 +95,7 @@ def catalogue_schema(labels: Labels = FANAROFF_RILEY, prior: str = "") -> pa.Sch
     number that stands for no answer where a form has no other way (FITS).
     """
     which = " or ".join(labels) if labels.binary else f"one of {labels}"
-    doubt = "abstain: probability below the threshold, source unusual or unresolved, beam untested, or no answer"
+    doubt = "abstain: probability below the threshold, no answer, or a flag that says why the class cannot be told"
     return pa.schema(
         [
             _column("source_id", pa.string(), "", "meta.id;meta.main", "file's name without its suffix, or the array's number"),

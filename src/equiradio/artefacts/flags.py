@@ -61,6 +61,10 @@ FLAGS = tuple(
             ("no_beam", False, "the file states no beam (--beam does): whether the network was tested through it is not known"),
             ("no_position", True, "the catalogue of a survey gives no position, or one that is no number"),
             ("duplicate_id", False, "several rows of a survey's catalogue have this name; each is answered at its own position"),
+            ("not_detected", False, "no island above 3 sigma with a peak above 5: what the network sees may be noise, and it abstains"),
+            ("off_target", False, "nothing stands out within a beam of the target: what is seen is a neighbour, and the network abstains"),
+            ("lowered_sky", False, "half of the field lies below -1 sigma: flux and size are too low"),
+            ("other_frequency", False, "a frequency more than 1.5 times above or below FIRST's 1.4 GHz, at which nothing was tested"),
         )
     )
 )

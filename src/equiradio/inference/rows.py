@@ -1,7 +1,7 @@
 """Cutouts and answers to rows of the catalogue."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from equiradio.labels import Labels
 from equiradio.printable import printable
 from equiradio.sky.cutout import Cutout, position
 
-ABSTAINS = frozenset({"unusual", "unresolved", "beam_untested"})  # flags of sources whose class the network cannot tell
+ABSTAINS = frozenset({"unusual", "unresolved", "beam_untested", "not_detected", "off_target"})  # flags of what it cannot tell the class of
+UNMEASURED = frozenset({"not_detected", "off_target", "other_frequency", "raised_sky", "lowered_sky"})  # how right such answers are
+CUT_SHORT = frozenset({"padded", "cut_off"})  # together: the source goes on where the file ends
 ENDINGS = (".gz", ".fz", ".fits", ".fit", ".fts", ".png", ".npy")
 
 
@@ -37,7 +39,7 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
     """A row for each cutout that was asked about; one whose answer is not finite has none."""
     rows, maps = [], answers.attention if answers.gates.shape[1] else None
     for number, cutout in enumerate(cutouts):
-        flags = set(cutout.flags) | (set() if calibration.calibrated_for(cutout.beam) else {"uncalibrated"})
+        flags = set(cutout.flags | cutout.doubts) | (set() if calibration.calibrated_for(cutout.beam) else {"uncalibrated"})
         flags |= {"unresolved"} if calibration.unresolved(cutout.shape.beams_across) else set()
         flags |= calibration.of_beam(cutout.beam, cutout.file_pixel_arcsec)
         place = {"hdu": cutout.hdu, "ra_deg": _finite(cutout.ra_deg), "dec_deg": _finite(cutout.dec_deg), "padded_share": cutout.padded}
@@ -50,14 +52,14 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
         column, row = (-1, -1) if maps is None else peak(maps[number])
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
         level = calibration.threshold_of(cutout.beam)
-        unsure = bool(answers.uncertain[number]) or not flags.isdisjoint(ABSTAINS) or bool(answers.p[number].max() < (level or 0.0))
+        unsure = bool(answers.uncertain[number]) or abstains(flags) or bool(answers.p[number].max() < (level or 0.0))
+        promised = flags.isdisjoint(UNMEASURED) and not flags >= CUT_SHORT
         cells = place | {
             "answered": True,
             "label": labels.names[answers.top[number]],
             **dict(zip(labels.columns(), map(float, answers.p[number]), strict=True)),
-            "set": None if "beam_untested" in flags else calibration.set_of(answers.own[number], labels, cutout.beam),
             "uncertain": unsure,
-            "expected_accuracy": calibration.expected_accuracy(cutout.beam, cutout.shape.beams_across, answered=not unsure),
+            **(_promises(cutout, answers.own[number], labels, calibration, answered=not unsure) if promised else {}),
             **_sums(answers.evidence[number]),
             "attention_peak_ra_deg": _finite(ra),
             "attention_peak_dec_deg": _finite(dec),
@@ -67,6 +69,20 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
             cells |= {low: float(answers.low[number, of]), high: float(answers.high[number, of])}
         rows.append(_row(cutout.name, model, flags, labels, cells))
     return rows
+
+
+def abstains(flags: Set[str]) -> bool:
+    """Whether a source with these flags is abstained from, however probable a class."""
+    return not flags.isdisjoint(ABSTAINS) or flags >= CUT_SHORT
+
+
+def _promises(cutout: Cutout, p: np.ndarray, labels: Labels, calibration: Calibration, *, answered: bool) -> Row:
+    """The set of classes and how right such answers are; ``p`` (classes,) for the mix learned from. Null where neither was measured."""
+    untested = "beam_untested" in calibration.of_beam(cutout.beam, cutout.file_pixel_arcsec)
+    return {
+        "set": None if untested else calibration.set_of(p, labels, cutout.beam),
+        "expected_accuracy": calibration.expected_accuracy(cutout.beam, cutout.shape.beams_across, answered=answered),
+    }
 
 
 def _sums(evidence: PixelEvidence | None) -> Row:

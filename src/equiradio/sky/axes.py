@@ -1,5 +1,6 @@
 """Axes of a FITS image by name: which two are the sky's, whichever place they have, and which plane of the others is meant."""
 
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ LONGITUDE, LATITUDE = re.compile(r"(RA|[A-Z]LON|[A-Z]{2}LN)(-|$)"), re.compile(r
 OTHER = re.compile(
     r"FREQ|VELO|FELO|VRAD|VOPT|ZOPT|BETA|WAVE|AWAV|WAVN|ENER|LAMBDA|SPEC|STOKES|COMPLEX|TIME|UT|UU|VV|WW|FDEP|FARADAY|ANGLE|OFFSET"
 )
+SPECTRAL = ("FREQ", "WAVE", "LAMBDA")
 UNITS = {"FREQ": "Hz", "VELO": "m/s", "FELO": "m/s", "VRAD": "m/s", "VOPT": "m/s", "WAVE": "m", "AWAV": "m", "LAMB": "m", "ENER": "J"}
 BENT = re.compile(r"FELO|SPECLOGF|.{4}-(LOG|TAB|GR[IA]|[FWVA]2[FWVA])")  # planes whose values are not evenly spaced
 STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -3: "RL", -4: "LR", -5: "XX", -6: "YY", -7: "XY", -8: "YX"}
@@ -107,6 +109,23 @@ def planes_of(axes: Axes, cards: Cards, plane: Plane, name: str, about: str = ""
     return chosen
 
 
+def frequency_of(axes: Axes, cards: Cards, chosen: dict[int, int]) -> float | None:
+    """That of the plane in Hz, by its axis of frequency or wavelength; None where there is none, or it cannot be used."""
+    from astropy import units
+
+    for axis in axes.others:
+        values, unit = _values(axis, cards), _unit(axis, cards)
+        if values is None or not axis.kind.startswith(SPECTRAL):
+            continue
+        try:
+            frequency = units.Quantity(values[chosen[axis.number]], unit).to_value("Hz", units.spectral())
+        except (ValueError, TypeError):  # a unit that is none, or of something else
+            continue
+        if 0 < frequency < math.inf:
+            return float(frequency)
+    return None
+
+
 def image_of(data: np.ndarray, axes: Axes, chosen: dict[int, int]) -> np.ndarray:
     """One plane (rows, columns), axes moved by name."""
     numbers = range(data.ndim, 0, -1)
@@ -170,6 +189,7 @@ def _values(axis: Axis, cards: Cards) -> np.ndarray | None:
     number = axis.number
     start, at, step = (cards.number(f"{key}{number}") for key in ("CRVAL", "CRPIX", "CDELT"))
     step = cards.number(f"CD{number}_{number}") if step is None else step
+    step = 1.0 if not step and axis.length == 1 and at in (None, 1.0) else step  # the one plane is at the reference
     if start is None or not step or BENT.match(axis.kind):
         return None
     return start + (np.arange(1, axis.length + 1) - (at or 0.0)) * step

@@ -46,7 +46,7 @@ def check_sky(pixels: np.ndarray, crop: np.ndarray, median: float, sigma: float,
         found = f"nearly all pixels are {median:g}, with no noise around a source, as in a mask or a model"
         raise ImageRefusal("blank", name, found, "an image of the sky with its noise", "Give the image itself.")
     if not median > RAISED * sigma:
-        return set()
+        return {"lowered_sky"} if median < -RAISED * sigma else set()
     high = f"the median of the field is {median / sigma:.1f} sigma above 0"
     expected, do = "a source above 5 sigma, on a sky about 0", "Give the image itself, not its noise or background map."
     if not np.nanmax(crop) > median + STANDS_OUT * sigma:

@@ -12,7 +12,7 @@ from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.edges import reaches_edge
 from equiradio.sky.images import Cutout, SkyImage
 from equiradio.sky.positions import distorted, from_pixel, north_angle, on_pixels, position
-from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.recipe import FREQUENCY_HZ, MIRABEST, NEAR
 from equiradio.sky.resample import area_mean, bilinear, on_grid
 from equiradio.sky.target import SAME_SCALE, View, check_size, smaller_than_crop, view_of
 
@@ -70,11 +70,14 @@ def cut_view(sky: SkyImage, view: View, max_nonfinite: float = MAX_NONFINITE) ->
 
 
 def _of_place(sky: SkyImage, view: View) -> set[str]:
-    """Flags of positions and resolution."""
+    """Flags of position, frequency and resolution."""
+    frequency = sky.frequency_hz or FREQUENCY_HZ
+    of_frequency = set() if 1 / NEAR <= frequency / FREQUENCY_HZ <= NEAR else {"other_frequency"}
+    other_beam = sky.beam is not None and not sky.beam.of_first
     if sky.wcs is None:
-        return {"no_wcs"} | ({"other_beam"} if sky.beam is not None and not sky.beam.of_first else set())
+        return of_frequency | {"no_wcs"} | ({"other_beam"} if other_beam else set())
     other_scale = abs(view.scale / MIRABEST.scale_arcsec - 1) > SAME_SCALE
-    return {"other_beam"} if other_scale or not (sky.beam is None or sky.beam.of_first) else set()
+    return of_frequency | ({"other_beam"} if other_scale or other_beam else set())
 
 
 def to_mirabest(field_pixels: np.ndarray, name: str = "image", max_nonfinite: float = MAX_NONFINITE) -> np.ndarray:

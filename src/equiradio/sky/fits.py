@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.errors import ImageRefusal
-from equiradio.sky.axes import Axes, Plane, axes_of, image_of, planes_of
+from equiradio.sky.axes import Axes, Plane, axes_of, frequency_of, image_of, planes_of
 from equiradio.sky.beams import beam_of, history
 from equiradio.sky.cards import Cards
 from equiradio.sky.contents import CHANGED, LIMITS, SIMPLE, FileBytes, Limits, content_of, in_words, not_fits
@@ -118,7 +118,8 @@ def image_in(hdus: Any, content: bytes | FileBytes, name: str, number: int | Non
     rest = cards.number("RESTFRQ") or cards.number("RESTFREQ")
     unit = cards.text("BUNIT")[:40]
     flags |= {"unusable_cards"} if cards.unusable else set()
-    return SkyImage(name, number, pixels, wcs, beam, unit, frozenset(flags), about | ({"RESTFRQ": rest} if rest else {}))
+    about |= {"RESTFRQ": rest} if rest else {}
+    return SkyImage(name, number, pixels, wcs, beam, unit, frozenset(flags), about, frequency_of(axes, cards, chosen) or rest)
 
 
 def _pixels(content: bytes | FileBytes, number: int, hdu: Any, axes: Axes, chosen: dict[int, int], name: str, limits: Limits) -> Pixels:

@@ -45,6 +45,8 @@ class Recipe:
 MIRABEST = Recipe()
 """Of MiraBest and of every network here: FIRST's pixels and beam. Source: Porter 2020, found bit for bit from its published images."""
 
+FREQUENCY_HZ, NEAR = 1.4e9, 1.5  # of FIRST, and by what factor another may differ: sources were seen at no other
+
 
 def recipe_of(stored: dict[str, Any]) -> Recipe:
     """The recipe that a card or a data set holds; that of MiraBest where it holds none, as older ones do.

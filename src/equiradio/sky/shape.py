@@ -33,9 +33,10 @@ class Shape:
     rms_jy_per_beam : noise by which islands are told from the sky.
     size_arcsec : largest angular size, the widest extent of its islands.
     axis_ratio : minor to major axis of its islands together by second moments, 0..1; the beam is in it.
-    islands : their number.
+    islands : their number, 0 where none stands out of the noise.
     beams_across : largest angular size over the beam's full width at half maximum in that direction, or over its major axis where its
         angle or minor axis are not stated: the fewest that it allows.
+    offset_arcsec : distance of the picture's middle, the target, from its islands and what lies between them (their convex hull).
     """
 
     peak_jy_per_beam: float | None = None
@@ -45,6 +46,7 @@ class Shape:
     axis_ratio: float | None = None
     islands: int | None = None
     beams_across: float | None = None
+    offset_arcsec: float | None = None
 
 
 class Picture(NamedTuple):
@@ -72,8 +74,8 @@ def measured(picture: Picture) -> Shape:
     in_beam = lambda value: None if scale.to_beam is None or not math.isfinite(value) else float(value) * scale.to_beam
     there = islands(light, sigma, BEAM_PIXELS if area is None else area)
     if not there.number:
-        return Shape(rms_jy_per_beam=in_beam(sigma))
-    width, angle = widest(there.source)
+        return Shape(rms_jy_per_beam=in_beam(sigma), islands=0 if math.isfinite(sigma) else None)
+    width, angle, offset = extent(there.source)
     size = None if pixel is None else width * pixel
     reach = BEAM_PIXELS / 3 if beam is None or pixel is None else beam.major / pixel
     return Shape(
@@ -84,6 +86,7 @@ def measured(picture: Picture) -> Shape:
         axis_ratio(light, there.source),
         there.number,
         None if size is None or beam is None else size / beam.width(angle),
+        None if pixel is None else offset * pixel,
     )
 
 
@@ -135,12 +138,27 @@ def axis_ratio(light: np.ndarray, source: np.ndarray) -> float | None:
     return float(math.sqrt(minor / major))
 
 
-def widest(source: np.ndarray) -> tuple[float, float]:
-    """Widest extent of pixels, from edge to edge in pixels, and its position angle in degrees from north (up) through east (left)."""
-    places = np.argwhere(source).astype(float)
-    along = places @ np.stack([np.sin(DIRECTIONS), np.cos(DIRECTIONS)])
+class Extent(NamedTuple):
+    """How far pixels reach.
+
+    width : their widest extent, from edge to edge in pixels.
+    angle : its position angle in degrees from north (up) through east (left).
+    offset : distance in pixels from the middle of the image to their convex hull; 0 inside.
+    """
+
+    width: float
+    angle: float
+    offset: float
+
+
+def extent(source: np.ndarray) -> Extent:
+    """Extent of the pixels that are True, bool (height, width)."""
+    places, middle = np.argwhere(source).astype(float), (np.array(source.shape) - 1) / 2
+    directions = np.stack([np.sin(DIRECTIONS), np.cos(DIRECTIONS)])
+    along, of_middle = places @ directions, middle @ directions
     ends = places[np.unique([along.argmin(0), along.argmax(0)])]
     steps = ends[:, None] - ends
     apart = np.hypot(*np.moveaxis(steps, -1, 0))
     row, column = steps[np.unravel_index(int(apart.argmax()), apart.shape)]
-    return float(apart.max()) + 1, math.degrees(math.atan2(-column, row))
+    beyond = max((of_middle - along.max(0)).max(), (along.min(0) - of_middle).max(), 0.0)
+    return Extent(float(apart.max()) + 1, math.degrees(math.atan2(-column, row)), float(beyond))

@@ -22,7 +22,7 @@ ANSWER = {
     "p_fri": 0.123456789012, "p_frii": 0.876543210988, "p_frii_low": 0.5, "p_frii_high": 1.0, "set": "FRI|FRII", "uncertain": False,
     "expected_accuracy": 0.9485294117647058, "flags": 0,
     "flag_names": "", "peak_jy_per_beam": 0.0123456789012, "total_jy": 0.05, "rms_jy_per_beam": 0.00015, "size_arcsec": 61.2345,
-    "axis_ratio": 0.34567, "islands": 2, "beams_across": 11.33988, "evidence_against": -2.6, "evidence_for": 1.8,
+    "axis_ratio": 0.34567, "islands": 2, "beams_across": 11.33988, "offset_arcsec": 0.0, "evidence_against": -2.6, "evidence_for": 1.8,
     "evidence_constant": 0.1, "evidence_agreement": 0.9,
     "attention_peak_ra_deg": 150.12, "attention_peak_dec_deg": -0.1,
     "map_agreement": 0.123456, "map_name": "a-1", "model": "c4-attention 0",
@@ -49,7 +49,7 @@ def test_parquet_and_csv_hold_nulls(table, tmp_path):
         numbers = read(tmp_path / f"c{suffix}").to_pylist()[1]
         assert {name for name in EMPTY if numbers[name] not in (None, "")} == set()
     (line,) = (tmp_path / "c.csv").read_text().splitlines()[2:]
-    assert line == '"b","b.fits",,,,false,,,,,,,true,,512,"empty_file",,,,,,,,,,,,,,,,,"m"'
+    assert line == '"b","b.fits",,,,false,,,,,,,true,,512,"empty_file",,,,,,,,,,,,,,,,,,"m"'
     kept = pq.read_table(tmp_path / "c.parquet")
     assert kept.to_pylist() == table.to_pylist(), "bit for bit"
     group = pq.ParquetFile(tmp_path / "c.parquet").metadata.row_group(0)
@@ -104,7 +104,7 @@ def test_digits_are_those_that_mean_something(table):
     line = as_csv(table).decode().splitlines()[1]
     assert (
         line == '"a","a.fits",1,150.1234568,-0.1,true,"FRII",0.123457,0.876543,0.5,1,"FRI|FRII",false,0.948529,0,"",'
-        ',0.012345679,0.05,0.00015,61.23,0.3457,2,11.34,-2.6,1.8,0.1,0.9,150.12,-0.1,0.1235,"a-1","c4-attention 0"'
+        ',0.012345679,0.05,0.00015,61.23,0.3457,2,11.34,0,-2.6,1.8,0.1,0.9,150.12,-0.1,0.1235,"a-1","c4-attention 0"'
     )
     assert b"<TD>150.1234568</TD>" in as_votable(table)
     with fits.open(io.BytesIO(as_fits(table))) as hdus:

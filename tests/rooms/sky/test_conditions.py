@@ -88,6 +88,10 @@ def test_a_smaller_field_is_empty_beyond_and_flagged_where_the_source_goes_on():
     cut = seen("a", spot(width=60), Condition("field", 60.0), 0)
     assert not cut.image[:57].any()
     assert cut.image[60:90, 60:90].all()
+    assert cut.flags == {"padded", "cut_off"}
+    assert cut.padded == pytest.approx(1 - (cut.image[75] > 0).mean() ** 2, abs=0.02)
+    assert seen("a", spot(width=20), Condition("field", 120.0), 0).flags == {"padded"}
+    assert seen("a", spot(width=20), Condition("field", 270.0), 0).flags == set()
     faint = np.zeros((150, 150), np.uint8)
     faint[5:9, 5:9] = 200
     with pytest.raises(ImageRefusal):
