@@ -114,7 +114,7 @@ def image_in(hdus: Any, content: bytes | FileBytes, name: str, number: int | Non
     pixels = _pixels(content, number, hdu, axes, chosen, name, limits)
     place = hdu.fileinfo()
     beam = beam_of(cards, history(content[place["hdrLoc"] : place["datLoc"]]), _beams(hdus), _beam_plane(axes, chosen))
-    about = {key: text[:68] for key in COPIED if (text := cards.text(key)).isascii() and text.isprintable() and text}
+    about: dict[str, Any] = {key: text[:68] for key in COPIED if (text := cards.text(key)).isascii() and text.isprintable() and text}
     rest = cards.number("RESTFRQ") or cards.number("RESTFREQ")
     unit = cards.text("BUNIT")[:40]
     flags |= {"unusable_cards"} if cards.unusable else set()

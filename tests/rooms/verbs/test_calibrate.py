@@ -132,10 +132,10 @@ def test_what_is_beyond_the_reach_is_unusual_and_never_certain(team, tmp_path):
     for reach, unusual in ((0.0, True), (1e9, False)):
         folder.write_card(card.with_changes(out_of_distribution=card.out_of_distribution | {"reach": reach}, threshold=0.5))
         rows = [*load(folder.path).classify(images)]
-        assert [set(row["flag_names"].split()) - {"cut_off"} for row in rows] == [
-            {"no_wcs", "no_beam"} | ({"unusual"} if unusual else set())
-        ] * len(images)
-        assert [row["uncertain"] for row in rows] == [unusual] * len(images)
+        by_reach = {"no_wcs", "no_beam"} | ({"unusual"} if unusual else set())
+        flags = [by_reach | ({"not_detected"} if kind == "noise" else set()) for kind in KINDS for _ in range(2)]
+        assert [set(row["flag_names"].split()) - {"cut_off"} for row in rows] == flags
+        assert [row["uncertain"] for row in rows] == [unusual or kind == "noise" for kind in KINDS for _ in range(2)]
 
 
 def test_what_is_no_run_is_refused(team, tmp_path):
