@@ -22,6 +22,7 @@ from equiradio.evaluation.calibration import nll
 from equiradio.inference import asking
 from equiradio.inference.team import load
 from equiradio.sky.cutout import to_mirabest
+from equiradio.sky.pictures import from_pixels
 from equiradio.verbs.calibrate import calibrate
 from equiradio.verbs.resolution_choice import FACTORS, FINER
 from equiradio.verbs.team_choices import choice_for
@@ -129,13 +130,14 @@ def test_what_is_beyond_the_reach_is_unusual_and_never_certain(team, tmp_path):
     folder = TeamFolder(shutil.copytree(team, tmp_path / "team"))
     card = folder.card()
     images = [to_mirabest(make(seed)) for make in KINDS.values() for seed in range(2)]
+    doubts = [from_pixels("a", image).doubts for image in images]
+    assert sorted(map(sorted, doubts)) == [[], [], *[["not_detected"]] * 2, *[["off_target"]] * 2], "both lines pass by"
     for reach, unusual in ((0.0, True), (1e9, False)):
         folder.write_card(card.with_changes(out_of_distribution=card.out_of_distribution | {"reach": reach}, threshold=0.5))
         rows = [*load(folder.path).classify(images)]
         by_reach = {"no_wcs", "no_beam"} | ({"unusual"} if unusual else set())
-        flags = [by_reach | ({"not_detected"} if kind == "noise" else set()) for kind in KINDS for _ in range(2)]
-        assert [set(row["flag_names"].split()) - {"cut_off"} for row in rows] == flags
-        assert [row["uncertain"] for row in rows] == [unusual or kind == "noise" for kind in KINDS for _ in range(2)]
+        assert [set(row["flag_names"].split()) - {"cut_off"} for row in rows] == [by_reach | doubt for doubt in doubts]
+        assert [row["uncertain"] for row in rows] == [unusual or bool(doubt) for doubt in doubts]
 
 
 def test_what_is_no_run_is_refused(team, tmp_path):
