@@ -13,7 +13,7 @@ LONGITUDE, LATITUDE = re.compile(r"(RA|[A-Z]LON|[A-Z]{2}LN)(-|$)"), re.compile(r
 OTHER = re.compile(
     r"FREQ|VELO|FELO|VRAD|VOPT|ZOPT|BETA|WAVE|AWAV|WAVN|ENER|LAMBDA|SPEC|STOKES|COMPLEX|TIME|UT|UU|VV|WW|FDEP|FARADAY|ANGLE|OFFSET"
 )
-SPECTRAL = ("FREQ", "WAVE", "LAMBDA")
+SPECTRAL, REST = ("FREQ", "WAVE", "LAMBDA", "VRAD", "VOPT", "VELO"), ("RESTFRQ", "RESTFREQ")
 UNITS = {"FREQ": "Hz", "VELO": "m/s", "FELO": "m/s", "VRAD": "m/s", "VOPT": "m/s", "WAVE": "m", "AWAV": "m", "LAMB": "m", "ENER": "J"}
 BENT = re.compile(r"FELO|SPECLOGF|.{4}-(LOG|TAB|GR[IA]|[FWVA]2[FWVA])")  # planes whose values are not evenly spaced
 STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -3: "RL", -4: "LR", -5: "XX", -6: "YY", -7: "XY", -8: "YX"}
@@ -110,20 +110,26 @@ def planes_of(axes: Axes, cards: Cards, plane: Plane, name: str, about: str = ""
 
 
 def frequency_of(axes: Axes, cards: Cards, chosen: dict[int, int]) -> float | None:
-    """That of the plane in Hz, by its axis of frequency or wavelength; None where there is none, or it cannot be used."""
+    """That of the plane in Hz, by its axis of frequency, wavelength or velocity, else the rest frequency; None where none can be used.
+
+    casa gives images of the continuum the rest frequency of HI and, by default, an axis of velocities about it.
+    """
     from astropy import units
 
+    rest = next((hertz for key in REST if (hertz := cards.number(key)) and hertz > 0), None)
     for axis in axes.others:
         values, unit = _values(axis, cards), _unit(axis, cards)
         if values is None or not axis.kind.startswith(SPECTRAL):
             continue
+        doppler = units.doppler_radio if axis.kind.startswith("VRAD") else units.doppler_optical
+        ways = units.spectral() if rest is None else [*units.spectral(), *doppler(rest * units.Hz)]
         try:
-            frequency = units.Quantity(values[chosen[axis.number]], unit).to_value("Hz", units.spectral())
+            frequency = units.Quantity(values[chosen[axis.number]], unit).to_value("Hz", ways)
         except (ValueError, TypeError):  # a unit that is none, or of something else
             continue
         if 0 < frequency < math.inf:
             return float(frequency)
-    return None
+    return rest
 
 
 def image_of(data: np.ndarray, axes: Axes, chosen: dict[int, int]) -> np.ndarray:

@@ -103,6 +103,7 @@ def test_a_sky_off_zero_is_flagged_on_either_side(answer, level, flag):
     assert (row["expected_accuracy"] is None) == (flag is not None)
 
 
+VELOCITY = {"CRPIX3": 1.0, "CDELT3": 1e6, "RESTFRQ": 1420405751.786}
 OTHER = {"CTYPE3": "FREQ", "CRPIX3": 1.0, "CDELT3": 1e6}
 
 
@@ -121,6 +122,11 @@ OTHER = {"CTYPE3": "FREQ", "CRPIX3": 1.0, "CDELT3": 1e6}
         ({"CTYPE3": "WAVE", "CRVAL3": 0.06, "CRPIX3": 1.0, "CDELT3": 0.1, "CUNIT3": "m"}, True),
         ({"CTYPE3": "STOKES", "CRVAL3": 1.0, "CRPIX3": 1.0, "CDELT3": 1.0, "RESTFRQ": 143.65e6}, True),
         ({"RESTFREQ": 1.4e9}, False),
+        (VELOCITY | {"CTYPE3": "VOPT", "CRVAL3": 1.79742e8}, True),  # 888 MHz, as python-casacore writes it
+        (VELOCITY | {"CTYPE3": "VRAD", "CRVAL3": 1.12369e8}, True),  # 888 MHz too
+        (VELOCITY | {"CTYPE3": "VELO-HEL", "CRVAL3": -243.0, "CUNIT3": "km/s"}, False),
+        (VELOCITY | {"CTYPE3": "VOPT", "CRVAL3": 0.0, "RESTFRQ": 3e9}, True),
+        ({"CTYPE3": "VOPT", "CRVAL3": 1.79742e8, "CRPIX3": 1.0, "CDELT3": 1e6}, False),  # without a rest frequency nothing is known
         (OTHER | {"CRVAL3": 144.0, "CUNIT3": "furlong"}, False),  # not to be understood: nothing is known
     ],
 )
