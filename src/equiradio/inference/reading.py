@@ -20,6 +20,7 @@ from equiradio.inference.member import Member
 from equiradio.inference.posed import in_pose
 from equiradio.inference.rows import refused_row
 from equiradio.labels import Labels
+from equiradio.sky.choices import check_choices
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.own import cutout_of
@@ -45,6 +46,7 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
             raise ImageRefusal("wrong_shape", name, found, f"uint8 {side} x {side}", "Write a FITS file, or use read_cutout.")
         if source.max() == source.min():
             raise ImageRefusal("blank", name, f"all pixels are {source.max()}", "a source", "Choose another image.")
+        check_choices(**{name: value for name, value in options.items() if name != "limits"})
         refuse_choices(name, **options)
         return from_pixels(name, source, options.get("beam"))
     except ImageRefusal as refusal:

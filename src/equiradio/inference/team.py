@@ -12,7 +12,7 @@ from equiradio.artefacts.provenance import Provenance
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import trained_at
 from equiradio.artefacts.team import TeamCard, TeamFolder
-from equiradio.compute.device import choose_device
+from equiradio.compute.device import check_precision, choose_device
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.prior import prior_in_words, whole_prior
 from equiradio.inference import reading
@@ -86,8 +86,10 @@ class Team:
         """The same team, asked in another number of poses; see `Calibration.in_poses`."""
         return Team(self.members, self.calibration.in_poses(poses, self.card), self.card)
 
-    def for_prior(self, prior: Mapping[str, float]) -> "Team":
+    def for_prior(self, prior: Mapping[str, float] | str) -> "Team":
         """The same team for sources of another mix of classes: the share of each, of which one may be left out.
+
+        Shares by class, or text as on the command line (``FRI=0.7,FRII=0.3``).
 
         Probabilities are re-weighed from the mix of its training split, and the threshold stays. Raises
         `equiradio.errors.SettingRefusal` for shares that are none, and for a team whose card does not say what it learned from.
@@ -130,7 +132,7 @@ class Team:
         about |= {} if chosen.prior is None else {"prior": prior_in_words(chosen.prior, self.labels)}
         return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold})
 
-    def classify(self, sources: Source | Iterable[Source], *, prior: Mapping[str, float] | None = None, **options: Any) -> Catalogue:
+    def classify(self, sources: Source | Iterable[Source], *, prior: Mapping[str, float] | str | None = None, **options: Any) -> Catalogue:
         """The catalogue of one image or many: files, or raw images uint8 (150, 150). One row each, as ``equiradio classify`` writes them.
 
         ``prior`` : the mix of classes among the sources, such as ``{"FRI": 0.7, "FRII": 0.3}``, where it is not that of the training split;
@@ -191,6 +193,7 @@ def load(what: str | Path, device: str = "auto", precision: str = "float32") -> 
     ------
     RunRefusal : no run or team there, or one without whole weights. ModelRefusal : no such name.
     """
+    check_precision(precision)
     device, place = choose_device(device), trained_at(what)
     return _open_run(place, device, precision) if isinstance(place, Run) else _open_team(place, device, precision)
 

@@ -145,3 +145,25 @@ def test_a_run_of_old_opens_as_a_team_of_one(trained, tmp_path):
     team = equiradio.load(run)
     assert team.labels.unknown == "hybrid"
     assert team.card.seeds == [0]
+
+
+def test_options_are_taken_as_on_the_command_line_and_refused_in_one_line(trained, images):
+    team = load(trained("lenet"))
+    assert team.classify(images[0], beam=15)["flag_names"] == team.classify(images[0], beam="15")["flag_names"] != [None]
+    assert team.classify(images[0], prior="FRI=0.7").table.equals(team.classify(images[0], prior={"FRI": 0.7}).table)
+    for options, words in (
+        ({"beam": 0.0015}, "--beam: 0.0015 arcsec; .*If these are degrees: --beam 5.4."),
+        ({"beam": "wide"}, "--beam: 'wide'"),
+        ({"prior": 0.7}, "--prior: 0.7; expected a share of each class. For example --prior FRI=0.7,FRII=0.3."),
+        ({"prior": {"FRI": "0.7"}}, "--prior: FRI='0.7'; expected a share above 0 and below 1"),
+        ({"max_nonfinite": 5}, "--max-nonfinite: 5"),
+        ({"ra_deg": 10.0}, "--ra --dec: one of the two"),
+    ):
+        with pytest.raises(SettingRefusal, match=words):
+            team.classify(images[0], **options)
+    for poses in ("3", 2.5, True, None):
+        with pytest.raises(SettingRefusal, match=f"--poses: {poses}; expected 1 to 64"):
+            team.in_poses(poses)
+    assert team.in_poses(np.int64(3)).calibration.poses == 3
+    with pytest.raises(SettingRefusal, match="--precision: 'float16'; expected float32 or bf16"):
+        load(trained("lenet"), precision="float16")
