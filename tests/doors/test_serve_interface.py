@@ -14,12 +14,15 @@ import schemathesis
 from astropy.io import fits
 from hypothesis import HealthCheck, settings
 from serve_process import offers_of, serving
+from sky_files import header
+from sky_files import sky as sky_image
 
 from equiradio.cli.main import main
 from equiradio.serve import sources_routes
 from equiradio.serve.app import create_app
 from equiradio.serve.hub import quiet, running
 from equiradio.serve.offers import Offers
+from equiradio.sky.fits import read_cutout
 
 PARTS = {"kind", "where", "found", "expected", "do"}
 HOME = {"host": "127.0.0.1:8765"}
@@ -156,6 +159,71 @@ def test_refusals_have_one_shape(client, key, case):
     if asked.get("data", {}).get("source"):
         asked = {"data": asked["data"] | {"source": key}}
     refusal(getattr(client, method)(f"/api/{path}", **asked), status)
+
+
+@pytest.mark.parametrize("path", ["classify", "explain", "sources", "labels", "labels/skip", "labels/undo", "samp"])
+def test_a_field_that_an_endpoint_does_not_take_is_refused_by_name(client, key, path):
+    """And not answered as if it had been heeded; of unknown ones the known are named."""
+    upload = {"files": {"file": ("a.npy", npy(client, key))}} if path in ("classify", "explain", "sources") else {}
+    parts = refusal(client.post(f"/api/{path}", data={"beem": "15"}, **upload), 422)
+    assert (parts["kind"], parts["where"], parts["found"]) == ("request", "form", "a field 'beem'")
+    if path in ("classify", "explain"):
+        assert parts["expected"].startswith("file, source, model")
+        assert parts["do"] == "Did you mean beam?"
+
+
+def test_a_field_in_the_address_is_refused(client, key):
+    parts = refusal(client.post("/api/classify?beam=15&token=of-a-proxy", files={"file": ("a.npy", npy(client, key))}), 422)
+    assert (parts["where"], parts["found"], parts["expected"]) == ("address", "beam in it", "it as a field of the form")
+
+
+def npy(client, key) -> bytes:
+    file = io.BytesIO()
+    np.save(
+        file, np.frombuffer(base64.b64decode(client.get("/api/source", params={"key": key}).json()["pixels"]), np.uint8).reshape(150, 150)
+    )
+    return file.getvalue()
+
+
+def test_beam_hdu_and_plane_mean_what_they_mean_on_the_command_line(client):
+    planes = np.stack([sky_image(seed=seed) for seed in (0, 1)])
+    cube = header()
+    cube.update({"CTYPE3": "FREQ", "CRVAL3": 1.4e9, "CDELT3": 1e8, "CRPIX3": 1.0})
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(sky_image(seed=2), header()), fits.ImageHDU(planes, cube)]).writeto(file)
+    upload = {"file": ("a.fits", file.getvalue())}
+    parts = refusal(client.post("/api/classify", files=upload), 422)
+    assert parts["do"] == "Choose with hdu=1 or hdu=2."
+    parts = refusal(client.post("/api/explain", files=upload, data={"hdu": "2"}), 422)
+    assert parts["do"].startswith("Choose one with plane=0 or plane=1")
+    held = client.post("/api/sources", files=upload, data={"hdu": "2", "plane": "1.5GHz", "beam": "15,12,40"}).json()
+    assert (held["beam_arcsec"], held["beam_pa_deg"], "no_beam" in held["flags"]) == ([15, 12], 40, False)
+    expected = read_cutout(file.getvalue(), "a.fits", hdu=2, plane=1)
+    assert base64.b64decode(held["pixels"]) == expected.image.tobytes()
+    one, other = (client.post("/api/classify", files=upload, data={"hdu": "1", "beam": beam}).json() for beam in ("5.4", "15"))
+    assert "other_beam" in str(other["flags"])
+    assert "other_beam" not in str(one["flags"])
+    again = client.post("/api/classify", data={"source": held["key"]}).json()
+    assert again["p_fri"] == client.post("/api/classify", files=upload, data={"hdu": "2", "plane": "1", "beam": "15,12,40"}).json()["p_fri"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"beam": "wide"}, ("beam", "'wide'", "For example beam=6.4,5.4,0.")),
+        ({"beam": "0.0015"}, ("beam", "0.0015 arcsec", "If these are degrees: beam=5.4.")),
+        ({"plane": "abc"}, ("plane", "'abc'", "For example plane=0 or plane=1.42GHz.")),
+    ],
+)
+def test_choices_that_cannot_be_meant_are_refused_in_the_words_of_a_form(client, key, fields, words):
+    parts = refusal(client.post("/api/classify", files={"file": ("a.npy", npy(client, key))}, data=fields), 422)
+    assert (parts["where"], parts["found"], parts["do"]) == words
+    assert "body.hdu" in refusal(client.post("/api/classify", files={"file": ("a.npy", b"")}, data={"hdu": "x"}), 422)["where"]
+
+
+def test_choices_go_with_a_file(client, key):
+    parts = refusal(client.post("/api/classify", data={"source": key, "beam": "15"}), 422)
+    assert (parts["where"], parts["found"]) == ("beam", "given with a source, which is read already")
 
 
 def test_a_defect_of_ours_has_that_shape_too(client, offers, monkeypatch, caplog):

@@ -58,7 +58,11 @@ FLAGS = tuple(
                 "a beam through which the network was not found to tell classes apart (or none stated, and pixels too coarse for one "
                 "that was): it abstains",
             ),
-            ("no_beam", False, "the file states no beam (--beam does): whether the network was tested through it is not known"),
+            (
+                "no_beam",
+                False,
+                "the file states no beam (option or field beam does): whether the network was tested through it is not known",
+            ),
             ("no_position", True, "the catalogue of a survey gives no position, or one that is no number"),
             ("duplicate_id", False, "several rows of a survey's catalogue have this name; each is answered at its own position"),
             ("not_detected", False, "no island above 3 sigma with a peak above 5: what the network sees may be noise, and it abstains"),

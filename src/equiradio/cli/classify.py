@@ -53,11 +53,7 @@ def classify(
         found = "given beside --example" if files else "nothing to classify"
         do = "Drop one of them." if files else "To begin with: equiradio classify --example."
         raise SettingRefusal("FILE", found, "images, folders of them, or --example alone", do)
-    if (ra is None) != (dec is None):
-        raise SettingRefusal("--ra --dec", "one of the two", "both or none", "Give both.")
-    if ra is not None and not (0 <= ra <= 360 and -90 <= dec <= 90):
-        raise SettingRefusal("--ra --dec", f"{ra:g} {dec:g}", "0 to 360 and -90 to 90 degrees", "Correct the position.")
-    cutting = cutting_options(hdu, plane, max_nonfinite, beam)
+    cutting = cutting_options(hdu, plane, max_nonfinite, beam, ra_deg=ra, dec_deg=dec)
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
@@ -78,14 +74,13 @@ def classify(
     from equiradio.cli.progress import bars
     from equiradio.verbs.classify import classify as run
 
-    options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, **cutting}
     team = open_classifier(model, device, precision, poses, prior, cascade=cascade)
     refusals: list[ImageRefusal] = []
     note = lambda refusal: refusals.append(refusal) if len(refusals) < SHOWN else None
     try:
         with bars() as step:
             about: dict[str, Any] = {"contents": contents, "command": context.obj or "", "progress": step, "refused": note}
-            table = run(team, listed, out=out, maps=maps, features=features, resume=resume, **about, **options)
+            table = run(team, listed, out=out, maps=maps, features=features, resume=resume, **about, **cutting)
     except KeyboardInterrupt:
         advice = "Run the same command with --resume to go on." if out else "With --out, what is done is kept."
         raise Interrupted(f"Interrupted. {advice}") from None
@@ -108,15 +103,14 @@ def classify(
     outcome.refuse_emptiness()
 
 
-def cutting_options(hdu: int | None, plane: str | None, max_nonfinite: float, beam: str | None) -> dict[str, Any]:
+def cutting_options(hdu: int | None, plane: str | None, max_nonfinite: float, beam: str | None, **position: float | None) -> dict[str, Any]:
     """How images are to be cut, as `equiradio.sky.fits.read_cutout` takes it; refused before any is opened."""
-    if not 0 <= max_nonfinite <= 1:
-        raise SettingRefusal("--max-nonfinite", f"{max_nonfinite:g}", "a share from 0 to 1", "5 % is 0.05.")
-    if plane is not None:
-        from equiradio.sky.axes import check_plane
+    from equiradio.sky.beams import beam_numbers
+    from equiradio.sky.choices import check_choices
 
-        check_plane(plane)
-    return {"hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, "beam": None if beam is None else beam_widths(beam)}
+    options = {"hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, **position}
+    check_choices(**options, beam=beam)
+    return options | {"beam": None if beam is None else beam_numbers(beam)}
 
 
 def open_classifier(model: str, device: str, precision: str, poses: int | None, prior: str | None, *, cascade: bool) -> "Classifier":
@@ -147,18 +141,6 @@ def _in_poses(team: "Team", poses: int) -> "Team":
         has = f"{poses}; {team.model} is calibrated for {', '.join(map(str, tried))}"
         say(f"--poses: {has}. Temperature and threshold are those of the nearest; flag uncalibrated.", err=True)
     return asked
-
-
-def beam_widths(text: str) -> list[float]:
-    """Numbers of ``--beam``."""
-    from equiradio.sky.beams import Beam
-
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise SettingRefusal("--beam", f"'{text}'", "numbers with commas between", "For example --beam 6.4,5.4,0.") from None
-    Beam.of(numbers)
-    return numbers
 
 
 def _examples() -> Path:

@@ -17,6 +17,12 @@ def choose_device(device: str) -> str:
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
+def check_precision(precision: str) -> None:
+    """Refuse what networks cannot answer in."""
+    if precision not in ("float32", "bf16"):
+        raise SettingRefusal("--precision", f"'{precision}'", "float32 or bf16", "Choose one of these.")
+
+
 def choose_precision(precision: str, device: str) -> str:
     """``float32`` or ``bf16``; ``auto`` takes bf16 where the hardware multiplies it natively."""
     if precision != "auto":

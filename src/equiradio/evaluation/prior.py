@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping
+from numbers import Real
+from textwrap import shorten
 
 import numpy as np
 
@@ -36,16 +38,21 @@ def parse_prior(text: str, labels: Labels) -> dict[str, float]:
     return shares
 
 
-def whole_prior(prior: Mapping[str, float], labels: Labels) -> tuple[float, ...]:
-    """The share of every class in their order; one that is left out has the rest.
+def whole_prior(prior: Mapping[str, float] | str, labels: Labels) -> tuple[float, ...]:
+    """The share of every class in their order; one that is left out has the rest. Text as `parse_prior` takes it.
 
     Raises
     ------
     SettingRefusal : a class that is none of these, more than one left out, a share that is none, or shares that do not make 1.
     """
+    prior = parse_prior(prior, labels) if isinstance(prior, str) else prior
+    if not isinstance(prior, Mapping):
+        raise _refusal(shorten(repr(prior), 60, placeholder=" ..."), "a share of each class", labels)
     for name, share in prior.items():
         if name not in labels.names:
             raise _refusal(f"'{name}'", f"one of {labels}", labels)
+        if isinstance(share, bool) or not isinstance(share, Real):
+            raise _refusal(f"{name}={share!r}", "a share above 0 and below 1", labels)
         if not 0 < share < 1:
             raise _refusal(f"{name}={share:g}", "a share above 0 and below 1", labels)
     absent = [name for name in labels if name not in prior]

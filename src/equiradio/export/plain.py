@@ -52,8 +52,9 @@ def export(member: Member) -> Plain:
 
 
 def export_team(team: Team) -> Plain:
-    """A whole team as one ordinary module: the members' mean probabilities at the team's temperature, of the image as it is."""
-    return PlainTeam([export(member) for member in team.members], team.calibration.temperature).eval().requires_grad_(False)
+    """A whole team as one ordinary module: the members' mean probabilities of the image as it is, at the temperature for one pose."""
+    temperature = team.in_poses(1).calibration.temperature
+    return PlainTeam([export(member) for member in team.members], temperature).eval().requires_grad_(False)
 
 
 class PlainTeam(Plain):

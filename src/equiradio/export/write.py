@@ -17,9 +17,11 @@ from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.export.plain import Plain, export, export_team
 from equiradio.inference.team import Team
+from equiradio.version import commit, version
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 TOLERANCE = 1e-5  # by which a probability may differ when the file is opened again
+NULL = "null"  # in metadata: never chosen
 BATCHES = (1, 5)  # of the images that it is compared on
 
 
@@ -42,6 +44,7 @@ def write_export(team: Team, path: Path, kind: str) -> float:
     Refusal : the file's answers differ from the team's by more than 1e-5.
     """
     check_kind(kind)
+    team = team.in_poses(1)
     if path.exists():
         raise SettingRefusal(path, "exists already", "a new file", "Choose another --out, or delete it.")
     if team.members[0].device.type != "cpu":
@@ -83,15 +86,25 @@ def description(team: Team) -> dict[str, str]:
         "seed": ", ".join(map(str, team.card.seeds)),
         "licence": card.licence,
         "citation": card.citation,
-        "equiradio": card.versions.get("equiradio", ""),
+        "equiradio": version(),
+        "commit": commit(),
     }
-    if _of_a_team(team):
-        about["members"] = (
-            f"{len(team.members)}: probabilities and maps are means over them, of the image as it is; logits are log probabilities"
-        )
-        about["temperature"] = f"{team.calibration.temperature:.6g}"
-        about["threshold"] = "never chosen" if team.calibration.threshold is None else f"{team.calibration.threshold:.6g}"
-    return about
+    return about | (_of_one_pose(team) if _of_a_team(team) else {})
+
+
+def _of_one_pose(team: Team) -> dict[str, str]:
+    """What was chosen for the image as it is; null where nothing was, never a number that was chosen for several poses."""
+    chosen = team.in_poses(1).calibration
+    temperature, threshold, words = f"{chosen.temperature:.6g}", chosen.threshold, "chosen on validation for one pose"
+    if not chosen.calibrated:
+        words = f"none was chosen for one pose; logits are divided by {temperature}"
+        temperature, threshold = NULL, None
+    return {
+        "members": f"{len(team.members)}: probabilities and maps are means over them, of the image as it is; logits are log probabilities",
+        "calibration": words,
+        "temperature": temperature,
+        "threshold": NULL if threshold is None else f"{threshold:.6g}",
+    }
 
 
 def _of_a_team(team: Team) -> bool:

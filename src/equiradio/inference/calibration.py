@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,7 @@ class Calibration:
         ------
         SettingRefusal : fewer than one, or more than anybody needs.
         """
-        if not 1 <= poses <= MOST_POSES:
+        if isinstance(poses, bool) or not isinstance(poses, Integral) or not 1 <= poses <= MOST_POSES:
             raise SettingRefusal("--poses", f"{poses}", f"1 to {MOST_POSES}", "Leave it out for the number chosen on validation.")
         if self.threshold is None or poses == self.poses:
             return replace(self, poses=poses)

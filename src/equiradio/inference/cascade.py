@@ -1,6 +1,6 @@
 """Two teams as one: a quick one answers where it is sure, a better one everywhere else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from equiradio.artefacts.catalogue import Row
@@ -11,7 +11,7 @@ from equiradio.inference import reading
 from equiradio.inference.answers import Answers
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import weights_hash
-from equiradio.inference.team import Source, Team, as_sources, load
+from equiradio.inference.team import Team, load
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.recipe import Recipe, apart
@@ -83,9 +83,9 @@ class Cascade:
             rows[place] = row
         return rows, answers.with_others(places, others)
 
-    def classify(self, sources: Source | Iterable[Source], **options: Any) -> Catalogue:
+    def classify(self, sources: reading.Sources, **options: Any) -> Catalogue:
         """The catalogue of one image or many, as `Team.classify` makes it."""
-        return reading.catalogue(self, as_sources(sources), **options)
+        return reading.catalogue(self, sources, **options)
 
 
 def load_cascade(model: str | None = None, device: str = "auto", precision: str = "float32") -> Cascade:

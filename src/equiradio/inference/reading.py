@@ -13,13 +13,14 @@ import pyarrow as pa
 from equiradio.artefacts.catalogue import Row, catalogue_schema
 from equiradio.artefacts.provenance import Provenance, with_provenance
 from equiradio.errors import ImageRefusal
-from equiradio.inference.answers import Answers, answer
+from equiradio.inference.answers import Answers, answer, no_answer
 from equiradio.inference.calibration import Calibration
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import Member
 from equiradio.inference.posed import in_pose
 from equiradio.inference.rows import refused_row
 from equiradio.labels import Labels
+from equiradio.sky.choices import check_choices
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.own import cutout_of
@@ -30,6 +31,17 @@ from equiradio.version import version
 BATCH = 16  # sources answered at once, and read ahead
 
 Source = str | Path | np.ndarray
+Sources = Source | Iterable[Source]
+
+
+def is_one(sources: Sources) -> bool:
+    """Whether it is one source, given alone: a path or an image."""
+    return isinstance(sources, str | Path) or (isinstance(sources, np.ndarray) and sources.ndim == 2)
+
+
+def as_sources(sources: Sources) -> Iterable[Source]:
+    """One path or one image is one source; everything else is gone through."""
+    return [sources] if is_one(sources) else sources  # type: ignore[list-item, return-value]
 
 
 def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefusal:
@@ -45,6 +57,7 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
             raise ImageRefusal("wrong_shape", name, found, f"uint8 {side} x {side}", "Write a FITS file, or use read_cutout.")
         if source.max() == source.min():
             raise ImageRefusal("blank", name, f"all pixels are {source.max()}", "a source", "Choose another image.")
+        check_choices(**{name: value for name, value in options.items() if name != "limits"})
         refuse_choices(name, **options)
         return from_pixels(name, source, options.get("beam"))
     except ImageRefusal as refusal:
@@ -168,21 +181,29 @@ def schema_of(team: Classifier, about: Provenance) -> pa.Schema:
     return with_provenance(catalogue_schema(team.labels, str(team.about.get("prior", ""))), about)
 
 
-def catalogue(team: Classifier, sources: Iterable[Source], **options: Any) -> Catalogue:
-    """One row for each source."""
-    rows = [row for batch in batches(sources, **options_of(team.recipe), **options) for row in answered(team, batch).rows]
-    return Catalogue(pa.Table.from_pylist(rows, schema=schema_of(team, provenance(team))))
+def catalogue(team: Classifier, sources: Sources, **options: Any) -> Catalogue:
+    """One row for each source; a lone one without an answer is refused."""
+    rows: list[Row] = []
+    refusals: dict[int, ImageRefusal] = {}
+    for batch in batches(as_sources(sources), **options_of(team.recipe), **options):
+        for (_, what), row in zip(batch, answered(team, batch).rows, strict=True):
+            if not row["answered"]:
+                refusals[len(rows)] = what if isinstance(what, ImageRefusal) else no_answer(row["file"])
+            rows.append(row)
+    if refusals and is_one(sources):
+        raise refusals[0]
+    return Catalogue(pa.Table.from_pylist(rows, schema=schema_of(team, provenance(team))), refusals)
 
 
-def attention(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
-    """Maps of each source, nan for one that cannot be used."""
+def attention(team: Asked, sources: Sources, **options: Any) -> np.ndarray:
+    """Maps of each source, nan for one that cannot be used; a lone one is refused."""
     plain = replace(team.calibration, poses=1)
     look = lambda images: answer(team.members, plain, images).attention
     return _each(sources, (team.recipe.side,) * 2, np.float32, look, **options_of(team.recipe), **options)
 
 
-def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
-    """Evidence of each pixel of each source, nan for a source that cannot be used; see `Team.evidence`."""
+def evidence(team: Asked, sources: Sources, **options: Any) -> np.ndarray:
+    """Evidence of each pixel of each source, nan for one that cannot be used; a lone one is refused. See `Team.evidence`."""
     for member in team.members:
         member.network.readings()  # refuses networks whose answer is no sum over pixels
     plain = replace(team.calibration, poses=1)
@@ -194,18 +215,20 @@ def evidence(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarr
     return _each(sources, (team.recipe.side,) * 2, np.float32, planes, **options_of(team.recipe), **options)
 
 
-def features(team: Asked, sources: Iterable[Source], **options: Any) -> np.ndarray:
-    """The members' features side by side, nan for a source that cannot be used."""
+def features(team: Asked, sources: Sources, **options: Any) -> np.ndarray:
+    """The members' features side by side, nan for one that cannot be used; a lone one is refused."""
     width = lambda vectors: np.concatenate(vectors, 1)
     joined = lambda images: width([in_pose(member, images, 0, outputs=False).features for member in team.members])
     blank = joined(np.zeros((1, team.recipe.side, team.recipe.side), np.uint8))
     return _each(sources, blank.shape[1:], np.float64, joined, **options_of(team.recipe), **options)
 
 
-def _each(sources: Iterable[Source], shape: tuple[int, ...], kind: type, measure: Any, **options: Any) -> np.ndarray:
+def _each(sources: Sources, shape: tuple[int, ...], kind: type, measure: Any, **options: Any) -> np.ndarray:
     """The result of ``measure`` for the images that can be used, nan for the others: (count, *shape)."""
     parts: list[np.ndarray] = []
-    for batch in batches(sources, shapes=False, **options):
+    for batch in batches(as_sources(sources), shapes=False, **options):
+        if is_one(sources) and isinstance(batch[0][1], ImageRefusal):
+            raise batch[0][1]
         part: np.ndarray = np.full((len(batch), *shape), np.nan, kind)
         usable = [place for place, (_, what) in enumerate(batch) if isinstance(what, Cutout)]
         if usable:

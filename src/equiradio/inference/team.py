@@ -1,6 +1,6 @@
 """A team of trained networks that is asked as one: members, their calibration, and the doors that Python users call."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from equiradio.artefacts.provenance import Provenance
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import trained_at
 from equiradio.artefacts.team import TeamCard, TeamFolder
-from equiradio.compute.device import choose_device
+from equiradio.compute.device import check_precision, choose_device
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.prior import prior_in_words, whole_prior
 from equiradio.inference import reading
@@ -20,14 +20,13 @@ from equiradio.inference.answers import Answers, answer
 from equiradio.inference.calibration import Calibration, read_calibration
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import Member, open_member, weights_hash
+from equiradio.inference.reading import Sources
 from equiradio.inference.rows import answered_rows
 from equiradio.labels import Labels
 from equiradio.models.network import Output
 from equiradio.printable import count_of
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.recipe import Recipe, other_than
-
-Source = str | Path | np.ndarray
 
 
 class Team:
@@ -86,8 +85,10 @@ class Team:
         """The same team, asked in another number of poses; see `Calibration.in_poses`."""
         return Team(self.members, self.calibration.in_poses(poses, self.card), self.card)
 
-    def for_prior(self, prior: Mapping[str, float]) -> "Team":
+    def for_prior(self, prior: Mapping[str, float] | str) -> "Team":
         """The same team for sources of another mix of classes: the share of each, of which one may be left out.
+
+        Shares by class, or text as on the command line (``FRI=0.7,FRII=0.3``).
 
         Probabilities are re-weighed from the mix of its training split, and the threshold stays. Raises
         `equiradio.errors.SettingRefusal` for shares that are none, and for a team whose card does not say what it learned from.
@@ -130,47 +131,40 @@ class Team:
         about |= {} if chosen.prior is None else {"prior": prior_in_words(chosen.prior, self.labels)}
         return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold})
 
-    def classify(self, sources: Source | Iterable[Source], *, prior: Mapping[str, float] | None = None, **options: Any) -> Catalogue:
+    def classify(self, sources: Sources, *, prior: Mapping[str, float] | str | None = None, **options: Any) -> Catalogue:
         """The catalogue of one image or many: files, or raw images uint8 (150, 150). One row each, as ``equiradio classify`` writes them.
 
         ``prior`` : the mix of classes among the sources, such as ``{"FRI": 0.7, "FRII": 0.3}``, where it is not that of the training split;
         see `for_prior`.
-        ``options`` go to `equiradio.sky.fits.read_cutout` (hdu, plane, ra_deg, dec_deg, max_nonfinite, beam). An image that cannot be used
-        has a row with a flag.
+        ``options`` go to `equiradio.sky.fits.read_cutout` (hdu, plane, ra_deg, dec_deg, max_nonfinite, beam). Of many, an image that
+        cannot be used has a row with a flag, and `Catalogue.refusals` says why; given alone it raises `equiradio.errors.ImageRefusal`.
         """
-        return reading.catalogue(self if prior is None else self.for_prior(prior), as_sources(sources), **options)
+        return reading.catalogue(self if prior is None else self.for_prior(prior), sources, **options)
 
-    def attention(self, sources: Source | Iterable[Source], **options: Any) -> np.ndarray:
+    def attention(self, sources: Sources, **options: Any) -> np.ndarray:
         """Attention maps float32 (count, 150, 150) of all gates, mean over members, on the pixels of each cutout; as `classify` takes them.
 
         Of gates that are anchored at the empty sky their geometric mean, of others their mean.
 
-        A source that cannot be used has a map of nan.
+        Of many, a source that cannot be used has a map of nan; given alone it raises `equiradio.errors.ImageRefusal`, which says why.
         """
-        return reading.attention(self, as_sources(sources), **options)
+        return reading.attention(self, sources, **options)
 
-    def evidence(self, sources: Source | Iterable[Source], **options: Any) -> np.ndarray:
+    def evidence(self, sources: Sources, **options: Any) -> np.ndarray:
         """What each pixel adds to the log-odds of FRII, float32 (count, 150, 150), mean over members, on the pixels of each cutout.
 
-        Above 0 speaks for FRII, below 0 for FRI (for other classes: for and against the one answered). nan for a source that cannot be
-        used. Raises `equiradio.errors.SettingRefusal` for networks whose answer is no sum over pixels: without gates, or with a ReLU
-        behind the heads.
+        Above 0 speaks for FRII, below 0 for FRI (for other classes: for and against the one answered). Sources that cannot be used are as
+        with `attention`. Raises `equiradio.errors.SettingRefusal` for networks whose answer is no sum over pixels: without gates, or with
+        a ReLU behind the heads.
         """
-        return reading.evidence(self, as_sources(sources), **options)
+        return reading.evidence(self, sources, **options)
 
-    def features(self, sources: Source | Iterable[Source], **options: Any) -> np.ndarray:
+    def features(self, sources: Sources, **options: Any) -> np.ndarray:
         """What the heads decide from, float64 (count, features), the members' vectors side by side; nan for a source that cannot be used.
 
         They do not change when the sky turns by an angle that is exact for the network.
         """
-        return reading.features(self, as_sources(sources), **options)
-
-
-def as_sources(sources: Source | Iterable[Source]) -> Iterable[Source]:
-    """One path or one image is one source; everything else is gone through."""
-    if isinstance(sources, str | Path) or (isinstance(sources, np.ndarray) and sources.ndim == 2):
-        return [sources]
-    return sources
+        return reading.features(self, sources, **options)
 
 
 def _stack(images: np.ndarray) -> np.ndarray:
@@ -191,6 +185,7 @@ def load(what: str | Path, device: str = "auto", precision: str = "float32") -> 
     ------
     RunRefusal : no run or team there, or one without whole weights. ModelRefusal : no such name.
     """
+    check_precision(precision)
     device, place = choose_device(device), trained_at(what)
     return _open_run(place, device, precision) if isinstance(place, Run) else _open_team(place, device, precision)
 

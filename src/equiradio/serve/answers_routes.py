@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from starlette.concurrency import run_in_threadpool
 
 from equiradio.serve import shapes
+from equiradio.serve.fields import Cutting, known_fields
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Network, Networks
 from equiradio.serve.offers import Offers
@@ -28,16 +29,16 @@ Members = Annotated[
 Angle = Annotated[float, Form(ge=-3600, le=3600, allow_inf_nan=False, description="degrees, in the sense of torch.rot90")]
 
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", dependencies=[Depends(known_fields)])
 
 
 @router.post("/classify")
 async def classify(
-    offers: Offered, request: Request, file: File_ = None, source: SourceKey = None, model: ModelName = None
+    offers: Offered, request: Request, cutting: Cutting, file: File_ = None, source: SourceKey = None, model: ModelName = None
 ) -> shapes.Answer:
     """The class of a source, with its uncertainty: an uploaded file, or the key of a source."""
     network = offers.networks.get(model)
-    held = await run_in_threadpool(chosen, offers, file, source)
+    held = await run_in_threadpool(chosen, offers, file, source, cutting)
     network.check(held)
     answer = offers.answered.get((held.key, held.digest, network.name))
     if answer is None:
@@ -48,6 +49,7 @@ async def classify(
 @router.post("/explain")
 def explain(
     offers: Offered,
+    cutting: Cutting,
     file: File_ = None,
     source: SourceKey = None,
     model: ModelNames = None,
@@ -58,7 +60,7 @@ def explain(
     from equiradio.serve import explanations
 
     named = [offers.networks.get(name) for name in model or [""]]
-    seeds, held = seeds_of(named, member or []), chosen(offers, file, source)
+    seeds, held = seeds_of(named, member or []), chosen(offers, file, source, cutting)
     for network in named:
         network.check(held)
     pairs = zip(named, seeds, strict=True)

@@ -137,15 +137,18 @@ def tangent_vectors(position: tuple[float, float], up: np.ndarray, right: np.nda
 
 
 class Shelf:
-    """Uploaded sources, the latest `KEPT` of them. Names are hashes of the content, so that the same file is held once."""
+    """Uploaded sources, the latest `KEPT` of them. Names are hashes of content and choices, so that the same cutout is held once."""
 
     def __init__(self) -> None:
         self._sources: OrderedDict[str, Held] = OrderedDict()
         self._lock = threading.Lock()
 
-    def put(self, content: bytes, make: Any) -> Held:
-        """Hold what ``make(key)`` reads from the content; read but once."""
-        key = f"upload/{hashlib.sha256(content).hexdigest()[:20]}"
+    def put(self, content: bytes, make: Any, choices: Mapping[str, Any] | None = None) -> Held:
+        """Hold what ``make(key)`` reads from the content as chosen."""
+        digest = hashlib.sha256(content)
+        if choices:
+            digest.update(repr(sorted(choices.items())).encode())
+        key = f"upload/{digest.hexdigest()[:20]}"
         source = make(key)
         with self._lock:
             self._sources[key] = source

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Depends, Form, Query
 from pydantic import BaseModel, Field
 
+from equiradio.serve.fields import known_fields
 from equiradio.serve.labelling import COMMENT, KEYS
 from equiradio.serve.offers import Desk, Offers
 from equiradio.serve.refusals import NotOffered
@@ -39,7 +40,7 @@ class Labels(BaseModel):
     given: Label | None = Field(description="its label")
 
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", dependencies=[Depends(known_fields)])
 Source = Annotated[str, Form(max_length=1000, description="key of a source, SET/NAME")]
 
 

@@ -4,9 +4,10 @@ import json
 import urllib.parse
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from equiradio.errors import nearest
+from equiradio.serve.fields import known_fields
 from equiradio.serve.gallery import arranged
 from equiradio.serve.guards import LOOPBACK
 from equiradio.serve.offers import Offers
@@ -23,7 +24,7 @@ Where = Annotated[list[str], Query(max_length=20, description="column:test:value
 Sort = Annotated[str | None, Query(max_length=300)]
 
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", dependencies=[Depends(known_fields)])
 
 
 def table_of(offers: Offers, name: str) -> Table:

@@ -1,6 +1,7 @@
 """Files and uploads as sources to look at: read as ``equiradio classify`` reads them, under smaller limits."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,16 @@ from equiradio.sky.own import cutout_of
 from equiradio.sky.recipe import MIRABEST, Recipe
 
 LIMITS = Limits(bytes=136_000_000, pixels=16_000_000)
+Advice = Callable[[ImageRefusal], ImageRefusal]
 ONE_AT_A_TIME = threading.Lock()  # which warnings are shown is a setting of the whole process, and memory stays bounded
 
 
-def read_source(file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABEST) -> Held:
+def read_source(
+    file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABEST, *, advice: Advice = without_options, **choices: Any
+) -> Held:
     """The source in a file, or in an upload's bytes, by a recipe.
+
+    ``choices`` are hdu, plane and beam; ``advice`` makes refusals fit the door.
 
     Raises
     ------
@@ -27,9 +33,11 @@ def read_source(file: bytes | Path, name: str, key: str, recipe: Recipe = MIRABE
     """
     try:
         with ONE_AT_A_TIME:
-            cutout = read_cutout(file, name, limits=LIMITS) if recipe == MIRABEST else cutout_of(file, recipe, name=name, limits=LIMITS)
+            own = recipe != MIRABEST
+            asked = {"name": name, "limits": LIMITS, **choices}
+            cutout = cutout_of(file, recipe, **asked) if own else read_cutout(file, **asked)
     except ImageRefusal as refusal:
-        raise without_options(refusal) from None
+        raise advice(refusal) from None
     return Held(
         key,
         name,

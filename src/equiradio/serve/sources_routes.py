@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFi
 import equiradio
 from equiradio.printable import printable
 from equiradio.serve import shapes
+from equiradio.serve.fields import Choices, Cutting, advised, known_fields
 from equiradio.serve.held import Held
 from equiradio.serve.offers import Offers
 from equiradio.serve.reading import read_source
@@ -28,7 +29,7 @@ Offered = Annotated[Offers, Depends(offers_of)]
 Key = Annotated[str, Query(max_length=1000, description="key of a source, SET/NAME")]
 
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", dependencies=[Depends(known_fields)])
 
 
 def binary(kind: str) -> dict[int | str, dict[str, Any]]:
@@ -82,9 +83,9 @@ def sources(
 
 
 @router.post("/sources")
-def upload(offers: Offered, file: Annotated[UploadFile, File()]) -> shapes.Source:
+def upload(offers: Offered, cutting: Cutting, file: Annotated[UploadFile, File()]) -> shapes.Source:
     """Hold an uploaded image until the viewer stops."""
-    return described(uploaded(offers, file))
+    return described(uploaded(offers, file, cutting))
 
 
 @router.get("/source")
@@ -113,19 +114,25 @@ def picture(
     return Response(content, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
 
-def uploaded(offers: Offers, file: UploadFile) -> Held:
-    """An uploaded file as a source on the shelf; decoded one at a time, so that memory stays bounded."""
+def uploaded(offers: Offers, file: UploadFile, cutting: Choices) -> Held:
+    """An uploaded file as a source on the shelf, cut as chosen; decoded one at a time, so that memory stays bounded."""
     name = printable((file.filename or "upload").replace("\\", "/").rpartition("/")[2])[:200] or "upload"
     with offers.reading:
         content = file.file.read()
-        return offers.sets.shelf.put(content, lambda key: read_source(content, name, key, offers.networks.recipe))
+        read = lambda key: read_source(content, name, key, offers.networks.recipe, advice=advised, **cutting)
+        return offers.sets.shelf.put(content, read, cutting)
 
 
-def chosen(offers: Offers, file: UploadFile | None, source: str | None) -> Held:
+def chosen(offers: Offers, file: UploadFile | None, source: str | None, cutting: Choices) -> Held:
+    """The source of a request: a file that it brings, cut as chosen, or one that is read already."""
     if (file is None) == (not source):
         found = "neither a file nor a source" if file is None else "both a file and a source"
         raise RequestRefusal("form", found, "one of the two", "Send file=@CUTOUT.fits, or source=SET/NAME.")
-    return uploaded(offers, file) if file is not None else offers.sets.get(source or "")
+    if file is not None:
+        return uploaded(offers, file, cutting)
+    if cutting:
+        raise RequestRefusal(next(iter(cutting)), "given with a source, which is read already", "a file", "Send file=@CUTOUT.fits.")
+    return offers.sets.get(source or "")
 
 
 def stated(number: float) -> float | None:

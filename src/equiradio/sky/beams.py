@@ -4,12 +4,15 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
+from textwrap import shorten
 from typing import Any
 
 from equiradio.errors import SettingRefusal
 from equiradio.sky.cards import Cards
 from equiradio.sky.recipe import MIRABEST
 
+SMALLEST, LARGEST = 0.1, 3600  # arcsec, of a beam that a user gives; no pixel of the recipe could tell a smaller one from none
 SHARE = 0.2  # a beam that differs by more than this share is another one
 FIRST_SOUTH = ((6.4, 5.4), (6.8, 5.4))  # arcsec, major axis north to south. Source: description of the FIRST catalogue
 SOUTH_SHARE = 0.05
@@ -31,19 +34,17 @@ class Beam:
     angle: float = math.nan
 
     @classmethod
-    def of(cls, sizes: Sequence[float]) -> "Beam":
-        """Of full widths in arcsec, one of a circle or two, and the position angle in degrees.
+    def of(cls, given: "GivenBeam", where: str = "--beam") -> "Beam":
+        """Of what a user gives; ``where`` is the user's name for it.
 
         Raises SettingRefusal where that is no beam.
         """
-        numbers = [float(size) for size in sizes]
-        minor = numbers[1] if len(numbers) > 1 else numbers[0] if numbers else 0.0
-        angle = numbers[2] if len(numbers) > 2 else 0.0 if len(numbers) == 1 else None
-        made = _made(numbers[0], minor, angle) if 1 <= len(numbers) <= 3 and 0 < minor < 3600 else None
-        if made is None:
-            shown = ",".join(f"{number:g}" for number in numbers) or "nothing"
-            expected = "major axis, minor axis (arcsec, above 0) and position angle (degrees), or the width of a round one"
-            raise SettingRefusal("--beam", shown, expected, "For example --beam 6.4,5.4,0 or --beam 5.4.")
+        if isinstance(given, Beam):
+            return given
+        numbers = beam_numbers(given, where)
+        minor = numbers[1] if len(numbers) > 1 else numbers[0]
+        made = _made(numbers[0], minor, numbers[2] if len(numbers) > 2 else 0.0 if len(numbers) == 1 else None)
+        assert made is not None
         return made
 
     @property
@@ -82,6 +83,35 @@ class Beam:
         """Whether it is one of FIRST's southern beams, within 5 %."""
         major, minor = self.axes
         return any(_near(major, a, SOUTH_SHARE) and _near(minor, b, SOUTH_SHARE) for a, b in FIRST_SOUTH)
+
+
+GivenBeam = float | str | Sequence[float] | Beam  # full widths in arcsec, one of a circle or two, and position angle in degrees
+
+
+def beam_numbers(given: float | str | Sequence[float], where: str = "--beam") -> list[float]:
+    """The one, two or three numbers of a beam that is given: alone, in a row, or as text with commas between.
+
+    Raises SettingRefusal where they are none of a beam.
+    """
+    try:
+        if isinstance(given, bool | dict):
+            raise TypeError
+        numbers = [float(part) for part in (given.split(",") if isinstance(given, str) else [given] if isinstance(given, Real) else given)]
+    except (TypeError, ValueError):
+        found = shorten(repr(given), 60, placeholder=" ...")
+        raise SettingRefusal(where, found, "numbers with commas between", f"For example {where} 6.4,5.4,0.") from None
+    widths = numbers[:2]
+    if not 1 <= len(numbers) <= 3 or not all(width > 0 for width in widths):
+        shown = ",".join(f"{number:g}" for number in numbers) or "nothing"
+        expected = "major axis, minor axis (arcsec, above 0) and position angle (degrees), or the width of a round one"
+        raise SettingRefusal(where, shown, expected, f"For example {where} 6.4,5.4,0 or {where} 5.4.")
+    usual = lambda width: SMALLEST <= width < LARGEST
+    odd, degrees = [width for width in widths if not usual(width)], [3600 * width for width in widths]
+    if odd:
+        shown = ",".join(f"{number:.6g}" for number in [*degrees, *numbers[2:]])
+        do = f"If these are degrees: {where} {shown}." if all(map(usual, degrees)) else "Give it in arcsec."
+        raise SettingRefusal(where, f"{odd[0]:g} arcsec", f"{SMALLEST:g} to {LARGEST:,} arcsec", do)
+    return numbers
 
 
 def beam_of(cards: Cards, text: bytes, table: Any = None, plane: tuple[int, int] = (0, 0)) -> Beam | None:

@@ -6,7 +6,6 @@
 import io
 import math
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Axes, Plane, axes_of, frequency_of, image_of, planes_of
-from equiradio.sky.beams import beam_of, history
+from equiradio.sky.beams import GivenBeam, beam_of, history
 from equiradio.sky.cards import Cards
+from equiradio.sky.choices import check_choices
 from equiradio.sky.contents import CHANGED, LIMITS, SIMPLE, FileBytes, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE, cut
 from equiradio.sky.images import Cutout, SkyImage
@@ -48,7 +48,7 @@ def read_cutout(
     ra_deg: float | None = None,
     dec_deg: float | None = None,
     max_nonfinite: float = MAX_NONFINITE,
-    beam: Sequence[float] | None = None,
+    beam: GivenBeam | None = None,
     limits: Limits = LIMITS,
 ) -> Cutout:
     """What a network is shown of a file, or of an upload's bytes.
@@ -60,13 +60,15 @@ def read_cutout(
         with its unit ("1.42GHz", "250km/s") or a Stokes letter; of two axes one for each ("12,I").
     ra_deg, dec_deg : ICRS position to cut around; by default the image's centre.
     max_nonfinite : share of the crop, 0..1, that may be not finite.
-    beam : of what states none, pictures too: one or two full widths at half maximum in arcsec and a position angle in degrees.
+    beam : of what states none, pictures too: one or two full widths at half maximum in arcsec and a position angle in degrees; a number,
+        several, or text as on the command line ("6.4,5.4,0").
     limits : larger files and images are refused.
 
     Raises
     ------
-    ImageRefusal : it cannot be read or used; its ``flag`` says in a word why.
+    ImageRefusal : it cannot be read or used; its ``flag`` says in a word why. SettingRefusal : a choice that no file can meet.
     """
+    check_choices(hdu=hdu, plane=plane, ra_deg=ra_deg, dec_deg=dec_deg, max_nonfinite=max_nonfinite, beam=beam)
     content, name = content_of(file, name, limits)
     if content.startswith((PNG, NPY)):
         refuse_choices(name, hdu=hdu, plane=plane, ra_deg=ra_deg, dec_deg=dec_deg)

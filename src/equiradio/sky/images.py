@@ -1,14 +1,14 @@
 """What files give and networks get: an image of the sky, and a cutout of it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from equiradio.sky.beams import Beam
+from equiradio.sky.beams import Beam, GivenBeam
 from equiradio.sky.recipe import MIRABEST
 from equiradio.sky.shape import Picture, Shape, measured, noise_of_form
 from equiradio.sky.stored import Pixels
@@ -40,9 +40,10 @@ class SkyImage:
     about: Mapping[str, Any] = field(default_factory=dict)
     frequency_hz: float | None = None
 
-    def with_beam(self, widths: Sequence[float] | None) -> "SkyImage":
+    def with_beam(self, given: GivenBeam | None) -> "SkyImage":
         """The same with a beam that is given (`Beam.of`), where the file states none."""
-        return self if widths is None or self.beam is not None else replace(self, beam=Beam.of(widths))
+        beam = None if given is None else Beam.of(given)
+        return self if beam is None or self.beam is not None else replace(self, beam=beam)
 
 
 @dataclass(frozen=True)

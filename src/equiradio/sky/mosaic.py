@@ -10,6 +10,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Plane
+from equiradio.sky.beams import GivenBeam
 from equiradio.sky.contents import SIMPLE, FileBytes, Limits, in_words
 from equiradio.sky.cutout import MAX_NONFINITE, cut, cut_view
 from equiradio.sky.fits import image_in, read_image
@@ -41,7 +42,7 @@ class Mosaic:
     ImageRefusal : it cannot be read, holds no image or several, or has no position on the sky.
     """
 
-    def __init__(self, path: str | Path, *, hdu: int | None = None, plane: Plane = None, beam: Sequence[float] | None = None) -> None:
+    def __init__(self, path: str | Path, *, hdu: int | None = None, plane: Plane = None, beam: GivenBeam | None = None) -> None:
         self.path = Path(path)
         with ExitStack() as opened:  # what was opened is closed where anything is refused
             with warnings.catch_warnings():

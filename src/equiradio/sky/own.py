@@ -7,7 +7,6 @@ turning. Positions of the sky stay where they were.
 import io
 import math
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from equiradio.errors import ImageRefusal
+from equiradio.sky.beams import GivenBeam
+from equiradio.sky.choices import check_choices
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fits
 from equiradio.sky.cutout import MAX_NONFINITE
@@ -83,7 +84,7 @@ def cutout_of(
     ra_deg: float | None = None,
     dec_deg: float | None = None,
     max_nonfinite: float = MAX_NONFINITE,
-    beam: Sequence[float] | None = None,
+    beam: GivenBeam | None = None,
     limits: Limits = LIMITS,
     **choices: Any,
 ) -> Cutout:
@@ -91,6 +92,7 @@ def cutout_of(
 
     uint8 arrays and pictures of its side are taken as they are, where the recipe clips: they were made by it.
     """
+    check_choices(ra_deg=ra_deg, dec_deg=dec_deg, max_nonfinite=max_nonfinite, beam=beam, **choices)
     plane = of_array(source, name or "array") if isinstance(source, np.ndarray) else read_plane(source, name, limits, **choices)
     if plane.picture and plane.sky.pixels.shape == (recipe.side, recipe.side):
         recipe = replace(recipe, stretch="linear")

@@ -1,13 +1,12 @@
 """PNG and NPY files that hold an image in MiraBest form already."""
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from equiradio.errors import ImageRefusal
-from equiradio.sky.beams import Beam
+from equiradio.sky.beams import Beam, GivenBeam
 from equiradio.sky.contents import in_words
 from equiradio.sky.edges import reaches_edge
 from equiradio.sky.images import Cutout
@@ -24,7 +23,7 @@ def picture(content: bytes, name: str) -> np.ndarray:
     return image
 
 
-def from_pixels(name: str, pixels: np.ndarray, beam: Sequence[float] | None = None) -> Cutout:
+def from_pixels(name: str, pixels: np.ndarray, beam: GivenBeam | None = None) -> Cutout:
     """An image in MiraBest form, uint8 (150, 150), as a cutout; ``beam`` as in `equiradio.sky.fits.read_cutout`."""
     stated = None if beam is None else Beam.of(beam)
     earned = {"no_wcs": True, "cut_off": reaches_edge(pixels), "other_beam": not (stated is None or stated.of_first)}

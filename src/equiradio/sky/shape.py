@@ -19,6 +19,7 @@ from equiradio.sky.segments import segments
 PEAK_SIGMA = 5.0
 OF_BEAM = 1 / 3  # an island's least area
 WIDTH = 1 / 12  # variance of a pixel
+ROUNDED = 1 + 1e-6  # by which a distance may pass the reach: beams and pixels come rounded, and whole numbers of pixels are common
 DIRECTIONS = np.deg2rad(np.arange(0, 180, 5))  # among whose extremes the two pixels farthest apart are looked for
 
 
@@ -109,7 +110,7 @@ class Islands(NamedTuple):
 
         spans = [np.flatnonzero(self.source.any(axis)) for axis in (1, 0)]
         part = tuple(slice(max(0, span[0] - math.ceil(reach)), span[-1] + math.ceil(reach) + 1) for span in spans)
-        near = distance_transform_edt(~self.source[part]) <= reach
+        near = distance_transform_edt(~self.source[part]) <= reach * ROUNDED
         return float(np.nansum(light[part][near & ~self.others[part]], dtype=np.float64))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from equiradio.datasets.imports.mixins import positions_in
 from equiradio.datasets.imports.tables import HOUR, degrees_in, refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
 from equiradio.survey.tables import FIX, frame_of, read_catalogue
@@ -27,6 +28,7 @@ ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -
     "_rab1950": "B1950",
 }
 HOUR_MARK = re.compile(r"\d\s*h", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 ONE_NAME = 0.5  # of the rows may share their name with another
 
 
@@ -69,15 +71,17 @@ def sources_of(path: Path, chosen: Chosen) -> Sources:
     if (chosen.ra is None) != (chosen.dec is None):
         raise SettingRefusal("--ra --dec", "one of the two", "both columns or none", "Give both.")
     table = read_catalogue(path, *ID, *filter(None, (chosen.id, chosen.group)))
+    pairs = positions_in(table.column_names)
+    ra, dec = pairs[0] if len(pairs) == 1 else (None, None)
     columns = Chosen(
-        _column(path, table, chosen.ra, RA, "--ra"),
-        _column(path, table, chosen.dec, DEC, "--dec"),
+        _column(path, table, chosen.ra, RA, "--ra") or ra,
+        _column(path, table, chosen.dec, DEC, "--dec") or dec,
         _column(path, table, chosen.id, ID, "--id"),
         _column(path, table, chosen.group, (), "--group"),
     )
-    ra, dec = _positions(path, table, columns)
+    ra_deg, dec_deg = _positions(path, table, columns)
     names = _names(path, table, columns)
-    return Sources(table, names, ra, dec, columns)
+    return Sources(table, names, ra_deg, dec_deg, columns)
 
 
 def _column(path: Path, table: pa.Table, given: str | None, usual: tuple[str, ...], option: str) -> str | None:
@@ -93,13 +97,15 @@ def _column(path: Path, table: pa.Table, given: str | None, usual: tuple[str, ..
 
 def _positions(path: Path, table: pa.Table, columns: Chosen) -> tuple[np.ndarray, np.ndarray]:
     if columns.ra is None or columns.dec is None:
-        small = {name.lower(): name for name in table.column_names}
+        small = {name.lower().rpartition(".")[2]: name for name in table.column_names}
         other = next((f"{kind} {small[name]}" for name, kind in ELSEWHERE.items() if name in small), "")
         listed = ", ".join(table.column_names[:8]) + (", ..." if len(table.column_names) > 8 else "")
         found = f"no columns of right ascension and declination ({other or listed})"
         do = "Convert the positions to ICRS." if other else "Name them by --ra and --dec."
+        if pairs := positions_in(table.column_names):
+            do = f"Name them by --ra and --dec, for example {' and '.join(pairs[0])}."
         raise DataRefusal(path, found, "ICRS positions in degrees, such as ra and dec", do)
-    frame = frame_of(table, columns.ra) or ELSEWHERE.get(columns.ra.lower(), "")
+    frame = frame_of(table, columns.ra) or ELSEWHERE.get(columns.ra.lower().rpartition(".")[2], "")
     if frame:
         raise DataRefusal(path, f"positions in {frame}", "ICRS (or FK5 J2000)", "Convert them, with topcat or astropy's SkyCoord.")
     ra, dec = _degrees(path, table, columns.ra), _degrees(path, table, columns.dec)
@@ -139,6 +145,7 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
         except ValueError:
             parts = word.replace(":", " ").split()
             kind = "sexagesimal" if len(parts) >= 3 or HOUR_MARK.search(word) else "no number"
+            kind = "a comma in place of a point" if DECIMAL_COMMA.fullmatch(word.strip()) else kind
             do = "Convert it, with topcat or astropy's SkyCoord." if kind == "sexagesimal" else FIX
             raise DataRefusal(path, f"{name} is '{word[:40]}' in row {place:,}: {kind}", "decimal degrees", do) from None
     return np.where(np.isfinite(numbers), numbers, np.nan)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from equiradio.datasets.imports.mixins import MARKS, OF_ASTROPY, as_plain, in_parquet
 from equiradio.errors import DataRefusal, refused_as
 
 VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
@@ -82,13 +83,16 @@ def _of_collection(path: Path) -> Path:
 def _parquet(files: list[Path]) -> pa.Table:
     import pyarrow.parquet as pq
 
-    tables = []
+    tables, stated = [], b""
     for file in files:  # not a dataset, which would take names of folders for columns
         with pq.ParquetFile(file) as content:
             tables.append(content.read())
+            stated = stated or (tables[-1].schema.metadata or {}).get(OF_ASTROPY, b"")
     table = pa.concat_tables(tables, promote_options="default")
-    clean = [field.with_metadata(_texts(field.metadata)) for field in table.schema]
-    return table.cast(pa.schema(clean))
+    units, frames = in_parquet(stated.decode()) if stated else ({}, {})
+    unit_of = lambda name: {"unit": units[name]} if name in units else {}
+    clean = [field.with_metadata(unit_of(field.name) | _texts(field.metadata)) for field in table.schema]
+    return table.cast(pa.schema(clean, metadata=_as_metadata(frames)))
 
 
 def _texts(metadata: Any) -> dict[str, str]:
@@ -98,27 +102,31 @@ def _texts(metadata: Any) -> dict[str, str]:
 
 
 def _csv(path: Path, names: Sequence[str]) -> pa.Table:
-    """Lines that begin with # come before the heading; PyBDSF has the heading itself behind such a mark."""
+    """Lines that begin with # come before the heading; PyBDSF has the heading itself behind such a mark.
+
+    Of commas, semicolons, tabs and bars the one that the heading has most of stands between columns.
+    """
     from csv import reader
 
     from pyarrow import csv
 
-    lines, line, skipped = "", "", 0
+    lines, line, skipped, mark = "", "", 0, ","
     heading: list[str] | None = None
     with path.open(encoding="utf-8-sig") as file:
         for line in file:
             if not line.strip() or line.startswith("#"):
                 skipped, lines = skipped + 1, line if line.startswith("#") else lines
                 continue
-            remark = [cell.strip() for cell in lines.lstrip("# ").strip().split(",")]
-            numbers = _is_number(line.split(",")[0])
-            heading = remark if numbers and len(remark) == len(line.split(",")) > 1 else None
+            mark = max(MARKS, key=line.count)
+            remark = [cell.strip() for cell in lines.lstrip("# ").strip().split(mark)]
+            numbers = _is_number(line.split(mark)[0])
+            heading = remark if numbers and len(remark) == len(line.split(mark)) > 1 else None
             break
     options = csv.ReadOptions(skip_rows=skipped, column_names=heading)
     small = {name.lower() for name in names}
-    of_names = [name for name in heading or next(reader([line]), []) if name.strip().lower() in small]
+    of_names = [name for name in heading or next(reader([line], delimiter=mark), []) if name.strip().lower() in small]
     as_words = csv.ConvertOptions(column_types=dict.fromkeys(of_names, pa.string()))
-    table = csv.read_csv(path, options, csv.ParseOptions(newlines_in_values=True), as_words)
+    table = csv.read_csv(path, options, csv.ParseOptions(delimiter=mark, newlines_in_values=True), as_words)
     for place, name in enumerate(table.column_names):
         if pa.types.is_string(table.schema.field(place).type):
             column = table.column(place)
@@ -161,9 +169,9 @@ def _fits(path: Path) -> pa.Table:
             ucds = {column.name: header.get(f"TUCD{number}") for number, column in enumerate(tables[0].columns, 1)}
             remarks = {column.name: header.get(f"TCOMM{number}") for number, column in enumerate(tables[0].columns, 1)}
             frame = str(header.get("RADESYS", "") or "") or _frame_of_equinox(header.get("EQUINOX"))
-            read = Table.read(tables[0], character_as_bytes=False)
+            read, frames = as_plain(Table.read(tables[0], character_as_bytes=False))
     about = {name: {"ucd": ucds.get(name) or "", "description": remarks.get(name) or ""} for name in read.colnames}
-    return _arrow(read, about, {"": frame})
+    return _arrow(read, about, _others({"": frame}) | frames)
 
 
 def _frame_of_equinox(equinox: Any) -> str:
@@ -188,7 +196,17 @@ def _votable(path: Path) -> pa.Table:
     frames = {name: systems[field.ref] for name, field in fields.items() if field.ref in systems}
     if len(set(systems.values())) == 1:  # that of columns which name none, too
         frames[""] = next(iter(systems.values()))
-    return _arrow(read, about, frames)
+    return _arrow(read, about, _others(frames))
+
+
+def _others(frames: dict[str, str]) -> dict[str, str]:
+    """Those of the frames that a file states which are not ICRS within 0.1 arcsec."""
+    return {name: frame for name, frame in frames.items() if frame.upper().removeprefix("EQ_").startswith(OTHER_FRAMES)}
+
+
+def _as_metadata(frames: dict[str, str]) -> dict[bytes, bytes]:
+    """Frames, of "" that of all columns without one of their own, as `frame_of` looks for them."""
+    return {FRAME + name.encode(): frame.encode() for name, frame in frames.items()}
 
 
 def frame_of(table: pa.Table, name: str) -> str:
@@ -198,7 +216,7 @@ def frame_of(table: pa.Table, name: str) -> str:
 
 
 def _arrow(table: Any, about: dict[str, dict[str, str]], frames: dict[str, str]) -> pa.Table:
-    """An astropy table as Arrow; what is masked is null. ``frames`` by column, of "" that of all others."""
+    """An astropy table as Arrow; what is masked is null. ``frames`` other than ICRS by column, of "" that of all others."""
     columns, fields = [], []
     for name in table.colnames:
         column = _array(table[name])
@@ -206,9 +224,7 @@ def _arrow(table: Any, about: dict[str, dict[str, str]], frames: dict[str, str])
         texts = {"unit": unit, **about.get(name, {})}
         columns.append(column)
         fields.append(pa.field(name, column.type, metadata={key: str(value) for key, value in texts.items() if value}))
-    other = lambda frame: frame.upper().removeprefix("EQ_").startswith(OTHER_FRAMES)
-    stated = {FRAME + name.encode(): frame.encode() for name, frame in frames.items() if other(frame)}
-    return pa.table(columns, schema=pa.schema(fields, metadata=stated))
+    return pa.table(columns, schema=pa.schema(fields, metadata=_as_metadata(frames)))
 
 
 def _array(column: Any) -> pa.Array:

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from own_images import (
     KINDS,
     SIDE,
@@ -29,8 +31,10 @@ from equiradio.datasets.imports import gathering
 from equiradio.datasets.imports.building import read_source
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.splitting import made_split
+from equiradio.datasets.imports.tables import positions, read_table
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.splits import angular_separation_arcsec
+from equiradio.errors import DataRefusal
 from equiradio.labels import labels_of
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.recipe import MIRABEST, Recipe
@@ -447,3 +451,20 @@ def test_the_command_writes_data_report_and_montage(folder, tmp_path, capsys):
         assert montage.size[0] > 600
     assert main(["data", "verify", str(out)]) == 0
     assert replace(sources, folder="").recipe.side == SIDE
+
+
+@pytest.mark.parametrize("kind", ["fits", "parquet"])
+def test_positions_that_astropy_holds_as_one_column_are_read_and_those_of_another_frame_refused(tmp_path, kind):
+    places = SkyCoord([10.0, 11.0], [1.0, 2.0], unit="deg")
+    file = tmp_path / f"t.{kind}"
+    Table({"label": ["a", "b"], "coord": places}).write(file, format=kind)
+    assert np.allclose(positions(read_table(file)), [[10, 11], [1, 2]])
+    Table({"label": ["a", "b"], "coord": places.fk4}).write(file, format=kind, overwrite=True)
+    with pytest.raises(DataRefusal, match="positions in fk4; expected ICRS"):
+        positions(read_table(file))
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_the_columns_of_a_table_may_stand_between_other_marks_than_commas(tmp_path, mark):
+    (tmp_path / "t.csv").write_text("file,label\na b.fits,FRI\n".replace(",", mark))
+    assert read_table(tmp_path / "t.csv").values == {"file": ["a b.fits"], "label": ["FRI"]}

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ import torch
 
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.export import write as files
+from equiradio.export.plain import export_team
 from equiradio.export.write import write_export
 from equiradio.inference.calibration import Calibration
 from equiradio.inference.team import Team, load
+from equiradio.version import commit, version
 
 
 @pytest.fixture
@@ -190,3 +193,42 @@ def test_the_command_writes_one_member_by_its_seed(trained, tmp_path, capsys):
     assert main(["export", str(trained("lenet")), "--to", "torch", "--seed", "0", "--out", str(tmp_path / "one.pt2")]) == 0
     assert main(["export", str(trained("lenet")), "--to", "torch", "--seed", "9", "--out", str(tmp_path / "two.pt2")]) == 2
     assert capsys.readouterr().err == "--seed: 9; expected one of 0. Choose a member of this team.\n"
+
+
+def several_posed(team: Team, by_poses: dict) -> Team:
+    """A team of one, calibrated for four poses, whose card has this for other numbers."""
+    card = team.card.with_changes(temperature=4.0, threshold=0.7, by_poses=by_poses)
+    return Team(team.members, Calibration(poses=4, temperature=4.0, threshold=0.7), card)
+
+
+def description_in(path: Path) -> dict[str, str]:
+    extra = {"description.json": ""}
+    torch.export.load(path, extra_files=extra)
+    return json.loads(extra["description.json"])
+
+
+def test_a_file_that_answers_in_one_pose_has_what_was_chosen_for_one(team, tmp_path):
+    several = several_posed(team, {"1": {"temperature": 0.5, "threshold": 0.9}})
+    assert write_export(several, tmp_path / "one.pt2", "torch") <= 1e-5
+    images = np.random.default_rng(0).integers(0, 255, (2, 1, 150, 150)).astype(np.float32)
+    answer = torch.export.load(tmp_path / "one.pt2").module()(torch.from_numpy(images))[1].detach().numpy()
+    np.testing.assert_allclose(answer, several.in_poses(1).answer(images[:, 0].astype(np.uint8)).p, atol=1e-5)
+    about = description_in(tmp_path / "one.pt2")
+    assert (about["temperature"], about["threshold"], about["calibration"]) == ("0.5", "0.9", "chosen on validation for one pose")
+    np.testing.assert_allclose(export_team(several).float()(torch.from_numpy(images))[1].numpy(), answer, atol=1e-5)
+
+
+@pytest.mark.parametrize("by_poses", [{}, {"2": {"temperature": 2.0, "threshold": 0.8}}])
+def test_a_file_says_null_where_nothing_was_chosen_for_one_pose(team, by_poses):
+    about = files.description(several_posed(team, by_poses))
+    divided = 2 if by_poses else 4
+    assert (about["temperature"], about["threshold"]) == ("null", "null")
+    assert about["calibration"] == f"none was chosen for one pose; logits are divided by {divided}"
+
+
+def test_a_file_names_the_version_and_the_commit_that_wrote_it(team):
+    """And not the version that the network was trained with."""
+    (trained_with,) = team.card.members
+    old = Team(team.members, team.calibration, team.card.with_changes(members=[replace(trained_with, versions={"equiradio": "0.0.1"})]))
+    about = files.description(old)
+    assert (about["equiradio"], about["commit"]) == (version(), commit())

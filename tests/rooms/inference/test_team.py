@@ -9,9 +9,10 @@ import pytest
 import equiradio
 from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import open_data
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal
 from equiradio.inference import team as room
 from equiradio.inference.calibration import Calibration
+from equiradio.inference.cascade import Cascade
 from equiradio.inference.team import Team, load, member_of, team_of
 
 
@@ -113,7 +114,7 @@ def test_what_has_no_answer_is_missing_in_a_frame_and_masked_in_astropy(trained,
         assert table[name][1] is None
     assert frame["hdu"][0] == 0
     assert str(frame["hdu"].dtype) == "Int32", "not a float because one is missing"
-    assert repr(table).endswith("1 without an answer)")
+    assert "1 without an answer; array 1: all pixels are 0" in repr(table)
 
 
 def test_members_are_named_by_their_seeds(pair):
@@ -145,3 +146,64 @@ def test_a_run_of_old_opens_as_a_team_of_one(trained, tmp_path):
     team = equiradio.load(run)
     assert team.labels.unknown == "hybrid"
     assert team.card.seeds == [0]
+
+
+def test_options_are_taken_as_on_the_command_line_and_refused_in_one_line(trained, images):
+    team = load(trained("lenet"))
+    assert team.classify(images[0], beam=15)["flag_names"] == team.classify(images[0], beam="15")["flag_names"] != [None]
+    assert team.classify(images[0], prior="FRI=0.7").table.equals(team.classify(images[0], prior={"FRI": 0.7}).table)
+    for options, words in (
+        ({"beam": 0.0015}, "--beam: 0.0015 arcsec; .*If these are degrees: --beam 5.4."),
+        ({"beam": "wide"}, "--beam: 'wide'"),
+        ({"prior": 0.7}, "--prior: 0.7; expected a share of each class. For example --prior FRI=0.7,FRII=0.3."),
+        ({"prior": {"FRI": "0.7"}}, "--prior: FRI='0.7'; expected a share above 0 and below 1"),
+        ({"max_nonfinite": 5}, "--max-nonfinite: 5"),
+        ({"ra_deg": 10.0}, "--ra --dec: one of the two"),
+    ):
+        with pytest.raises(SettingRefusal, match=words):
+            team.classify(images[0], **options)
+    for poses in ("3", 2.5, True, None):
+        with pytest.raises(SettingRefusal, match=f"--poses: {poses}; expected 1 to 64"):
+            team.in_poses(poses)
+    assert team.in_poses(np.int64(3)).calibration.poses == 3
+    with pytest.raises(SettingRefusal, match="--precision: 'float16'; expected float32 or bf16"):
+        load(trained("lenet"), precision="float16")
+
+
+def test_a_lone_source_that_cannot_be_used_is_refused(trained, images, tmp_path):
+    team = load(trained("attention"))
+    wrong = images[0].astype(float)
+    for ask in (team.classify, team.attention, team.evidence, team.features):
+        with pytest.raises(ImageRefusal, match="array 0: float64 150 x 150; expected uint8 150 x 150") as refused:
+            ask(wrong)
+        assert refused.value.flag == "wrong_shape"
+        with pytest.raises(ImageRefusal, match=r"gone.fits: no such file"):
+            ask(tmp_path / "gone.fits")
+        with pytest.raises(ImageRefusal, match="all pixels are 0"):
+            ask(np.zeros((150, 150), np.uint8))
+    cascade = Cascade(team, team, 0.9)
+    with pytest.raises(ImageRefusal, match="array 0: float64"):
+        cascade.classify(wrong)
+
+
+def test_of_several_sources_the_catalogue_says_why_some_have_no_answer(trained, images, tmp_path):
+    team = load(trained("attention"))
+    catalogue = team.classify([images[0], images[0].astype(float), tmp_path / "gone.fits"])
+    assert catalogue["answered"] == [True, False, False]
+    assert {place: refusal.flag for place, refusal in catalogue.refusals.items()} == {1: "wrong_shape", 2: "missing"}
+    assert str(catalogue.refusals[1]).startswith("array 1: float64 150 x 150; expected uint8 150 x 150")
+    assert repr(catalogue).endswith(f"2 without an answer; {catalogue.refusals[1]})")
+    assert "array 1: float64 150 x 150" in catalogue._repr_html_()
+    assert "gone.fits: no such file" in catalogue._repr_html_()
+    assert team.classify(images[:2]).refusals == {}
+    assert np.isnan(team.attention([images[0], images[0].astype(float)])).all((1, 2)).tolist() == [False, True]
+    assert len(team.classify([images[0].astype(float)]).refusals) == 1, "a list is no lone source"
+
+
+def test_a_network_without_an_answer_is_a_reason_too(trained, images):
+    team = load(trained("lenet"))
+    for parameter in team.members[0].network.parameters():
+        parameter.data.fill_(np.nan)
+    assert team.classify([images[0]]).refusals[0].flag == "not_finite_answer"
+    with pytest.raises(ImageRefusal, match="numbers that are not finite"):
+        team.classify(images[0])

@@ -65,5 +65,5 @@ def test_the_door_of_files_and_arrays_measures_too(team, tmp_path):
 
 
 def test_a_file_without_an_answer_has_no_shape(team, tmp_path):
-    (row,) = team.classify(tmp_path / "gone.fits")
+    (row,) = team.classify([tmp_path / "gone.fits"])
     assert {row[name] for name in ("peak_jy_per_beam", "total_jy", "rms_jy_per_beam", "size_arcsec", "islands", "beams_across")} == {None}

@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 from sky_files import header, sky, write
 
+from equiradio.errors import SettingRefusal
 from equiradio.sky.beams import Beam, beam_of, history
 from equiradio.sky.cards import Cards
 from equiradio.sky.fits import read_cutout, read_image
@@ -130,3 +131,37 @@ def test_a_beam_is_judged_without_a_position_too(tmp_path):
     of = lambda arcsec: fits.Header({"BMAJ": arcsec / 3600, "BMIN": arcsec / 3600, "BPA": 0.0})
     flags = [read_cutout(write(tmp_path / f"{arcsec}.fits", sky(), of(arcsec))).flags for arcsec in (45, 5.4)]
     assert flags == [{"no_wcs", "other_beam"}, {"no_wcs"}]
+
+
+@pytest.mark.parametrize(
+    "given", [5.4, "5.4", " 5.4 ", np.float32(5.4), [5.4], (5.4, 5.4), "5.4,5.4,0", np.array([5.4, 5.4, 0.0]), Beam.of([5.4])]
+)
+def test_a_beam_is_given_by_a_number_by_numbers_or_as_on_the_command_line(tmp_path, given):
+    assert Beam.of(given).ellipse == pytest.approx((5.4, 5.4, 0.0))
+    np.save(tmp_path / "a.npy", np.arange(150 * 150).reshape(150, 150).astype(np.uint8))
+    unstated = write(tmp_path / "a.fits", sky(), header())
+    assert [read_cutout(file, beam=given).ellipse for file in (tmp_path / "a.npy", unstated)] == [pytest.approx((5.4, 5.4, 0.0))] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ("wide", "--beam: 'wide'; expected numbers with commas between. For example --beam 6.4,5.4,0."),
+        (True, "--beam: True; expected numbers with commas between. For example --beam 6.4,5.4,0."),
+        ([5.4, None], "--beam: [5.4, None]; expected numbers with commas between. For example --beam 6.4,5.4,0."),
+        ({"major": 5.4}, "--beam: {'major': 5.4}; expected numbers with commas between. For example --beam 6.4,5.4,0."),
+        (0.0015, "--beam: 0.0015 arcsec; expected 0.1 to 3,600 arcsec. If these are degrees: --beam 5.4."),
+        ("0.0015,0.00125,30", "--beam: 0.0015 arcsec; expected 0.1 to 3,600 arcsec. If these are degrees: --beam 5.4,4.5,30."),
+        ((5.4, 0.0015), "--beam: 0.0015 arcsec; expected 0.1 to 3,600 arcsec. Give it in arcsec."),
+        (1e-7, "--beam: 1e-07 arcsec; expected 0.1 to 3,600 arcsec. Give it in arcsec."),
+        (4000, "--beam: 4000 arcsec; expected 0.1 to 3,600 arcsec. Give it in arcsec."),
+        (-5.4, "--beam: -5.4; expected major axis, minor axis (arcsec, above 0) and position angle (degrees), or the width of a round one. "
+         "For example --beam 6.4,5.4,0 or --beam 5.4."),
+    ],
+)  # fmt: skip
+def test_what_is_no_beam_is_refused_in_one_line_even_of_a_file_that_states_its_own(tmp_path, given, line):
+    file = write(tmp_path / "a.fits", cards=stated({"BMAJ": 0.0015, "BMIN": 0.0015}, []))
+    for ask in (Beam.of, lambda beam: read_cutout(file, beam=beam)):
+        with pytest.raises(SettingRefusal) as refused:
+            ask(given)
+        assert str(refused.value) == line

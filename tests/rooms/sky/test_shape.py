@@ -63,6 +63,16 @@ def test_what_lies_below_the_threshold_counts_in_the_flux():
     assert np.mean(totals) == pytest.approx(10 * RMS, rel=0.05)
 
 
+@pytest.mark.parametrize("beam", [3 * PIXEL, 4 * PIXEL])
+@pytest.mark.parametrize("factor", [1 - 1e-9, 1 + 1e-9])
+def test_a_beam_of_whole_pixels_has_the_flux_of_one_that_rounding_makes_wider_or_narrower(beam, factor):
+    """Pixels exactly one beam away from the source's islands are as far as that beam's width, however it is rounded."""
+    light = gaussian(100 * RMS, 20.0, 8.0, 35.0) + noise(1)
+    exact = shape_of(light, Beam(beam, beam, 0.0)).total_jy
+    for changed in (shape_of(light, Beam(beam * factor, beam * factor, 0.0)), shape_of(light, Beam(beam, beam, 0.0), pixel=PIXEL * factor)):
+        assert changed.total_jy == pytest.approx(exact, rel=1e-6)
+
+
 def test_two_lobes_are_one_source_as_wide_as_both():
     light = gaussian(0.02, 6, 6, at=(0, 40)) + gaussian(0.01, 6, 6, at=(0, -40)) + noise(2)
     seen = shape_of(light)

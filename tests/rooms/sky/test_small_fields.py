@@ -164,7 +164,7 @@ def test_a_beam_of_pictures(tmp_path):
     assert read_cutout(file, beam=[5.4]).ellipse == (5.4, 5.4, 0)
 
 
-@pytest.mark.parametrize("sizes", [[], [0.0], [-5.0], [5.0, 0.0], [5.0, 4.0, 3.0, 2.0], [4000.0], [np.nan]], ids=str)
+@pytest.mark.parametrize("sizes", [[], [0.0], [-5.0], [5.0, 0.0], [5.0, 4.0, 3.0, 2.0], [np.nan]], ids=str)
 def test_what_is_no_beam_is_refused(sizes):
     with pytest.raises(SettingRefusal, match=r"--beam: .*major axis, minor axis"):
         Beam.of(sizes)

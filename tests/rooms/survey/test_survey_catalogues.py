@@ -8,7 +8,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from astropy import units
+from astropy.coordinates import FK5, SkyCoord
 from astropy.table import Table
+from astropy.time import Time
 
 from equiradio.errors import Refusal
 from equiradio.labels import FANAROFF_RILEY
@@ -232,3 +234,61 @@ def test_numbers_that_begin_anew_in_each_field_are_no_groups(tmp_path):
     sources = sources_of(parquet(tmp_path, uuid=["a", "b"], ra=[10.0, 14.0], dec=[0.0, 0.0]), Chosen())
     with pytest.raises(Refusal, match=r"components of '1' lie 2 deg from their middle \(1 such sources\)"):
         targets_of("c", sources, np.array(["1", "1"], object))
+
+
+def sky_coordinates(tmp_path, kind, **columns):
+    """A table of astropy with positions as it writes them."""
+    file = tmp_path / f"c.{kind}"
+    Table(columns).write(file, format=kind)
+    return file
+
+
+@pytest.mark.parametrize("kind", ["fits", "parquet"])
+def test_positions_that_astropy_holds_as_one_column_are_read(tmp_path, kind):
+    place = SkyCoord(RA, DEC, unit="deg")
+    file = sky_coordinates(tmp_path, kind, name=["a", "b", "c"], flux=[1.0, 2.0, 3.0] * units.mJy, coord=place, seen=Time(RA, format="mjd"))
+    sources = sources_of(file, Chosen())
+    assert (sources.columns.ra, sources.columns.dec) == ("coord.ra", "coord.dec")
+    assert np.allclose([sources.ra_deg, sources.dec_deg], [RA, DEC], rtol=0, atol=1e-12)
+    assert sources.names.tolist() == ["a", "b", "c"]
+    assert "flux" in sources.table.column_names
+
+
+@pytest.mark.parametrize("kind", ["fits", "parquet"])
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        ("fk4", "positions in fk4; expected ICRS"),
+        ("galactic", r"no columns of right ascension and declination \(galactic coord.l\)"),
+        (FK5(equinox="J1975"), "positions in fk5 of J1975; expected ICRS"),
+    ],
+    ids=str,
+)
+def test_those_of_another_frame_are_refused(tmp_path, kind, frame, words):
+    file = sky_coordinates(tmp_path, kind, coord=SkyCoord(RA, DEC, unit="deg").transform_to(frame))
+    with pytest.raises(Refusal, match=words):
+        sources_of(file, Chosen())
+    named = Chosen(ra="coord.l", dec="coord.b") if frame == "galactic" else Chosen(ra="coord.ra", dec="coord.dec")
+    with pytest.raises(Refusal, match="expected ICRS"):
+        sources_of(file, named)
+
+
+@pytest.mark.parametrize("kind", ["fits", "parquet"])
+def test_of_two_such_columns_one_has_to_be_named(tmp_path, kind):
+    place = SkyCoord(RA, DEC, unit="deg")
+    file = sky_coordinates(tmp_path, kind, peak=place, middle=place)
+    with pytest.raises(Refusal, match=r"Name them by --ra and --dec, for example peak.ra and peak.dec."):
+        sources_of(file, Chosen())
+    assert np.allclose(sources_of(file, Chosen(ra="middle.ra", dec="middle.dec")).ra_deg, RA)
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_columns_may_stand_between_other_marks_than_commas(tmp_path, mark):
+    lines = ["name,ra,dec,note", "a,10,1,x", "b,11,2,"]
+    sources = sources_of(written(tmp_path, "# of a spreadsheet\n" + "\n".join(lines).replace(",", mark)), Chosen())
+    assert (sources.ra_deg.tolist(), sources.names.tolist()) == ([10, 11], ["a", "b"])
+
+
+def test_decimal_commas_are_named(tmp_path):
+    with pytest.raises(Refusal, match="ra is '10,5' in row 1: a comma in place of a point; expected decimal degrees"):
+        sources_of(written(tmp_path, "name;ra;dec\na;10,5;1,5\n"), Chosen())

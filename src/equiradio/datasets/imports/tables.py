@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from equiradio.datasets.imports.mixins import MARKS, OF_ASTROPY, as_plain, in_parquet, positions_in
 from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
@@ -36,6 +37,7 @@ class Columns:
     where: str
     values: dict[str, list[Any]]
     units: dict[str, str] = field(default_factory=dict)
+    frames: dict[str, str] = field(default_factory=dict)  # other than ICRS, of columns that astropy wrote
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values()), []))
@@ -48,7 +50,9 @@ class Columns:
                 raise DataRefusal(self.where, f"no column '{named}' ({option})", ", ".join(self.values), do)
             return named
         small = {name.lower(): name for name in self.values}
-        return next((small[name] for name in USUAL[what] if name in small), None)
+        usual = next((small[name] for name in USUAL[what] if name in small), None)
+        pairs = positions_in(self.values) if usual is None and what in ("ra", "dec") else []
+        return pairs[0][what == "dec"] if len(pairs) == 1 else usual
 
     def text(self, name: str) -> list[str]:
         """A column as words; an empty cell is an empty word, and a whole number has no decimals."""
@@ -64,8 +68,8 @@ def read_table(path: Path) -> Columns:
     """
     with refused_as(DataRefusal, path, "a table (CSV, Parquet, FITS or VOTable)", "Check the file."):
         suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-        values, units = {".csv": _csv, ".parquet": _parquet}.get(suffix, _astropy)(path)
-    columns = Columns(str(path), values, units)
+        values, units, frames = {".csv": _csv, ".parquet": _parquet}.get(suffix, _astropy)(path)
+    columns = Columns(str(path), values, units, frames)
     if not len(columns):
         raise DataRefusal(path, f"no rows, columns {', '.join(values) or 'none'}", "a row for each source", "Check the file.")
     return columns
@@ -81,6 +85,9 @@ def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
     names = table.column("ra"), table.column("dec")
     if names[0] is None or names[1] is None:
         return None
+    if names[0] in table.frames:
+        do = "Convert them, with topcat or astropy's SkyCoord."
+        raise DataRefusal(table.where, f"positions in {table.frames[names[0]]}", "ICRS (or FK5 J2000)", do)
     ra, dec = (_degrees(table, name) for name in names if name is not None)
     for name, values in zip(names, (ra, dec), strict=True):
         factor = degrees_in(table.units.get(name or "", ""))
@@ -187,27 +194,30 @@ def _word(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
-Read = tuple[dict[str, list[Any]], dict[str, str]]
+Read = tuple[dict[str, list[Any]], dict[str, str], dict[str, str]]  # values, units, and frames other than ICRS, by column
 
 
 def _csv(path: Path) -> Read:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.reader(dropwhile(lambda line: line.startswith("#"), file)))  # comments stand before the heading alone
+        lines = list(dropwhile(lambda line: line.startswith("#"), file))  # comments stand before the heading alone
+    rows = list(csv.reader(lines, delimiter=max(MARKS, key=lines[0].count))) if lines else []
     if not rows:
-        return {}, {}
+        return {}, {}, {}
     names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
     odd = [place for place, row in enumerate(body, 1) if len(row) != len(names)]
     if odd:
         found = f"row {odd[0]} has {len(body[odd[0] - 1])} cells ({len(odd):,} of {len(body):,} rows)"
         raise DataRefusal(path, found, f"{len(names)}, as its heading", FIX)
-    return {name: [row[place].strip() or None for row in body] for place, name in enumerate(names)}, {}
+    return {name: [row[place].strip() or None for row in body] for place, name in enumerate(names)}, {}, {}
 
 
 def _parquet(path: Path) -> Read:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        return file.read().to_pydict(), {}
+        table = file.read()
+    stated = (table.schema.metadata or {}).get(OF_ASTROPY)
+    return table.to_pydict(), *(in_parquet(stated.decode()) if stated else ({}, {}))
 
 
 def _astropy(path: Path) -> Read:
@@ -218,9 +228,9 @@ def _astropy(path: Path) -> Read:
     form = "votable" if path.suffix.lower() in (".vot", ".xml") else "fits"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = Table.read(path, format=form)
+        table, frames = as_plain(Table.read(path, format=form))
     units = {name: str(table[name].unit) for name in table.colnames if table[name].unit is not None}
-    return {name: _plain(table[name]) for name in table.colnames}, units
+    return {name: _plain(table[name]) for name in table.colnames}, units, frames
 
 
 def _plain(column: Any) -> list[Any]:
