@@ -60,7 +60,8 @@ def summary(record: Record) -> dict[str, Any]:
                 if variant in row:
                     gmacs = record.once["peaks"][f"{row[variant]['precision']}_gmacs"]
                     needed = macs[row[variant]["precision"]][task]
-                    row[variant]["share_of_peak"] = share_of_peak(needed, row[variant][TIME]["median"], gmacs)
+                    share = share_of_peak(needed, row[variant][TIME]["median"], gmacs)
+                    row[variant]["share_of_peak"] = None if rounds[variant][0]["leaves_out"] else share
             faster = {
                 v: times_faster(rounds[BASELINE], found) for v, found in rounds.items() if found and rounds.get(BASELINE) and v != BASELINE
             }

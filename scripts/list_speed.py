@@ -47,7 +47,7 @@ def peers() -> list[str]:
             measured = row[task]
             times = [_time(measured["variants"].get(variant)) for variant in shown]
             ratio, ours = measured["times_faster_than_e2cnn"].get("default"), measured["variants"].get("default", {})
-            share = f"{100 * ours['share_of_peak']:.0f} %" if ours else "-"
+            share = "-" if ours.get("share_of_peak") is None else f"{100 * ours['share_of_peak']:.0f} %"
             faster = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else "-"
             lines.append(f"| `{model}` | {row['batch']} | {' | '.join(times)} | {faster} | {REACH[model][number]} | {share} |")
         lines.append("")

@@ -86,7 +86,7 @@ ANYTHING: tuple[type[Exception], ...] = (Exception,)  # that libraries raise ove
 
 @contextmanager
 def refused_as(kind: type[Refusal], where: object, expected: str, do: str) -> Iterator[None]:
-    """Read a file of ours: whatever is raised meanwhile is a refusal of that file.
+    """Read a file of ours: whatever is raised meanwhile is a refusal of that file, but for a missing package (`not_imported`).
 
     Libraries meet damage in dozens of ways, and one bad file must not end what is done with others.
     """
@@ -94,6 +94,8 @@ def refused_as(kind: type[Refusal], where: object, expected: str, do: str) -> It
         yield
     except Refusal:
         raise
+    except ImportError as error:
+        raise not_imported(where, error) from None
     except ANYTHING as error:
         raise kind(where, f"cannot be read ({reason(error)})", expected, do) from None
 
@@ -103,6 +105,13 @@ def reason(error: Exception) -> str:
     text = getattr(error, "strerror", None) or in_one_line(str(error))
     name = type(error).__name__
     return shorten(name if not text else text if isinstance(error, OSError) else f"{name}: {text}", 160, placeholder=" ...")
+
+
+def not_imported(where: object, error: ImportError) -> Refusal:
+    """A package that reading a file needs cannot be imported, which is no fault of the file and ends what is done with others too."""
+    package = (error.name or "").partition(".")[0]
+    words = f"{package or 'a package'} cannot be imported to read it ({reason(error)})"
+    return Refusal(where, words, "a whole installation", f"Install it again: pip install {package or 'equiradio'}.")
 
 
 def nearest(word: str, words: list[str]) -> str:

@@ -12,7 +12,7 @@ from equiradio.cli.main import main
 def workers(monkeypatch):
     canned = {"float32_gmacs": 100.0, "bf16_gmacs": 200.0, "copy_gb_per_second": 10.0, "forms": {"training": {}, "inference": {}}}
     canned |= {"milliseconds_per_image": 2.0, "processor_milliseconds_per_image": 4.0, "first_seconds": 0.1, "steps": 1, "threads": 1}
-    canned |= {"build_seconds": 0.1, "precision": "float32", "peak_mib": 300, "weights": 1, "torch": "2"}
+    canned |= {"build_seconds": 0.1, "precision": "float32", "peak_mib": 300, "leaves_out": False, "weights": 1, "torch": "2"}
     monkeypatch.setattr(module, "run_job", lambda job, threads: dict(canned))
 
 
@@ -41,3 +41,9 @@ def test_interrupted(workers, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(module, "run_job", stop)
     assert main(["bench", "--models", "lenet", "--out", str(tmp_path / "speed.json")]) == 130
     assert "run the same command to go on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--models", "--variants"])
+def test_an_empty_list_of_names_is_refused_and_stands_for_nothing_else(option, capsys):
+    assert main(["bench", option, ""]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"{option}: no name; expected names, comma-separated.")

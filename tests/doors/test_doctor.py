@@ -1,6 +1,7 @@
 """`equiradio doctor`: what it says of a whole installation and of broken ones."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from equiradio.artefacts import shelf
 from equiradio.cli.main import main
 from equiradio.compute.machine import facts
 from equiradio.layers.forms.native import library
+from equiradio.sky import compiled
 from equiradio.verbs import doctor
 
 
@@ -79,6 +81,24 @@ def test_it_says_why_there_are_no_kernels(variable, files, why, hint, no_data, t
     assert answer["kernels"]["used"] is None
     assert answer["kernels"]["why"] == why
     assert any(hint in line for line in answer["hints"]) or answer["device"]["name"] == "cuda"
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")
+def test_it_says_which_libraries_are_not_of_the_sources_beside_them_and_what_to_do(no_data, tmp_path, monkeypatch, capsys, fresh_kernels):
+    (tmp_path / "some.c").write_text("int three(void) { return 3; }")
+    for name in ("plain", "resampling"):
+        subprocess.run(["cc", "-shared", "-fPIC", str(tmp_path / "some.c"), "-o", str(tmp_path / f"{name}.so")], check=True)
+    monkeypatch.setattr(library, "file_of", lambda variant: tmp_path / f"{variant}.so")
+    monkeypatch.setattr(compiled, "FILE", tmp_path / "resampling.so")
+    compiled.library.cache_clear()
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    compiled.library.cache_clear()
+    assert "kernels: none, plain not compiled from these sources; resampling of images: not compiled\n" in out
+    (hint,) = (line for line in out.splitlines() if "C sources" in line)
+    assert hint.startswith("hint: plain.so, resampling.so: not compiled from the C sources beside it; left out, which is slower.")
+    assert hint.endswith("Install equiradio again (in a checkout: pip install -e .).")
+    assert doctor.COMPILED not in out
 
 
 @pytest.mark.parametrize("there", [True, False])

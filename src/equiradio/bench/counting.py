@@ -50,6 +50,12 @@ def total(counts: dict[str, Count], training: bool, precision: str) -> int:
     return (1 + BACKWARD * training) * sum(count.least(precision) for count in counts.values())
 
 
+def of_forms(counts: dict[str, Count], training: bool, forms: Mapping[str, str]) -> int | None:
+    """Multiply-adds of a network for an image, all pixels, its layers in these forms; None where one is not counted."""
+    each = [count.forms.get(forms.get(name, "dense")) for name, count in counts.items()]
+    return None if None in each else (1 + BACKWARD * training) * sum(filter(None, each))
+
+
 def _watched(counts: dict[str, Count], name: str, layer: nn.Module, *inputs: Tensor) -> Tensor:
     """In place of a layer's work: note what it would cost, answer zeros of the right shape."""
     seen = inputs[0]

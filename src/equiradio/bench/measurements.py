@@ -7,7 +7,7 @@ ByTask = dict[Task, int]
 
 
 class Variant(TypedDict):
-    """How a network computes: ``form`` None to choose the layers' forms by measurement; ``keep_blocks`` of memory between calls.
+    """How a network computes: ``form`` None for the forms that `train` and `classify` choose; ``keep_blocks`` of memory between calls.
 
     ``images`` : ``sources``, with as much empty sky as those of MiraBest, or ``noise`` over all pixels.
     """
@@ -46,17 +46,21 @@ class Times(TypedDict):
 
 
 class Measurement(Times):
-    """One round of training or inference; ``peak_mib`` None where the system does not say."""
+    """One round of training or inference; ``peak_mib`` None where the system does not say.
+
+    ``leaves_out`` : are pixels of empty sky not computed?
+    """
 
     build_seconds: float
     precision: str
     peak_mib: float | None
+    leaves_out: bool
     weights: int
     torch: str
 
 
 class ChosenForms(TypedDict):
-    """Task -> layer -> form, and the seconds it took to choose."""
+    """Task -> layer -> form, and the seconds it took to choose: for training by measurement, for inference by the rule of `classify`."""
 
     forms: dict[str, dict[str, str]]
     precision: str
@@ -97,9 +101,9 @@ class Summarised(TypedDict):
 
 
 class SummarisedTask(Summarised):
-    """With the share (0 to 1) of the machine's peak."""
+    """With the share (0 to 1) of the machine's peak; None where empty sky is left out, since what is computed is not counted there."""
 
-    share_of_peak: float
+    share_of_peak: float | None
 
 
 class ModelSummary(TypedDict):

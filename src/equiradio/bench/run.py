@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from equiradio.artefacts.claim import claimed
 from equiradio.bench.measurements import (
     BenchResult,
     ByTask,
+    ChosenForms,
     Counted,
     Job,
     Measurement,
@@ -23,6 +24,9 @@ from equiradio.bench.summary import TASKS, TIME, share_of_peak, spread_text, sum
 from equiradio.compute.machine import facts, processors
 from equiradio.errors import SettingRefusal, nearest
 
+if TYPE_CHECKING:
+    from equiradio.bench.counting import Count
+
 VARIANTS: dict[str, Variant] = {
     "default": {"precision": "auto", "form": None, "keep_blocks": True, "images": "sources"},
     "default-noise": {"precision": "auto", "form": None, "keep_blocks": True, "images": "noise"},
@@ -36,6 +40,8 @@ MEASURES: Counted = {"steps": 3, "seconds": 0.0}
 COLUMNS = (
     "model",
     "variant",
+    "images",
+    "forms",
     "training, ms/image",
     "inference, ms/image",
     "peak MiB",
@@ -110,11 +116,14 @@ def checked_options(models: Sequence[str] | None, variants: Sequence[str], round
     """Options of a bench as its record has them; refuses what is no model or variant, and numbers below 1."""
     for option, number in (("--rounds", rounds), ("--steps", steps), ("--threads", threads)):
         at_least_one(option, number)
-    names = model_names(models)
+    for option, names in (("--models", models), ("--variants", variants)):
+        if names is not None and not names:
+            raise SettingRefusal(option, "no name", "names, comma-separated", "Leave the option out for the usual ones.")
+    of_models = model_names(models)
     for variant in variants:
         if variant not in VARIANTS:
             raise SettingRefusal("--variants", f"'{variant}'", ", ".join(VARIANTS), nearest(variant, list(VARIANTS)))
-    return {"models": names, "variants": list(dict.fromkeys(variants)), "rounds": rounds, "steps": steps, "threads": threads}
+    return {"models": of_models, "variants": list(dict.fromkeys(variants)), "rounds": rounds, "steps": steps, "threads": threads}
 
 
 def cells(models: Sequence[str], variants: Sequence[str], rounds: int) -> Iterator[Cell]:
@@ -141,23 +150,29 @@ def summary(record: Record, models: Sequence[str], variants: Sequence[str]) -> d
 
 
 def _model_summary(record: Record, model: str, variants: Sequence[str]) -> ModelSummary:
-    macs, slow = multiply_adds(model), "float32-dense"
+    from equiradio.bench.counting import count_layers, of_forms
+    from equiradio.models.registry import build
+
+    counts, slow = count_layers(build(model)), "float32-dense"
+    macs = _by_precision(counts)
     row: ModelSummary = {"batch": batch_of(model), "multiply_adds_per_image": macs, "variants": {}, "times_faster": {}}
     rounds = lambda variant, task: record.measurements[f"{model}/{variant}/{task}"]
     for variant in variants:
-        row["variants"][variant] = {task: _task_summary(record, rounds(variant, task), macs, task) for task in TASKS}
+        forms = record.forms(f"{model}/{variant}/forms")["forms"]
+        each = {task: of_forms(counts, task == "training", forms[task]) for task in TASKS}
+        row["variants"][variant] = {task: _task_summary(record, rounds(variant, task), each[task]) for task in TASKS}
         if slow in variants and variant != slow:
             row["times_faster"][variant] = {task: times_faster(rounds(slow, task), rounds(variant, task)) for task in TASKS}
     return row
 
 
-def _task_summary(record: Record, rounds: Sequence[Measurement], macs: dict[str, ByTask], task: Task) -> SummarisedTask:
-    """With the share of the peak of the precision that the rounds were computed in."""
+def _task_summary(record: Record, rounds: Sequence[Measurement], multiply_adds: int | None) -> SummarisedTask:
+    """With the share of the peak of the precision that the rounds were computed in, where all of these multiply-adds were computed."""
     of_rounds, peaks = summarise(rounds), record.peaks
-    precision = of_rounds["precision"]
-    gmacs = peaks["bf16_gmacs"] if precision == "bf16" else peaks["float32_gmacs"]
+    gmacs = peaks["bf16_gmacs"] if of_rounds["precision"] == "bf16" else peaks["float32_gmacs"]
     assert gmacs is not None  # measured wherever bf16 is chosen
-    return {**of_rounds, "share_of_peak": share_of_peak(macs[precision][task], of_rounds[TIME]["median"], gmacs)}
+    computed = None if rounds[0]["leaves_out"] else multiply_adds
+    return {**of_rounds, "share_of_peak": None if computed is None else share_of_peak(computed, of_rounds[TIME]["median"], gmacs)}
 
 
 def rows(result: BenchResult) -> list[list[str]]:
@@ -167,18 +182,37 @@ def rows(result: BenchResult) -> list[list[str]]:
         for variant, tasks in row["variants"].items():
             training = tasks["training"]
             memory = "-" if training["peak_mib"] is None else f"{training['peak_mib']:,}"
-            shares = [f"{100 * tasks[task]['share_of_peak']:.0f} %" for task in TASKS]
+            shares = ["-" if (share := tasks[task]["share_of_peak"]) is None else f"{100 * share:.0f} %" for task in TASKS]
             times = [spread_text(tasks[task][TIME]) for task in TASKS]
-            lines.append([model, f"{variant} ({training['precision']})", *times, memory, f"{training['build_seconds']:.2f}", *shares])
+            forms = _forms_text(cast(ChosenForms, result["once"][f"{model}/{variant}/forms"]))
+            about = [model, f"{variant} ({training['precision']})", str(row["batch"]), forms]
+            lines.append([*about, *times, memory, f"{training['build_seconds']:.2f}", *shares])
     return lines
+
+
+def heading(result: BenchResult) -> str:
+    """Of the table: the machine, its threads and kernels."""
+    machine = result["machine"]
+    return f"{machine['processor']}, {result['options']['threads']} threads, kernels {machine['kernels']}; by the clock"
+
+
+def _forms_text(chosen: ChosenForms) -> str:
+    """The forms of layers in training and in inference, once where they are the same; a dash where no layer has any."""
+    of_tasks = [" ".join(sorted(set(chosen["forms"][task].values()))) or "-" for task in TASKS]
+    return " / ".join(dict.fromkeys(of_tasks))
 
 
 def multiply_adds(model: str) -> dict[str, ByTask]:
     """Of one image, every layer in the cheapest form of a precision, for a training step and for inference: precision -> task -> count."""
-    from equiradio.bench.counting import count_layers, total
+    from equiradio.bench.counting import count_layers
     from equiradio.models.registry import build
 
-    counts = count_layers(build(model))
+    return _by_precision(count_layers(build(model)))
+
+
+def _by_precision(counts: "dict[str, Count]") -> dict[str, ByTask]:
+    from equiradio.bench.counting import total
+
     return {precision: {task: total(counts, task == "training", precision) for task in TASKS} for precision in ("float32", "bf16")}
 
 

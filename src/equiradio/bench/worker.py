@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from equiradio.bench.measurements import ChosenForms, Job, Measurement, Peaks, Times
 from equiradio.compute.device import choose_precision
-from equiradio.compute.empty_sky import show_empty_sky, would_help
-from equiradio.compute.form_timing import choose_forms, islands, shifted, take
+from equiradio.compute.empty_sky import leaves_out_empty_sky, show_empty_sky, would_help
+from equiradio.compute.form_timing import choose_forms, islands, shifted, steerable_layers, take
+from equiradio.compute.forms import AUTO, take_likely_forms
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.compute.poses import TRAINING, draw_poses, show
 from equiradio.compute.preprocess import Preprocessing, preprocessing
@@ -60,18 +61,21 @@ def do(job: Job) -> Measurement | ChosenForms | Peaks:
         "build_seconds": round(built, 3),
         "precision": job["precision"],
         "peak_mib": peak_mib(),
+        "leaves_out": job["images"] == "sources" and leaves_out_empty_sky(network),
         "weights": sum(weight.numel() for weight in network.parameters()),
         "torch": torch.__version__,
     }
 
 
 def chosen_forms(network: Network, job: Job) -> ChosenForms:
-    """The forms that the steerable layers take for training and for inference, and the seconds it took to choose."""
+    """The forms that the steerable layers take as `train` measures them and as `classify` takes them, and the seconds it took to choose."""
     start = time.perf_counter()
-    forms: dict[str, dict[str, str]] = {}
-    for task in ("training", "inference"):
-        choices = choose_forms(network, job["batch"], job["precision"], task == "training", job["device"], job["form"])
-        forms[task] = {name: choice.form for name, choice in choices.items()}
+    choices = choose_forms(network, job["batch"], job["precision"], True, job["device"], job["form"])
+    take_likely_forms(network, job["form"] or AUTO, job["precision"], job["device"])
+    forms = {
+        "training": {name: choice.form for name, choice in choices.items()},
+        "inference": {name: layer.form.name for name, layer in steerable_layers(network).items()},
+    }
     return {"forms": forms, "precision": job["precision"], "seconds": round(time.perf_counter() - start, 3)}
 
 

@@ -37,7 +37,7 @@ def bench(
     Example: equiradio bench --models attention,c4-attention --rounds 3 --out speed.json
     """
     from equiradio.bench.measurements import Peaks
-    from equiradio.bench.run import COLUMNS, rows
+    from equiradio.bench.run import COLUMNS, heading, rows
     from equiradio.bench.run import bench as measure
     from equiradio.bench.summary import peaks_text
     from equiradio.cli.progress import bars
@@ -47,8 +47,8 @@ def bench(
     try:
         with bars():
             result = measure(
-                names[0] or None,
-                names[1] or (),
+                names[0],
+                names[1] or [],
                 rounds=rounds,
                 steps=steps,
                 threads=threads,
@@ -61,10 +61,13 @@ def bench(
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
-    print_table(COLUMNS, rows(result), f"{result['machine']['processor']}, {result['options']['threads']} threads")
+    print_table(COLUMNS, rows(result), heading(result))
     peaks = cast(Peaks, result["once"]["peaks"])
     typer.echo(f"peak: {peaks_text(peaks)} thousand million multiply-adds a second, copying {peaks['copy_gb_per_second']:.0f} GB/s")
 
 
-def _names(given: str | None) -> list[str]:
-    return [name.strip() for name in given.split(",")] if given else []
+def _names(given: str | None) -> list[str] | None:
+    """Names of an option, none where it is empty; None where it was left out."""
+    if given is None:
+        return None
+    return [name.strip() for name in given.split(",")] if given.strip() else []

@@ -19,6 +19,11 @@ def would_help(network: Layered) -> bool:
     return any(layer.leaves_out_empty_sky and layer.empty_sky is None for layer in _layers(network))
 
 
+def leaves_out_empty_sky(network: Layered) -> bool:
+    """Does any layer take a form that leaves out empty sky?"""
+    return any(layer.leaves_out_empty_sky for layer in _layers(network))
+
+
 @torch.no_grad()
 def show_empty_sky(network: Layered, image: Tensor) -> None:
     """Let every convolution remember what it is given for an empty image (1, 1, height, width), normalised."""

@@ -8,7 +8,7 @@ import platform
 from contextlib import suppress
 from pathlib import Path
 
-from equiradio.version import version
+from equiradio.version import commit, version
 
 
 def processor() -> str:
@@ -46,4 +46,5 @@ def facts() -> dict[str, str]:
         "torch": torch.__version__,
         "kernels": best() or "none",
         "equiradio": version(),
+        "commit": commit(),
     }

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equiradio.errors import SettingRefusal
+from equiradio.layers.head import HeadLinear
 from equiradio.models.network import Readings
 from equiradio.settings import ModelSettings
 
@@ -25,9 +26,9 @@ class Aggregation(nn.Module):
         self.dropout = nn.Dropout(settings.dropout)
         alone = settings.gates == 0  # without gates there is one vector and nothing to aggregate
         self.joins = settings.aggregation == "concat" or alone
-        self.linears = nn.ModuleList([] if self.joins else [nn.Linear(width, classes) for width in widths])
+        self.linears = nn.ModuleList([] if self.joins else [HeadLinear(width, classes) for width in widths])
         joined = sum(widths) if self.joins else classes * len(widths)
-        self.top = nn.Linear(joined, classes) if self.joins or settings.aggregation == "fine-tuned" else None
+        self.top = HeadLinear(joined, classes) if self.joins or settings.aggregation == "fine-tuned" else None
 
     def forward(self, features: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         if self.joins and self.top is not None:

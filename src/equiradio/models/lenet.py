@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from equiradio.errors import SettingRefusal
 from equiradio.layers.convolution import LiftingConvolution, SteerableConvolution
+from equiradio.layers.head import HeadLinear
 from equiradio.layers.pooling import AntialiasedPool, group_pool, max_pool
 from equiradio.models.gated import exported
 from equiradio.models.network import Output, Readings
@@ -17,7 +18,8 @@ from equiradio.symmetry.groups import Group
 
 
 def _dense(features: int, dropout: float, classes: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(features, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Dropout(dropout), nn.Linear(84, classes))
+    hidden = [nn.Linear(features, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*hidden, HeadLinear(84, classes))
 
 
 class _Ungated(nn.Module):

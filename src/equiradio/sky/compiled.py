@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from equiradio import libraries
+
 FILE = Path(__file__).with_name("resampling.so")
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """None where it was not compiled, or is not for this system."""
+    """None where it was not compiled, is not for this system, or was made of other sources than lie beside it."""
     try:
-        opened = ctypes.CDLL(str(FILE))
+        opened = libraries.opened(FILE)
     except OSError:
         return None
     pointer, number = ctypes.c_void_p, ctypes.c_int64

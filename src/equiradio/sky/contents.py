@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from equiradio.errors import ANYTHING, ImageRefusal, Refusal
+from equiradio.errors import ANYTHING, ImageRefusal, Refusal, not_imported
 
 GZIP = b"\x1f\x8b"
 CHUNK = 1 << 14  # bytes given to gzip at once: what it has not used it copies, once for every member
@@ -92,6 +92,8 @@ def _state(stat: os.stat_result) -> tuple[int, ...]:
 def in_words(name: str, what: str) -> Iterator[None]:
     """Whatever is raised, as a refusal: readers meet damage in dozens of ways, and one bad file must not stop a run over thousands.
 
+    A missing package is no fault of the file, and stops it: see `not_imported`.
+
     ``what`` says what cannot be read, such as "a PNG that cannot be read".
     """
     try:
@@ -101,6 +103,8 @@ def in_words(name: str, what: str) -> Iterator[None]:
     except MemoryError:
         words = "an image that does not fit into memory"
         raise ImageRefusal("too_large", name, words, "a smaller one", "Cut the source out first.") from None
+    except ImportError as error:
+        raise not_imported(name, error) from None
     except ANYTHING as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's; readers raise others without a number of words of theirs
             raise _unread(name, error) from None

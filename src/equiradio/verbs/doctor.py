@@ -12,8 +12,10 @@ from typing import Any
 
 from equiradio.errors import Refusal
 from equiradio.folders import data_folder, user_cache
+from equiradio.libraries import AGAIN, is_stale
 from equiradio.version import checkout, version
 
+OFF = "EQUIRADIO_KERNELS is off"
 COMPILED = "compiled kernels make layers quicker"
 NEEDED = re.compile(r"[\w.-]+")  # the name that a requirement begins with
 EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
@@ -75,26 +77,34 @@ def _compute(health: Health) -> None:
 def _kernels(health: Health, device: str) -> dict[str, Any]:
     """Which compiled kernels are taken, which were compiled, and why none is; and whether images are resampled by compiled code."""
     from equiradio.layers.forms.native.library import VARIANTS, best, file_of, variants_here
-    from equiradio.sky.compiled import library
+    from equiradio.sky.compiled import FILE, library
 
     used, compiled = best(), [name for name in VARIANTS if file_of(name).is_file()]
-    why = None
-    if used is None and variants_here():
-        why = f"{', '.join(variants_here())} cannot be opened here"
-    elif used is None and compiled:
-        why = f"this processor can run none of {', '.join(compiled)}"
-    elif used is None:
-        off = os.environ.get("EQUIRADIO_KERNELS") == "off"
-        why = "EQUIRADIO_KERNELS is off" if off else "none were compiled when equiradio was installed"
-    if used is None and device == "cpu":
+    why = _why_none(compiled, variants_here()) if used is None else None
+    stale = [file.name for file in (*map(file_of, variants_here()), FILE) if is_stale(file)]
+    resampling = library() is not None
+    if stale:
+        health.hints.append(f"{', '.join(stale)}: not compiled from the C sources beside it; left out, which is slower. {AGAIN}.")
+    elif used is None and device == "cpu":
         compiler = shutil.which(os.environ.get("CC") or "cc")
-        do = "unset EQUIRADIO_KERNELS and install" if why == "EQUIRADIO_KERNELS is off" else "install"
+        do = "unset EQUIRADIO_KERNELS and install" if why == OFF else "install"
         do = do if compiler else "put a C compiler (cc) on the path, and install"
         health.hints.append(f"{do[0].upper()}{do[1:]} equiradio again: {COMPILED}.")
-    resampling = library() is not None
-    if not resampling and used is not None:  # else the line above says it all
+    elif used is not None and not resampling:
         health.hints.append("Install equiradio again with a C compiler (cc): images of other pixels than FIRST's are cut more quickly.")
-    return {"used": used, "compiled": compiled, "why": why, "resampling": resampling}
+    return {"used": used, "compiled": compiled, "why": why, "resampling": resampling, "stale": stale}
+
+
+def _why_none(compiled: list[str], here: list[str]) -> str:
+    """Why no kernels are taken, of those that were compiled and that this processor can run."""
+    if here:
+        from equiradio.layers.forms.native.library import file_of
+
+        stale = [name for name in here if is_stale(file_of(name))]
+        return f"{', '.join(stale)} not compiled from these sources" if stale else f"{', '.join(here)} cannot be opened here"
+    if compiled:
+        return f"this processor can run none of {', '.join(compiled)}"
+    return OFF if os.environ.get("EQUIRADIO_KERNELS") == "off" else "none were compiled when equiradio was installed"
 
 
 def _teams(health: Health) -> list[dict[str, Any]]:

@@ -6,13 +6,18 @@ import pytest
 import torch
 
 from equiradio.artefacts.claim import Claimed, claimed
+from equiradio.artefacts.form_choices import Choice
 from equiradio.bench import run as module
 from equiradio.bench import worker
 from equiradio.bench.record import measure
-from equiradio.bench.run import bench, cells, rows
+from equiradio.bench.run import bench, cells, heading, rows
 from equiradio.bench.worker import some_sky
+from equiradio.compute.form_timing import Case, steerable_layers
+from equiradio.compute.forms import take_likely_forms
+from equiradio.compute.machine import facts
 from equiradio.compute.preprocess import preprocessing
 from equiradio.errors import Refusal, SettingRefusal
+from equiradio.layers.forms.native import library
 from equiradio.models.registry import build
 from equiradio.settings import preset
 
@@ -36,6 +41,7 @@ def canned(job: dict) -> dict:
         "build_seconds": 0.1,
         "precision": "float32" if precise else "bf16",
         "peak_mib": 300,
+        "leaves_out": job["images"] == "sources" and not precise,
         "weights": 1,
         "torch": "2",
     }
@@ -85,7 +91,8 @@ def test_a_real_one_on_the_smallest_model(tmp_path):
     assert training["peak_mib"] > 50
     assert training["weights"] == 2_641_506
     assert training["threads"] == 1
-    assert 0 < result["summary"]["lenet"]["variants"]["default"]["training"]["share_of_peak"] < 1
+    of_peak = result["summary"]["lenet"]["variants"]["default"]["training"]["share_of_peak"]
+    assert of_peak is None if training["leaves_out"] else 0 < of_peak < 1
     assert json.loads(out.read_text()) == json.loads(json.dumps(result))
 
 
@@ -126,9 +133,56 @@ def test_ratios_and_shares_follow_from_the_measurements(jobs):
     result = bench(["lenet"], **TWO)
     row = result["summary"]["lenet"]
     assert row["times_faster"]["default"]["training"]["median"] == 2
-    macs = row["multiply_adds_per_image"]["bf16"]["inference"]
-    assert row["variants"]["default"]["inference"]["share_of_peak"] == round(macs / (2e-3 * 200e9), 4)
-    assert [line[:2] for line in rows(result)] == [["lenet", "default (bf16)"], ["lenet", "float32-dense (float32)"]]
+    macs = row["multiply_adds_per_image"]["float32"]["inference"]
+    assert row["variants"]["float32-dense"]["inference"]["share_of_peak"] == round(macs / (4e-3 * 100e9), 4)
+    assert [line[:4] for line in rows(result)] == [["lenet", "default (bf16)", "16", "-"], ["lenet", "float32-dense (float32)", "16", "-"]]
+
+
+def test_there_is_no_share_of_the_peak_where_empty_sky_is_not_computed(jobs):
+    result = bench(["lenet"], ["default", "default-noise"], **QUICK)
+    variants = result["summary"]["lenet"]["variants"]
+    assert variants["default"]["inference"]["share_of_peak"] is variants["default"]["training"]["share_of_peak"] is None
+    assert variants["default-noise"]["inference"]["share_of_peak"] > 0
+    assert next(line[-2:] for line in rows(result)) == ["-", "-"]
+
+
+@pytest.mark.parametrize("images", ["sources", "noise"])
+def test_a_measurement_says_whether_empty_sky_was_left_out(images, tmp_path):
+    forms = {name: "native" if library.best() else "dense" for name in steerable_layers(build("c4-lenet"))}
+    job = {"task": "inference", "model": "c4-lenet", "batch": 1, "precision": "float32", "form": None, "forms": forms}
+    measured = worker.do(job | {"images": images, "keep_blocks": False, "steps": 1, "seconds": 0.0})
+    assert measured["leaves_out"] is (images == "sources" and library.best() is not None)
+
+
+def test_the_forms_of_inference_are_those_that_classify_takes(monkeypatch):
+    """Whatever would be measured to be quicker: answering measures nothing."""
+    monkeypatch.setattr(Case, "measure", lambda case: Choice(str(case), "dense", {"dense": 1.0}))
+    network = build("c4-lenet")
+    job = {"batch": 1, "precision": "float32", "device": "cpu", "form": None}
+    forms = worker.chosen_forms(network, job)["forms"]
+    take_likely_forms(network)
+    assert set(forms["training"].values()) == {"dense"}
+    assert forms["inference"] == {name: layer.form.name for name, layer in steerable_layers(network).items()}
+    assert set(worker.chosen_forms(network, job | {"form": "winograd"})["forms"]["inference"].values()) == {"winograd"}
+
+
+def test_the_table_says_which_kernels_threads_and_forms(jobs):
+    result = bench(["lenet"], ["default"], **QUICK)
+    result["once"]["lenet/default/forms"]["forms"] = {
+        "training": {"a": "native", "b": "dense"},
+        "inference": {"a": "native", "b": "native"},
+    }
+    assert rows(result)[0][3] == "dense native / native"
+    assert heading(result).endswith(f"1 threads, kernels {facts()['kernels']}; by the clock")
+
+
+def test_builds_of_one_version_are_told_apart(jobs, tmp_path, monkeypatch):
+    out = tmp_path / "speed.json"
+    monkeypatch.setattr("equiradio.compute.machine.commit", lambda: "a" * 40)
+    bench(["lenet"], ["default"], out=out, **QUICK)
+    monkeypatch.setattr("equiradio.compute.machine.commit", lambda: "b" * 40)
+    with pytest.raises(SettingRefusal, match=r"holds a bench with commit a{40}; expected the machine of this one"):
+        bench(["lenet"], ["default"], out=out, **QUICK)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +190,8 @@ def test_ratios_and_shares_follow_from_the_measurements(jobs):
     [
         ({"models": ["lenett"]}, "Did you mean lenet"),
         ({"variants": ["fast"]}, "--variants: 'fast'"),
+        ({"models": []}, "--models: no name; expected names, comma-separated"),
+        ({"variants": []}, "--variants: no name"),
         ({"rounds": 0}, "--rounds: 0; expected 1 or more"),
         ({"steps": 0}, "--steps: 0"),
         ({"threads": -1}, "--threads: -1"),

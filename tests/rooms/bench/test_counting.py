@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from equiradio.bench.counting import Count, count_layers, total
+from equiradio.bench.counting import Count, count_layers, of_forms, total
 from equiradio.models import build
 
 pytestmark = pytest.mark.usefixtures("no_kernels")
@@ -73,3 +73,10 @@ def test_counting_leaves_the_network_alone():
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert "forward" not in vars(network.blocks[0].convolutions[0])
+
+
+def test_what_the_forms_of_layers_compute_is_counted_and_no_cheaper_form():
+    counts = {"lifting": Count({"dense": 5}), "steerable": Count({"dense": 40, "fourier": 30})}
+    assert of_forms(counts, False, {"steerable": "dense"}) == 45
+    assert of_forms(counts, True, {"steerable": "fourier"}) == 3 * 35
+    assert of_forms(counts, False, {"steerable": "of a plugin"}) is None

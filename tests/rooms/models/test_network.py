@@ -123,3 +123,21 @@ def test_without_a_preset_it_is_preset_fast():
     assert Settings() == preset("fast")
     assert build("c4-attention").settings == replace(preset("fast").model, name="c4-attention")
     assert build("c4-attention").settings != replace(preset("paper").model, name="c4-attention")
+
+
+@by_kind
+@pytest.mark.parametrize("learning", [False, True], ids=["answers", "learns"])
+def test_heads_decide_in_float32_under_an_autocast(name, learning):
+    net = a_network(name).train(learning)
+    with torch.autocast("cpu", torch.bfloat16), torch.set_grad_enabled(learning):
+        answer = net(images())
+        again = net.decide([vector.float() for vector in answer.vectors])[0]
+    assert answer.logits.dtype == torch.float32
+    assert all(head.dtype == torch.float32 for head in answer.heads)
+    if learning:
+        answer.logits.square().sum().backward()
+        last = [weight.grad for weight in net.get_submodule(net.last).parameters()]
+        assert all(grad.dtype == torch.float32 and float(grad.norm()) > 0 for grad in last if grad is not None)
+    else:
+        assert_close(again, answer.logits, rtol=0, atol=0)
+        assert not torch.equal(answer.logits, answer.logits.bfloat16().float())

@@ -3,13 +3,14 @@
 import bz2
 import io
 import lzma
+import sys
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from sky_files import header, sky, write
 
-from equiradio.errors import ImageRefusal
+from equiradio.errors import ImageRefusal, Refusal, RunRefusal, refused_as
 from equiradio.sky.fits import read_cutout
 
 
@@ -73,3 +74,22 @@ def test_other_files_are_named(pack, words):
     assert flag == "not_an_image_file"
     assert words in line
     assert "no FITS;" not in line
+
+
+def test_a_missing_package_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    file = write(tmp_path / "a.fits", sky(), header())
+    monkeypatch.setitem(sys.modules, "astropy.wcs", None)
+    with pytest.raises(Refusal) as caught:
+        read_cutout(file)
+    assert not isinstance(caught.value, ImageRefusal)  # which would be a row with a flag, and the next file
+    line = f"{file}: astropy cannot be imported to read it (ModuleNotFoundError: import of astropy.wcs halted; None in sys.modules)"
+    assert str(caught.value) == f"{line}; expected a whole installation. Install it again: pip install astropy."
+
+
+def test_nor_of_a_file_of_ours():
+    with (
+        pytest.raises(Refusal, match=r"^card.json: pyarrow cannot be imported .* pip install pyarrow\.$") as caught,
+        refused_as(RunRefusal, "card.json", "", ""),
+    ):
+        raise ImportError("no such symbol", name="pyarrow.lib")
+    assert type(caught.value) is Refusal

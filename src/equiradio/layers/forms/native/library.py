@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from equiradio import libraries
+
 AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl"}
 VARIANTS = {"avx512bf16": AVX512 | {"avx512_bf16"}, "avx512": AVX512, "avx2": {"avx2", "fma"}, "plain": set[str]()}
 """By name, best first: what a processor must have. On others than x86-64 there is only ``plain``, compiled for what they have."""
@@ -49,9 +51,9 @@ def opened(variant: str) -> ctypes.CDLL:
 
     Raises
     ------
-    OSError : not there, or not for this system.
+    OSError : not there, not for this system, or of other sources than lie beside them.
     """
-    return ctypes.CDLL(str(file_of(variant)))
+    return libraries.opened(file_of(variant))
 
 
 @cache

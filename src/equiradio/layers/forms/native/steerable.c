@@ -118,3 +118,8 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #endif
 
 int vector_bytes(void) { return VECTOR_BYTES; }
+
+#ifndef MADE_OF
+#define MADE_OF "" /* digest of these sources: see libraries.py and hatch_build.py */
+#endif
+const char *made_of(void) { return MADE_OF; }
