@@ -11,6 +11,7 @@ from equiradio.inference import reading
 from equiradio.inference.answers import Answers
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import weights_hash
+from equiradio.inference.rows import ABSTAINS
 from equiradio.inference.team import Source, Team, as_sources, load
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
@@ -21,13 +22,14 @@ WEIGHTS_DIGITS = 12  # of the hash of the weights that follow, in a card
 
 
 class Cascade:
-    """A quick team and the one that is asked where it is not sure: below ``threshold``, and of sources that are unusual to it.
+    """A quick team and the one that is asked where it is not sure: below ``threshold``, and where it abstains.
 
-    A row of the catalogue is that of the team that answered, which its column ``model`` names.
+    A row of the catalogue is that of the team that answered, which its column ``model`` names. ``threshold`` is never below the one under
+    which the quick team abstains.
     """
 
     def __init__(self, quick: Team, team: Team, threshold: float) -> None:
-        self.quick, self.team, self.threshold = quick, team, threshold
+        self.quick, self.team, self.threshold = quick, team, max(threshold, quick.calibration.threshold or 0.0)
         gates = {member.network.gate_count for member in (*quick.members, *team.members)}
         odd = [apart(quick.recipe, team.recipe)]
         if quick.labels.names != team.labels.names:
@@ -74,14 +76,23 @@ class Cascade:
     def ask(self, cutouts: Sequence[Cutout], *, why: bool = True) -> tuple[list[Row], Answers]:
         """A row of the catalogue for each cutout, and the answers, with evidence unless ``why`` is false."""
         rows, answers = self.quick.ask(cutouts, why=why)
-        sure = (answers.p.max(1) >= self.threshold) & ~answers.unusual  # nan, where there is no answer, is not sure
-        if sure.all():
+        sure = answers.p.max(1) >= self.threshold
+        asked = (self._goes_on(*each) for each in zip(cutouts, rows, sure, strict=True))
+        places = [place for place, goes_on in enumerate(asked) if goes_on]
+        if not places:
             return rows, answers
-        places = [place for place, each in enumerate(sure) if not each]
         better, others = self.team.ask([cutouts[place] for place in places], why=why)
         for place, row in zip(places, better, strict=True):
             rows[place] = row
         return rows, answers.with_others(places, others)
+
+    def _goes_on(self, cutout: Cutout, row: Row, sure: bool) -> bool:
+        """Whether the better team is asked: not where it would abstain, like the quick one, by the image alone."""
+        if not row["uncertain"]:
+            return not sure
+        chosen = self.team.calibration
+        flags = chosen.of_beam(cutout.beam, cutout.file_pixel_arcsec)
+        return not row["answered"] or (ABSTAINS.isdisjoint(flags) and not chosen.unresolved(cutout.shape.beams_across))
 
     def classify(self, sources: Source | Iterable[Source], **options: Any) -> Catalogue:
         """The catalogue of one image or many, as `Team.classify` makes it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from equiradio.artefacts.shelf import team_card_of
 from equiradio.artefacts.team import TeamFolder
 from equiradio.cli.main import main
 from equiradio.datasets.registry import open_data
@@ -16,6 +17,7 @@ from equiradio.errors import SettingRefusal
 from equiradio.inference import cascade as home
 from equiradio.inference.cascade import Cascade, load_cascade
 from equiradio.inference.team import Team, load
+from equiradio.sky.beams import Beam
 from equiradio.sky.recipe import MIRABEST, apart
 from equiradio.verbs.calibrate import calibrate
 
@@ -27,7 +29,18 @@ def images(sky):
 
 @pytest.fixture(scope="module")
 def pair(untrained):
-    return [load(untrained("c4-attention", seed, kernel_size=3), "cpu") for seed in (0, 1)]
+    """Two teams that never abstain by themselves."""
+    return [calibrated(load(untrained("c4-attention", seed, kernel_size=3), "cpu"), threshold=0.0) for seed in (0, 1)]
+
+
+def calibrated(team, **changes):
+    """The team as if this had been chosen for it."""
+    return Team(team.members, replace(team.calibration, **changes), team.card)
+
+
+def answered_by(quick, team, cutouts, threshold=0.0):
+    """Who answers each source: 0 for the quick team, 1 for the other."""
+    return [[quick.name, team.name].index(row["model"]) for row in Cascade(quick, team, threshold).ask(cutouts, why=False)[0]]
 
 
 def between(values: np.ndarray) -> float:
@@ -64,19 +77,56 @@ def test_maps_and_evidence_are_those_of_who_answered(pair, images):
 
 def test_what_is_unusual_to_the_quick_team_or_has_no_answer_goes_on(pair, images, monkeypatch):
     quick, team = pair
-    original = Team.ask
+    original = Team.answer
 
-    def strange(self, cutouts, *, why=False):
-        rows, answers = original(self, cutouts, why=why)
+    def strange(self, images, *, why=False):
+        answers = original(self, images, why=why)
         if self is quick:
-            unusual, p = answers.unusual.copy(), answers.p.copy()
-            unusual[1], p[2] = True, np.nan
-            answers = replace(answers, unusual=unusual, p=p)
-        return rows, answers
+            unusual, p, top = answers.unusual.copy(), answers.p.copy(), answers.top.copy()
+            unusual[1], p[2], top[2] = True, np.nan, -1
+            answers = replace(answers, unusual=unusual, p=p, top=top)
+        return answers
 
-    monkeypatch.setattr(Team, "ask", strange)
+    monkeypatch.setattr(Team, "answer", strange)
     rows = list(Cascade(quick, team, 0.0).classify(images[:4]))
     assert [row["model"] == team.name for row in rows] == [False, True, True, False]
+
+
+@pytest.fixture(scope="module")
+def cutouts(images):
+    """Six of them through a beam of 5.4 arcsec, the last two through one of 8 and 20."""
+    seen = [cutout for _, cutout in next(iter(home.reading.batches(images[:6], beam=[5.4])))]
+    return [*seen[:4], *(replace(cutout, beam=Beam.of([width])) for cutout, width in zip(seen[4:], (8.0, 20.0), strict=True))]
+
+
+def test_no_source_that_the_quick_team_abstains_from_ends_with_it(pair, cutouts):
+    quick, team = pair
+    top = quick.ask(cutouts, why=False)[1].p.max(1)
+    level = between(top)
+    abstains = calibrated(quick, threshold=level)
+    assert answered_by(abstains, team, cutouts) == list((top < level).astype(int)), "though a lower threshold was chosen for the two"
+    assert Cascade(abstains, team, 0.0).threshold == level
+    assert Cascade(abstains, team, 0.99).threshold == 0.99
+    by_beam = calibrated(quick, beams=(5.4, 20.0), thresholds={8.0: 1.0, 20.0: 0.0})
+    assert answered_by(by_beam, team, cutouts) == [0, 0, 0, 0, 1, 0], "the threshold through a beam counts too"
+
+
+def test_what_the_image_alone_forbids_both_goes_no_further(pair, cutouts):
+    quick, team = pair
+    narrow, wide = {"beams": (5.0, 6.0)}, {"beams": (5.0, 10.0)}
+    for first, second, expected in (
+        (narrow, {}, [0, 0, 0, 0, 1, 1]),
+        (narrow, wide, [0, 0, 0, 0, 1, 0]),
+        (narrow, narrow, [0, 0, 0, 0, 0, 0]),
+        (wide, narrow, [0, 0, 0, 0, 0, 0]),
+        (narrow, {"resolved_from": 1e6}, [0, 0, 0, 0, 0, 0]),
+    ):
+        assert answered_by(calibrated(quick, **first), calibrated(team, **second), cutouts) == expected
+    assert answered_by(calibrated(quick, resolved_from=1e6), team, cutouts) == [1] * 6
+    unsure = calibrated(quick, **wide, threshold=0.0)
+    assert answered_by(unsure, calibrated(team, **narrow), cutouts, threshold=1.0) == [1, 1, 1, 1, 1, 0], (
+        "what nobody abstains from goes on"
+    )
 
 
 def test_a_quick_team_that_is_sure_of_all_is_alone_asked(pair, images, monkeypatch):
@@ -129,7 +179,9 @@ def quick_folder(trained, tmp_path_factory):
 
 
 def test_calibrate_says_what_follows_and_what_it_is_worth(quick_folder):
-    chosen = TeamFolder(quick_folder).card().cascade
+    card = TeamFolder(quick_folder).card()
+    chosen = card.cascade
+    assert chosen["threshold"] >= card.threshold, "where it abstains it is not sure"
     assert chosen["team"] == str(quick_folder.parent / "last")
     assert chosen["weights"] == load(chosen["team"], "cpu").name.split()[-1]
     for split, count in (("validation", 6), ("test", 6)):
@@ -137,8 +189,16 @@ def test_calibrate_says_what_follows_and_what_it_is_worth(quick_folder):
         assert scores["sources"] == count
         assert scores["accuracy"] == scores["team_accuracy"], "the two are the same network"
         assert scores["nll"] == pytest.approx(scores["team_nll"])
+        alone = card.validation if split == "validation" else card.test
+        assert scores["answered"] == pytest.approx(alone["coverage"], abs=0.2), "of validation likeness is judged by the other sources"
     opened = load_cascade(str(quick_folder), "cpu")
     assert (opened.threshold, opened.team.name) == (chosen["threshold"], load(chosen["team"], "cpu").name)
+
+
+def test_the_packaged_quick_team_is_not_sure_where_it_abstains():
+    card = team_card_of("quick")
+    assert card.cascade["threshold"] >= card.threshold
+    assert card.cascade["validation"]["answered"] > card.validation["coverage"], "the two answer more than the quick one alone"
 
 
 def test_other_weights_behind_it_are_refused(quick_folder, tmp_path):
