@@ -68,7 +68,12 @@ class Cascade:
     @property
     def about(self) -> Provenance:
         """What products say of it."""
-        return {**self.team.about, "quick_model": self.quick.name, "sure_from": self.threshold}
+        return self.about_of(self.team.name)
+
+    def about_of(self, model: str) -> Provenance:
+        """What products of one source say, whose row names this model: that of the team that answered."""
+        who = self.quick if model == self.quick.name else self.team
+        return {**who.about, "quick_model": self.quick.name, "sure_from": self.threshold}
 
     def __repr__(self) -> str:
         return f"Cascade({self.quick!r} from probability {self.threshold:.3f}, else {self.team!r})"

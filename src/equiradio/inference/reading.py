@@ -115,6 +115,7 @@ class Classifier(Protocol):
     identity : all that its answers depend on, but for version and precision.
     precision : float32 or bf16.
     about : what products say of it.
+    about_of : what products of one source say, whose row names this model.
     """
 
     @property
@@ -129,6 +130,7 @@ class Classifier(Protocol):
     def precision(self) -> str: ...
     @property
     def about(self) -> Provenance: ...
+    def about_of(self, model: str) -> Provenance: ...
     def ask(self, cutouts: Sequence[Cutout], *, why: bool = True) -> tuple[list[Row], Answers]:
         """A row for each cutout, and the answers, with evidence unless ``why`` is false."""
 

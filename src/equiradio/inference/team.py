@@ -130,6 +130,10 @@ class Team:
         about |= {} if chosen.prior is None else {"prior": prior_in_words(chosen.prior, self.labels)}
         return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold})
 
+    def about_of(self, model: str) -> Provenance:
+        """What products of one source say, whose row names this model: its own."""
+        return self.about
+
     def classify(self, sources: Source | Iterable[Source], *, prior: Mapping[str, float] | None = None, **options: Any) -> Catalogue:
         """The catalogue of one image or many: files, or raw images uint8 (150, 150). One row each, as ``equiradio classify`` writes them.
 

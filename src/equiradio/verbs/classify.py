@@ -182,7 +182,8 @@ class _Work:
             if drawing is not None and row["label"]:
                 cutout, gates, attention, why = drawing
                 row["map_name"] = name
-                write_maps(self.maps, cutout, SkyMaps(gates, attention, self.team.labels, why, row["map_agreement"]), row, self.about)
+                seen = SkyMaps(gates, attention, self.team.labels, why, row["map_agreement"])
+                write_maps(self.maps, cutout, seen, row, {**self.about, **self.team.about_of(row["model"])})
             else:
                 drop_maps(self.maps, name)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from equiradio.artefacts.shelf import team_card_of
 from equiradio.artefacts.team import TeamFolder
@@ -20,6 +21,7 @@ from equiradio.inference.team import Team, load
 from equiradio.sky.beams import Beam
 from equiradio.sky.recipe import MIRABEST, apart
 from equiradio.verbs.calibrate import calibrate
+from equiradio.verbs.classify import classify
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,19 @@ def test_what_the_image_alone_forbids_both_goes_no_further(pair, cutouts):
     )
 
 
+def test_the_header_of_a_map_names_who_answered(pair, images, tmp_path):
+    quick, team = pair
+    for place, image in enumerate(images[:4]):
+        np.save(tmp_path / f"{place}.npy", image)
+    cascade = Cascade(quick, calibrated(team, poses=2), between(quick.answer(images[:4]).p.max(1)))
+    rows = classify(cascade, sorted(tmp_path.glob("*.npy")), maps=tmp_path / "maps").to_pylist()
+    assert {row["model"] for row in rows} == {quick.name, team.name}
+    for row in rows:
+        header = fits.getheader(tmp_path / "maps" / f"{row['map_name']}.fits")
+        poses = quick.calibration.poses if row["model"] == quick.name else 2
+        assert (header["MODEL"], header["POSES"], header["QUICK"]) == (row["model"], poses, quick.name)
+
+
 def test_a_quick_team_that_is_sure_of_all_is_alone_asked(pair, images, monkeypatch):
     quick, team = pair
     monkeypatch.setattr(team, "ask", lambda *_, **__: pytest.fail("asked"))
@@ -231,3 +246,16 @@ def test_the_command_classifies_by_a_cascade_and_a_catalogue_says_so(quick_folde
     assert main(["classify", str(tmp_path / "a.npy"), "--model", str(quick_folder), "--out", str(out), "--resume"]) == 2
     assert "calibration" in capsys.readouterr().err, "rows of a cascade are not those of its quick team"
     assert json.loads((tmp_path / "out.vot.job.json").read_text())["model"].startswith("lenet")
+
+
+def test_the_printed_table_says_who_answered_each_source(quick_folder, images, tmp_path, capsys, monkeypatch):
+    np.save(tmp_path / "a.npy", images[0])
+    monkeypatch.setenv("COLUMNS", "200")
+    command = ["classify", str(tmp_path / "a.npy"), "--model", str(quick_folder), "--cascade"]
+    assert main(command) == 0
+    title, columns, _, row = capsys.readouterr().out.splitlines()[:4]
+    assert re.match(r"quick: lenet \w{12}, from probability [01]\.\d{3}; better: lenet \w{12}$", title)
+    assert "by" in columns.split()
+    assert "quick" in row.split(), "of the same name"
+    assert main(command[:-1]) == 0
+    assert not {"by", "quick"} & set(capsys.readouterr().out.split())
