@@ -76,6 +76,7 @@ def classify(
         refuse_absent(listed[0], str(listed[0]))
     from equiradio.cli.progress import bars
     from equiradio.verbs.classify import classify as run
+    from equiradio.verbs.classify_job import several_computers
 
     options: dict[str, Any] = {"ra_deg": ra, "dec_deg": dec, **cutting}
     team = open_classifier(model, device, precision, poses, prior, cascade=cascade)
@@ -95,6 +96,8 @@ def classify(
     print_refused(refusals, len(outcome.refused))
     if table is None:
         say(f"{out}: {len(listed):,} sources")
+        if several := several_computers(out):
+            say(f"{out}: computed in turn by {' and by '.join(several)}, whose answers differ by the rounding of {precision}", err=True)
     elif as_json:
         typer.echo(json.dumps(table.to_pylist(), indent=2, allow_nan=False))
     else:

@@ -13,6 +13,7 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import trained_at
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.compute.device import choose_device
+from equiradio.compute.machine import computer
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.prior import prior_in_words, whole_prior
 from equiradio.inference import reading
@@ -126,6 +127,7 @@ class Team:
             "members": len(self.members),
             "poses": chosen.poses,
             "temperature": chosen.temperature,
+            "computed_by": computer(self.members[0].device.type),
         }
         about |= {} if chosen.prior is None else {"prior": prior_in_words(chosen.prior, self.labels)}
         return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold})

@@ -14,7 +14,7 @@ from equiradio.artefacts.shelf import team_card_of
 from equiradio.artefacts.team import TeamFolder
 from equiradio.cli.main import main
 from equiradio.datasets.registry import open_data
-from equiradio.errors import SettingRefusal
+from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference import cascade as home
 from equiradio.inference.cascade import Cascade, load_cascade
 from equiradio.inference.team import Team, load
@@ -142,6 +142,21 @@ def test_the_header_of_a_map_names_who_answered(pair, images, tmp_path):
         header = fits.getheader(tmp_path / "maps" / f"{row['map_name']}.fits")
         poses = quick.calibration.poses if row["model"] == quick.name else 2
         assert (header["MODEL"], header["POSES"], header["QUICK"]) == (row["model"], poses, quick.name)
+
+
+def test_rows_of_another_quick_team_are_refused_by_its_name(pair, images, tmp_path):
+    quick, team = pair
+    np.save(tmp_path / "a.npy", images[0])
+    files, out = [tmp_path / "a.npy"], tmp_path / "c.parquet"
+    classify(Cascade(quick, team, 0.5), files, out=out)
+    classify(Cascade(quick, team, 0.5), files, out=out, resume=True)
+    line = rf"other quick_model \({quick.name} there, {team.name} asked\), calibration; expected the same"
+    with pytest.raises(RunRefusal, match=line):
+        classify(Cascade(team, team, 0.5), files, out=out, resume=True)
+    with pytest.raises(RunRefusal, match=r"other sure_from \(0.5 there, 0.6 asked\), calibration"):
+        classify(Cascade(quick, team, 0.6), files, out=out, resume=True)
+    with pytest.raises(RunRefusal, match=rf"other quick_model \({quick.name} there, none asked\), sure_from"):
+        classify(team, files, out=out, resume=True)
 
 
 def test_a_quick_team_that_is_sure_of_all_is_alone_asked(pair, images, monkeypatch):
