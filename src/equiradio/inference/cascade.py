@@ -6,7 +6,7 @@ from typing import Any
 from equiradio.artefacts.catalogue import Row
 from equiradio.artefacts.provenance import Provenance
 from equiradio.artefacts.shelf import default_name, list_models, names_here
-from equiradio.errors import SettingRefusal
+from equiradio.errors import ModelRefusal, RunRefusal, SettingRefusal
 from equiradio.inference import reading
 from equiradio.inference.answers import Answers
 from equiradio.inference.catalogue import Catalogue
@@ -19,6 +19,7 @@ from equiradio.sky.recipe import Recipe, apart
 
 OPTION = "--cascade"
 WEIGHTS_DIGITS = 12  # of the hash of the weights that follow, in a card
+AGAIN = "Calibrate the quick team again, with --cascade."
 
 
 class Cascade:
@@ -109,31 +110,50 @@ def load_cascade(model: str | None = None, device: str = "auto", precision: str 
 
     Parameters
     ----------
-    model : a team by name or folder that some packaged quick team goes with, or a quick team of your own, whose card says what follows
-        it (``equiradio calibrate --cascade``); by default the team that `equiradio.load` would be asked for.
+    model : a team by name or folder that some packaged quick team goes with, or a quick team, whose card says what follows it
+        (``equiradio calibrate --cascade``); by default the team that `equiradio.load` would be asked for.
     device, precision : as for `equiradio.load`.
 
     Raises
     ------
-    SettingRefusal : no quick team goes with it, or one that was chosen for other weights.
+    SettingRefusal : no quick team goes with it, or one that was chosen for other weights; the team behind it is not there.
     """
     named = model or default_name()
     last = load(named, device, precision)
     if chosen := last.card.cascade:
-        quick, last = last, load(chosen["team"], device, precision)
+        quick, last = last, _behind(named, chosen["team"], device, precision)
     else:
-        quick = load(_quick_name(named), device, precision)
+        quick = load(_quick_name(named, last), device, precision)
         chosen = quick.card.cascade
-    if weights_hash(last.members)[:WEIGHTS_DIGITS] != chosen["weights"]:
+    if _digits(last) != chosen["weights"]:
         found = f"{quick.name} was chosen to go before weights {chosen['weights']}, but {last.name} has others"
-        raise SettingRefusal(OPTION, found, "the same weights", "Calibrate the quick team again, with --cascade.")
+        raise SettingRefusal(OPTION, found, "the same weights", AGAIN)
     return Cascade(quick, last, chosen["threshold"])
 
 
-def _quick_name(team: str) -> str:
-    """The packaged quick team that goes before a team."""
-    pairs = {card.cascade["team"]: name for name, card in list_models().items() if card.cascade and name in names_here()}
-    if team not in pairs:
-        there = ", ".join(pairs) or "no packaged team"
-        raise SettingRefusal(OPTION, f"no quick team goes before '{team}'", f"one of {there}", "Drop --cascade, or take one of these.")
-    return pairs[team]
+def _behind(quick: str, named: str, device: str, precision: str) -> Team:
+    """The team that a quick team's card names."""
+    try:
+        team = load(named, device, precision)
+    except (RunRefusal, ModelRefusal) as refusal:
+        found = f"{quick} goes before {named}, which cannot be opened ({refusal.where}: {refusal.found})"
+        raise SettingRefusal(OPTION, found, "the team that it was chosen with", f"Put it back. Or: {AGAIN}") from None
+    if not team.calibration.calibrated:
+        raise SettingRefusal(OPTION, f"{quick} goes before {named}, which is not calibrated", "a calibrated team", AGAIN)
+    return team
+
+
+def _quick_name(named: str, team: Team) -> str:
+    """The packaged quick team that goes before a team, which has the name in its card or the weights."""
+    pairs = {name: card.cascade for name, card in list_models().items() if card.cascade and name in names_here()}
+    digits = _digits(team)
+    for name, chosen in pairs.items():
+        if named == chosen["team"] or digits == chosen["weights"]:
+            return name
+    there = ", ".join(dict.fromkeys(chosen["team"] for chosen in pairs.values())) or "no packaged team"
+    raise SettingRefusal(OPTION, f"no quick team goes before '{named}'", f"one of {there}", "Drop --cascade, or take one of these.")
+
+
+def _digits(team: Team) -> str:
+    """The beginning of the hash of a team's weights, as cards have it."""
+    return weights_hash(team.members)[:WEIGHTS_DIGITS]

@@ -1,5 +1,6 @@
 """From where a quick team's answer may stand for a better one's: chosen on validation, looked at once on test."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ class _Both(NamedTuple):
 
 
 class Last(NamedTuple):
-    """The team that is asked where a quick one is not sure, and what the user calls it."""
+    """The team that is asked where a quick one is not sure; its name, or its folder wherever one stands."""
 
     name: str
     team: Team
@@ -68,7 +69,7 @@ def open_last(name: str | None, quick: TeamCard, device: str) -> Last | None:
         raise RunRefusal("--cascade", found, "a team of the same recipe", "Choose another.")
     if not team.calibration.calibrated:
         raise RunRefusal("--cascade", f"{name} is not calibrated", "a calibrated team", "Make one of its runs by equiradio calibrate.")
-    return Last(name, team)
+    return Last(str(Path(name).resolve()) if Path(name).is_dir() else name, team)
 
 
 def with_cascade(folder: TeamFolder, card: TeamCard, asking: Asking, last: Last | None, sources: Sources) -> TeamCard:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from equiradio.artefacts.shelf import team_card_of
+from equiradio.artefacts.shelf import find_team, team_card_of
 from equiradio.artefacts.team import TeamFolder
 from equiradio.cli.main import main
 from equiradio.datasets.registry import open_data
@@ -237,6 +237,59 @@ def test_other_weights_behind_it_are_refused(quick_folder, tmp_path):
     folder.write_card(card.with_changes(cascade=card.cascade | {"weights": "0" * 12}))
     with pytest.raises(SettingRefusal, match="was chosen to go before weights 000000000000"):
         load_cascade(str(folder.path), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"weights": None}, "a cascade without weights"),
+        ({"weights": ""}, "a cascade without weights"),
+        ({"team": None}, "a cascade without team"),
+        ({"threshold": None}, "a cascade without threshold"),
+        ({"threshold": 5}, "cascade.threshold is 5, not 0 to 1"),
+        ({"temperature": None}, "a cascade without temperature"),
+    ],
+)
+def test_a_card_whose_cascade_is_none_is_refused_in_one_line(quick_folder, images, tmp_path, capsys, changes, line):
+    folder = Path(shutil.copytree(quick_folder, tmp_path / "quick"))
+    card = json.loads((folder / "card.json").read_text())
+    for name, value in changes.items():
+        within = card if name == "temperature" else card["cascade"]
+        within.pop(name) if value is None else within.update({name: value})
+    (folder / "card.json").write_text(json.dumps(card))
+    np.save(tmp_path / "a.npy", images[0])
+    assert main(["classify", str(tmp_path / "a.npy"), "--model", str(folder), "--cascade"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"{folder / 'card.json'}: cannot be read (ValueError: {line}")
+
+
+def test_a_team_behind_that_is_gone_or_was_never_calibrated_is_refused_by_name(quick_folder, trained, tmp_path):
+    folder = TeamFolder(Path(shutil.copytree(quick_folder, tmp_path / "quick")))
+    card = folder.card()
+    for team, line in (
+        (str(tmp_path / "gone"), rf"goes before {tmp_path}/gone, which cannot be opened \({tmp_path}/gone: no such folder\)"),
+        ("no-such-team", r"goes before no-such-team, which cannot be opened \(model: 'no-such-team' is neither"),
+        (str(trained("lenet")), r"which is not calibrated; expected a calibrated team"),
+    ):
+        folder.write_card(card.with_changes(cascade=card.cascade | {"team": team}))
+        with pytest.raises(SettingRefusal, match=line):
+            load_cascade(str(folder.path), "cpu")
+
+
+def test_a_cascade_of_relative_folders_opens_from_anywhere(trained, quick_folder, tmp_path, monkeypatch):
+    shutil.copytree(quick_folder.parent / "last", tmp_path / "teams" / "last")
+    monkeypatch.chdir(tmp_path)
+    calibrate([trained("lenet")], Path("teams/quick"), most_poses=1, cascade="teams/last")
+    assert load_cascade("teams/quick", "cpu").team.name == load("teams/last", "cpu").name
+    monkeypatch.chdir(tmp_path / "teams")
+    assert load_cascade("./quick", "cpu").team.name == load("./last", "cpu").name
+
+
+def test_a_packaged_quick_team_goes_before_the_folder_of_its_team(tmp_path):
+    folder = shutil.copytree(find_team("c8-attention").path, tmp_path / "mine")
+    opened = load_cascade(str(folder), "cpu")
+    assert opened.quick.name == load("quick", "cpu").name
+    assert opened.team.name == load("c8-attention", "cpu").name
 
 
 def test_a_team_without_a_quick_one_is_refused(untrained):
