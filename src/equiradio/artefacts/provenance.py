@@ -1,6 +1,6 @@
 """What made a product, written into it: INFO and PARAM of a VOTable, cards of FITS, metadata of a table's schema (and so of Parquet)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ class Entry(NamedTuple):
     meaning: str
 
 
+COMPUTED, SEVERAL = "computed_by", "; "  # between what computed the parts
 ENTRIES = (
     Entry("version", "CREATOR", str, "meta.version;meta.software", "program and its version"),
     Entry("model", "MODEL", str, "meta.id;meta.modelled", "network, start of SHA-256 of its weights"),
@@ -33,6 +34,7 @@ ENTRIES = (
     Entry("prior", "PRIOR", str, "stat.probability", "mix of classes that probabilities are for"),
     Entry("quick_model", "QUICK", str, "meta.id;meta.modelled", "network that was asked first"),
     Entry("sure_from", "SUREFROM", float, "stat.probability;stat.min", "its answer counts from this probability"),
+    Entry(COMPUTED, "COMPUTER", str, "meta.note", "processor and compiled kernels, or GPU"),
     Entry("command", "COMMAND", str, "meta.note", "command line"),
     Entry("selection", "SELECT", str, "meta.note", "rows chosen in the viewer, and their order"),
 )
@@ -42,6 +44,17 @@ def with_provenance(schema: pa.Schema, about: Provenance) -> pa.Schema:
     """The schema with this in its metadata, beside what stands there."""
     added = {name.encode(): printable(str(value)).encode() for name, value in about.items()}
     return schema.with_metadata({**(schema.metadata or {}), **added})
+
+
+def computers_of(schemas: Iterable[pa.Schema]) -> list[str]:
+    """What computed the parts of one product, each once, in the order they come."""
+    each = ((schema.metadata or {}).get(COMPUTED.encode(), b"").decode("utf-8", "replace") for schema in schemas)
+    return [name for name in dict.fromkeys(each) if name]
+
+
+def with_computers(schema: pa.Schema, computers: Sequence[str]) -> pa.Schema:
+    """The schema of a product that all of these computed."""
+    return with_provenance(schema, {COMPUTED: SEVERAL.join(computers)}) if computers else schema
 
 
 def provenance_of(schema: pa.Schema) -> Iterator[tuple[Entry, str | int | float]]:

@@ -198,6 +198,7 @@ def _check_choices(card: TeamCard) -> None:
     ranges.append(("resolved_from", card.resolved_from, 0, MOST_BEAMS))
     ranges += [("by_beams", beam, 0, MOST_WIDTH) for beam in (*(card.tested_beams or ()), *card.thresholds)]
     ranges += [("thresholds", level, 0, 1) for level in card.thresholds.values()]
+    ranges.append(("cascade.threshold", card.cascade.get("threshold"), 0, 1))
     for name, value, low, high in ranges:
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} is {value}, not {low:g} to {high:g}")
@@ -205,6 +206,10 @@ def _check_choices(card: TeamCard) -> None:
     apart = card.out_of_distribution
     if card.temperature is not None and (card.threshold is None or not {"file", "reach"} <= apart.keys()):
         raise ValueError("a temperature without threshold and out_of_distribution")
+    lacking = [part for part in ("team", "weights", "threshold") if card.cascade.get(part) in ("", None)]
+    lacking += [] if card.calibrated else ["temperature"]
+    if card.cascade and lacking:
+        raise ValueError(f"a cascade without {' and '.join(lacking)}")
     if Path(apart.get("file", "file")).name != apart.get("file", "file"):
         raise ValueError(f"{apart['file']} is no file of this folder")
 

@@ -1,6 +1,6 @@
 """Scores that a team's card holds, by split and by part of it."""
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 PartName = Literal["all", "answered", "confident", "uncertain"]
 ScoreName = Literal["accuracy", "auc"]
@@ -55,10 +55,15 @@ def measured(test: SplitScores, part: PartName, score: ScoreName) -> Measured | 
 
 
 class CascadeScores(TypedDict):
-    """Of a cascade on a split: share of sources that the larger team was asked about; both are scored on all of them."""
+    """Of a cascade on a split: share of sources that the larger team was asked about; both are scored on all of them.
+
+    ``answered`` : share that neither abstains from, ``selective_accuracy`` of these. Older cards have neither.
+    """
 
     sources: int
     asked: float
+    answered: NotRequired[float]
+    selective_accuracy: NotRequired[float | None]
     accuracy: float
     nll: float
     team_accuracy: float

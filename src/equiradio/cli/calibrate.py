@@ -74,7 +74,7 @@ def _cascade(chosen: CascadeChoice) -> str:
         if split is not None:
             alone = f"{chosen['team']} alone {split['team_accuracy']:.3f}, {split['team_nll']:.3f}"
             both = f"accuracy {split['accuracy']:.3f}, negative log-likelihood {split['nll']:.3f} ({alone})"
-            lines.append(f"{name}: {100 * split['asked']:.0f} % asked, {both}")
+            lines.append(f"{name}: {100 * split['asked']:.0f} % asked, {100 * split['answered']:.0f} % answered, {both}")
     return "\n".join(lines)
 
 

@@ -11,7 +11,6 @@ from equiradio.cli.lines import say
 from equiradio.cli.options import CASCADE, DEVICE, HDU, JSON, MODEL, PLANE, POSES, PRECISION, PRIOR, Device, Precision
 from equiradio.cli.outcome import SHOWN, Outcome, outcome_of, print_refused
 from equiradio.errors import ImageRefusal, SettingRefusal
-from equiradio.labels import Labels
 
 if TYPE_CHECKING:
     from equiradio.inference.reading import Classifier
@@ -73,6 +72,7 @@ def classify(
         refuse_absent(listed[0], str(listed[0]))
     from equiradio.cli.progress import bars
     from equiradio.verbs.classify import classify as run
+    from equiradio.verbs.classify_job import several_computers
 
     team = open_classifier(model, device, precision, poses, prior, cascade=cascade)
     refusals: list[ImageRefusal] = []
@@ -91,10 +91,12 @@ def classify(
     print_refused(refusals, len(outcome.refused))
     if table is None:
         say(f"{out}: {len(listed):,} sources")
+        if several := several_computers(out):
+            say(f"{out}: computed in turn by {' and by '.join(several)}, whose answers differ by the rounding of {precision}", err=True)
     elif as_json:
         typer.echo(json.dumps(table.to_pylist(), indent=2, allow_nan=False))
     else:
-        _print(table.to_pylist(), team.name, team.labels)
+        _print(table.to_pylist(), team)
     if maps is not None:
         say(f"{maps}: attention maps", err=as_json)
     if features is not None:
@@ -151,17 +153,23 @@ def _examples() -> Path:
     return folder
 
 
-def _print(rows: list[dict], model: str, labels: Labels) -> None:
+def _print(rows: list[dict], team: "Classifier") -> None:
     from equiradio.cli.tables import print_table
+    from equiradio.inference.cascade import Cascade
     from equiradio.verbs.sky_maps import shown_class
 
+    labels, title, quick = team.labels, team.name, None
+    if isinstance(team, Cascade):
+        quick = team.quick.name
+        title = f"quick: {quick}, from probability {team.threshold:.3f}; better: {title}"
     name = f"p({labels.names[1]})" if labels.binary else "p(class)"
-    columns = ("source", "class", name, "5-95 %", "uncertain", "flags")
+    columns = ("source", "class", name, "5-95 %", "uncertain", *(["by"] if quick else []), "flags")
     shown = []
     for row in rows:
-        cells = ["-", "-"]
+        cells, by = ["-", "-"], ""
         if row["label"]:
             _, column, low, high = shown_class(row, labels)
-            cells = [f"{row[column]:.3f}", f"{row[low]:.3f}-{row[high]:.3f}"]
-        shown.append((row["source_id"], row["label"] or "-", *cells, "yes" if row["uncertain"] else "", row["flag_names"] or ""))
-    print_table(columns, shown, model)
+            cells, by = [f"{row[column]:.3f}", f"{row[low]:.3f}-{row[high]:.3f}"], "quick" if row["model"] == quick else "better"
+        unsure = "yes" if row["uncertain"] else ""
+        shown.append((row["source_id"], row["label"] or "-", *cells, unsure, *([by] if quick else []), row["flag_names"] or ""))
+    print_table(columns, shown, title)

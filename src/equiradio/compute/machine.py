@@ -33,6 +33,15 @@ def machine(device: str) -> str:
     return f"{name}, torch {torch.__version__}"
 
 
+def computer(device: str) -> str:
+    """What the last digits of an answer depend on: GPU, or the kernels that the processor runs."""
+    import torch
+
+    from equiradio.layers.forms.native.library import best
+
+    return torch.cuda.get_device_name() if device == "cuda" else f"CPU, {best() or 'no'} kernels"
+
+
 def facts() -> dict[str, str]:
     """What a timing of whole networks depends on, but for the number of threads."""
     import torch

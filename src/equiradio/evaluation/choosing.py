@@ -70,17 +70,17 @@ def abstention(labels: np.ndarray, p: np.ndarray, least: float = 0.0) -> float:
     return float(next(good, 1.0))
 
 
-def sure_from(labels: np.ndarray, quick: np.ndarray, team: np.ndarray, usual: np.ndarray) -> float:
-    """The lowest top probability from which a quick team's answer may stand for that of a better one.
+def sure_from(labels: np.ndarray, quick: np.ndarray, team: np.ndarray, usual: np.ndarray, least: float = 0.0) -> float:
+    """The lowest top probability, not under ``least``, from which a quick team's answer may stand for that of a better one.
 
     The likelihood stays within `WORTH`, the accuracy within `LOST` of the better team's, which answers for the others and where a source is
     not ``usual`` to the quick one. Probabilities as `evaluation.calibration` takes them.
     """
     top = top_probability(quick)
-    worst, least = nll(labels, team) + WORTH, is_right(labels, team).mean() - LOST
-    for level in np.unique(top[usual]):
+    highest_nll, lowest_accuracy = nll(labels, team) + WORTH, is_right(labels, team).mean() - LOST
+    for level in np.unique(np.maximum(top[usual], least)):
         both = cascaded(quick, team, (top >= level) & usual)
-        if nll(labels, both) <= worst and is_right(labels, both).mean() >= least:
+        if nll(labels, both) <= highest_nll and is_right(labels, both).mean() >= lowest_accuracy:
             return float(level)
     return 1.0
 

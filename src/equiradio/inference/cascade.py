@@ -6,11 +6,12 @@ from typing import Any
 from equiradio.artefacts.catalogue import Row
 from equiradio.artefacts.provenance import Provenance
 from equiradio.artefacts.shelf import default_name, list_models, names_here
-from equiradio.errors import SettingRefusal
+from equiradio.errors import ModelRefusal, RunRefusal, SettingRefusal
 from equiradio.inference import reading
 from equiradio.inference.answers import Answers
 from equiradio.inference.catalogue import Catalogue
 from equiradio.inference.member import weights_hash
+from equiradio.inference.rows import abstains
 from equiradio.inference.team import Team, load
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
@@ -18,16 +19,18 @@ from equiradio.sky.recipe import Recipe, apart
 
 OPTION = "--cascade"
 WEIGHTS_DIGITS = 12  # of the hash of the weights that follow, in a card
+AGAIN = "Calibrate the quick team again, with --cascade."
 
 
 class Cascade:
-    """A quick team and the one that is asked where it is not sure: below ``threshold``, and of sources that are unusual to it.
+    """A quick team and the one that is asked where it is not sure: below ``threshold``, and where it abstains.
 
-    A row of the catalogue is that of the team that answered, which its column ``model`` names.
+    A row of the catalogue is that of the team that answered, which its column ``model`` names. ``threshold`` is never below the one under
+    which the quick team abstains.
     """
 
     def __init__(self, quick: Team, team: Team, threshold: float) -> None:
-        self.quick, self.team, self.threshold = quick, team, threshold
+        self.quick, self.team, self.threshold = quick, team, max(threshold, quick.calibration.threshold or 0.0)
         gates = {member.network.gate_count for member in (*quick.members, *team.members)}
         odd = [apart(quick.recipe, team.recipe)]
         if quick.labels.names != team.labels.names:
@@ -66,7 +69,12 @@ class Cascade:
     @property
     def about(self) -> Provenance:
         """What products say of it."""
-        return {**self.team.about, "quick_model": self.quick.name, "sure_from": self.threshold}
+        return self.about_of(self.team.name)
+
+    def about_of(self, model: str) -> Provenance:
+        """What products of one source say, whose row names this model: that of the team that answered."""
+        who = self.quick if model == self.quick.name else self.team
+        return {**who.about, "quick_model": self.quick.name, "sure_from": self.threshold}
 
     def __repr__(self) -> str:
         return f"Cascade({self.quick!r} from probability {self.threshold:.3f}, else {self.team!r})"
@@ -74,14 +82,23 @@ class Cascade:
     def ask(self, cutouts: Sequence[Cutout], *, why: bool = True) -> tuple[list[Row], Answers]:
         """A row of the catalogue for each cutout, and the answers, with evidence unless ``why`` is false."""
         rows, answers = self.quick.ask(cutouts, why=why)
-        sure = (answers.p.max(1) >= self.threshold) & ~answers.unusual  # nan, where there is no answer, is not sure
-        if sure.all():
+        sure = answers.p.max(1) >= self.threshold
+        asked = (self._goes_on(*each) for each in zip(cutouts, rows, sure, strict=True))
+        places = [place for place, goes_on in enumerate(asked) if goes_on]
+        if not places:
             return rows, answers
-        places = [place for place, each in enumerate(sure) if not each]
         better, others = self.team.ask([cutouts[place] for place in places], why=why)
         for place, row in zip(places, better, strict=True):
             rows[place] = row
         return rows, answers.with_others(places, others)
+
+    def _goes_on(self, cutout: Cutout, row: Row, sure: bool) -> bool:
+        """Whether the better team is asked: not where it would abstain, like the quick one, by the image alone."""
+        if not row["uncertain"]:
+            return not sure
+        chosen = self.team.calibration
+        flags = cutout.flags | cutout.doubts | chosen.of_beam(cutout.beam, cutout.file_pixel_arcsec)
+        return not row["answered"] or not (abstains(flags) or chosen.unresolved(cutout.shape.beams_across))
 
     def classify(self, sources: reading.Sources, **options: Any) -> Catalogue:
         """The catalogue of one image or many, as `Team.classify` makes it."""
@@ -93,31 +110,50 @@ def load_cascade(model: str | None = None, device: str = "auto", precision: str 
 
     Parameters
     ----------
-    model : a team by name or folder that some packaged quick team goes with, or a quick team of your own, whose card says what follows
-        it (``equiradio calibrate --cascade``); by default the team that `equiradio.load` would be asked for.
+    model : a team by name or folder that some packaged quick team goes with, or a quick team, whose card says what follows it
+        (``equiradio calibrate --cascade``); by default the team that `equiradio.load` would be asked for.
     device, precision : as for `equiradio.load`.
 
     Raises
     ------
-    SettingRefusal : no quick team goes with it, or one that was chosen for other weights.
+    SettingRefusal : no quick team goes with it, or one that was chosen for other weights; the team behind it is not there.
     """
     named = model or default_name()
     last = load(named, device, precision)
     if chosen := last.card.cascade:
-        quick, last = last, load(chosen["team"], device, precision)
+        quick, last = last, _behind(named, chosen["team"], device, precision)
     else:
-        quick = load(_quick_name(named), device, precision)
+        quick = load(_quick_name(named, last), device, precision)
         chosen = quick.card.cascade
-    if weights_hash(last.members)[:WEIGHTS_DIGITS] != chosen["weights"]:
+    if _digits(last) != chosen["weights"]:
         found = f"{quick.name} was chosen to go before weights {chosen['weights']}, but {last.name} has others"
-        raise SettingRefusal(OPTION, found, "the same weights", "Calibrate the quick team again, with --cascade.")
+        raise SettingRefusal(OPTION, found, "the same weights", AGAIN)
     return Cascade(quick, last, chosen["threshold"])
 
 
-def _quick_name(team: str) -> str:
-    """The packaged quick team that goes before a team."""
-    pairs = {card.cascade["team"]: name for name, card in list_models().items() if card.cascade and name in names_here()}
-    if team not in pairs:
-        there = ", ".join(pairs) or "no packaged team"
-        raise SettingRefusal(OPTION, f"no quick team goes before '{team}'", f"one of {there}", "Drop --cascade, or take one of these.")
-    return pairs[team]
+def _behind(quick: str, named: str, device: str, precision: str) -> Team:
+    """The team that a quick team's card names."""
+    try:
+        team = load(named, device, precision)
+    except (RunRefusal, ModelRefusal) as refusal:
+        found = f"{quick} goes before {named}, which cannot be opened ({refusal.where}: {refusal.found})"
+        raise SettingRefusal(OPTION, found, "the team that it was chosen with", f"Put it back. Or: {AGAIN}") from None
+    if not team.calibration.calibrated:
+        raise SettingRefusal(OPTION, f"{quick} goes before {named}, which is not calibrated", "a calibrated team", AGAIN)
+    return team
+
+
+def _quick_name(named: str, team: Team) -> str:
+    """The packaged quick team that goes before a team, which has the name in its card or the weights."""
+    pairs = {name: card.cascade for name, card in list_models().items() if card.cascade and name in names_here()}
+    digits = _digits(team)
+    for name, chosen in pairs.items():
+        if named == chosen["team"] or digits == chosen["weights"]:
+            return name
+    there = ", ".join(dict.fromkeys(chosen["team"] for chosen in pairs.values())) or "no packaged team"
+    raise SettingRefusal(OPTION, f"no quick team goes before '{named}'", f"one of {there}", "Drop --cascade, or take one of these.")
+
+
+def _digits(team: Team) -> str:
+    """The beginning of the hash of a team's weights, as cards have it."""
+    return weights_hash(team.members)[:WEIGHTS_DIGITS]

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from equiradio.artefacts.catalogue import Row, catalogue_schema
+from equiradio.artefacts.job import fingerprint
 from equiradio.artefacts.provenance import Provenance, with_provenance
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, answer, no_answer
@@ -128,6 +129,7 @@ class Classifier(Protocol):
     identity : all that its answers depend on, but for version and precision.
     precision : float32 or bf16.
     about : what products say of it.
+    about_of : what products of one source say, whose row names this model.
     """
 
     @property
@@ -142,6 +144,7 @@ class Classifier(Protocol):
     def precision(self) -> str: ...
     @property
     def about(self) -> Provenance: ...
+    def about_of(self, model: str) -> Provenance: ...
     def ask(self, cutouts: Sequence[Cutout], *, why: bool = True) -> tuple[list[Row], Answers]:
         """A row for each cutout, and the answers, with evidence unless ``why`` is false."""
 
@@ -174,6 +177,12 @@ def images_of(cutouts: Sequence[Cutout]) -> np.ndarray:
 def provenance(team: Classifier, command: str = "") -> Provenance:
     """What products say of the team that made them, and of the command line where there was one."""
     return {"version": f"equiradio {version()}", **team.about} | ({"command": command} if command else {})
+
+
+def job_of_team(team: Classifier) -> dict[str, Any]:
+    """What answers are answers of: who gives them, as a job is compared. Answers of other processors differ by rounding alone."""
+    about = {name: team.about.get(name) for name in ("quick_model", "sure_from")}
+    return {"model": team.name, **about, "calibration": fingerprint(*team.identity), "precision": team.precision}
 
 
 def schema_of(team: Classifier, about: Provenance) -> pa.Schema:

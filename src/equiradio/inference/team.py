@@ -13,6 +13,7 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import trained_at
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.compute.device import check_precision, choose_device
+from equiradio.compute.machine import computer
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.prior import prior_in_words, whole_prior
 from equiradio.inference import reading
@@ -127,9 +128,14 @@ class Team:
             "members": len(self.members),
             "poses": chosen.poses,
             "temperature": chosen.temperature,
+            "computed_by": computer(self.members[0].device.type),
         }
         about |= {} if chosen.prior is None else {"prior": prior_in_words(chosen.prior, self.labels)}
         return about | ({} if chosen.threshold is None else {"threshold": chosen.threshold})
+
+    def about_of(self, model: str) -> Provenance:
+        """What products of one source say, whose row names this model: its own."""
+        return self.about
 
     def classify(self, sources: Sources, *, prior: Mapping[str, float] | str | None = None, **options: Any) -> Catalogue:
         """The catalogue of one image or many: files, or raw images uint8 (150, 150). One row each, as ``equiradio classify`` writes them.

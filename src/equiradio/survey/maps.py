@@ -131,7 +131,8 @@ def _drawn(team: Classifier, reading: Readers, maps: Path, to_do: Sequence[dict[
             if drawing is not None and row["label"]:
                 cutout, gates, attention, why = drawing
                 of_source = row | {"source_id": asked["source_id"], "map_name": asked["map_name"]}
-                write_maps(maps, cutout, SkyMaps(gates, attention, team.labels, why, row["map_agreement"]), of_source, about)
+                seen = SkyMaps(gates, attention, team.labels, why, row["map_agreement"])
+                write_maps(maps, cutout, seen, of_source, {**about, **team.about_of(row["model"])})
         yield number * BATCH + len(chunk)
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import named, write_json
+from equiradio.artefacts.provenance import SEVERAL, computers_of, with_computers
 from equiradio.errors import RunRefusal, refused_as
 from equiradio.folders import scratch_folder
 from equiradio.survey.folder import SHARD, Plan, SurveyFolder
@@ -39,7 +40,7 @@ def merge(
     ----------
     folder : of the survey.
     out : Parquet, CSV, FITS, VOTable or HATS by suffix; without one a folder of Parquet files. By default catalogue.parquet there.
-    note : is given a line about what the form cannot hold.
+    note : is given a line about what the form cannot hold, and about shards of several processors.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def merge(
     with named(out), scratch_folder(out) as scratch:
         pieces = _dealt(where, schema, places, scratch, progress)
         summary.left_out = write_merged(_counted(pieces, summary, progress), schema, out)
-    for line in _left_out(schema, out, summary):
+    for line in _notes(schema, out, summary):
         note(line)
     write_json(summary_file(out), summary.numbers())
     if page:
@@ -66,12 +67,15 @@ def merge(
     return out
 
 
-def _left_out(schema: pa.Schema, out: Path, summary: Summary) -> Iterator[str]:
-    """What the form cannot hold, in words."""
+def _notes(schema: pa.Schema, out: Path, summary: Summary) -> Iterator[str]:
+    """What the form cannot hold, and what computed the shards where these were several, in words."""
     if absent := columns_left_out(schema, out):
         yield f"{out}: left out {', '.join(absent)}, which hold several numbers a source; Parquet keeps them"
     if summary.left_out:
         yield f"{out}: {summary.left_out:,} of {summary.sources:,} sources left out, which have no position"
+    computers = computers_of([schema])
+    if computers and SEVERAL in computers[0]:
+        yield f"{out}: computed by {computers[0].replace(SEVERAL, ' and by ')}, whose answers differ by rounding"
 
 
 def _refuse_unfinished(where: SurveyFolder, plan: Plan) -> None:
@@ -84,13 +88,14 @@ def _refuse_unfinished(where: SurveyFolder, plan: Plan) -> None:
 
 def _order(where: SurveyFolder, plan: Plan) -> tuple[pa.Schema, list[np.ndarray]]:
     """The schema of all results, and for each shard the place of its rows in the catalogue."""
-    rows, schema = list[np.ndarray](), None
+    rows, schemas, schema = list[np.ndarray](), list[pa.Schema](), None
     for shard in range(plan.shards):
         with _opened(where, shard) as file:
             own = _plain(file.schema_arrow)
             if schema is not None and not own.equals(schema):
                 raise RunRefusal(where.result_file(shard), "columns that are not those of the other shards", "the same columns", AGAIN)
             schema = own if schema is None else schema
+            schemas.append(own)
             rows.append(file.read([ROW.name]).column(0).to_numpy())
     every = np.concatenate(rows) if rows else np.zeros(0, np.int64)
     order = np.argsort(every, kind="stable")
@@ -102,7 +107,7 @@ def _order(where: SurveyFolder, plan: Plan) -> tuple[pa.Schema, list[np.ndarray]
         )
     place = np.empty(len(every), np.int64)
     place[order] = np.arange(len(every))
-    return schema, np.split(place, np.cumsum([len(each) for each in rows])[:-1])
+    return with_computers(schema, computers_of(schemas)), np.split(place, np.cumsum([len(each) for each in rows])[:-1])
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:

@@ -15,7 +15,7 @@ from equiradio.artefacts.job import content_hash, file_stamps, fingerprint, plai
 from equiradio.artefacts.tables import write_table
 from equiradio.errors import DataRefusal, ImageRefusal, SettingRefusal
 from equiradio.inference.cascade import Cascade
-from equiradio.inference.reading import Classifier
+from equiradio.inference.reading import Classifier, job_of_team
 from equiradio.printable import printable
 from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.survey.catalogue import Chosen, Sources, sources_of, texts
@@ -94,9 +94,7 @@ def _job(team: Classifier, asked: Asked, images: Sequence[Listed], stamps: Seque
     """What the results depend on."""
     job = {
         "version": version(),
-        "model": team.name,
-        "calibration": fingerprint(*team.identity),
-        "precision": team.precision,
+        **job_of_team(team),
         "catalogue": _catalogue_hash(asked.catalogue),
         "images": len(images),
         "image_names": fingerprint([[str(each.file), each.rank] for each in images]),

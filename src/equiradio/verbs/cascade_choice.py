@@ -1,5 +1,6 @@
 """From where a quick team's answer may stand for a better one's: chosen on validation, looked at once on test."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from equiradio.artefacts.team_scores import CascadeScores
 from equiradio.datasets.sources import Sources
 from equiradio.errors import RunRefusal
 from equiradio.evaluation.calibration import is_right, nll, top_probability
-from equiradio.evaluation.choosing import cascaded, mean_probabilities, sure_from
+from equiradio.evaluation.choosing import cascaded, mean_probabilities, sure_from, team_distance
 from equiradio.inference.asking import Asking
 from equiradio.inference.cascade import WEIGHTS_DIGITS
 from equiradio.inference.member import weights_hash
@@ -19,20 +20,29 @@ from equiradio.verbs.team_choices import binary, usual_to
 
 
 class _Both(NamedTuple):
-    """Answers about one split as scores take them: the quick team's, the better one's; and who is usual to the quick one."""
+    """Answers about one split as scores take them: the quick team's, the better one's; who is usual to the quick one, and of whom the
+    better one does not abstain."""
 
     labels: np.ndarray
     quick: np.ndarray
     team: np.ndarray
     usual: np.ndarray
+    answers: np.ndarray
+
+    def threshold(self, least: float) -> float:
+        """From where the quick team is sure, not under ``least``."""
+        return sure_from(self.labels, self.quick, self.team, self.usual, least)
 
     def scores(self, threshold: float) -> CascadeScores:
         sure = (top_probability(self.quick) >= threshold) & self.usual
         both = cascaded(self.quick, self.team, sure)
+        right, answered = is_right(self.labels, both), sure | self.answers
         return {
             "sources": len(self.labels),
             "asked": float(1 - sure.mean()),
-            "accuracy": float(is_right(self.labels, both).mean()),
+            "answered": float(answered.mean()),
+            "selective_accuracy": float(right[answered].mean()) if answered.any() else None,
+            "accuracy": float(right.mean()),
             "nll": nll(self.labels, both),
             "team_accuracy": float(is_right(self.labels, self.team).mean()),
             "team_nll": nll(self.labels, self.team),
@@ -40,7 +50,7 @@ class _Both(NamedTuple):
 
 
 class Last(NamedTuple):
-    """The team that is asked where a quick one is not sure, and what the user calls it."""
+    """The team that is asked where a quick one is not sure; its name, or its folder wherever one stands."""
 
     name: str
     team: Team
@@ -59,7 +69,7 @@ def open_last(name: str | None, quick: TeamCard, device: str) -> Last | None:
         raise RunRefusal("--cascade", found, "a team of the same recipe", "Choose another.")
     if not team.calibration.calibrated:
         raise RunRefusal("--cascade", f"{name} is not calibrated", "a calibrated team", "Make one of its runs by equiradio calibrate.")
-    return Last(name, team)
+    return Last(str(Path(name).resolve()) if Path(name).is_dir() else name, team)
 
 
 def with_cascade(folder: TeamFolder, card: TeamCard, asking: Asking, last: Last | None, sources: Sources) -> TeamCard:
@@ -69,7 +79,7 @@ def with_cascade(folder: TeamFolder, card: TeamCard, asking: Asking, last: Last 
     name, team = last
     before = lambda split: _answers(folder, card, asking, team, sources.of_split(split), split)
     fitted, test = before("validation"), sources.of_split("test")
-    threshold = sure_from(*fitted)
+    threshold = fitted.threshold(card.threshold or 0.0)
     digits = weights_hash(team.members)[:WEIGHTS_DIGITS]
     chosen: CascadeChoice = {"team": name, "weights": digits, "threshold": threshold, "validation": fitted.scores(threshold)}
     if (test.labels >= 0).any():
@@ -82,6 +92,11 @@ def _answers(folder: TeamFolder, card: TeamCard, asking: Asking, team: Team, sou
     assert card.temperature is not None
     sources = sources.choose(sources.labels >= 0)
     logits, features = asking.ask(sources.images, split, card.poses)
-    last = Asking(team.members, asking.folder, asking.progress).ask(sources.images, split, team.calibration.poses).logits
-    quick, better = mean_probabilities(logits, card.temperature), mean_probabilities(last, team.calibration.temperature)
-    return _Both(sources.labels, binary(quick), binary(better), usual_to(folder, card, features))
+    chosen = team.calibration
+    last = Asking(team.members, asking.folder, asking.progress).ask(sources.images, split, chosen.poses)
+    quick, better = binary(mean_probabilities(logits, card.temperature)), binary(mean_probabilities(last.logits, chosen.temperature))
+    assert chosen.centre is not None
+    assert chosen.precision is not None
+    answers = top_probability(better) >= (chosen.threshold or 0.0)
+    answers &= team_distance(last.features, chosen.centre, chosen.precision) <= (chosen.reach or np.inf)
+    return _Both(sources.labels, quick, better, usual_to(folder, card, features), answers)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.artefacts.catalogue import Row, check_suffix, write_catalogue
 from equiradio.artefacts.claim import Claim, claimed
-from equiradio.artefacts.provenance import Provenance
+from equiradio.artefacts.provenance import Provenance, with_computers
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, no_answer
 from equiradio.inference.reading import BATCH, Batch, Classifier, Read, answered, batches, options_of, provenance, schema_of
@@ -107,10 +107,11 @@ def _write(work: "_Work", out: Path, resume: bool, contents: bool) -> None:
         raise
     finally:
         reader.close()
-    answered_rows = _join(parts, out, work.schema)
+    computers = parts.computers()
+    answered_rows = _join(parts, out, with_computers(work.schema, computers))
     if work.features is not None:
         write_features(work.features, parts.tables(work.part_schema), work.schema, work.about, work.team.recipe)
-    parts.finish(answered_rows)
+    parts.finish(answered_rows, computers)
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ class _Work:
             if drawing is not None and row["label"]:
                 cutout, gates, attention, why = drawing
                 row["map_name"] = name
-                write_maps(self.maps, cutout, SkyMaps(gates, attention, self.team.labels, why, row["map_agreement"]), row, self.about)
+                seen = SkyMaps(gates, attention, self.team.labels, why, row["map_agreement"])
+                write_maps(self.maps, cutout, seen, row, {**self.about, **self.team.about_of(row["model"])})
             else:
                 drop_maps(self.maps, name)
 

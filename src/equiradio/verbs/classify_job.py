@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import named, write_json
 from equiradio.artefacts.job import JOB, content_hash, file_stamps, fingerprint, plain_job, read_job, refuse_other
+from equiradio.artefacts.provenance import COMPUTED, computers_of
 from equiradio.artefacts.tables import write_table
 from equiradio.errors import RunRefusal, SettingRefusal
-from equiradio.inference.reading import BATCH, Classifier
+from equiradio.inference.reading import BATCH, Classifier, job_of_team
 from equiradio.inference.rows import source_name
 from equiradio.printable import printable
 from equiradio.sky.cutout import MAX_NONFINITE
@@ -96,9 +97,7 @@ def job_of(team: Classifier, files: Sequence[Path], maps: Path | None, features:
     resolved = DEFAULTS | {key: value for key, value in options.items() if value is not None}
     about = {
         "version": version(),
-        "model": team.name,
-        "calibration": fingerprint(*team.identity),
-        "precision": team.precision,
+        **job_of_team(team),
         "files": len(files),
         "names": fingerprint([os.fsencode(file).hex() for file in files]),
         "hash": contents,
@@ -159,20 +158,31 @@ class Parts:
         """All of them in order."""
         return (self._read(number).replace_schema_metadata(schema.metadata) for number in range(self.count))
 
+    def computers(self) -> list[str]:
+        """What computed them."""
+        return computers_of(pq.read_schema(self.file(number)) for number in range(self.count))
+
     def drop_empty(self) -> None:
         """Remove the folder where nothing was begun in it and no file ended a run."""
         if not (self.folder / DEATHS).exists():
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def finish(self, answered: int) -> None:
+    def finish(self, answered: int, computers: Sequence[str]) -> None:
         """Say beside the finished catalogue what it is of, and remove the parts."""
-        write_json(job_file(self.out), self.job.whole() | {"answered": answered, "sha256": content_hash(self.out)})
+        facts = {"answered": answered, COMPUTED: list(computers), "sha256": content_hash(self.out)}
+        write_json(job_file(self.out), self.job.whole() | facts)
         shutil.rmtree(self.folder)
 
 
 def job_file(out: Path) -> Path:
     """Beside a finished catalogue: what it is of."""
     return out.with_name(f"{out.name}.{JOB}")
+
+
+def several_computers(out: Path) -> list[str]:
+    """What computed the parts of a finished catalogue, where these are several."""
+    there = (read_job(job_file(out)) or {}).get(COMPUTED)
+    return [str(each) for each in there] if isinstance(there, list) and len(there) > 1 else []
 
 
 def is_finished(parts: Parts, files: Sequence[Path], maps: Path | None, features: Path | None = None) -> bool:

@@ -96,6 +96,8 @@ def test_a_cascade_asks_the_better_team_as_rarely_as_it_may():
     assert is_right(labels, cascaded(quick, team, sure)).mean() == 1.0
     assert sure_from(labels, 1 - quick, team, usual) == 1.0, "a quick team that is always wrong is never believed"
     assert sure_from(labels, quick, quick, usual) == pytest.approx(0.6), "the same team may always answer"
+    assert sure_from(labels, quick, quick, usual, least=0.8) == pytest.approx(0.8), "but not from where the quick team abstains itself"
+    assert sure_from(labels, quick, team, usual, least=0.96) == 0.96, "no source lies above it"
     three = np.stack([1 - quick, quick / 2, quick / 2], 1)
     assert (cascaded(three, three[::-1], sure)[sure] == three[sure]).all()
 

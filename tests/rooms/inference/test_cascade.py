@@ -8,16 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
+from equiradio.artefacts.shelf import find_team, team_card_of
 from equiradio.artefacts.team import TeamFolder
 from equiradio.cli.main import main
 from equiradio.datasets.registry import open_data
-from equiradio.errors import SettingRefusal
+from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.inference import cascade as home
 from equiradio.inference.cascade import Cascade, load_cascade
 from equiradio.inference.team import Team, load
+from equiradio.sky.beams import Beam
 from equiradio.sky.recipe import MIRABEST, apart
 from equiradio.verbs.calibrate import calibrate
+from equiradio.verbs.classify import classify
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,18 @@ def images(sky):
 
 @pytest.fixture(scope="module")
 def pair(untrained):
-    return [load(untrained("c4-attention", seed, kernel_size=3), "cpu") for seed in (0, 1)]
+    """Two teams that never abstain by themselves."""
+    return [calibrated(load(untrained("c4-attention", seed, kernel_size=3), "cpu"), threshold=0.0) for seed in (0, 1)]
+
+
+def calibrated(team, **changes):
+    """The team as if this had been chosen for it."""
+    return Team(team.members, replace(team.calibration, **changes), team.card)
+
+
+def answered_by(quick, team, cutouts, threshold=0.0):
+    """Who answers each source: 0 for the quick team, 1 for the other."""
+    return [[quick.name, team.name].index(row["model"]) for row in Cascade(quick, team, threshold).ask(cutouts, why=False)[0]]
 
 
 def between(values: np.ndarray) -> float:
@@ -64,19 +79,84 @@ def test_maps_and_evidence_are_those_of_who_answered(pair, images):
 
 def test_what_is_unusual_to_the_quick_team_or_has_no_answer_goes_on(pair, images, monkeypatch):
     quick, team = pair
-    original = Team.ask
+    original = Team.answer
 
-    def strange(self, cutouts, *, why=False):
-        rows, answers = original(self, cutouts, why=why)
+    def strange(self, images, *, why=False):
+        answers = original(self, images, why=why)
         if self is quick:
-            unusual, p = answers.unusual.copy(), answers.p.copy()
-            unusual[1], p[2] = True, np.nan
-            answers = replace(answers, unusual=unusual, p=p)
-        return rows, answers
+            unusual, p, top = answers.unusual.copy(), answers.p.copy(), answers.top.copy()
+            unusual[1], p[2], top[2] = True, np.nan, -1
+            answers = replace(answers, unusual=unusual, p=p, top=top)
+        return answers
 
-    monkeypatch.setattr(Team, "ask", strange)
+    monkeypatch.setattr(Team, "answer", strange)
     rows = list(Cascade(quick, team, 0.0).classify(images[:4]))
     assert [row["model"] == team.name for row in rows] == [False, True, True, False]
+
+
+@pytest.fixture(scope="module")
+def cutouts(images):
+    """Six of them through a beam of 5.4 arcsec, the last two through one of 8 and 20."""
+    seen = [cutout for _, cutout in next(iter(home.reading.batches(images[:6], beam=[5.4])))]
+    return [*seen[:4], *(replace(cutout, beam=Beam.of([width])) for cutout, width in zip(seen[4:], (8.0, 20.0), strict=True))]
+
+
+def test_no_source_that_the_quick_team_abstains_from_ends_with_it(pair, cutouts):
+    quick, team = pair
+    top = quick.ask(cutouts, why=False)[1].p.max(1)
+    level = between(top)
+    abstains = calibrated(quick, threshold=level)
+    assert answered_by(abstains, team, cutouts) == list((top < level).astype(int)), "though a lower threshold was chosen for the two"
+    assert Cascade(abstains, team, 0.0).threshold == level
+    assert Cascade(abstains, team, 0.99).threshold == 0.99
+    by_beam = calibrated(quick, beams=(5.4, 20.0), thresholds={8.0: 1.0, 20.0: 0.0})
+    assert answered_by(by_beam, team, cutouts) == [0, 0, 0, 0, 1, 0], "the threshold through a beam counts too"
+
+
+def test_what_the_image_alone_forbids_both_goes_no_further(pair, cutouts):
+    quick, team = pair
+    narrow, wide = {"beams": (5.0, 6.0)}, {"beams": (5.0, 10.0)}
+    for first, second, expected in (
+        (narrow, {}, [0, 0, 0, 0, 1, 1]),
+        (narrow, wide, [0, 0, 0, 0, 1, 0]),
+        (narrow, narrow, [0, 0, 0, 0, 0, 0]),
+        (wide, narrow, [0, 0, 0, 0, 0, 0]),
+        (narrow, {"resolved_from": 1e6}, [0, 0, 0, 0, 0, 0]),
+    ):
+        assert answered_by(calibrated(quick, **first), calibrated(team, **second), cutouts) == expected
+    assert answered_by(calibrated(quick, resolved_from=1e6), team, cutouts) == [1] * 6
+    unsure = calibrated(quick, **wide, threshold=0.0)
+    assert answered_by(unsure, calibrated(team, **narrow), cutouts, threshold=1.0) == [1, 1, 1, 1, 1, 0], (
+        "what nobody abstains from goes on"
+    )
+
+
+def test_the_header_of_a_map_names_who_answered(pair, images, tmp_path):
+    quick, team = pair
+    for place, image in enumerate(images[:4]):
+        np.save(tmp_path / f"{place}.npy", image)
+    cascade = Cascade(quick, calibrated(team, poses=2), between(quick.answer(images[:4]).p.max(1)))
+    rows = classify(cascade, sorted(tmp_path.glob("*.npy")), maps=tmp_path / "maps").to_pylist()
+    assert {row["model"] for row in rows} == {quick.name, team.name}
+    for row in rows:
+        header = fits.getheader(tmp_path / "maps" / f"{row['map_name']}.fits")
+        poses = quick.calibration.poses if row["model"] == quick.name else 2
+        assert (header["MODEL"], header["POSES"], header["QUICK"]) == (row["model"], poses, quick.name)
+
+
+def test_rows_of_another_quick_team_are_refused_by_its_name(pair, images, tmp_path):
+    quick, team = pair
+    np.save(tmp_path / "a.npy", images[0])
+    files, out = [tmp_path / "a.npy"], tmp_path / "c.parquet"
+    classify(Cascade(quick, team, 0.5), files, out=out)
+    classify(Cascade(quick, team, 0.5), files, out=out, resume=True)
+    line = rf"other quick_model \({quick.name} there, {team.name} asked\), calibration; expected the same"
+    with pytest.raises(RunRefusal, match=line):
+        classify(Cascade(team, team, 0.5), files, out=out, resume=True)
+    with pytest.raises(RunRefusal, match=r"other sure_from \(0.5 there, 0.6 asked\), calibration"):
+        classify(Cascade(quick, team, 0.6), files, out=out, resume=True)
+    with pytest.raises(RunRefusal, match=rf"other quick_model \({quick.name} there, none asked\), sure_from"):
+        classify(team, files, out=out, resume=True)
 
 
 def test_a_quick_team_that_is_sure_of_all_is_alone_asked(pair, images, monkeypatch):
@@ -129,7 +209,9 @@ def quick_folder(trained, tmp_path_factory):
 
 
 def test_calibrate_says_what_follows_and_what_it_is_worth(quick_folder):
-    chosen = TeamFolder(quick_folder).card().cascade
+    card = TeamFolder(quick_folder).card()
+    chosen = card.cascade
+    assert chosen["threshold"] >= card.threshold, "where it abstains it is not sure"
     assert chosen["team"] == str(quick_folder.parent / "last")
     assert chosen["weights"] == load(chosen["team"], "cpu").name.split()[-1]
     for split, count in (("validation", 6), ("test", 6)):
@@ -137,8 +219,16 @@ def test_calibrate_says_what_follows_and_what_it_is_worth(quick_folder):
         assert scores["sources"] == count
         assert scores["accuracy"] == scores["team_accuracy"], "the two are the same network"
         assert scores["nll"] == pytest.approx(scores["team_nll"])
+        alone = card.validation if split == "validation" else card.test
+        assert scores["answered"] == pytest.approx(alone["coverage"], abs=0.2), "of validation likeness is judged by the other sources"
     opened = load_cascade(str(quick_folder), "cpu")
     assert (opened.threshold, opened.team.name) == (chosen["threshold"], load(chosen["team"], "cpu").name)
+
+
+def test_the_packaged_quick_team_is_not_sure_where_it_abstains():
+    card = team_card_of("quick")
+    assert card.cascade["threshold"] >= card.threshold
+    assert card.cascade["validation"]["answered"] > card.validation["coverage"], "the two answer more than the quick one alone"
 
 
 def test_other_weights_behind_it_are_refused(quick_folder, tmp_path):
@@ -147,6 +237,59 @@ def test_other_weights_behind_it_are_refused(quick_folder, tmp_path):
     folder.write_card(card.with_changes(cascade=card.cascade | {"weights": "0" * 12}))
     with pytest.raises(SettingRefusal, match="was chosen to go before weights 000000000000"):
         load_cascade(str(folder.path), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"weights": None}, "a cascade without weights"),
+        ({"weights": ""}, "a cascade without weights"),
+        ({"team": None}, "a cascade without team"),
+        ({"threshold": None}, "a cascade without threshold"),
+        ({"threshold": 5}, "cascade.threshold is 5, not 0 to 1"),
+        ({"temperature": None}, "a cascade without temperature"),
+    ],
+)
+def test_a_card_whose_cascade_is_none_is_refused_in_one_line(quick_folder, images, tmp_path, capsys, changes, line):
+    folder = Path(shutil.copytree(quick_folder, tmp_path / "quick"))
+    card = json.loads((folder / "card.json").read_text())
+    for name, value in changes.items():
+        within = card if name == "temperature" else card["cascade"]
+        within.pop(name) if value is None else within.update({name: value})
+    (folder / "card.json").write_text(json.dumps(card))
+    np.save(tmp_path / "a.npy", images[0])
+    assert main(["classify", str(tmp_path / "a.npy"), "--model", str(folder), "--cascade"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"{folder / 'card.json'}: cannot be read (ValueError: {line}")
+
+
+def test_a_team_behind_that_is_gone_or_was_never_calibrated_is_refused_by_name(quick_folder, trained, tmp_path):
+    folder = TeamFolder(Path(shutil.copytree(quick_folder, tmp_path / "quick")))
+    card = folder.card()
+    for team, line in (
+        (str(tmp_path / "gone"), rf"goes before {tmp_path}/gone, which cannot be opened \({tmp_path}/gone: no such folder\)"),
+        ("no-such-team", r"goes before no-such-team, which cannot be opened \(model: 'no-such-team' is neither"),
+        (str(trained("lenet")), r"which is not calibrated; expected a calibrated team"),
+    ):
+        folder.write_card(card.with_changes(cascade=card.cascade | {"team": team}))
+        with pytest.raises(SettingRefusal, match=line):
+            load_cascade(str(folder.path), "cpu")
+
+
+def test_a_cascade_of_relative_folders_opens_from_anywhere(trained, quick_folder, tmp_path, monkeypatch):
+    shutil.copytree(quick_folder.parent / "last", tmp_path / "teams" / "last")
+    monkeypatch.chdir(tmp_path)
+    calibrate([trained("lenet")], Path("teams/quick"), most_poses=1, cascade="teams/last")
+    assert load_cascade("teams/quick", "cpu").team.name == load("teams/last", "cpu").name
+    monkeypatch.chdir(tmp_path / "teams")
+    assert load_cascade("./quick", "cpu").team.name == load("./last", "cpu").name
+
+
+def test_a_packaged_quick_team_goes_before_the_folder_of_its_team(tmp_path):
+    folder = shutil.copytree(find_team("c8-attention").path, tmp_path / "mine")
+    opened = load_cascade(str(folder), "cpu")
+    assert opened.quick.name == load("quick", "cpu").name
+    assert opened.team.name == load("c8-attention", "cpu").name
 
 
 def test_a_team_without_a_quick_one_is_refused(untrained):
@@ -171,3 +314,16 @@ def test_the_command_classifies_by_a_cascade_and_a_catalogue_says_so(quick_folde
     assert main(["classify", str(tmp_path / "a.npy"), "--model", str(quick_folder), "--out", str(out), "--resume"]) == 2
     assert "calibration" in capsys.readouterr().err, "rows of a cascade are not those of its quick team"
     assert json.loads((tmp_path / "out.vot.job.json").read_text())["model"].startswith("lenet")
+
+
+def test_the_printed_table_says_who_answered_each_source(quick_folder, images, tmp_path, capsys, monkeypatch):
+    np.save(tmp_path / "a.npy", images[0])
+    monkeypatch.setenv("COLUMNS", "200")
+    command = ["classify", str(tmp_path / "a.npy"), "--model", str(quick_folder), "--cascade"]
+    assert main(command) == 0
+    title, columns, _, row = capsys.readouterr().out.splitlines()[:4]
+    assert re.match(r"quick: lenet \w{12}, from probability [01]\.\d{3}; better: lenet \w{12}$", title)
+    assert "by" in columns.split()
+    assert "quick" in row.split(), "of the same name"
+    assert main(command[:-1]) == 0
+    assert not {"by", "quick"} & set(capsys.readouterr().out.split())

@@ -170,6 +170,19 @@ def test_columns_that_a_form_cannot_hold_are_said(survey, tmp_path, name, said):
     assert notes == ([line] if said else [])
 
 
+def test_a_catalogue_that_several_processors_computed_says_so(tmp_path):
+    where, notes = written(tmp_path / "out"), []
+    plan = where.plan()
+    for shard in range(plan.shards):
+        table = pq.read_table(where.result_file(shard))
+        schema = with_provenance(table.schema, {"computed_by": "a GPU" if shard == 1 else "CPU, avx2 kernels"})
+        where.write_result(shard, plan, table.replace_schema_metadata(schema.metadata), {})
+    out = merge(where.folder, tmp_path / "all.parquet", page=False, note=notes.append)
+    assert notes == [f"{out}: computed by CPU, avx2 kernels and by a GPU, whose answers differ by rounding"]
+    assert pq.read_schema(out).metadata[b"computed_by"] == b"CPU, avx2 kernels; a GPU"
+    assert json.loads((tmp_path / "all.parquet.summary.json").read_text())["provenance"]["computed_by"] == "CPU, avx2 kernels; a GPU"
+
+
 def test_a_folder_holds_the_pieces_in_order(survey, tmp_path):
     out = merge(survey.folder, tmp_path / "parts", page=False)
     files = sorted(out.iterdir())

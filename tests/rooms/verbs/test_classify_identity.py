@@ -96,6 +96,20 @@ def test_a_finished_catalogue_is_taken_for_done_only_where_it_is_the_one_asked_f
     room.classify(team, files, out=out, resume=True)
 
 
+def test_a_catalogue_that_two_processors_computed_says_so(team, trained, folder, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "c.parquet"
+    monkeypatch.setattr("equiradio.inference.team.computer", lambda device: "CPU, old kernels")
+    interrupted(team, image_files([folder]), out, monkeypatch)
+    monkeypatch.setattr("equiradio.inference.team.computer", lambda device: "a GPU")
+    assert main(["classify", str(folder), "--model", str(trained("lenet")), "--out", str(out), "--resume"]) == 0
+    line = f"{out}: computed in turn by CPU, old kernels and by a GPU, whose answers differ by the rounding of float32"
+    assert line in " ".join(capsys.readouterr().err.split())
+    assert pq.read_schema(out).metadata[b"computed_by"] == b"CPU, old kernels; a GPU"
+    assert main(["classify", str(folder), "--model", str(trained("lenet")), "--out", str(out)]) == 0
+    assert "computed" not in capsys.readouterr().err
+    assert pq.read_schema(out).metadata[b"computed_by"] == b"a GPU"
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_catalogue_that_was_damaged_or_does_not_say_of_what_it_is_is_not_taken_for_done(team, folder, tmp_path, suffix):
     files, out = image_files([folder])[:2], tmp_path / f"c.{suffix}"
