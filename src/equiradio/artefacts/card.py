@@ -116,6 +116,10 @@ class Card:
     def write(self, path: Path) -> None:
         write_json(path, asdict(self))
 
+    def unfinished(self, epochs: int) -> str:
+        """Of how many ``epochs`` its training has done how many, in words; nothing where it is finished."""
+        return "" if self.state == "finished" else f"{self.state} after {self.epochs} of {epochs} epochs"
+
     def with_changes(self, **changes: Any) -> "Card":
         return replace(self, **changes)
 

@@ -110,7 +110,7 @@ def cutting_options(hdu: int | None, plane: str | None, max_nonfinite: float, be
     from equiradio.sky.beams import beam_numbers
     from equiradio.sky.choices import check_choices
 
-    options = {"hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, **position}
+    options: dict[str, Any] = {"hdu": hdu, "plane": plane, "max_nonfinite": max_nonfinite, **position}
     check_choices(**options, beam=beam)
     return options | {"beam": None if beam is None else beam_numbers(beam)}
 

@@ -61,7 +61,7 @@ def evaluate(
     if prior is not None:
         found, do = f"{prior} without --through", "Name a condition, or drop --prior."
         raise SettingRefusal("--prior", found, "--through: predictions of runs are those of their own mix", do)
-    from equiradio.verbs.evaluate_asked import check_options, one_run
+    from equiradio.verbs.evaluate_asked import check_options, one_run, unfinished_line
 
     check_options(batches, precision, passes)
     for run in runs:
@@ -86,6 +86,8 @@ def evaluate(
                 precision=precision,
                 progress=step,
             )
+        if unfinished := answers[str(run)].get("unfinished"):
+            say(unfinished_line(run, unfinished), err=True)
         if not as_json:
             metrics = answers[str(run)]
             if metrics["calibration"]:

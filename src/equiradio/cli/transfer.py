@@ -33,12 +33,15 @@ def evaluate_through(given: list[Path], through: list[str], *, device: str, as_j
         check_trained(each)
     from equiradio.cli.progress import bars
     from equiradio.compute.device import choose_device
+    from equiradio.verbs.evaluate_asked import unfinished_line
     from equiradio.verbs.transfer import transfer
 
     where, answers = choose_device(device), {}
     for each in named:
         with bars() as step:
             answers[str(each)], file = transfer(each, asked, device=where, progress=step, **options)
+        if unfinished := answers[str(each)].get("unfinished"):
+            say(unfinished_line(each, unfinished), err=True)
         if not as_json:
             _print(answers[str(each)])
         say(f"written to {file}" if file else f"{each} is a team by name: nothing is written; --json prints all of it", err=as_json)

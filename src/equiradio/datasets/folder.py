@@ -17,6 +17,7 @@ from equiradio.datasets.sources import SPLITS, Sources, check_soft
 from equiradio.errors import DataRefusal, Refusal
 from equiradio.folders import whole_folder
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
+from equiradio.printable import count_of
 from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}")  # of a data set: it becomes part of file names
@@ -104,9 +105,10 @@ def read_folder(folder: Path) -> Sources:
     """
     folder = Path(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
+    if "dataset.json" in missing:
+        raise _no_data_set(folder)
     if missing:
-        do = "Write one with 'equiradio data simulate --out DIR'."
-        raise DataRefusal(folder, f"has no {' and no '.join(missing)}", ", ".join(FILES), do)
+        raise DataRefusal(folder, f"has no {' and no '.join(missing)}", ", ".join(FILES), AGAIN)
     about = _about(folder / "dataset.json")
     if about.masks_md5 and not (folder / "masks.npy").is_file():
         raise DataRefusal(folder, "has no masks.npy", "the one whose md5 dataset.json says", AGAIN)
@@ -115,6 +117,32 @@ def read_folder(folder: Path) -> Sources:
     columns = _catalogue(folder / "catalogue.csv", about)
     own: dict[str, Any] = {"classes": about.classes, "recipe": about.recipe, "left_out": about.left_out}
     return Sources(name=about.name, images=images, md5=about.md5, masks=masks, folder=str(folder), **own, **columns)
+
+
+def _no_data_set(folder: Path) -> DataRefusal:
+    """What to say of a folder that no verb has written as a data set: what lies there, and which command makes one of it."""
+    from equiradio.datasets.imports.tables import SUFFIXES as TABLES
+    from equiradio.sky.own import SUFFIXES as IMAGES
+
+    there = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+    folders = [path.name for path in there if path.is_dir()]
+    images = [path.name for path in there if path.is_file() and path.name.lower().endswith(IMAGES)]
+    tables = [path.name for path in there if path.name.lower().endswith(TABLES) and path.name not in images + folders]
+    others = [path.name for path in there if path.name not in folders + images + tables]
+    parts = [count_of(len(images), "image")] if images else []
+    parts += [f"{count_of(len(names), kind)} ({_some(names)})" for names, kind in ((tables, "table"), (folders, "folder")) if names]
+    content = ", ".join(parts) or _some(others)
+    do = "Put the images of each class into a folder of its name, and name the folder of these: 'equiradio data import FOLDER --out DIR'."
+    if tables:
+        do = f"Where the table names images and their classes: 'equiradio data import {folder / tables[0]} --out DIR'."
+    if inside := next((name for name in folders if (folder / name / "dataset.json").is_file()), None):
+        do = f"Name the data set in it: {folder / inside}. Others are made by 'equiradio data import'."
+    expected = "a data set (dataset.json, images.npy, catalogue.csv), a folder per class, or a table of images"
+    return DataRefusal(folder, f"{content} and no dataset.json" if content else "nothing in it", expected, do)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
 class _About(NamedTuple):

@@ -77,6 +77,7 @@ class Metrics(TypedDict):
     calibration: CalibrationScores | None
     catalogues: NotRequired[dict[str, Block]]
     soft: NotRequired[SoftScores]
+    unfinished: NotRequired[str]
 
 
 def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None, classes: Labels = FANAROFF_RILEY) -> Scores:

@@ -57,7 +57,7 @@ def choices_of(
     ------
     SettingRefusal : what cannot be meant.
     """
-    choices = {name: value for name, value in (("hdu", hdu), ("plane", plane), ("beam", beam)) if value is not None}
+    choices: Choices = {name: value for name, value in (("hdu", hdu), ("plane", plane), ("beam", beam)) if value is not None}
     try:
         check_choices(**choices)
     except SettingRefusal as refusal:

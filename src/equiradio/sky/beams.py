@@ -96,7 +96,8 @@ def beam_numbers(given: float | str | Sequence[float], where: str = "--beam") ->
     try:
         if isinstance(given, bool | dict):
             raise TypeError
-        numbers = [float(part) for part in (given.split(",") if isinstance(given, str) else [given] if isinstance(given, Real) else given)]
+        parts: Any = given.split(",") if isinstance(given, str) else [given] if isinstance(given, Real) else given
+        numbers = [float(part) for part in parts]
     except (TypeError, ValueError):
         found = shorten(repr(given), 60, placeholder=" ...")
         raise SettingRefusal(where, found, "numbers with commas between", f"For example {where} 6.4,5.4,0.") from None

@@ -86,6 +86,8 @@ def _write(run: Run, member: Member, sources: Sources, columns: dict[str, np.nda
         scored["catalogues"] = blocks
     if sources.soft is not None:
         scored["soft"] = _soft_scores(sources.soft, columns, member.labels)
+    if unfinished := member.card.unfinished(run.settings().training.epochs):
+        scored["unfinished"] = unfinished
     run.metrics_file(sources.name, split).unlink(missing_ok=True)
     schema = predictions_schema(member.labels)
     bearings = zip(BEARINGS, (member.weights_hash[:12], sources.md5, *asked), strict=True)

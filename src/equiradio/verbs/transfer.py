@@ -17,6 +17,7 @@ from equiradio.inference.reading import BATCH
 from equiradio.inference.team import Team, load
 from equiradio.sky.conditions import Condition, all_seen
 from equiradio.sky.recipe import MIRABEST
+from equiradio.verbs.evaluate_asked import refuse_half_made
 from equiradio.verbs.trained_data import open_sources
 
 Progress = Callable[[str, int, int], object]
@@ -31,6 +32,7 @@ class Transfer(TypedDict):
     split: str
     conditions: list[ConditionScores]
     prior: NotRequired[str]
+    unfinished: NotRequired[str]
 
 
 def transfer(
@@ -57,20 +59,29 @@ def transfer(
     -------
     The scores, and the file in the folder that they were written to; None for a team by name, whose folder is not the user's.
     """
+    refuse_half_made(Path(what))
     team = load(what, device, precision)
     team = team if prior is None else team.for_prior(parse_prior(prior, team.labels))
-    sources = chosen_split(open_sources(what, team.members[0], data, data_dir), split)
+    sources = _labelled(chosen_split(open_sources(what, team.members[0], data, data_dir), split), split)
+    rows = [_under(team, sources, condition, progress) for condition in conditions]
+    result: Transfer = {"model": team.name, "data": sources.name, "data_md5": sources.md5, "split": split, "conditions": rows}
+    first = team.members[0]
+    if unfinished := first.card.unfinished(first.settings.training.epochs):
+        result["unfinished"] = unfinished
+    if prior is not None:
+        result["prior"] = str(team.about["prior"])
+    return result, _written(Path(what), result)
+
+
+def _labelled(sources: Sources, split: str) -> Sources:
+    """Those of a class; their levels must say what the noise was."""
     sources = sources.choose(sources.labels >= 0)
     if not len(sources):
         raise DataRefusal(sources.where, f"no source of split '{split}' has a class", "some", "Choose another split.")
     if sources.recipe != MIRABEST:
         expected = "images by MiraBest's recipe, whose levels say what the noise was"
         raise DataRefusal(sources.where, "images by a recipe of their own", expected, "Evaluate without --through.")
-    rows = [_under(team, sources, condition, progress) for condition in conditions]
-    result: Transfer = {"model": team.name, "data": sources.name, "data_md5": sources.md5, "split": split, "conditions": rows}
-    if prior is not None:
-        result["prior"] = str(team.about["prior"])
-    return result, _written(Path(what), result)
+    return sources
 
 
 def _written(folder: Path, result: Transfer) -> Path | None:

@@ -161,3 +161,37 @@ def test_sources_of_no_class_are_left_out_by_a_choice(sky):
     assert sources.only(["FRI", "FRII"]).classes == FANAROFF_RILEY
     turned = sources.only(["FRII", "FRI"])
     np.testing.assert_array_equal(turned.labels, 1 - sources.labels[2:])
+
+
+SORT = "Put the images of each class into a folder of its name"
+HOLDS = {
+    "images": (["a.fits", "b.fits.gz", "c.png"], "3 images and no dataset.json", SORT),
+    "images and a table": (["a.fits", "truth.csv"], "1 image, 1 table (truth.csv) and no dataset.json", "data import plain/truth.csv"),
+    "one class": (["FRI/a.fits", "FRI/b.fits"], "1 folder (FRI) and no dataset.json", SORT),
+    "a data set in it": (["mine/dataset.json"], "1 folder (mine) and no dataset.json", "Name the data set in it: plain/mine"),
+    "nothing": ([], "nothing in it", SORT),
+    "a run": (["settings.toml", "card.json"], "card.json, settings.toml and no dataset.json", SORT),
+}
+
+
+@pytest.mark.parametrize("case", HOLDS)
+def test_a_folder_that_is_no_data_set_says_what_makes_one_of_it(tmp_path, monkeypatch, case):
+    files, found, do = HOLDS[case]
+    monkeypatch.chdir(tmp_path)
+    for name in ("", *files):
+        path = tmp_path / "plain" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"") if name else path.mkdir()
+    with pytest.raises(DataRefusal) as caught:
+        read_folder("plain")
+    assert caught.value.found == found
+    assert caught.value.expected == "a data set (dataset.json, images.npy, catalogue.csv), a folder per class, or a table of images"
+    assert do in caught.value.do
+    assert "data import" in caught.value.do
+
+
+def test_a_data_set_that_lacks_a_file_is_to_be_written_anew(tmp_path):
+    (tmp_path / "dataset.json").write_text("{}")
+    with pytest.raises(DataRefusal, match=r"has no images.npy and no catalogue.csv; expected .*\. Write the folder anew\.") as caught:
+        read_folder(tmp_path)
+    assert "simulate" not in str(caught.value)

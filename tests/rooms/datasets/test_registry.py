@@ -48,7 +48,7 @@ def test_a_folder_opens_as_written(sky):
         "validation": 6,
         "test": 6,
     }
-    assert "has no" in refused(open_data, str(sky.parent))
+    assert "and no dataset.json; expected a data set" in refused(open_data, str(sky.parent))
 
 
 def test_a_split_is_chosen_or_refused_with_those_there_are(sky):

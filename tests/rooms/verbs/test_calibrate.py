@@ -263,3 +263,23 @@ def test_sources_that_are_unusual_do_not_count_as_answered():
     assert chosen["coverage"] == 0.75
     assert chosen["selective_accuracy"] == 1
     assert choice_for(logits, labels, 1.0, usual & False)["selective_accuracy"] is None
+
+
+def test_a_half_made_team_is_not_evaluated(runs, tmp_path, monkeypatch, capsys):
+    """Interrupted while it was asked: members and card are there, temperature and threshold are not."""
+    out = tmp_path / "team"
+    interrupted_at(monkeypatch, 2)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(runs, out, most_poses=1)
+    line = f"{out}: a team whose calibration did not end; expected one with temperature and threshold. Repeat the command that makes it"
+    for more in ([], ["--through", "noise:2"]):
+        assert main(["evaluate", str(out), *more]) == 2
+        assert line in capsys.readouterr().err
+    assert not (out / "transfer").exists()
+
+
+def test_a_team_without_one_of_its_members_is_not_evaluated(team, tmp_path, capsys):
+    folder = TeamFolder(shutil.copytree(team, tmp_path / "team"))
+    folder.weights_file(1).unlink()
+    assert main(["evaluate", str(folder.path), "--through", "noise:2"]) == 2
+    assert "seed1.safetensors: no such file" in capsys.readouterr().err

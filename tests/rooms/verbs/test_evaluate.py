@@ -13,6 +13,7 @@ from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import PACKAGED
 from equiradio.artefacts.tables import predicted_by, predictions_schema, read_predictions
 from equiradio.artefacts.weights import read_weights, write_weights
+from equiradio.cli.main import main
 from equiradio.compute.poses import TEST, Poses, draw_poses
 from equiradio.datasets.registry import open_data
 from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
@@ -320,3 +321,21 @@ def test_poses_stay_with_their_images_when_cut_into_pieces():
     for rows, piece in pieces:
         assert piece.rotation_deg.tolist() == rows.tolist()
         assert torch.equal(piece.matrices(), poses.matrices()[rows])
+
+
+@pytest.mark.parametrize("state", ["interrupted", "training", "failed"])
+def test_scores_of_a_training_that_is_not_finished_say_so(copy_of, capsys, state):
+    run = Run(copy_of("lenet"))
+    run.card().with_changes(state=state, epochs=1).write(run.card_file)
+    run.write_settings(change(run.settings(), {"training.epochs": 20}))
+    assert main(["evaluate", str(run.folder), "--passes", "0"]) == 0
+    line = f"{run.folder}: its training is not finished ({state} after 1 of 20 epochs); these are scores of its weights so far"
+    assert line in capsys.readouterr().err
+    assert json.loads(run.metrics_file("simulated", "test").read_text())["unfinished"] == f"{state} after 1 of 20 epochs"
+    assert main(["evaluate", str(run.folder), "--through", "noise:2"]) == 0
+    assert line in capsys.readouterr().err
+    assert json.loads((run.folder / "transfer" / "simulated-test.json").read_text())["unfinished"] == f"{state} after 1 of 20 epochs"
+
+
+def test_scores_of_a_finished_training_say_nothing_of_it(evaluated):
+    assert "unfinished" not in evaluated[1]

@@ -30,7 +30,7 @@ def in_parquet(text: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def frames_of(parts: Mapping[str, Any]) -> dict[str, str]:
     """Frames that are not ICRS, by column, of positions that were taken apart."""
-    frames = {}
+    frames: dict[str, str] = {}
     for name, stated in parts.items():
         frame, equinox = str(stated.get("frame", "icrs")), getattr(stated.get("equinox"), "jyear", 2000.0)
         if not str(stated.get("__class__", "")).endswith("SkyCoord") or (frame in AS_ICRS and abs(equinox - 2000) < 0.01):
