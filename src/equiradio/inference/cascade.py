@@ -1,6 +1,6 @@
 """Two teams as one: a quick one answers where it is sure, a better one everywhere else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from equiradio.artefacts.catalogue import Row
@@ -25,12 +25,11 @@ AGAIN = "Calibrate the quick team again, with --cascade."
 class Cascade:
     """A quick team and the one that is asked where it is not sure: below ``threshold``, and where it abstains.
 
-    A row of the catalogue is that of the team that answered, which its column ``model`` names. ``threshold`` is never below the one under
-    which the quick team abstains.
+    A row of the catalogue is that of the team that answered, which its column ``model`` names.
     """
 
     def __init__(self, quick: Team, team: Team, threshold: float) -> None:
-        self.quick, self.team, self.threshold = quick, team, max(threshold, quick.calibration.threshold or 0.0)
+        self.quick, self.team, self.chosen = quick, team, threshold
         gates = {member.network.gate_count for member in (*quick.members, *team.members)}
         odd = [apart(quick.recipe, team.recipe)]
         if quick.labels.names != team.labels.names:
@@ -40,6 +39,19 @@ class Cascade:
         if any(odd):
             found = f"{quick.name} before {team.name}: {', '.join(filter(None, odd))}"
             raise SettingRefusal(OPTION, found, "teams of the same classes, recipe and number of gates", "Choose teams alike.")
+
+    @property
+    def threshold(self) -> float:
+        """The one that was chosen, and never below the one under which the quick team abstains."""
+        return max(self.chosen, self.quick.calibration.threshold or 0.0)
+
+    def in_poses(self, poses: int) -> "Cascade":
+        """Both asked in another number of poses; see `Team.in_poses`."""
+        return Cascade(self.quick.in_poses(poses), self.team.in_poses(poses), self.chosen)
+
+    def for_prior(self, prior: Mapping[str, float]) -> "Cascade":
+        """Both for sources of another mix of classes; see `Team.for_prior`."""
+        return Cascade(self.quick.for_prior(prior), self.team.for_prior(prior), self.chosen)
 
     @property
     def name(self) -> str:
@@ -100,9 +112,9 @@ class Cascade:
         flags = chosen.of_beam(cutout.beam, cutout.file_pixel_arcsec)
         return not row["answered"] or (ABSTAINS.isdisjoint(flags) and not chosen.unresolved(cutout.shape.beams_across))
 
-    def classify(self, sources: Source | Iterable[Source], **options: Any) -> Catalogue:
+    def classify(self, sources: Source | Iterable[Source], *, prior: Mapping[str, float] | None = None, **options: Any) -> Catalogue:
         """The catalogue of one image or many, as `Team.classify` makes it."""
-        return reading.catalogue(self, as_sources(sources), **options)
+        return reading.catalogue(self if prior is None else self.for_prior(prior), as_sources(sources), **options)
 
 
 def load_cascade(model: str | None = None, device: str = "auto", precision: str = "float32") -> Cascade:
