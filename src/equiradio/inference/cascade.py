@@ -19,7 +19,7 @@ from equiradio.sky.recipe import Recipe, apart
 
 OPTION = "--cascade"
 WEIGHTS_DIGITS = 12  # of the hash of the weights that follow, in a card
-AGAIN = "Calibrate the quick team again, with --cascade."
+AGAIN = "calibrate the quick team again, with --cascade."
 
 
 class Cascade:
@@ -139,7 +139,7 @@ def load_cascade(model: str | None = None, device: str = "auto", precision: str 
         chosen = quick.card.cascade
     if _digits(last) != chosen["weights"]:
         found = f"{quick.name} was chosen to go before weights {chosen['weights']}, but {last.name} has others"
-        raise SettingRefusal(OPTION, found, "the same weights", AGAIN)
+        raise SettingRefusal(OPTION, found, "the same weights", AGAIN.capitalize())
     return Cascade(quick, last, chosen["threshold"])
 
 
@@ -149,9 +149,9 @@ def _behind(quick: str, named: str, device: str, precision: str) -> Team:
         team = load(named, device, precision)
     except (RunRefusal, ModelRefusal) as refusal:
         found = f"{quick} goes before {named}, which cannot be opened ({refusal.where}: {refusal.found})"
-        raise SettingRefusal(OPTION, found, "the team that it was chosen with", f"Put it back. Or: {AGAIN}") from None
+        raise SettingRefusal(OPTION, found, "the team that it was chosen with", f"Put it back, or {AGAIN}") from None
     if not team.calibration.calibrated:
-        raise SettingRefusal(OPTION, f"{quick} goes before {named}, which is not calibrated", "a calibrated team", AGAIN)
+        raise SettingRefusal(OPTION, f"{quick} goes before {named}, which is not calibrated", "a calibrated team", AGAIN.capitalize())
     return team
 
 

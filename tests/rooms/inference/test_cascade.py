@@ -336,6 +336,13 @@ def test_an_uncalibrated_team_cannot_follow(trained, tmp_path, capsys):
     assert not out.exists()
 
 
+def test_a_team_of_other_gates_cannot_follow(trained, quick_folder, tmp_path, capsys):
+    out, last = tmp_path / "team", quick_folder.parent / "last"
+    assert main(["calibrate", str(trained("attention")), "--out", str(out), "--cascade", str(last)]) == 2
+    assert f"--cascade: the runs have 3 gates, {last} has 0; expected a team of as many" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_the_command_classifies_by_a_cascade_and_a_catalogue_says_so(quick_folder, images, tmp_path, capsys):
     np.save(tmp_path / "a.npy", images[0])
     out = tmp_path / "out.vot"
