@@ -47,7 +47,7 @@ class Card:
     left_out : in a line each, sources of the data that were left out, how many and why; and what an import noted.
     started_from : network whose weights it began with, and the beginning of their hash; "" where they were drawn.
     start_data : data sets that it learned from before this one, through its start and what that began with: name -> checksum.
-    notes : in a line each, what of the start does not quite go with the data.
+    notes : in a line each, what of the start does not quite go with the data, and what is doubtful of the teacher.
     sky : how it was shown in training, "first" as it is or "wide" (setting ``training.sky``).
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.
     weights_hash : SHA-256 of all weights in the order of their names, in the digits that they are used in (float32); of a team's member

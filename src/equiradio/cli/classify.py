@@ -13,6 +13,7 @@ from equiradio.cli.outcome import SHOWN, Outcome, outcome_of, print_refused
 from equiradio.errors import ImageRefusal, SettingRefusal
 
 if TYPE_CHECKING:
+    from equiradio.inference.cascade import Cascade
     from equiradio.inference.reading import Classifier
     from equiradio.inference.team import Team
 
@@ -116,33 +117,32 @@ def cutting_options(hdu: int | None, plane: str | None, max_nonfinite: float, be
 
 
 def open_classifier(model: str, device: str, precision: str, poses: int | None, prior: str | None, *, cascade: bool) -> "Classifier":
-    """The team that is asked, in its own number of poses or another, for its own mix of classes or another, or the cascade of two."""
+    """The team that is asked, or the cascade of two, in its own number of poses or another, for its own mix of classes or another."""
     from equiradio.evaluation.prior import parse_prior
     from equiradio.inference.cascade import load_cascade
     from equiradio.inference.team import load
 
-    if cascade:
-        if prior is not None:
-            found = f"{prior} beside --cascade, which was chosen for the mix that its teams learned from"
-            raise SettingRefusal("--prior", found, "one of the two", "Drop --prior or --cascade.")
-        if poses is not None:
-            found = f"{poses} beside --cascade, which was chosen for the poses of its teams"
-            raise SettingRefusal("--poses", found, "one of the two", "Drop --poses or --cascade.")
-        return load_cascade(model, device, precision)
-    team = load(model, device, precision)
+    asked: Team | Cascade = load_cascade(model, device, precision) if cascade else load(model, device, precision)
     if prior is not None:
-        team = team.for_prior(parse_prior(prior, team.labels))
-    return team if poses is None else _in_poses(team, poses)
-
-
-def _in_poses(team: "Team", poses: int) -> "Team":
-    """The team asked in so many poses; a warning where it was calibrated for others."""
-    asked = team.in_poses(poses)
-    if team.calibration.calibrated and not asked.calibration.calibrated:
-        tried = sorted({team.calibration.poses, *map(int, team.card.by_poses)})
-        has = f"{poses}; {team.model} is calibrated for {', '.join(map(str, tried))}"
-        say(f"--poses: {has}. Temperature and threshold are those of the nearest; flag uncalibrated.", err=True)
+        asked = asked.for_prior(parse_prior(prior, asked.labels))
+    if poses is not None:
+        asked = asked.in_poses(poses)
+        _warn_of_poses(asked, poses)
+    if cascade and (changed := [f"--{name}" for name, value in (("prior", prior), ("poses", poses)) if value is not None]):
+        chosen = "from which probability the quick team counts was chosen on validation without"
+        say(f"{', '.join(changed)}: {chosen}; what the two are worth so was not measured.", err=True)
     return asked
+
+
+def _warn_of_poses(asked: "Team | Cascade", poses: int) -> None:
+    """A warning about each team that was calibrated, but not for this number of poses."""
+    from equiradio.inference.cascade import Cascade
+
+    for team in (asked.quick, asked.team) if isinstance(asked, Cascade) else (asked,):
+        if team.card.calibrated and not team.calibration.calibrated:
+            tried = sorted({team.card.poses or 0, *map(int, team.card.by_poses)})
+            has = f"{poses}; {team.model} is calibrated for {', '.join(map(str, tried))}"
+            say(f"--poses: {has}. Temperature and threshold are those of the nearest; flag uncalibrated.", err=True)
 
 
 def _examples() -> Path:

@@ -1,6 +1,6 @@
 """Two teams as one: a quick one answers where it is sure, a better one everywhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from equiradio.artefacts.catalogue import Row
@@ -19,18 +19,17 @@ from equiradio.sky.recipe import Recipe, apart
 
 OPTION = "--cascade"
 WEIGHTS_DIGITS = 12  # of the hash of the weights that follow, in a card
-AGAIN = "Calibrate the quick team again, with --cascade."
+AGAIN = "calibrate the quick team again, with --cascade."
 
 
 class Cascade:
     """A quick team and the one that is asked where it is not sure: below ``threshold``, and where it abstains.
 
-    A row of the catalogue is that of the team that answered, which its column ``model`` names. ``threshold`` is never below the one under
-    which the quick team abstains.
+    A row of the catalogue is that of the team that answered, which its column ``model`` names.
     """
 
     def __init__(self, quick: Team, team: Team, threshold: float) -> None:
-        self.quick, self.team, self.threshold = quick, team, max(threshold, quick.calibration.threshold or 0.0)
+        self.quick, self.team, self.chosen = quick, team, threshold
         gates = {member.network.gate_count for member in (*quick.members, *team.members)}
         odd = [apart(quick.recipe, team.recipe)]
         if quick.labels.names != team.labels.names:
@@ -40,6 +39,19 @@ class Cascade:
         if any(odd):
             found = f"{quick.name} before {team.name}: {', '.join(filter(None, odd))}"
             raise SettingRefusal(OPTION, found, "teams of the same classes, recipe and number of gates", "Choose teams alike.")
+
+    @property
+    def threshold(self) -> float:
+        """The one that was chosen, and never below the one under which the quick team abstains."""
+        return max(self.chosen, self.quick.calibration.threshold or 0.0)
+
+    def in_poses(self, poses: int) -> "Cascade":
+        """Both asked in another number of poses; see `Team.in_poses`."""
+        return Cascade(self.quick.in_poses(poses), self.team.in_poses(poses), self.chosen)
+
+    def for_prior(self, prior: Mapping[str, float] | str) -> "Cascade":
+        """Both for sources of another mix of classes; see `Team.for_prior`."""
+        return Cascade(self.quick.for_prior(prior), self.team.for_prior(prior), self.chosen)
 
     @property
     def name(self) -> str:
@@ -100,9 +112,9 @@ class Cascade:
         flags = cutout.flags | cutout.doubts | chosen.of_beam(cutout.beam, cutout.file_pixel_arcsec)
         return not row["answered"] or not (abstains(flags) or chosen.unresolved(cutout.shape.beams_across))
 
-    def classify(self, sources: reading.Sources, **options: Any) -> Catalogue:
+    def classify(self, sources: reading.Sources, *, prior: Mapping[str, float] | str | None = None, **options: Any) -> Catalogue:
         """The catalogue of one image or many, as `Team.classify` makes it."""
-        return reading.catalogue(self, sources, **options)
+        return reading.catalogue(self if prior is None else self.for_prior(prior), sources, **options)
 
 
 def load_cascade(model: str | None = None, device: str = "auto", precision: str = "float32") -> Cascade:
@@ -127,7 +139,7 @@ def load_cascade(model: str | None = None, device: str = "auto", precision: str 
         chosen = quick.card.cascade
     if _digits(last) != chosen["weights"]:
         found = f"{quick.name} was chosen to go before weights {chosen['weights']}, but {last.name} has others"
-        raise SettingRefusal(OPTION, found, "the same weights", AGAIN)
+        raise SettingRefusal(OPTION, found, "the same weights", AGAIN.capitalize())
     return Cascade(quick, last, chosen["threshold"])
 
 
@@ -137,9 +149,9 @@ def _behind(quick: str, named: str, device: str, precision: str) -> Team:
         team = load(named, device, precision)
     except (RunRefusal, ModelRefusal) as refusal:
         found = f"{quick} goes before {named}, which cannot be opened ({refusal.where}: {refusal.found})"
-        raise SettingRefusal(OPTION, found, "the team that it was chosen with", f"Put it back. Or: {AGAIN}") from None
+        raise SettingRefusal(OPTION, found, "the team that it was chosen with", f"Put it back, or {AGAIN}") from None
     if not team.calibration.calibrated:
-        raise SettingRefusal(OPTION, f"{quick} goes before {named}, which is not calibrated", "a calibrated team", AGAIN)
+        raise SettingRefusal(OPTION, f"{quick} goes before {named}, which is not calibrated", "a calibrated team", AGAIN.capitalize())
     return team
 
 

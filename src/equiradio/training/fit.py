@@ -116,7 +116,7 @@ def _train(
     module = SourcesModule(sources, settings.training, preprocess)
     keep_large_blocks()
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that writes every tensor twice
-    teacher = open_teacher(settings.training, sources.classes, accelerator)
+    teacher = open_teacher(settings.training, sources.classes, sources.recipe, accelerator)
     refuse_other_teacher(run, teacher, checkpoint)
     lightning.seed_everything(settings.training.seed, verbose=False)
     network = build(settings.model, classes=len(sources.classes), blank=preprocess.blank, image_side=sources.recipe.side)
@@ -187,7 +187,7 @@ def _card(settings: Settings, begun: Beginning, module: SourcesModule, network: 
         commit=commit(),
         started_from="" if begun.start is None else begun.start.name,
         start_data=begun.start_data,
-        notes=begun.notes,
+        notes=[*begun.notes, *(() if module.lesson is None else module.lesson.notes)],
         sky=settings.training.sky,
         teacher="" if module.lesson is None else module.lesson.teacher,
         recipe=sources.recipe.as_card(),

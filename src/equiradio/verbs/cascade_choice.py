@@ -15,6 +15,7 @@ from equiradio.inference.asking import Asking
 from equiradio.inference.cascade import WEIGHTS_DIGITS
 from equiradio.inference.member import weights_hash
 from equiradio.inference.team import Team, load
+from equiradio.models.names import architecture
 from equiradio.sky.recipe import apart
 from equiradio.verbs.team_choices import binary, usual_to
 
@@ -67,6 +68,10 @@ def open_last(name: str | None, quick: TeamCard, device: str) -> Last | None:
     if odd := apart(quick.members[0].images, team.recipe):
         found = f"the runs read images by another recipe than {name}: {odd}"
         raise RunRefusal("--cascade", found, "a team of the same recipe", "Choose another.")
+    settings, gates = quick.settings_of(quick.members[0]).model, team.members[0].network.gate_count
+    if (own := settings.gates if architecture(quick.model).gated else 0) != gates:
+        found = f"the runs have {own} gates, {name} has {gates}"
+        raise RunRefusal("--cascade", found, "a team of as many, whose maps go with theirs", "Choose another.")
     if not team.calibration.calibrated:
         raise RunRefusal("--cascade", f"{name} is not calibrated", "a calibrated team", "Make one of its runs by equiradio calibrate.")
     return Last(str(Path(name).resolve()) if Path(name).is_dir() else name, team)

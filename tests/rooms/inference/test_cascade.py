@@ -159,6 +159,38 @@ def test_rows_of_another_quick_team_are_refused_by_its_name(pair, images, tmp_pa
         classify(team, files, out=out, resume=True)
 
 
+def test_both_are_asked_for_another_mix_and_in_another_number_of_poses(quick_folder, images):
+    cascade = load_cascade(str(quick_folder), "cpu")
+    prior = {"FRI": 0.8}
+    both, mixed = cascade.for_prior(prior), cascade.classify(images[:3], prior=prior)
+    assert (both.quick.calibration.prior, both.team.calibration.prior) == ((0.8, pytest.approx(0.2)),) * 2
+    assert [row["p_fri"] for row in mixed] == [row["p_fri"] for row in cascade.quick.classify(images[:3], prior=prior)]
+    assert both.identity != cascade.identity
+    assert str(both.about["prior"]).startswith("FRI=0.8")
+    fewer = cascade.in_poses(2)
+    assert (fewer.quick.calibration.poses, fewer.team.calibration.poses, fewer.about["poses"]) == (2, 2, 2)
+    assert fewer.in_poses(1).threshold == cascade.threshold
+
+
+def test_fewer_poses_never_make_the_quick_team_surer_than_its_own_threshold_for_them(pair):
+    quick, team = pair
+    card = quick.card.with_changes(by_poses={"1": {"temperature": 1.0, "threshold": 0.9, "coverage": 0.5, "selective_accuracy": None}})
+    cascade = Cascade(Team(quick.members, replace(quick.calibration, poses=4, threshold=0.7), card), team, 0.8)
+    assert [cascade.threshold, cascade.in_poses(1).threshold] == [0.8, 0.9]
+
+
+def test_the_command_takes_another_mix_and_other_poses_and_says_what_was_not_measured(quick_folder, images, tmp_path, capsys):
+    np.save(tmp_path / "a.npy", images[0])
+    command = ["classify", str(tmp_path / "a.npy"), "--model", str(quick_folder), "--cascade", "--json"]
+    assert main([*command, "--prior", "FRI=0.99", "--poses", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["label"] == "FRI"
+    assert " ".join(err.split()).count("--poses: 3; lenet is calibrated for 1. ") == 2
+    assert "--prior, --poses: from which probability the quick team counts was chosen on validation without;" in " ".join(err.split())
+    assert main(command) == 0
+    assert "not measured" not in capsys.readouterr().err
+
+
 def test_a_quick_team_that_is_sure_of_all_is_alone_asked(pair, images, monkeypatch):
     quick, team = pair
     monkeypatch.setattr(team, "ask", lambda *_, **__: pytest.fail("asked"))
@@ -301,6 +333,13 @@ def test_an_uncalibrated_team_cannot_follow(trained, tmp_path, capsys):
     out = tmp_path / "team"
     assert main(["calibrate", str(trained("lenet")), "--out", str(out), "--cascade", str(trained("lenet"))]) == 2
     assert "is not calibrated" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_team_of_other_gates_cannot_follow(trained, quick_folder, tmp_path, capsys):
+    out, last = tmp_path / "team", quick_folder.parent / "last"
+    assert main(["calibrate", str(trained("attention")), "--out", str(out), "--cascade", str(last)]) == 2
+    assert f"--cascade: the runs have 3 gates, {last} has 0; expected a team of as many" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -79,9 +79,8 @@ def test_a_card_that_does_not_say_is_refused(copy_of, capsys):
         load(run.folder, "cpu").for_prior({"FRI": 0.7})
 
 
-def test_it_goes_with_no_cascade_and_evaluate_needs_a_condition(trained, capsys):
+def test_evaluate_needs_a_condition_for_it(trained, capsys):
     for words, line in (
-        (["classify", __file__, "--cascade", "--prior", "FRI=0.7"], "--prior: FRI=0.7 beside --cascade"),
         (["evaluate", str(trained("lenet")), "--prior", "FRI=0.7"], "--prior: FRI=0.7 without --through; expected"),
         (["evaluate", str(trained("lenet")), "--through", "noise:1", "--prior", "FRI=7"], "--prior: FRI=7; expected a share"),
     ):

@@ -1,5 +1,11 @@
 """A network learns from a trained team: whose answers count, on what images, and that an interrupted lesson goes on."""
 
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,12 +17,14 @@ from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.evaluation.choosing import probabilities
 from equiradio.inference import asking
 from equiradio.inference.team import load
-from equiradio.labels import labels_of
+from equiradio.labels import FANAROFF_RILEY, labels_of
 from equiradio.settings import DataSettings
+from equiradio.sky.recipe import MIRABEST
 from equiradio.training.batches import SourcesModule
 from equiradio.training.fit import train
 from equiradio.training.task import ClassificationTask
 from equiradio.training.teacher import ask_teacher, open_teacher
+from equiradio.verbs.calibrate import calibrate
 
 
 @pytest.fixture
@@ -27,7 +35,7 @@ def pupil(tiny, trained):
 
 def taught(settings, folder):
     sources = open_data(settings.data.name)
-    team = open_teacher(settings.training, sources.classes, "cpu")
+    team = open_teacher(settings.training, sources.classes, sources.recipe, "cpu")
     return team, sources, ask_teacher(team, settings.training, sources.of_split("train"), folder, lambda what, done, total: None)
 
 
@@ -121,5 +129,46 @@ def test_skies_are_of_two_classes_only(pupil, untrained):
     classes = ("FRI", "FRII", "bent")
     settings = pupil(teacher=str(untrained("lenet", classes=classes)))
     with pytest.raises(SettingRefusal, match="skies are FRI and FRII"):
-        open_teacher(settings.training, labels_of(classes, ""), "cpu")
+        open_teacher(settings.training, labels_of(classes, ""), MIRABEST, "cpu")
     assert DataSettings().classes == ()
+
+
+@pytest.fixture
+def small(sky, tmp_path):
+    """The data folder as if its images were made by another recipe, of half the side."""
+    folder = Path(shutil.copytree(sky, tmp_path / "small"))
+    images = np.load(folder / "images.npy")[:, 1:149:2, 1:149:2]
+    np.save(folder / "images.npy", images)
+    about = json.loads((folder / "dataset.json").read_text())
+    recipe = replace(MIRABEST, side=74, scale_arcsec=3.6)
+    changed = {"recipe": recipe.as_card(), "md5": hashlib.md5(images.tobytes()).hexdigest(), "masks_md5": ""}
+    (folder / "dataset.json").write_text(json.dumps(about | changed))
+    return folder
+
+
+@pytest.mark.parametrize("sky_shown", ["first", "wide"])
+def test_images_by_another_recipe_than_the_teachers_are_refused_before_any_work(pupil, small, untrained, tmp_path, sky_shown):
+    words = r"training\.teacher: the data's images are made by another recipe than those of .*: scale_arcsec 3\.6 and 1\.8, side 74 and 150"
+    settings = pupil(**{"data.name": str(small), "sky": sky_shown, "teacher": str(untrained("lenet"))})
+    with pytest.raises(SettingRefusal, match=words if sky_shown == "first" else r"training\.sky: wide for"):
+        train(settings, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run" / "settings.toml").exists()
+    assert not (tmp_path / "run" / "teacher").exists()
+
+
+def test_skies_are_made_as_mirabests_images_alone(pupil, trained, monkeypatch):
+    recipe = replace(MIRABEST, stretch="asinh")
+    team = load(trained("lenet"), "cpu")
+    monkeypatch.setattr(type(team), "recipe", recipe)
+    words = r"training\.skies: 3 beside images by another recipe than MiraBest's: stretch asinh and mirabest; expected 0"
+    with pytest.raises(SettingRefusal, match=words):
+        open_teacher(pupil().training, FANAROFF_RILEY, recipe, "cpu")
+    assert open_teacher(pupil(skies=0).training, FANAROFF_RILEY, recipe, "cpu") is not None
+
+
+def test_a_teacher_that_was_never_calibrated_is_noted(pupil, trained, tmp_path):
+    calibrate([trained("lenet")], tmp_path / "team", most_poses=1)
+    assert train(pupil(epochs=1, teacher=str(tmp_path / "team")), tmp_path / "taught", device="cpu").card().notes == []
+    (note,) = train(pupil(epochs=1), tmp_path / "run", device="cpu").card().notes
+    name = load(trained("lenet"), "cpu").name
+    assert note == f"training.teacher: {name} is not calibrated: what is learned are its probabilities at temperature 1, in 4 poses"
