@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS, TARGET = ROOT / "results" / "transfer", ROOT / "docs" / "reference" / "transfer.md"
 SCORES = ("accuracy", "balanced_accuracy", "calibration_error", "answered", "right_of_answered")
 OF_SIZE = ("accuracy", "balanced_accuracy", "answered", "right_of_answered")
-FLAGS = ("unusual", "unresolved", "beam_untested")
+FLAGS = ("unusual", "unresolved", "beam_untested", "not_detected", "off_target")
 
 
 def conditions(file: str) -> list[str]:
