@@ -251,11 +251,12 @@ def test_numbers_that_there_are_no_kernels_for_are_refused(variant):
 
 
 @pytest.mark.filterwarnings("ignore:.*jit.trace:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_a_trace_of_it_is_refused(variant):
     """It would hold the numbers of the images that it was made with."""
     layer = a_layer("C4", 3, 4, torch.float32).eval()
     layer.take("native")
-    with pytest.raises(SettingRefusal, match=r"form: native in a trace; expected .* export"), torch.no_grad():
+    with pytest.raises(SettingRefusal, match=r"form: native in a trace; expected images to compute, .* `export` gives"), torch.no_grad():
         torch.jit.trace(layer, some_fields(layer).detach())
 
 

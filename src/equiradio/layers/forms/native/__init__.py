@@ -108,7 +108,7 @@ def _images(fields: Tensor, prepared: Tensor) -> Tensor:
     SettingRefusal : they are not in this machine's memory, of a type that there are no kernels for, or only traced.
     """
     if torch.jit.is_tracing():
-        expected = "to compute, since a trace would hold the answer to these images alone"
+        expected = "images to compute, since a trace would hold the answer to these alone"
         raise SettingRefusal("form", "native in a trace", expected, "Trace what the network's `export` gives.")
     numbers, elsewhere = prepared.dtype, {fields.device.type, prepared.device.type} - {"cpu"}
     if elsewhere or numbers not in library.PRODUCTS or (numbers == torch.bfloat16 and not library.multiplies_bf16()):
