@@ -28,7 +28,7 @@ test-js:
 	else echo "test-js: no lint, npm could not fetch eslint"; fi
 
 # escnn is an oracle of the tests only; its own requirements (a Fortran compiler, numpy 1) are not needed for that
-$(READY): pyproject.toml hatch_build.py $(wildcard src/equiradio/layers/forms/native/*.[ch] src/equiradio/sky/*.c)
+$(READY): pyproject.toml hatch_build.py src/equiradio/libraries.py $(wildcard src/equiradio/layers/forms/native/*.[ch] src/equiradio/sky/*.c)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --no-deps escnn==1.0.11

@@ -19,7 +19,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
 LAYERS, SKY = Path("src/equiradio/layers/forms/native"), Path("src/equiradio/sky")
-FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-Wno-psabi", "-shared", "-fPIC"]
+FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-Wno-psabi", "-shared", "-fPIC", "-pthread"]
 QUICK, AS_WRITTEN = "-ffp-contract=fast", "-ffp-contract=off"  # the latter: sums are to have the bits that numpy's have
 AVX512 = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"]
 VARIANTS = {

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from equiradio.libraries import is_stale
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "equiradio"
 SHIPPED = {".py", ".c", ".h", ".typed", ".csv", ".html", ".js", ".css", ".svg", ".json", ".safetensors"}
@@ -50,6 +52,12 @@ def test_a_wheel_with_compiled_kernels_is_for_one_platform(wheel, names):
     assert wheel.name.endswith("-py3-none-any.whl") == (not compiled)
     if shutil.which("cc"):
         assert {"equiradio/layers/forms/native/steerable-plain.so", "equiradio/sky/resampling.so"} <= set(compiled)
+
+
+def test_its_libraries_are_of_the_sources_in_it(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*.so") if is_stale(path)] == []
 
 
 def test_it_says_that_it_is_typed_and_carries_its_pages(names):

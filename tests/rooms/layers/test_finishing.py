@@ -159,6 +159,16 @@ def test_who_listens_hears_what_each_module_answers(kind):
     assert torch.equal(heard["norm"], F.relu(convolution(given)))
 
 
+@pytest.mark.parametrize("register", ["register_full_backward_hook", "register_full_backward_pre_hook"])
+@pytest.mark.parametrize("listened", [0, 1])
+def test_who_listens_to_gradients_in_training_hears_them(register, listened):
+    pair, heard = [module.train() for module in a_pair("steerable")], []
+    given, lit = some_fields(pair[0]).requires_grad_(), torch.rand(2, 23, 30) < 0.2
+    getattr(pair[listened], register)(lambda module, *gradients: heard.append(module))
+    activated(*pair, given, lit).sum().backward()
+    assert heard == [pair[listened]]
+
+
 @torch.no_grad()
 def test_the_three_are_not_called_where_the_layer_finishes(monkeypatch):
     """Else nothing here would have been tried."""

@@ -1,11 +1,15 @@
 """The compiled form is the dense form: answers and gradients, on every kind of processor, alone or in company, with empty sky left out."""
 
 import gc
+import mmap
+import threading
+from pathlib import Path
 
 import pytest
 import torch
 from torch.testing import assert_close
 
+from equiradio.errors import SettingRefusal
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import EmptySky, native
 from equiradio.layers.forms.native import library
@@ -230,3 +234,64 @@ def test_what_it_does_not_take(device, precision, size):
     shape = SteerableConvolution(3, 4, Cyclic(4), size).shape
     assert not native.FORM.possible(shape, device, precision)
     assert native.FORM.possible(shape._replace(size=5), "cpu", "float32")
+
+
+def test_numbers_that_there_are_no_kernels_for_are_refused(variant):
+    layer = a_layer("C4", 3, 4, torch.float32).eval()
+    layer.take("native")
+    fields = some_fields(layer).detach()
+    with (
+        pytest.raises(SettingRefusal, match=r"form: native for float16 on cpu; expected .* Take another form \(`take`\), or"),
+        torch.no_grad(),
+    ):
+        layer.half()(fields.half())
+    layer.float()
+    with pytest.raises(SettingRefusal, match=r"form: native for float32 on meta; expected"):
+        native.FORM.apply(layer, fields.to("meta"), layer.prepared())  # where nothing lies in this machine's memory
+
+
+@pytest.mark.filterwarnings("ignore:.*jit.trace:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_trace_of_it_is_refused(variant):
+    """It would hold the numbers of the images that it was made with."""
+    layer = a_layer("C4", 3, 4, torch.float32).eval()
+    layer.take("native")
+    with pytest.raises(SettingRefusal, match=r"form: native in a trace; expected images to compute, .* `export` gives"), torch.no_grad():
+        torch.jit.trace(layer, some_fields(layer).detach())
+
+
+def test_a_second_derivative_is_refused_and_no_part_of_it_is_dropped():
+    layer = a_layer("C4", 2, 2)
+    layer.take("native")
+    fields = some_fields(layer)
+    (slope,) = torch.autograd.grad(layer(fields).square().sum(), fields, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        (slope.square().sum() + layer.weight.square().sum()).backward()
+
+
+@pytest.mark.parametrize("size", [(0, 5), (0, 0)], ids=str)
+def test_an_image_without_rows_has_an_answer_without_rows(size):
+    layer = a_layer("C4", 3, 4).eval()
+    layer.take("native")
+    with torch.no_grad():
+        assert layer(torch.zeros(2, 3, 4, *size, dtype=torch.float64)).shape == (2, 4, 4, *size)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not say how much memory there is")
+def test_threads_that_end_leave_no_memory_behind(variant):
+    layer = a_layer("D8", 16, 16, torch.float32).eval()
+    layer.take("native")
+    fields = some_fields(layer, 40, 40, batch=1).detach()
+
+    def ask():
+        with torch.inference_mode():
+            layer(fields)
+
+    def mib_after(threads):
+        for _ in range(threads):
+            (thread := threading.Thread(target=ask)).start()
+            thread.join()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE / (1 << 20)
+
+    before = mib_after(5)
+    assert mib_after(40) - before < 20  # more than a MiB for each thread, where it stays

@@ -81,6 +81,19 @@ def test_any_number_of_images(batch):
     check_same(a_layer("C4"), batch)
 
 
+@pytest.mark.parametrize("order", [(0, 2, 1), (1, 2, 0), (2, 1, 0)], ids=str)
+def test_lit_pixels_may_lie_in_memory_in_any_order(order):
+    """As they do of images that were turned by an exchange of their axes."""
+    layer = a_layer("C4")
+    fields, lit = a_sky(layer)
+    back = [order.index(axis) for axis in range(3)]
+    elsewhere = lit.permute(order).contiguous().permute(back)
+    assert not elsewhere.is_contiguous()
+    usual, other = (answer_and_gradients(layer, fields, seen(each, layer.size), lit) for each in (lit, elsewhere))
+    for one, another in zip(usual, other, strict=True):
+        assert torch.equal(one, another)
+
+
 def mutated(monkeypatch, name: str, change) -> None:
     """One of the kernels that go over the active pixels does something else, or more."""
     usual = learning._Passes.run

@@ -83,6 +83,28 @@ def test_pooling_of_channels_and_of_other_layouts(variant, dtype):
         assert torch.equal(max_pool(channels), F.max_pool2d(channels, 2))
 
 
+@pytest.mark.parametrize("sides", [(1, 1), (1, 5), (5, 1), (2, 1)], ids=str)
+def test_pooling_of_less_than_two_pixels_leaves_none(variant, sides):
+    fields = noise(2, *sides, 4, 3).permute(0, 4, 3, 1, 2)
+    assert max_pool(fields).shape == (2, 3, 4, sides[0] // 2, sides[1] // 2)
+
+
+@pytest.mark.parametrize("pool", [lambda columns: passes.learning_group_pool(columns), lambda columns: passes.learning_pools(columns)[0]])
+def test_a_second_derivative_of_pooling_is_refused(pool):
+    columns = noise(1, 4, 4, 3, 2).requires_grad_()
+    (slope,) = torch.autograd.grad(pool(columns).square().sum(), columns, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        (slope.sum() + columns.sum()).backward()
+
+
+def test_a_second_derivative_of_a_score_is_refused():
+    features, *others = a_gate(5, 8)
+    features.requires_grad_()
+    (slope,) = torch.autograd.grad(passes.learning_score(features, *others).square().sum(), features, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        (slope.sum() + features.sum()).backward()
+
+
 def a_gate(context_side: int, hidden: int, features: int = 6, dtype: torch.dtype = torch.float64, batch: int = 2):
     matrices = [interpolation(context_side, side, dtype, torch.device("cpu")) for side in (40, 33)]
     maps = noise(batch, 40, 33, features, dtype=dtype), noise(batch, context_side, context_side, hidden, dtype=dtype)

@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from equiradio.errors import SettingRefusal
 from equiradio.layers.forms.form import Form, Layer, Norm, Shape
 from equiradio.layers.forms.native import library
 from equiradio.layers.forms.native.kernels import Kernels, convolve_back, layout_of, product_of
@@ -32,6 +34,7 @@ class _Convolution(torch.autograd.Function):
         return Kernels(layout_of(shape, packed.dtype), images, packed.dtype).convolve(images, packed)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         images, packed, weight = ctx.saved_tensors
         grad, d_images, d_packed = grad.contiguous(), None, None
@@ -98,9 +101,20 @@ class Native(Form):
 
 
 def _images(fields: Tensor, prepared: Tensor) -> Tensor:
-    """(batch, height, width, |G|, field), as the kernels take them."""
-    numbers = torch.promote_types(prepared.dtype, torch.float32)
-    return fields.permute(0, 3, 4, 2, 1).to(numbers).contiguous()
+    """(batch, height, width, |G|, field), as the kernels take them.
+
+    Raises
+    ------
+    SettingRefusal : they are not in this machine's memory, of a type that there are no kernels for, or only traced.
+    """
+    if torch.jit.is_tracing():
+        expected = "images to compute, since a trace would hold the answer to these alone"
+        raise SettingRefusal("form", "native in a trace", expected, "Trace what the network's `export` gives.")
+    numbers, elsewhere = prepared.dtype, {fields.device.type, prepared.device.type} - {"cpu"}
+    if elsewhere or numbers not in library.PRODUCTS or (numbers == torch.bfloat16 and not library.multiplies_bf16()):
+        words = f"native for {str(numbers).removeprefix('torch.')} on {', '.join(sorted(elsewhere)) or 'cpu'}"
+        raise SettingRefusal("form", words, Native.limits, "Take another form (`take`), or bring the layer back.")
+    return fields.permute(0, 3, 4, 2, 1).to(torch.promote_types(numbers, torch.float32)).contiguous()
 
 
 FORM = Native()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from equiradio.layers.forms.form import Norm, Shape
 from equiradio.layers.forms.native.kernels import Arranged, Kernels, added_up, convolve_back, layout_of
@@ -40,6 +41,7 @@ class Shared(NamedTuple):
 
 def shared(lit: Tensor) -> Shared:
     """The first image that shows empty sky at a pixel is taken for all that do; where that saves little, every pixel stands for itself."""
+    lit = lit.contiguous()  # as the kernels read what is made of it
     instead, empty = torch.zeros_like(lit[0], dtype=torch.int32), ~lit
     for image in reversed(range(len(lit))):
         instead.masked_fill_(empty[image], image)
@@ -190,6 +192,7 @@ class _Learning(torch.autograd.Function):
         return answer
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         images, factors, fields, scale, mean, inverse = ctx.saved_tensors
         way, pixels, passes = ctx.way, ctx.pixels, _Passes(ctx.pixels, fields)

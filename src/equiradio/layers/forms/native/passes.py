@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from equiradio.layers.forms.form import EmptySky
 from equiradio.layers.forms.native import library
@@ -101,6 +102,7 @@ class _Pools(torch.autograd.Function):
         return largest, halved.unflatten(3, images.shape[3:])
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, d_largest: Tensor, d_halved: Tensor) -> Tensor:
         images, largest, halved = ctx.saved_tensors
         return _pool_back(images, largest, d_largest, halved, d_halved)
@@ -116,6 +118,7 @@ class _GroupPool(torch.autograd.Function):
         return largest
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, d_largest: Tensor) -> Tensor:
         images, largest = ctx.saved_tensors
         return _pool_back(images, largest, d_largest)
@@ -214,6 +217,7 @@ class _Score(torch.autograd.Function):
         return score(*given)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         given, run, grad = _Padded(*ctx.saved_tensors), kernel("score_back", grad.dtype), grad.contiguous()
         d_features, d_context = torch.empty_like(given.features), torch.zeros_like(given.context)

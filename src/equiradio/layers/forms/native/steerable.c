@@ -1,5 +1,6 @@
 /* The steerable convolution by frequencies of the group, a few pixels at a time, so that all that lies between its input and its output
    stays in the cache. Float32 and float64 from the same lines; vectors are those of the processor that this file is compiled for. */
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -57,11 +58,31 @@ typedef struct {
     const void *filters;   /* 36 numbers: see the bank */
 } Plan;
 
-static void *room(int which, size_t bytes) { /* of this thread; grows and stays */
-    static _Thread_local struct {
-        void *memory;
-        size_t bytes;
-    } rooms[8];
+/* Memory of this thread, which grows, and is given back when the thread ends. */
+typedef struct {
+    void *memory;
+    size_t bytes;
+} Room;
+#define ROOMS 8
+static pthread_key_t rooms_key;
+static pthread_once_t rooms_once = PTHREAD_ONCE_INIT;
+static int has_rooms;
+
+static void free_rooms(void *rooms) {
+    for (int which = 0; which < ROOMS; which++) free(((Room *)rooms)[which].memory);
+    free(rooms);
+}
+
+static void make_rooms_key(void) { has_rooms = pthread_key_create(&rooms_key, free_rooms) == 0; }
+
+static void *room(int which, size_t bytes) {
+    pthread_once(&rooms_once, make_rooms_key);
+    Room *rooms = has_rooms ? pthread_getspecific(rooms_key) : NULL;
+    if (has_rooms && !rooms) {
+        rooms = calloc(ROOMS, sizeof(Room));
+        if (rooms && pthread_setspecific(rooms_key, rooms)) free(rooms), rooms = NULL;
+    }
+    if (!rooms) return NULL;
     if (rooms[which].bytes < bytes) {
         free(rooms[which].memory);
         bytes = (bytes + 4095) / 4096 * 4096;

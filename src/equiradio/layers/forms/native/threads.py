@@ -26,5 +26,5 @@ def each(work: Callable[[Any], int | None], tasks: Iterable[Any]) -> None:
 
 def strips(images: int, height: int) -> list[tuple[int, int, int]]:
     """Image and rows [low, high), for every task."""
-    step = height if images >= torch.get_num_threads() else ROWS
+    step = max(height, 1) if images >= torch.get_num_threads() else ROWS
     return [(image, low, min(low + step, height)) for image in range(images) for low in range(0, height, step)]
