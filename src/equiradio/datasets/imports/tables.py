@@ -19,8 +19,8 @@ USUAL = {  # what a column holds -> names that it often has, in small letters
     "label": ("label", "labels", "class", "classes", "morphology", "type", "y", "target"),
     "split": ("split", "splits", "subset", "set"),
     "source_id": ("source_id", "source_ids", "id", "name", "names", "source", "source_name", "object", "component_name"),
-    "ra": ("ra", "ra_deg", "raj2000", "ra_j2000", "ra_icrs"),
-    "dec": ("dec", "dec_deg", "dej2000", "decj2000", "dec_j2000", "de_icrs", "de"),
+    "ra": ("ra", "ra_deg", "raj2000", "_raj2000", "ra_j2000", "ra_icrs"),
+    "dec": ("dec", "dec_deg", "dej2000", "_dej2000", "decj2000", "dec_j2000", "de_icrs", "de"),
     "row": ("row", "index", "number"),
 }
 DEGREES = ("", "deg", "degree", "degrees", "d", "deg.")
@@ -192,10 +192,16 @@ Read = tuple[dict[str, list[Any]], dict[str, str]]
 
 def _csv(path: Path) -> Read:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.reader(dropwhile(lambda line: line.startswith("#"), file)))  # comments stand before the heading alone
+        rows = list(
+            csv.reader(dropwhile(lambda line: line.startswith("#"), file), skipinitialspace=True)
+        )  # comments stand before the heading alone
     if not rows:
         return {}, {}
     names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
+    if len(names) == 1 and (sign := next((sign for sign in (";", "\t", "|") if sign in names[0]), None)):
+        raise DataRefusal(path, f"columns apart by {sign!r}", "commas between columns", "Write it as CSV with commas.")
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise DataRefusal(path, f"column {twice[0] or 'without a name'} occurs {names.count(twice[0])} times", "each name once", FIX)
     odd = [place for place, row in enumerate(body, 1) if len(row) != len(names)]
     if odd:
         found = f"row {odd[0]} has {len(body[odd[0] - 1])} cells ({len(odd):,} of {len(body):,} rows)"
