@@ -35,6 +35,7 @@ class Card:
     classes, unknown : names of the logits, in order, and the word for sources that are none of them (`equiradio.labels.Labels`).
     preprocessing : pixel_mean, pixel_std, mask_radius (pixels or null).
     data, data_md5, sources : the data set, its checksum, and how many sources of it were trained on and validated with.
+    training_hash : of names and labels of the sources trained on, which ``data_md5`` does not cover; "" in older cards.
     of_class : by class, how many of those trained on, each as often as it was shown; empty in older cards.
     seed, preset, precision, device : of the training; the last two of its last epoch.
     stages : epochs, device and precision of each stage, in order; more than one where it went on elsewhere. Empty in older cards.
@@ -86,6 +87,7 @@ class Card:
     left_out: list[str] = field(default_factory=list)
     of_class: dict[str, float] = field(default_factory=dict)
     weights_hash: str = ""
+    training_hash: str = ""
     stages: list[Stage] = field(default_factory=list)
     licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"

@@ -80,6 +80,12 @@ def catalogue_hash(*sources: Any) -> str:
     return fingerprint(*(column for part in columns for column in part), *soft)
 
 
+def training_hash(sources: Any) -> str:
+    """Fingerprint of what a network learns of sources beside their images: names and labels of those to train on."""
+    learned = sources.of_split("train")
+    return fingerprint(learned.source_ids.tolist(), learned.shares.round(6).tolist())
+
+
 def file_stamps(files: Iterable[Path], *, contents: bool = False) -> list[str]:
     """Of each file what changes when it is changed: its size and time, or its size and the SHA-256 of its content."""
     return [_stamp(Path(file), contents) for file in files]

@@ -12,7 +12,6 @@ one (`equiradio.datasets.union`).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -68,10 +67,9 @@ def _open(name: str, data_dir: Path | None) -> Sources:
         sources: Sources = each.load(name, data_dir)
         return sources
     if is_source(Path(name)):
-        from equiradio.datasets.imports.building import read_source
+        from equiradio.datasets.imports.building import read_source, with_notes
 
-        sources, report = read_source(Path(name))
-        return replace(sources, left_out=(*sources.left_out, *(f"{sources.name}: {note}" for note in report.notes)))
+        return with_notes(*read_source(Path(name)))
     return read_folder(Path(name))
 
 

@@ -15,13 +15,14 @@ from equiradio.datasets.union import SAME_ARCSEC, column_of, partners, without_p
 from equiradio.errors import DataRefusal, Refusal
 
 
-def without_seen(sources: Sources, start_data: Mapping[str, str], data_dir: Path | None = None) -> Sources:
+def without_seen(sources: Sources, start_data: Mapping[str, str], data_dir: Path | None = None, who: str = "the start") -> Sources:
     """Sources without those of validation and test that lie at training sources of other data sets, or have the pixels of one.
 
     Parameters
     ----------
     start_data : data sets that a network learned from before, and their md5. None is fetched; one that cannot be opened here is a line of
         ``left_out``, as is how many sources are left out.
+    who : learned from them, in words.
     """
     for name, md5 in start_data.items():
         try:
@@ -29,12 +30,10 @@ def without_seen(sources: Sources, start_data: Mapping[str, str], data_dir: Path
             theirs = open_data(name, data_dir)
         except Refusal as refusal:
             reason = f"{refusal.where}: {refusal.found}"
-            lines = [
-                f"{sources.name}: not compared with {name}, which the start learned from ({reason}); test sources may be among its own"
-            ]
+            lines = [f"{sources.name}: not compared with {name}, which {who} learned from ({reason}); test sources may be among its own"]
         else:
-            lines = [] if theirs.md5 == md5 else [f"{sources.name}: compared with {name} as it is now, not as the start learned from it"]
-            sources, further = _without(sources, theirs.of_split("train"))
+            lines = [] if theirs.md5 == md5 else [f"{sources.name}: compared with {name} as it is now, not as {who} learned from it"]
+            sources, further = _without(sources, theirs.of_split("train"), who)
             lines += further
         sources = replace(sources, left_out=tuple(dict.fromkeys([*sources.left_out, *lines])))
     return sources
@@ -49,14 +48,14 @@ def _check_here(name: str, data_dir: Path | None) -> None:
             module.verify(data_dir)
 
 
-def _without(sources: Sources, learned: Sources) -> tuple[Sources, list[str]]:
+def _without(sources: Sources, learned: Sources, who: str) -> tuple[Sources, list[str]]:
     """The sources that may be held back, and in lines what is left out."""
     seen = _at_those_of(sources, learned) & (sources.split != "train")
     counts = [f"{count:,} {split}" for split in ("validation", "test") if (count := int((seen & (sources.split == split)).sum()))]
     lines = without_position([sources, learned])
     if counts:
         how = "with the pixels" if sources.ra_deg is None or learned.ra_deg is None else f"within {SAME_ARCSEC:g} arcsec"
-        why = f"{how} of training sources of {learned.name}, which the start learned from"
+        why = f"{how} of training sources of {learned.name}, which {who} learned from"
         lines.append(f"{sources.name}: {' and '.join(counts)} sources left out, {why}")
     return sources.choose(~seen), lines
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from equiradio.artefacts.job import training_hash
+from equiradio.artefacts.team import TeamFolder
 from equiradio.artefacts.weights import load_into
 from equiradio.datasets.seen import without_seen
 from equiradio.datasets.sources import Sources
@@ -67,12 +69,19 @@ def beginning_of(settings: Settings, sources: Sources, data_dir: Path | None = N
         return Beginning(sources, None, {}, [])
     refuse_unlike(settings, start, sources.recipe)
     card = start.card
-    start_data = {**card.start_data, start.settings.data.name: card.data_md5}
+    began, same = Path(settings.training.start_from), sources.md5 == card.data_md5 and sources.classes.names == card.labels.names
+    of_run = began.is_dir() and not TeamFolder(began).is_team  # a team's settings do not hold the name of its data
+    alike = same and card.training_hash == training_hash(sources)
+    own = {start.settings.data.name if of_run else card.data: card.data_md5}
+    start_data = {**card.start_data, **({} if alike and not of_run else own)}
     new = without_seen(sources, start_data, data_dir)
     if (sources.split == "validation").any() and not (new.split == "validation").any():
         found = f"no validation source is left ({new.left_out[-1]})"
         raise DataRefusal(sources.where, found, "some that the start has not learned from", "Split the data anew, or choose another start.")
     notes = other_recipe(sources, start)
+    if same and card.training_hash and not alike:
+        line = f"{start.name}: learned from other training sources or labels of {card.data} than it has now"
+        notes.append(f"{line}; some that are held back may be among them")
     if card.started_from and not card.start_data:
         notes.append(
             f"{start.name}: began with {card.started_from}; its card does not say on what that was trained, so nothing was left out"

@@ -120,6 +120,11 @@ def _checked(runs: Sequence[Path], most_poses: int) -> tuple[list[Path], list[Ca
         if _kind(card) != _kind(cards[0]):
             found = f"{card.model} of {card.labels} on {card.data} beside {cards[0].model} of {cards[0].labels} on {cards[0].data}"
             raise RunRefusal(folder, found, "runs of one model, its classes and data", "Choose runs alike.")
+    learned = {card.training_hash: folder for card, folder in zip(cards, runs, strict=True) if card.training_hash}
+    if len(learned) > 1:
+        one, other = list(learned.values())[:2]
+        found = f"trained on other sources or labels of {cards[0].data} than {one}"
+        raise RunRefusal(other, found, "runs of one model, its classes and data", "Choose runs of the same splits and labels.")
     pairs = sorted(zip(runs, cards, strict=True), key=lambda pair: pair[1].seed)
     return [run for run, _ in pairs], [card for _, card in pairs]
 

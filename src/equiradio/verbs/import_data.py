@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from equiradio.datasets.folder import fill_folder, refuse_in_use, whole
-from equiradio.datasets.imports.building import read_source
+from equiradio.datasets.imports.building import read_source, with_notes
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.overview import overview
 from equiradio.report.figures import save, sources_montage
@@ -27,7 +27,7 @@ def import_data(
     sources, report = read_source(source, choices, progress)
     about = report.as_json() | {"data": overview(sources), "recipe": sources.recipe.as_card()}
     with whole(out) as unfinished:
-        fill_folder(sources, unfinished, source=str(source))
+        fill_folder(with_notes(sources, report), unfinished, source=str(source))
         save(sources_montage(sources), unfinished / MONTAGE)
         (unfinished / REPORT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return about

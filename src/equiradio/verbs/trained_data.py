@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from equiradio.artefacts.card import Card
+from equiradio.artefacts.job import training_hash
 from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import is_data, open_data
 from equiradio.datasets.seen import without_seen
@@ -54,7 +55,27 @@ def trained_data(run: object, card: Card, trained_on: DataSettings, named: str |
     if (side := sources.recipe.side) != card.images.side:
         found = f"images of {sources.where} have {side} x {side} pixels, but it was trained on {card.images.side} x {card.images.side}"
         raise RunRefusal(run, found, "images of the same side", "Import them with --side.")
-    new = without_seen(sources, card.start_data, data_dir)
+    new = _without_learned(run, card, trained_on, named, sources, data_dir)
     for line in new.left_out[len(sources.left_out) :]:
         logging.getLogger("equiradio").warning("%s", in_one_line(line))
     return new
+
+
+def _without_learned(
+    run: object, card: Card, trained_on: DataSettings, named: str | None, sources: Sources, data_dir: Path | None
+) -> Sources:
+    """Sources without those of validation and test that the run, or its start, learned from.
+
+    Raises
+    ------
+    RunRefusal : the data that it was trained on have other training sources or labels now.
+    """
+    new = without_seen(sources, card.start_data, data_dir)
+    if sources.md5 == card.data_md5 and card.training_hash in ("", training_hash(sources)):
+        return new
+    if named not in (None, trained_on.name):
+        return without_seen(new, {trained_on.name: card.data_md5}, data_dir, "the network")
+    other = f"{sources.where} has other training sources, labels or images now than it was trained on"
+    if named is None:
+        raise RunRefusal(run, other, "the same data", f"Put them back, or say --data {trained_on.name} if that is meant.")
+    return replace(new, left_out=(*new.left_out, f"{run}: {other}; it may have learned from some that are held back now"))

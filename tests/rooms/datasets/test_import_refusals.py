@@ -201,6 +201,21 @@ CASES = {
     "no images at all": (lambda f: empty(f / "mine"), [], "a folder without images (.fits, .fit, .fts ...) in subfolders"),
     "an HDF5 of two stacks": (lambda f: hdf5(f, a=STACK, b=STACK, label=[0, 1] * 12), [], "2 arrays of images among a (24 x 40 x 40)"),
     "an HDF5 without labels": (lambda f: hdf5(f, a=STACK), [], "24 images in a, and no labels beside them"),
+    "a column of files under another name": (
+        lambda f: renamed(file_table(f), "file", "cutout"),
+        [],
+        "file names in column cutout, and no column 'file'; expected a column 'file'. Rename cutout.",
+    ),
+    "a column twice": (
+        lambda f: renamed(file_table(f), ",ra,", ",label,"),
+        [],
+        "column label occurs 2 times; expected each name once. Correct the table.",
+    ),
+    "all images in both classes": (
+        lambda f: both(f / "mine"),
+        [],
+        "too few sources of Bar 0, Dot 0 are of use (24 of 24 left out, the same pixels as another of another class: Bar/s00.npy,",
+    ),
     "positions without images": (lambda f: mosaic(f), [], "positions, and no images; expected the images that hold them."),
     "positions outside the images": (
         lambda f: mosaic(f, ra=[200.0] * COUNT),
@@ -226,6 +241,24 @@ CASES = {
         "name is n2 in 2 rows; expected a name of its own for each.",
     ),
 }
+
+
+def renamed(path, before, after):
+    heading, rest = path.read_text().split("\n", 1)
+    path.write_text(heading.replace(before, after) + "\n" + rest)
+    return path
+
+
+def rewritten(path, before, after):
+    path.write_text(path.read_text().replace(before, after))
+    return path
+
+
+def both(folder):
+    for kind in KINDS:
+        for number in range(12):
+            write_array(folder / kind / f"s{number:02d}.npy", number)
+    return folder
 
 
 def coloured(path, number):

@@ -38,6 +38,7 @@ from equiradio.errors import DataRefusal
 from equiradio.labels import labels_of
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.recipe import MIRABEST, Recipe
+from equiradio.verbs.import_data import import_data
 
 COUNT = 24
 
@@ -328,7 +329,9 @@ def test_neighbours_stay_on_one_side_and_pairs_are_counted(tmp_path):
     near = apart < 30
     assert near.sum() == 80
     assert (sources.split[:, None] == sources.split)[near].all()
-    assert "20 pairs of sources lie within 5 arcsec: the same source twice?" in report.notes
+    pairs = "s00 and s01, s02 and s03, s04 and s05 ..."
+    line = f"20 pairs of sources lie within 5 arcsec ({pairs}): the same source twice?"
+    assert f"{line} 20 of the pairs have two classes ({pairs}): decide on one" in report.notes
 
 
 def test_stated_splits_by_their_usual_words(tmp_path):
@@ -468,3 +471,87 @@ def test_positions_that_astropy_holds_as_one_column_are_read_and_those_of_anothe
 def test_the_columns_of_a_table_may_stand_between_other_marks_than_commas(tmp_path, mark):
     (tmp_path / "t.csv").write_text("file,label\na b.fits,FRI\n".replace(",", mark))
     assert read_table(tmp_path / "t.csv").values == {"file": ["a b.fits"], "label": ["FRI"]}
+
+
+def turned_table(folder, **changes):
+    """A table of pictures of which s20 is s00 turned by a quarter, and s18 is s02 mirrored."""
+    from PIL import Image
+
+    for number in range(COUNT):
+        image = {20: np.rot90(grey(0)), 18: grey(2)[:, ::-1]}.get(number, grey(number))
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.ascontiguousarray(image)).save(folder / "images" / f"s{number:02d}.png")
+    columns = {"file": [f"images/s{n:02d}.png" for n in range(COUNT)], "label": [KINDS[n % 2] for n in range(COUNT)]}
+    return write_table(folder / "t.csv", columns | changes)
+
+
+def test_turned_and_mirrored_copies_are_the_same_source(tmp_path):
+    splits = ["train"] * 12 + ["validation"] * 6 + ["test"] * 6
+    sources, report = read_source(turned_table(tmp_path / "stated", split=splits))
+    assert set(report.lost["the same pixels as another, turned or mirrored"]) == {"s18", "s20"}
+    assert {"s00", "s02"} <= set(sources.source_ids.tolist())
+    labels = [KINDS[(n == 20) or n % 2] for n in range(COUNT)]
+    sources, report = read_source(turned_table(tmp_path / "torn", label=labels))
+    assert set(report.lost["the same pixels as another, turned or mirrored, of another class"]) == {"s00", "s20"}
+    assert not {"s00", "s20"} & set(sources.source_ids.tolist())
+
+
+def test_the_column_of_classes_is_named_where_others_are_not_read(tmp_path):
+    label = {"label": None, "type": ["G", "QSO"] * 12, "FR": [KINDS[n % 2] for n in range(COUNT)], "flux": range(COUNT)}
+    sources, report = read_source(file_table(tmp_path, **label))
+    assert sources.classes.names == ("G", "QSO")
+    assert "classes are those of column type; columns that are not read: FR, flux" in report.notes
+    assert not any("not read" in note for note in read_source(file_table(tmp_path / "plain"))[1].notes)
+
+
+@pytest.mark.parametrize("classes", [(), ("Bar", "Dot")])
+def test_label_minus_one_is_no_class(tmp_path, classes):
+    sources, report = read_source(file_table(tmp_path, label=[0, 1, -1] * 8), Choices(classes=classes))
+    assert sources.classes.names == (classes or ("0", "1"))
+    assert len(sources) == 16
+    assert len(report.lost["of label -1, which is no class"]) == 8
+
+
+def test_classes_that_nearly_have_one_name_are_noted(tmp_path):
+    _, report = read_source(file_table(tmp_path, label=["FR I", "FRI", "FRII"] * 8))
+    assert "classes FR I and FRI differ in spaces or signs alone: one class?" in report.notes
+
+
+def test_images_beside_the_folders_of_classes_and_names_in_two_of_them_are_noted(folder):
+    write_fits(folder / "alone.fits", 40)
+    write_fits(folder / "Bar" / "s01.fits", 41)
+    notes = read_source(folder)[1].notes
+    assert "1 images lie in no folder of a class, and are not read (alone.fits)" in notes
+    assert "1 names of files occur more than once (s01): the same source twice?" in notes
+
+
+def test_an_image_that_one_pixel_outshines_is_noted(folder):
+    values = pixels(40)
+    values[2, 3] = 1e7
+    np.save(folder / "Bar" / "hot.npy", values)
+    assert "1 of 25 images have 4 lit pixels or less (hot): a pixel that outshines the source?" in read_source(folder)[1].notes
+
+
+def test_images_of_other_sides_than_the_cutouts_are_noted(folder):
+    write_fits(folder / "Bar" / "big.fits", 40, side=60)
+    notes = read_source(folder, Choices(side=48))[1].notes
+    assert "1 of 25 images are larger than 48 x 48 pixels: cut about their middle" in notes
+    line = "24 images end within their cutout of 48 x 48 pixels (s00, s02, s04 ...): up to 31 % of it is filled up with empty sky"
+    assert line in notes
+
+
+def test_spaces_before_quoted_cells_are_no_part_of_them(tmp_path):
+    path = file_table(tmp_path, ra=None, dec=None)
+    path.write_text("file, label\n" + "".join(f'"images/s{n:02d}.fits", "{KINDS[n % 2]}"\n' for n in range(COUNT)))
+    assert read_source(path)[0].classes.names == KINDS
+
+
+def test_positions_under_the_names_of_vizier(tmp_path):
+    places = {"_RAJ2000": [place(n)[0] for n in range(COUNT)], "_DEJ2000": [place(n)[1] for n in range(COUNT)]}
+    sources, _ = read_source(turned_table(tmp_path, **places))
+    assert sources.ra_deg.tolist() == pytest.approx([place(n)[0] for n in range(COUNT) if n not in (18, 20)])
+
+
+def test_what_was_noted_of_an_import_is_told_to_whoever_trains_on_it(tmp_path):
+    import_data(file_table(tmp_path, flux=range(COUNT)), tmp_path / "out", Choices())
+    assert "table: classes are those of column label; columns that are not read: flux" in open_data(str(tmp_path / "out")).left_out

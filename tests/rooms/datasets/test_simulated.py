@@ -168,7 +168,7 @@ def test_a_folder_in_use_is_not_overwritten(folder):
 @pytest.mark.parametrize("name", ["images.npy", "masks.npy", "catalogue.csv", "dataset.json"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
-    with pytest.raises(DataRefusal, match=f"has no {name}; expected"):
+    with pytest.raises(DataRefusal, match=f"(has|and) no {name}; expected"):
         read_folder(folder)
 
 

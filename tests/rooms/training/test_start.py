@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 import equiradio
+from equiradio.artefacts.job import training_hash
 from equiradio.artefacts.run import Run
 from equiradio.cli.main import app
 from equiradio.cli.train import gather
@@ -208,6 +209,37 @@ def test_what_the_start_has_learned_from_is_held_back_from_validation_and_test(l
     caplog.clear()
     assert evaluate(run.folder, passes=1)["sources"] == 6
     assert "no data set and no folder here); test sources may be among its own" in caplog.text
+
+
+def team_of(run, folder, **changes):
+    """A team of one run, whose settings do not hold the name of its data."""
+    folder.mkdir()
+    shutil.copy(Run(run).weights_file, folder / "seed0.safetensors")
+    member = json.loads((run / "card.json").read_text()) | changes
+    card = {"model": "attention", "members": [member], "settings": {"model.kernel_size": 3}, "poses": 1}
+    (folder / "card.json").write_text(json.dumps(card))
+    return folder
+
+
+def test_what_a_team_has_learned_from_is_held_back_as_what_a_run_has(leaking, tmp_path):
+    team = team_of(tmp_path / "start", tmp_path / "team", data=str(tmp_path / "old"))
+    card = train(change(leaking, {"training.start_from": str(team), "epochs": 1}), tmp_path / "run", device="cpu").card()
+    assert (card.left_out, list(card.start_data)) == ([LEFT_OUT], [str(tmp_path / "old")])
+
+
+def test_a_team_goes_on_with_its_own_data_and_nothing_is_left_out(leaking, tmp_path):
+    new = equiradio.open_data(str(tmp_path / "new"))
+    team = team_of(tmp_path / "start", tmp_path / "team", data="new", data_md5=new.md5, training_hash=training_hash(new))
+    card = train(change(leaking, {"training.start_from": str(team), "epochs": 1}), tmp_path / "run", device="cpu").card()
+    assert (card.left_out, card.start_data, card.notes) == ([], {}, [])
+
+
+def test_data_that_were_split_anew_since_the_start_learned_from_them_are_noted(leaking, tmp_path):
+    start, new = tmp_path / "start" / "card.json", equiradio.open_data(str(tmp_path / "new"))
+    start.write_text(json.dumps(json.loads(start.read_text()) | {"data_md5": new.md5, "training_hash": "other"}))
+    (note,) = train(change(leaking, {"epochs": 1}), tmp_path / "run", device="cpu").card().notes
+    assert "learned from other training sources or labels of sky than it has now" in note
+    assert note.endswith("some that are held back may be among them")
 
 
 def test_a_start_that_learned_from_all_validation_sources_is_refused(leaking, tmp_path):

@@ -168,6 +168,7 @@ def test_a_team_of_another_recipe_is_refused(team, tmp_path):
             lambda runs: [runs[0], _changed(runs[1], data_md5="other")],
             "expected runs of one model, its classes and data. Choose runs alike.",
         ),
+        (lambda runs: [runs[0], _changed(runs[1], training_hash="other")], "run1: trained on other sources or labels of simulated than"),
         (lambda runs: [runs[0], _set(runs[1], "dropout = 0.5", "dropout = 0.25")], "model.dropout 0.5 and 0.25"),
         (
             lambda runs: [runs[0], _changed(runs[1], seed=0, model="attention")],

@@ -75,5 +75,70 @@ def test_a_folder_is_called_as_it_was_named(few, untrained):
         evaluate(three, data=few)
 
 
+def split_anew(folder):
+    """Swap two training sources with two test sources in a data set's table: the images, and so their checksum, stay."""
+    table = folder / "catalogue.csv"
+    lines = table.read_text().splitlines()
+    for before, after in ((",train,", ",test,"), (",test,", ",train,")):
+        rows = [place for place, line in enumerate(lines) if before in line and not line.endswith("#")][:2]
+        for place in rows:
+            lines[place] = lines[place].replace(before, after) + "#"
+    table.write_text("".join(line.removesuffix("#") + "\n" for line in lines))
+    return folder
+
+
+@pytest.fixture
+def own(sky, trained, tmp_path, monkeypatch):
+    """A run of a data set of one's own, ./mine."""
+    shutil.copytree(sky, tmp_path / "mine")
+    run = shutil.copytree(trained("lenet"), tmp_path / "run")
+    settings = run / "settings.toml"
+    settings.write_text(settings.read_text().replace(f'name = "{sky}"', 'name = "mine"'))
+    assert '"mine"' in settings.read_text()
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+@pytest.mark.parametrize("verb", [evaluate, lambda run: calibrate([run], run.with_name("team"))])
+def test_test_sources_that_were_trained_on_before_a_new_split_are_not_scored(own, verb):
+    split_anew(own.with_name("mine"))
+    with pytest.raises(RunRefusal) as refusal:
+        verb(own)
+    assert str(refusal.value) == (
+        f"{own}: mine has other training sources, labels or images now than it was trained on; expected the same data. "
+        "Put them back, or say --data mine if that is meant."
+    )
+
+
+def test_labels_of_training_sources_that_changed_are_noticed(own):
+    table = own.with_name("mine") / "catalogue.csv"
+    lines = table.read_text().splitlines()
+    row = next(place for place, line in enumerate(lines) if ",0,train," in line)
+    lines[row] = lines[row].replace(",0,train,", ",1,train,")
+    table.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RunRefusal, match="other training sources, labels or images now"):
+        evaluate(own, passes=0)
+
+
+def test_a_new_split_that_is_meant_is_scored_with_a_warning(own, caplog):
+    split_anew(own.with_name("mine"))
+    evaluate(own, data="mine", passes=0)
+    assert "mine has other training sources, labels or images now" in caplog.text
+    assert "it may have learned from some that are held back now" in caplog.text
+
+
+def test_sources_that_a_run_learned_from_are_left_out_of_the_test_of_other_data(own, caplog):
+    other = split_anew(shutil.copytree(own.with_name("mine"), own.with_name("other")))
+    scored = evaluate(own, data=str(other), passes=0)
+    assert scored["sources"] == 4
+    assert "2 test sources left out" in caplog.text
+    assert "which the network learned from" in caplog.text
+
+
+def test_the_same_data_in_another_folder_are_all_scored(own, caplog):
+    scored = evaluate(own, data=str(own.with_name("mine").rename(own.with_name("moved"))), passes=0)
+    assert (scored["sources"], caplog.text) == (6, "")
+
+
 def test_what_is_written_of_it_has_the_data_set_s_name(few):
     assert open_data(few).name == "simulated"

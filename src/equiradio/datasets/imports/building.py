@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,16 @@ from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.cutting import Cut, cut_all
 from equiradio.datasets.imports.gathering import Gathered, gather
 from equiradio.datasets.imports.labelling import labelled
-from equiradio.datasets.imports.report import Report
-from equiradio.datasets.imports.splitting import made_split, stated_split
+from equiradio.datasets.imports.report import Report, first_names
+from equiradio.datasets.imports.splitting import LEAST, made_split, stated_split
 from equiradio.datasets.sources import Sources, pixel_hash
 from equiradio.datasets.splits import friends_of_friends, pairs_within
-from equiradio.errors import SettingRefusal
+from equiradio.errors import DataRefusal, SettingRefusal
 from equiradio.labels import UNKNOWN, Labels
 
 Step = Callable[[str, int, int], object]
 SAME_ARCSEC = 5.0  # pairs that are as near are counted as one source, twice
+FEW_LIT = 4  # pixels of an image, besides which all are empty: less than any beam covers
 UNKNOWN_REACH = 270.0  # arcsec, of an image whose scale is unknown: as MiraBest's
 
 
@@ -38,6 +40,8 @@ def read_source(source: Path, choices: Choices | None = None, step: Step = lambd
     cut = cut_all(rows, np.flatnonzero(labels != UNKNOWN), choices, report, step)
     cut = _without_doubles(rows, cut, labels, report)
     labels = labels[cut.rows]
+    _refuse_emptied(rows, labels, classes, report)
+    _note_few_lit(rows, cut, report)
     split = _split(rows, cut, labels, classes, choices, report)
     sources = Sources(
         name=name,
@@ -57,6 +61,11 @@ def read_source(source: Path, choices: Choices | None = None, step: Step = lambd
         recipe=cut.recipe,
     )
     return sources, report
+
+
+def with_notes(sources: Sources, report: Report) -> Sources:
+    """Sources that say beside what was left out what else was noted of them, as cards of trainings hold it."""
+    return replace(sources, left_out=(*sources.left_out, *(f"{sources.name}: {note}" for note in report.notes)))
 
 
 def _name(source: Path, choices: Choices) -> str:
@@ -80,18 +89,52 @@ def _soft(rows: Gathered, cut: Cut, classes: Labels) -> np.ndarray | None:
 
 
 def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Report) -> Cut:
-    """Images with the same pixels once, under the first of their names; not at all where they have several classes."""
+    """Images with the same pixels once, turned and mirrored ones too, under the first of their names; not at all where they have several
+    classes. A network that turns with the sky would find a source of its test among those that it learned.
+    """
     alike: dict[str, list[int]] = {}
     for place, image in enumerate(cut.images):
-        alike.setdefault(pixel_hash(image), []).append(place)
+        alike.setdefault(min(pixel_hash(each) for each in _turned(image)), []).append(place)
     stay = np.ones(len(cut.rows), bool)
     for places in (places for places in alike.values() if len(places) > 1):
         agree = len(set(labels[cut.rows[places]].tolist())) == 1
         drop = sorted(places, key=lambda place: rows.names[cut.rows[place]])[1:] if agree else places
         stay[drop] = False
-        why = "the same pixels as another" if agree else "the same pixels as another of another class"
-        report.leave_out(why, [rows.names[cut.rows[place]] for place in drop])
+        for place in drop:
+            same = any((cut.images[place] == cut.images[other]).all() for other in places if other != place)
+            how = "the same pixels as another" + ("" if same else ", turned or mirrored" + ("" if agree else ","))
+            report.leave_out(how if agree else f"{how} of another class", [rows.names[cut.rows[place]]])
     return Cut(cut.rows[stay], cut.images[stay], cut.ra_deg[stay], cut.dec_deg[stay], cut.recipe)
+
+
+def _turned(image: np.ndarray) -> list[np.ndarray]:
+    """An image turned by quarters, and mirrored."""
+    return [np.rot90(each, quarter) for each in (image, image[:, ::-1]) for quarter in range(4)]
+
+
+def _refuse_emptied(rows: Gathered, labels: np.ndarray, classes: Labels, report: Report) -> None:
+    """Refuse a class of which too few sources are left, with what was left out."""
+    counts = np.bincount(labels, minlength=len(classes))
+    few = ", ".join(f"{name} {count}" for name, count in zip(classes, counts, strict=True) if count < LEAST)
+    if few and rows.splits is None:
+        found = f"too few sources of {few} are of use ({'; '.join(report.lines)})"
+        raise DataRefusal(rows.where, found, f"{LEAST} of each class, one for each split", "Add some, or choose --classes.")
+
+
+def _note_few_lit(rows: Gathered, cut: Cut, report: Report) -> None:
+    """Note images of which hardly a pixel is left: nothing of a source stands beside one that outshines it by 255."""
+    dark = np.flatnonzero((cut.images > 0).sum((1, 2)) <= FEW_LIT)
+    if len(dark):
+        what = f"{len(dark):,} of {len(cut.rows):,} images have {FEW_LIT} lit pixels or less"
+        report.notes.append(f"{what} ({first_names([rows.names[row] for row in cut.rows[dark]])}): a pixel that outshines the source?")
+
+
+def _note_pairs(rows: Gathered, cut: Cut, labels: np.ndarray, pairs: np.ndarray, report: Report) -> None:
+    """Note pairs of sources (places) at one position, and those of them that have two classes."""
+    words = lambda some: first_names([f"{rows.names[cut.rows[one]]} and {rows.names[cut.rows[other]]}" for one, other in some])
+    line = f"{len(pairs):,} pairs of sources lie within {SAME_ARCSEC:g} arcsec ({words(pairs)}): the same source twice?"
+    torn = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
+    report.notes.append(line + (f" {len(torn):,} of the pairs have two classes ({words(torn)}): decide on one" if len(torn) else ""))
 
 
 def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choices: Choices, report: Report) -> np.ndarray:
@@ -103,8 +146,8 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
     if len(placed):
         ra, dec = cut.ra_deg[placed], cut.dec_deg[placed]
         groups[placed] = len(labels) + friends_of_friends(ra, dec, linking)
-        if twice := len(pairs_within(ra, dec, SAME_ARCSEC)):
-            report.notes.append(f"{twice:,} pairs of sources lie within {SAME_ARCSEC:g} arcsec: the same source twice?")
+        if len(pairs := pairs_within(ra, dec, SAME_ARCSEC)):
+            _note_pairs(rows, cut, labels, placed[pairs[np.lexsort(pairs.T[::-1])]], report)
     groups = np.unique(groups, return_inverse=True)[1]
     if len(placed) < len(labels):
         report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")

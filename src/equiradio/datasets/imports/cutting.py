@@ -1,7 +1,7 @@
 """Images of all rows by one recipe, which the first of them and the user's choices settle."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +40,7 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     kinds: Counter[str] = Counter()
     done: list[tuple[int, np.ndarray, float, float]] = []
     lost: list[tuple[int, ImageRefusal]] = []
+    padded: dict[int, float] = {}
     visits = wanted if rows.held_by is None else wanted[np.argsort(rows.held_by[wanted], kind="stable")]
     for number, row in enumerate(visits.tolist(), 1):
         try:
@@ -51,6 +52,7 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
             target = (float(rows.ra_deg[row]), float(rows.dec_deg[row])) if rows.at_positions else (None, None)
             cutout = own_cutout(plane, recipe, *target)
             done.append((row, cutout.image, cutout.ra_deg, cutout.dec_deg))
+            padded |= {row: cutout.padded} if cutout.padded else {}
         except ImageRefusal as refusal:
             lost.append((row, refusal))
         step("images", number, len(wanted))
@@ -63,6 +65,7 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     if recipe.scale_arcsec and (without := [rows.names[row] for row in numbers[np.isnan(own[:, 0])]]):
         what = f"{len(without):,} of {len(numbers):,} images state no scale ({first_names(without)})"
         report.notes.append(f"{what}: their pixels are taken for {recipe.scale_arcsec:g} arcsec as those of the others")
+    _note_sides(rows, recipe.side, sides, padded, report)
     ra, dec = _places(rows, numbers, own, report)
     return Cut(numbers, np.stack([image for _, image, *_ in done]), ra, dec, recipe)
 
@@ -95,6 +98,17 @@ def _refuse_mixtures(rows: Gathered, choices: Choices, sides: Counter[tuple[int,
     if len(kinds) > 1 and choices.stretch is None:
         found = " and ".join(f"{count:,} images of {kind}" for kind, count in kinds.most_common())
         raise DataRefusal(rows.where, f"{found} (pictures are clipped already)", "images of one kind", "Choose one, or name a --stretch.")
+
+
+def _note_sides(rows: Gathered, side: int, sides: Counter[tuple[int, ...]], padded: Mapping[int, float], report: Report) -> None:
+    """Note images that end within a cutout (row -> the share of it that is filled up), and of which the cutout is but a part."""
+    larger = sum(count for shape, count in sides.items() if max(shape) > side + 1)  # a row or a column less makes an odd side even
+    if larger and not rows.at_positions:
+        report.notes.append(f"{larger:,} of {sum(sides.values()):,} images are larger than {side} x {side} pixels: cut about their middle")
+    if padded:
+        first = first_names([rows.names[row] for row in sorted(padded)])
+        what = f"{len(padded):,} images end within their cutout of {side} x {side} pixels ({first})"
+        report.notes.append(f"{what}: up to {100 * max(padded.values()):.0f} % of it is filled up with empty sky")
 
 
 def _leave_out(rows: Gathered, lost: Sequence[tuple[int, ImageRefusal]], count: int, report: Report) -> None:

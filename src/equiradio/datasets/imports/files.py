@@ -39,11 +39,25 @@ def unread(inside: Mapping[str, Sequence[Path]]) -> Iterator[str]:
             yield (what if others else f"folder {name} is empty") + (": no source of this class" if not images else "")
 
 
+def of_no_class(folder: Path) -> Iterator[str]:
+    """A note on images that lie beside the folders of classes."""
+    beside = [file.name for file in sorted(folder.iterdir()) if file.is_file() and _is_image(file)]
+    if beside:
+        yield f"{len(beside):,} images lie in no folder of a class, and are not read ({first_names(beside)})"
+
+
 def short_names(files: Sequence[Path], paths: Sequence[str]) -> list[str]:
     """Names of files: their stems, and their paths where several have the same."""
     stems = [_stem(file) for file in files]
     counts = Counter(stems)
     return [stem if counts[stem] == 1 else path for stem, path in zip(stems, paths, strict=True)]
+
+
+def same_stems(files: Sequence[Path]) -> Iterator[str]:
+    """A note on files in several folders, or of several kinds, that have one name: sources in two classes, or pictures of one another."""
+    twice = [stem for stem, count in Counter(_stem(file) for file in dict.fromkeys(files)).items() if count > 1]
+    if twice:
+        yield f"{len(twice):,} names of files occur more than once ({first_names(twice)}): the same source twice?"
 
 
 def _stem(file: Path) -> str:

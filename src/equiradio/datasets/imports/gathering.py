@@ -1,8 +1,8 @@
 """The rows of a source, whatever its form: who they are, their class, split and position, and how to get each one's image."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from equiradio.datasets.imports.choices import Choices
-from equiradio.datasets.imports.files import class_folders, images_in, mosaic_files, short_names, subfolders, unread
+from equiradio.datasets.imports.files import (
+    class_folders,
+    images_in,
+    mosaic_files,
+    of_no_class,
+    same_stems,
+    short_names,
+    subfolders,
+    unread,
+)
+from equiradio.datasets.imports.report import first_names
 from equiradio.datasets.imports.tables import SUFFIXES as TABLES
 from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
@@ -105,9 +115,18 @@ def from_table(table: Columns, choices: Choices, names: list[str], form: str, pl
     sky, nowhere = positions(table), np.full(len(table), np.nan)
     ra, dec = (nowhere, nowhere) if sky is None else sky
     splits = None if split is None else table.text(split)
+    read = [table.column(what) for what in ("file", "source_id", "ra", "dec", "row")] + [split]
+    about["notes"] = tuple(_other_columns(table, label, {*read, *(f"p_{name}" for name in soft), *soft}))
     likely = [list(soft)[place] for place in np.argmax(list(soft.values()), 0)] if soft else []
     labels = likely if label is None else ["" if word in NO_CLASS - set(choices.classes) else word for word in table.text(label)]
     return Gathered(table.where, form, names, labels, splits, ra, dec, plane, soft=soft, **about)
+
+
+def _other_columns(table: Columns, label: str | None, read: set[str | None]) -> Iterator[str]:
+    """A note on which column holds the classes, and which are not read."""
+    others = [name for name in table.values if name != label and name not in read]
+    if others:
+        yield (f"classes are those of column {label}; " if label else "") + f"columns that are not read: {first_names(others)}"
 
 
 def named(table: Columns, fallback: Sequence[str]) -> list[str]:
@@ -131,8 +150,8 @@ def _class_folder(source: Path, choices: Choices) -> Gathered:
     labels = [name for name, inside in folders.items() for _ in inside]
     names = short_names(files, [f"{label}/{file.name}" for label, file in zip(labels, files, strict=True)])
     nowhere = np.full(len(files), np.nan)
-    form = f"a folder per class ({len(folders)})"
-    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files), notes=tuple(unread(listed)))
+    form, notes = f"a folder per class ({len(folders)})", (*unread(listed), *of_no_class(source), *same_stems(files))
+    return Gathered(str(source), form, names, labels, None, nowhere, nowhere, _reader(files), notes=notes)
 
 
 def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
@@ -151,7 +170,7 @@ def _of_files(table: Columns, source: Path, choices: Choices) -> Gathered:
     names = named(table, short_names(files, words))
     rows = from_table(table, choices, names, "a table of files", _reader(files))
     _refuse_two_labels(table.where, words, rows.labels)
-    return rows
+    return replace(rows, notes=(*rows.notes, *same_stems(files)))
 
 
 def _reader(files: Sequence[Path]) -> Callable[[int], Plane]:
@@ -170,6 +189,8 @@ def _refuse_two_labels(where: str, files: Sequence[str], labels: Sequence[str]) 
 
 def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
     """A table of positions beside images that hold them."""
+    if not choices.images and (names := [name for name in table.values if _names_images(table.text(name))]):
+        raise DataRefusal(table.where, f"file names in column {names[0]}, and no column 'file'", "a column 'file'", f"Rename {names[0]}.")
     if positions(table) is None:
         found = f"columns {', '.join(table.values)}: neither files nor positions"
         raise DataRefusal(table.where, found, "a column 'file', or 'ra' and 'dec'", "Rename the columns.")
@@ -186,6 +207,10 @@ def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
     names = named(table, [f"row-{place}" for place in range(1, len(table) + 1)])
     about = {"at_positions": True, "unnamed": table.column("source_id") is None, "held_by": which}
     return from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, **about)
+
+
+def _names_images(words: Sequence[str]) -> bool:
+    return all(word.lower().endswith(SUFFIXES) for word in words)
 
 
 def _mosaic_of(table: Columns, files: Sequence[Path]) -> tuple[np.ndarray, Callable[[Path], Plane]]:

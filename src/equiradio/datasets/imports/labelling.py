@@ -1,7 +1,7 @@
 """Words of classes to labels."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from equiradio.datasets.imports.report import Report
 from equiradio.datasets.imports.splitting import LEAST
 from equiradio.errors import DataRefusal, nearest
 from equiradio.labels import UNKNOWN, Labels, labels_of
+
+NONE = f"{UNKNOWN}"  # of labels that are whole numbers that of no class, as in a data set's own table
 
 
 def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.ndarray, Labels]:
@@ -30,6 +32,8 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
         raise DataRefusal(rows.where, found, "a class in every row", "Fill it in, or take them out.")
     counts = Counter(words)
     counts.update(dict.fromkeys(rows.soft, 0))
+    if NONE not in wanted and all(word.isdecimal() for word in counts if word != NONE):
+        counts.pop(NONE, None)
     words, counts = _named_numbers(rows, words, counts, wanted)
     for name in wanted:
         if name not in counts:
@@ -43,9 +47,22 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
         raise DataRefusal(rows.where, found, f"{least} or more of each class", "Add some, or choose others by --classes.")
     place = {name: number for number, name in enumerate(names)}
     labels = np.array([place.get(word, UNKNOWN) for word in words], np.int64)
-    report.leave_out("of a class that is not wanted", [rows.names[row] for row in np.flatnonzero(labels == UNKNOWN)])
+    for row in np.flatnonzero(labels == UNKNOWN):
+        none = words[row] == NONE and NONE not in counts
+        report.leave_out(f"of label {NONE}, which is no class" if none else "of a class that is not wanted", [rows.names[row]])
+    if not wanted:
+        report.notes.extend(_alike(names))
     _note_lost_shares(rows, names, labels != UNKNOWN, report)
     return labels, classes
+
+
+def _alike(names: Sequence[str]) -> Iterator[str]:
+    """A note on classes whose names differ in spaces, signs and capitals alone."""
+    by_letters: dict[str, list[str]] = {}
+    for name in names:
+        by_letters.setdefault("".join(filter(str.isalnum, name)).lower(), []).append(name)
+    for same in (each for each in by_letters.values() if len(each) > 1):
+        yield f"classes {' and '.join(same)} differ in spaces or signs alone: one class?"
 
 
 def _note_lost_shares(rows: Gathered, names: Sequence[str], wanted: np.ndarray, report: Report) -> None:
@@ -68,5 +85,5 @@ def _named_numbers(rows: Gathered, words: list[str], counts: Counter[str], wante
     if beyond:
         found = f"labels up to {beyond[-1]} ({sum(counts[word] for word in beyond):,} rows), and {len(wanted)} names of classes"
         raise DataRefusal(rows.where, found, f"labels from 0 to {len(wanted) - 1}", "Give a name for each.")
-    named = [wanted[int(word)] for word in words]
-    return named, Counter(named)
+    named = [word if word == NONE else wanted[int(word)] for word in words]
+    return named, Counter(word for word in named if word != NONE)

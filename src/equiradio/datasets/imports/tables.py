@@ -20,8 +20,8 @@ USUAL = {  # what a column holds -> names that it often has, in small letters
     "label": ("label", "labels", "class", "classes", "morphology", "type", "y", "target"),
     "split": ("split", "splits", "subset", "set"),
     "source_id": ("source_id", "source_ids", "id", "name", "names", "source", "source_name", "object", "component_name"),
-    "ra": ("ra", "ra_deg", "raj2000", "ra_j2000", "ra_icrs"),
-    "dec": ("dec", "dec_deg", "dej2000", "decj2000", "dec_j2000", "de_icrs", "de"),
+    "ra": ("ra", "ra_deg", "raj2000", "_raj2000", "ra_j2000", "ra_icrs"),
+    "dec": ("dec", "dec_deg", "dej2000", "_dej2000", "decj2000", "dec_j2000", "de_icrs", "de"),
     "row": ("row", "index", "number"),
 }
 DEGREES = ("", "deg", "degree", "degrees", "d", "deg.")
@@ -200,10 +200,12 @@ Read = tuple[dict[str, list[Any]], dict[str, str], dict[str, str]]  # values, un
 def _csv(path: Path) -> Read:
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = list(dropwhile(lambda line: line.startswith("#"), file))  # comments stand before the heading alone
-    rows = list(csv.reader(lines, delimiter=max(MARKS, key=lines[0].count))) if lines else []
+    rows = list(csv.reader(lines, delimiter=max(MARKS, key=lines[0].count), skipinitialspace=True)) if lines else []
     if not rows:
         return {}, {}, {}
     names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise DataRefusal(path, f"column {twice[0] or 'without a name'} occurs {names.count(twice[0])} times", "each name once", FIX)
     odd = [place for place, row in enumerate(body, 1) if len(row) != len(names)]
     if odd:
         found = f"row {odd[0]} has {len(body[odd[0] - 1])} cells ({len(odd):,} of {len(body):,} rows)"
