@@ -249,11 +249,6 @@ def renamed(path, before, after):
     return path
 
 
-def rewritten(path, before, after):
-    path.write_text(path.read_text().replace(before, after))
-    return path
-
-
 def both(folder):
     for kind in KINDS:
         for number in range(12):
