@@ -133,9 +133,11 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
         do = f"Multiply it by {factor:.8g}." if factor else "Convert it, and its unit."
         raise DataRefusal(path, f"{name} is in {unit}", "degrees", do)
     column = table.column(name)
-    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
         values = column.cast(pa.float64()).to_numpy()
         return np.where(np.isfinite(values), values, np.nan)
+    if pa.types.is_time(column.type):  # what CSV makes of 12:30:00
+        column = column.cast(pa.string())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type)):
         raise DataRefusal(path, f"{name} holds {column.type}", "decimal degrees", FIX)
     numbers = []

@@ -61,9 +61,12 @@ def columns_left_out(schema: pa.Schema, out: Path) -> list[str]:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """For forms whose cells hold one value: words in lists are joined by spaces, what else holds several values is left out."""
+    """For forms whose cells hold one word or number: words in lists are joined by spaces, bytes are words, other lists are left out."""
     for place in reversed(range(table.num_columns)):
         field = table.schema.field(place)
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type) or pa.types.is_fixed_size_binary(field.type):
+            words = [None if value is None else value.decode("utf-8", "replace") for value in table.column(place).to_pylist()]
+            table = table.set_column(place, field.with_type(pa.string()), pa.array(words, pa.string()))
         if not pa.types.is_nested(field.type):
             continue
         if pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type):

@@ -87,6 +87,7 @@ BAD = {
     "radians": (lambda t: votable(t, unit=units.rad, ra=RA, dec=DEC), {}, "ra is in rad"),
     "arcseconds": (lambda t: votable(t, unit=units.arcsec, ra=RA, dec=DEC), {}, "ra is in arcsec; expected degrees"),
     "sexagesimal": (lambda t: parquet(t, ra=["12:30:01.5"], dec=["+01:02:03"]), {}, "'12:30:01.5' in row 1: sexagesimal"),
+    "sexagesimal of whole seconds": (lambda t: written(t, "ra,dec\n12:30:01,+01:02:03\n"), {}, "'12:30:01' in row 1: sexagesimal"),
     "words": (lambda t: parquet(t, ra=["10", "here"], dec=["1", "2"]), {}, "'here' in row 2: no number"),
     "truths": (lambda t: parquet(t, ra=[True], dec=[False]), {}, "ra holds bool"),
     "beyond the sky": (lambda t: parquet(t, ra=RA, dec=DEC + 88), {}, r"dec is 91 in row 3 \(1 of 3 rows\)"),
@@ -203,6 +204,13 @@ def test_of_a_hats_collection_the_catalogue_alone_is_read(tmp_path):
     properties.write_text("hats_primary_table_url = other\n")
     with pytest.raises(Refusal, match=r"collection.properties: hats_primary_table_url 'other', which is no folder there"):
         read_catalogue(tmp_path)
+
+
+def test_positions_of_a_database_s_decimals_are_read(tmp_path):
+    decimals = lambda *values: pa.array(values).cast(pa.decimal128(9, 4))
+    sources = sources_of(parquet(tmp_path, ra=decimals(10.5, None), dec=decimals(1.25, 2.0)), Chosen())
+    np.testing.assert_array_equal(sources.ra_deg, [10.5, np.nan])
+    np.testing.assert_array_equal(sources.dec_deg, [1.25, 2])
 
 
 def test_positions_that_are_no_number_stay_rows(tmp_path):

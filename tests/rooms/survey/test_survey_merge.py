@@ -18,6 +18,7 @@ from equiradio.report.survey_figures import BINS, Sample, groups, shares, sky_ma
 from equiradio.survey import merge as merging
 from equiradio.survey.folder import Plan, SurveyFolder
 from equiradio.survey.merge import merge
+from equiradio.survey.merged_forms import flat, write_merged
 from equiradio.survey.schema import result_schema
 from equiradio.survey.summary import classes_of
 
@@ -158,6 +159,14 @@ def test_other_forms_hold_the_same_rows(survey, tmp_path):
     table = pyarrow.csv.read_csv(merge(survey.folder, tmp_path / "all.csv", page=False))
     assert table.column("source_id").to_pylist() == expected("source_id")
     assert table.column("p_frii").to_pylist() == [None if value is None else round(value, 6) for value in expected("p_frii")]
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(2)])
+def test_bytes_are_text_in_forms_without_bytes(kind, tmp_path):
+    table = pa.table({"tile": pa.array([b"P1", b"\xff2", None], kind)})
+    write_merged(iter([table]), table.schema, tmp_path / "c.csv")
+    assert (tmp_path / "c.csv").read_text(encoding="utf-8").splitlines() == ['"tile"', '"P1"', '"\ufffd2"', ""]
+    assert flat(table).column("tile").to_pylist() == ["P1", "\ufffd2", None]
 
 
 @pytest.mark.parametrize(
