@@ -122,13 +122,16 @@ class Mosaic:
         """Whether positions lie in the image: bool (count,)."""
         return self.margins(ra_deg, dec_deg) >= 0
 
-    def finite_share(self, ra_deg: float, dec_deg: float, side_arcsec: float = MIRABEST.size_arcsec) -> float:
-        """Share, 0..1, of a square around a position that holds finite pixels other than exact zeros."""
-        (column,), (row,) = self.places(np.array([ra_deg]), np.array([dec_deg]))
+    def finite_shares(self, ra_deg: np.ndarray, dec_deg: np.ndarray, side_arcsec: float = MIRABEST.size_arcsec) -> np.ndarray:
+        """Share, 0..1, of a square around each position that holds finite pixels other than exact zeros: float64 (count,)."""
         side = max(1, round(side_arcsec / nominal_scale(self.image.wcs)))
-        top, left = int(np.floor(row + 0.5)) - side // 2, int(np.floor(column + 0.5)) - side // 2
+        firsts = [np.floor(places + 0.5).astype(int) - side // 2 for places in reversed(self.places(ra_deg, dec_deg))]
+        return np.array([self._usable(int(top), int(left), side) for top, left in zip(*firsts, strict=True)]) / side**2
+
+    def _usable(self, top: int, left: int, side: int) -> float:
+        """How many pixels of a square are finite and not exactly zero."""
         part = self.image.pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
-        return float((np.isfinite(part) & (part != 0)).sum() / side**2)
+        return float(np.count_nonzero(np.isfinite(part) & (part != 0)))
 
     def close(self) -> None:
         """Close the file."""

@@ -190,7 +190,7 @@ def _finite_shares(file: Path, ra_deg: np.ndarray, dec_deg: np.ndarray, recipe: 
     with Mosaic(file, **options) as mosaic:
         side = recipe.size_arcsec if recipe.scale_arcsec else recipe.side * nominal_scale(mosaic.image.wcs)
         try:
-            return np.array([mosaic.finite_share(ra, dec, side) for ra, dec in zip(ra_deg, dec_deg, strict=True)])
+            return mosaic.finite_shares(ra_deg, dec_deg, side)
         except ImageRefusal:  # cut short: its header can be read, its pixels cannot
             return np.zeros(len(ra_deg))
 

@@ -176,12 +176,12 @@ def test_it_says_what_it_covers(tmp_path):
         assert mosaic.covers(ra, dec).tolist() == [True] * 3
         assert mosaic.covers(ra, dec + 1.0).tolist() == [False] * 3
         assert mosaic.covers(ra + 180, -dec).tolist() == [False] * 3  # behind the tangent plane
-        assert mosaic.finite_share(ra[0], dec[0]) == 1
+        assert mosaic.finite_shares(ra[:1], dec[:1]) == 1
         columns, rows = mosaic.places(ra, dec)
         assert columns == pytest.approx([SIDE / 2 - 0.5 + west / 1.8 for west, _ in OFFSETS], abs=0.05)
         assert rows == pytest.approx([SIDE / 2 - 0.5 + north / 1.8 for _, north in OFFSETS], abs=0.05)
         corner = mosaic.image.wcs.pixel_to_world(45, 45)  # a quarter of its square lies in the nans or outside
-        assert mosaic.finite_share(corner.ra.deg, corner.dec.deg) < 0.6
+        assert mosaic.finite_shares(np.array([corner.ra.deg]), np.array([corner.dec.deg])) < 0.6
 
 
 def test_positions_of_another_frame_than_the_images(tmp_path):
@@ -253,7 +253,7 @@ Mosaic(sys.argv[1]).close()
 before = peak()
 with Mosaic(sys.argv[2]) as mosaic:
     cutouts = mosaic.cutouts(*np.array(eval(sys.argv[3])).T)
-    shares = [mosaic.finite_share(*place) for place in eval(sys.argv[3])]
+    shares = mosaic.finite_shares(*np.array(eval(sys.argv[3])).T)
 print(int(sum(cutout.image.max() == 255 for cutout in cutouts)), min(shares) > 0.99, peak() - before)
 """
 

@@ -22,10 +22,12 @@ from survey_files import hold, positions, rows_of, table_of, wcs_of, write_catal
 from equiradio.artefacts.catalogue import catalogue_schema
 from equiradio.errors import DataRefusal, DiskRefusal, RunRefusal
 from equiradio.inference.team import load
+from equiradio.sky import mosaic
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.recipe import MIRABEST
 from equiradio.survey.cutting import Place
 from equiradio.survey.folder import SurveyFolder
+from equiradio.survey.images import best_images, image_files
 from equiradio.survey.plan import Asked, make_plan
 from equiradio.survey.readers import Readers
 from equiradio.survey.run import Part, Task, local, survey
@@ -95,6 +97,15 @@ def test_a_blank_image_gives_way_to_one_with_pixels(team, place, tmp_path):
         "s2": "m0.fits",
         "s3": "m0.fits",
     }
+
+
+def test_sources_that_several_images_cover_are_looked_for_all_at_once(place, monkeypatch):
+    """One by one, a plan of overlapping mosaics spends a third of its time on positions."""
+    asked_for, on_pixels = [], mosaic.on_pixels
+    monkeypatch.setattr(mosaic, "on_pixels", lambda wcs, ra, dec: asked_for.append(len(ra)) or on_pixels(wcs, ra, dec))
+    coverage = best_images(image_files([str(place / "mosaics")]), *positions(), MIRABEST, {})
+    assert len(asked_for) == 4  # which lie inside, and how much of their surroundings is there, in each of two images
+    assert set(coverage.image) == {0, 1}
 
 
 def test_an_image_of_pixels_that_are_too_coarse_gives_way_to_one_that_can_be_answered(team, place, whole, tmp_path):
