@@ -1,5 +1,6 @@
 """What a catalogue says of each source: its name and position, or one clear line about why it cannot be used."""
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -
 }
 HOUR_MARK = re.compile(r"\d\s*h", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+NO_NUMBER = ("", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "NA", "N/A", "n/a", "#N/A")  # of a CSV, as pyarrow reads columns of numbers
 ONE_NAME = 0.5  # of the rows may share their name with another
 
 
@@ -136,14 +138,13 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
         values = column.cast(pa.float64()).to_numpy()
         return np.where(np.isfinite(values), values, np.nan)
-    if pa.types.is_time(column.type):  # what CSV makes of 12:30:00
-        column = column.cast(pa.string())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type)):
         raise DataRefusal(path, f"{name} holds {column.type}", "decimal degrees", FIX)
     numbers = []
     for place, word in enumerate(column.to_pylist(), 1):
         try:
-            numbers.append(float((word or "").strip() or "nan"))
+            word = (word or "").strip()
+            numbers.append(math.nan if word in NO_NUMBER else float(word))
         except ValueError:
             parts = word.replace(":", " ").split()
             kind = "sexagesimal" if len(parts) >= 3 or HOUR_MARK.search(word) else "no number"
@@ -182,4 +183,6 @@ def texts(path: Path, table: pa.Table, name: str) -> np.ndarray:
     if pa.types.is_floating(column.type):
         values = column.to_pylist()
         return np.array(["" if value is None or value != value else f"{value:.17g}" for value in values], object)
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type) or pa.types.is_fixed_size_binary(column.type):
+        return np.array([(value or b"").decode("utf-8", "replace").strip() for value in column.to_pylist()], object)
     return np.array([(value or "").strip() for value in column.cast(pa.string()).to_pylist()], object)

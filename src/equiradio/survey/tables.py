@@ -125,8 +125,11 @@ def _csv(path: Path, names: Sequence[str]) -> pa.Table:
     options = csv.ReadOptions(skip_rows=skipped, column_names=heading)
     small = {name.lower() for name in names}
     of_names = [name for name in heading or next(reader([line], delimiter=mark), []) if name.strip().lower() in small]
-    as_words = csv.ConvertOptions(column_types=dict.fromkeys(of_names, pa.string()))
-    table = csv.read_csv(path, options, csv.ParseOptions(delimiter=mark, newlines_in_values=True), as_words)
+    as_words = lambda columns: csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()))
+    read = lambda columns: csv.read_csv(path, options, csv.ParseOptions(delimiter=mark, newlines_in_values=True), as_words(columns))
+    table = read(of_names)
+    if changed := [field.name for field in table.schema if pa.types.is_temporal(field.type)]:
+        table = read([*of_names, *changed])  # written out again a time would have other digits
     for place, name in enumerate(table.column_names):
         if pa.types.is_string(table.schema.field(place).type):
             column = table.column(place)
@@ -171,7 +174,7 @@ def _fits(path: Path) -> pa.Table:
             frame = str(header.get("RADESYS", "") or "") or _frame_of_equinox(header.get("EQUINOX"))
             read, frames = as_plain(Table.read(tables[0], character_as_bytes=False))
     about = {name: {"ucd": ucds.get(name) or "", "description": remarks.get(name) or ""} for name in read.colnames}
-    return _arrow(read, about, _others({"": frame}) | frames)
+    return _arrow(path, read, about, _others({"": frame}) | frames)
 
 
 def _frame_of_equinox(equinox: Any) -> str:
@@ -196,7 +199,7 @@ def _votable(path: Path) -> pa.Table:
     frames = {name: systems[field.ref] for name, field in fields.items() if field.ref in systems}
     if len(set(systems.values())) == 1:  # that of columns which name none, too
         frames[""] = next(iter(systems.values()))
-    return _arrow(read, about, _others(frames))
+    return _arrow(path, read, about, _others(frames))
 
 
 def _others(frames: dict[str, str]) -> dict[str, str]:
@@ -215,9 +218,11 @@ def frame_of(table: pa.Table, name: str) -> str:
     return stated.get(FRAME + name.encode(), stated.get(FRAME, b"")).decode()
 
 
-def _arrow(table: Any, about: dict[str, dict[str, str]], frames: dict[str, str]) -> pa.Table:
+def _arrow(path: Path, table: Any, about: dict[str, dict[str, str]], frames: dict[str, str]) -> pa.Table:
     """An astropy table as Arrow; what is masked is null. ``frames`` other than ICRS by column, of "" that of all others."""
     columns, fields = [], []
+    if odd := next((name for name in table.colnames if table[name].dtype.kind == "c"), None):
+        raise DataRefusal(path, f"{odd} holds complex numbers", "numbers or words", "Leave that column out, or make two of it.")
     for name in table.colnames:
         column = _array(table[name])
         unit = "" if table[name].unit is None else str(table[name].unit)

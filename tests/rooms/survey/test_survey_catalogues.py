@@ -300,3 +300,29 @@ def test_columns_may_stand_between_other_marks_than_commas(tmp_path, mark):
 def test_decimal_commas_are_named(tmp_path):
     with pytest.raises(Refusal, match="ra is '10,5' in row 1: a comma in place of a point; expected decimal degrees"):
         sources_of(written(tmp_path, "name;ra;dec\na;10,5;1,5\n"), Chosen())
+
+
+def test_times_and_days_of_a_csv_stay_the_words_they_are(tmp_path):
+    words = {"day": "2019-05-01", "clock": "12:30:00", "stamp": "2019-05-01T12:30:00", "zone": "2019-05-01 12:30:00Z"}
+    table = read_catalogue(written(tmp_path, f"name,ra,dec,{','.join(words)}\na,10,1,{','.join(words.values())}\nb,11,2,,,,\n"))
+    assert {name: table.column(name).to_pylist() for name in words} == {name: [word, None] for name, word in words.items()}
+    assert str(table.schema.field("ra").type) == "int64"
+
+
+def test_complex_numbers_are_named(tmp_path):
+    Table({"ra": RA, "dec": DEC, "vis": np.array([1 + 2j] * len(RA))}).write(tmp_path / "t.fits")
+    with pytest.raises(Refusal, match="vis holds complex numbers; expected numbers or words"):
+        read_catalogue(tmp_path / "t.fits")
+
+
+def test_of_positions_that_are_no_numbers_the_one_that_says_nothing_is_named(tmp_path):
+    """NaN and null are read in a column of numbers; beside -- the column is one of words."""
+    with pytest.raises(Refusal, match="ra is '--' in row 3: no number"):
+        sources_of(written(tmp_path, "name,ra,dec\na,NaN,1\nb,null,2\nc,--,2\nd,10,3\n"), Chosen())
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(2)])
+def test_names_that_are_bytes_are_read_whatever_they_hold(tmp_path, kind):
+    names = pa.array([b"ab", b"\xe9c"], kind)
+    pq.write_table(pa.table({"name": names, "ra": RA[:2], "dec": DEC[:2]}), tmp_path / "t.parquet")
+    assert sources_of(tmp_path / "t.parquet", Chosen()).names.tolist() == ["ab", "\ufffdc"]
