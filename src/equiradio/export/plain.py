@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equiradio.compute.preprocess import Preprocessing, circle
+from equiradio.errors import SettingRefusal
+from equiradio.evaluation.prior import prior_in_words
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team
 from equiradio.layers.attention_gate import ANCHORED, NORMALISATIONS, AttentionGate, apart, interpolation
@@ -52,7 +54,17 @@ def export(member: Member) -> Plain:
 
 
 def export_team(team: Team) -> Plain:
-    """A whole team as one ordinary module: the members' mean probabilities of the image as it is, at the temperature for one pose."""
+    """A whole team as one ordinary module: the members' mean probabilities of the image as it is, at the temperature for one pose.
+
+    Raises
+    ------
+    SettingRefusal : a team for another mix of classes (`Team.for_prior`), which the module would not have.
+    """
+    if team.calibration.weights is not None:
+        found = f"a team for the mix {prior_in_words(team.calibration.prior or (), team.labels)}"
+        raise SettingRefusal(
+            "prior", found, "one for the mix that it learned from", "Multiply what the file answers by the ratios of shares."
+        )
     temperature = team.in_poses(1).calibration.temperature
     return PlainTeam([export(member) for member in team.members], temperature).eval().requires_grad_(False)
 

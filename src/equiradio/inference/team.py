@@ -14,7 +14,7 @@ from equiradio.artefacts.shelf import trained_at
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.compute.device import check_precision, choose_device
 from equiradio.compute.machine import computer
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal
 from equiradio.evaluation.prior import prior_in_words, whole_prior
 from equiradio.inference import reading
 from equiradio.inference.answers import Answers, answer
@@ -175,6 +175,11 @@ class Team:
 
 def _stack(images: np.ndarray) -> np.ndarray:
     images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim not in (2, 3):
+        found = f"{images.dtype} ({', '.join(map(str, images.shape))})"
+        raise ImageRefusal(
+            "wrong_shape", "images", found, "uint8 (count, height, width), raw pixels", "Give images in MiraBest form, or classify files."
+        )
     return images[None] if images.ndim == 2 else images
 
 

@@ -142,7 +142,8 @@ def siblings(folder: Path) -> list[Path]:
             card, theirs = run.card(), run.settings()
         except (Refusal, OSError):  # no run, or a damaged one
             continue
-        alike = (card.model, card.data_md5, card.state) == (own.model, own.data_md5, "finished") and _same_but_seed(theirs, settings)
+        same = (card.model, card.data_md5, card.training_hash, card.state) == (own.model, own.data_md5, own.training_hash, "finished")
+        alike = same and _same_but_seed(theirs, settings)
         if alike and card.seed != own.seed and run.weights_file.is_file():
             beside.setdefault(card.seed, path)
     return [beside[seed] for seed in sorted(beside)]

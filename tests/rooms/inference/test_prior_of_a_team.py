@@ -12,6 +12,7 @@ from equiradio.artefacts.run import Run
 from equiradio.cli.main import main
 from equiradio.datasets.registry import open_data
 from equiradio.errors import SettingRefusal
+from equiradio.export.plain import export_team
 from equiradio.inference.calibration import Calibration
 from equiradio.inference.team import Team, load
 
@@ -100,3 +101,9 @@ def test_evaluate_scores_answers_of_that_mix_in_a_file_of_their_own(copy_of, cap
 def test_weights_are_part_of_what_a_catalogue_is_of(team):
     assert team.for_prior({"FRI": 0.7}).identity != team.identity
     assert replace(team.calibration, prior=None, weights=None) == team.calibration
+
+
+def test_a_mix_is_not_left_out_of_an_exported_module(team):
+    with pytest.raises(SettingRefusal, match="a team for the mix FRI=0.7,FRII=0.3; expected one for the mix that it learned from"):
+        export_team(team.for_prior({"FRI": 0.7, "FRII": 0.3}))
+    export_team(team)

@@ -207,3 +207,9 @@ def test_a_network_without_an_answer_is_a_reason_too(trained, images):
     assert team.classify([images[0]]).refusals[0].flag == "not_finite_answer"
     with pytest.raises(ImageRefusal, match="numbers that are not finite"):
         team.classify(images[0])
+
+
+@pytest.mark.parametrize("change", [lambda images: images / 255, lambda images: images[None], lambda images: images[0, 0]])
+def test_arrays_that_are_no_raw_images_are_refused_in_a_line(trained, images, change):
+    with pytest.raises(ImageRefusal, match=r"expected uint8 \(count, height, width\), raw pixels"):
+        load(trained("lenet"), "cpu").answer(change(np.asarray(images)))

@@ -37,10 +37,10 @@ SMALL = Effort(sample=4, curves=2, deep=1, turned=2, angles=(0, 45, 90), fractio
 def beside(untrained, tmp_path):
     """Makes runs that know themselves by their cards, whatever their folders are called: ``beside("x", seed=1, kernel_size=3)``."""
 
-    def run(name: str, seed: int, md5: str = "1", state: str = "finished", **changes) -> Path:
+    def run(name: str, seed: int, md5: str = "1", state: str = "finished", split: str = "", **changes) -> Path:
         like, made = Run(untrained("attention", kernel_size=3)), Run(tmp_path / "runs" / name)
         made.write_settings(change(like.settings(), {"training.seed": seed, **changes}))
-        like.card().with_changes(seed=seed, data_md5=md5, state=state).write(made.card_file)
+        like.card().with_changes(seed=seed, data_md5=md5, state=state, training_hash=split).write(made.card_file)
         made.weights_file.touch()
         return made.folder
 
@@ -53,6 +53,7 @@ def check_siblings(beside):
     beside("run-seed2", 2, state="failed")
     beside("run-seed3", 3, md5="2")
     beside("run-seed4", 4, epochs=3)
+    beside("run-seed8", 8, split="other")
     beside("y", 5)
     beside("yy", 5)
     (beside("run-seed6", 6) / "weights.safetensors").unlink()
