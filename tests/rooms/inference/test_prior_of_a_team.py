@@ -104,6 +104,6 @@ def test_weights_are_part_of_what_a_catalogue_is_of(team):
 
 
 def test_a_mix_is_not_left_out_of_an_exported_module(team):
-    with pytest.raises(SettingRefusal, match="a team for the mix FRI=0.7,FRII=0.3; expected one for the mix that it learned from"):
+    with pytest.raises(SettingRefusal, match=r"a team for the mix FRI=0\.7,FRII=0\.3; expected one for the mix that it learned from"):
         export_team(team.for_prior({"FRI": 0.7, "FRII": 0.3}))
     export_team(team)
