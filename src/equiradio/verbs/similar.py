@@ -8,7 +8,6 @@ import numpy as np
 from equiradio.artefacts.features import Features, read_features
 from equiradio.artefacts.shelf import list_models, names_here
 from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal, nearest
-from equiradio.inference.reading import options_of, read_any
 from equiradio.inference.team import Team, load
 from equiradio.sky.advice import without_options
 
@@ -57,10 +56,11 @@ def similar(source: str, among: Path, count: int = 10, *, model: str | None = No
 def _vector(file: Path, features: Features, among: Path, model: str | None, device: str) -> np.ndarray:
     """The features of a file by the team that made the others."""
     team = _team(features.model, among, model, device)
-    vector = team.features(file)[0]
+    try:
+        vector = team.features(file)[0]
+    except ImageRefusal as refusal:
+        raise without_options(refusal) from None
     if not np.isfinite(vector).all():
-        if isinstance(refusal := read_any(0, file, **options_of(team.recipe)), ImageRefusal):
-            raise without_options(refusal)
         raise ImageRefusal("not_finite_answer", file, "no finite features", "a source with an answer", "Choose another.")
     return vector
 

@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from equiradio.artefacts.run import Run
 from equiradio.datasets.registry import open_data
@@ -48,7 +50,9 @@ def test_a_team_is_asked_about_the_data_that_its_members_learned_from(untrained,
     team.mkdir()
     shutil.copy(run.weights_file, team / "seed0.safetensors")
     member = json.loads(run.card_file.read_text()) | {"data": "gone"}
-    card = {"model": "attention", "members": [member], "settings": {"model.kernel_size": 3}, "poses": 1}
+    save_file({"centre": np.zeros((1, 2), np.float32), "precision": np.eye(2, dtype=np.float32)[None]}, team / "distance.safetensors")
+    chosen = {"temperature": 1.0, "threshold": 0.5, "out_of_distribution": {"file": "distance.safetensors", "reach": 1.0}}
+    card = {"model": "attention", "members": [member], "settings": {"model.kernel_size": 3}, "poses": 1} | chosen
     (team / "card.json").write_text(json.dumps(card))
     with pytest.raises(RunRefusal, match="team: was trained on 'gone', which is no data set and no folder here"):
         verb(team)
