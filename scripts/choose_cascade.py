@@ -6,15 +6,14 @@ As `equiradio calibrate --cascade` does for new teams; nothing else of a card ch
 so that an interrupted call goes on. The test split is scored with what is chosen on validation.
 """
 
-import argparse
 import json
-import tempfile
 from pathlib import Path
+
+import named_teams
 
 from equiradio.artefacts.shelf import find_team
 from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import open_data
-from equiradio.inference.asking import Asking
 from equiradio.inference.team import load
 from equiradio.verbs.cascade_choice import open_last, with_cascade
 
@@ -23,8 +22,7 @@ def main(names: list[str], answers: Path) -> None:
     for name in names:
         folder = TeamFolder(find_team(name).path)
         card = folder.card()
-        (answers / name).mkdir(parents=True, exist_ok=True)
-        asking = Asking(load(name, "cpu").members, answers / name, lambda *_: None)
+        asking = named_teams.asking_of(name, load(name, "cpu").members, answers)
         last = open_last(card.cascade.get("team"), card, "cpu")
         card = with_cascade(folder, card, asking, last, open_data(card.members[0].data))
         folder.write_card(card)
@@ -32,9 +30,6 @@ def main(names: list[str], answers: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--answers", type=Path, help="a folder for answers; by default one that is deleted")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as spare:
-        main(given.names, given.answers or Path(spare))
+    given = named_teams.parser(__doc__).parse_args()
+    with named_teams.folder_for(given.answers) as folder:
+        main(given.names, folder)

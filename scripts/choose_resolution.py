@@ -6,14 +6,13 @@ As `equiradio calibrate` does for new teams; nothing else of a card changes, and
 an interrupted call goes on.
 """
 
-import argparse
-import tempfile
 from pathlib import Path
+
+import named_teams
 
 from equiradio.artefacts.shelf import find_team
 from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.registry import open_data
-from equiradio.inference.asking import Asking
 from equiradio.inference.team import load
 from equiradio.verbs.resolution_choice import with_resolution
 
@@ -22,8 +21,7 @@ def main(names: list[str], answers: Path) -> None:
     for name in names:
         folder = TeamFolder(find_team(name).path)
         card, validation = folder.card(), open_data(folder.card().members[0].data).of_split("validation")
-        (answers / name).mkdir(parents=True, exist_ok=True)
-        asking = Asking(load(name, "cpu").members, answers / name, lambda *_: None)
+        asking = named_teams.asking_of(name, load(name, "cpu").members, answers)
         card = with_resolution(card, asking, validation)
         folder.write_card(card)
         beams = f"{card.by_beams['finer_arcsec']} and {card.by_beams['beams_arcsec']} arcsec"
@@ -31,9 +29,6 @@ def main(names: list[str], answers: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--answers", type=Path, help="a folder for answers; by default one that is deleted")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as spare:
-        main(given.names, given.answers or Path(spare))
+    given = named_teams.parser(__doc__).parse_args()
+    with named_teams.folder_for(given.answers) as folder:
+        main(given.names, folder)

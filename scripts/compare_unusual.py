@@ -7,12 +7,11 @@ score flags 3 % of validation sources, each left out of the fit (10 folds). Prin
 nothing but answers, into FOLDER/NAME.
 """
 
-import argparse
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import named_teams
 import numpy as np
 from sklearn.model_selection import KFold
 from sklearn.neighbors import NearestNeighbors
@@ -21,7 +20,6 @@ from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import ImageRefusal
 from equiradio.evaluation.choosing import FLAGGED, FOLDS, mean_and_precision, squared_distance
-from equiradio.inference.asking import Asking
 from equiradio.inference.team import load
 from equiradio.sky.conditions import all_seen, conditions
 from equiradio.sky.cutout import to_mirabest
@@ -125,8 +123,7 @@ def main(names: list[str], answers: Path) -> None:
     print(f"{'':32}" + "".join(f"{kind:>15}" for kind in made), flush=True)
     for name in names:
         team = load(name, "cpu")
-        (answers / name).mkdir(parents=True, exist_ok=True)
-        asking = Asking(team.members, answers / name, lambda *_: None)
+        asking = named_teams.asking_of(name, team.members, answers)
         images = {"validation": validation.images} | made
         asked = {kind: asking.ask(stack, kind.replace(" ", "-"), 1) for kind, stack in images.items()}
         members = range(len(team.members))
@@ -165,9 +162,6 @@ def _compare(name: str, scores: dict[str, tuple[Fit, dict[str, list[np.ndarray]]
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--answers", type=Path, help="a folder for answers; by default one that is deleted")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as spare:
-        main(given.names, given.answers or Path(spare))
+    given = named_teams.parser(__doc__).parse_args()
+    with named_teams.folder_for(given.answers) as folder:
+        main(given.names, folder)

@@ -7,16 +7,15 @@ kind are, from validation; how often sets of test sources hold the true class, w
 FOLDER/NAME, as choose_resolution.py does, which comes first. Of teams that are given with --mix-only nothing is asked.
 """
 
-import argparse
-import tempfile
 from dataclasses import replace
 from pathlib import Path
+
+import named_teams
 
 from equiradio.artefacts.shelf import find_team
 from equiradio.artefacts.team import TeamCard, TeamFolder
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
-from equiradio.inference.asking import Asking
 from equiradio.inference.team import load
 from equiradio.training.fit import of_class
 from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets, with_thresholds
@@ -29,8 +28,7 @@ def main(names: list[str], answers: Path, *, mix_only: bool) -> None:
         sources = open_data(card.members[0].data)
         card = with_mix(card, sources)
         if not mix_only:
-            (answers / name).mkdir(parents=True, exist_ok=True)
-            asking = Asking(load(name, "cpu").members, answers / name, lambda *_: None)
+            asking = named_teams.asking_of(name, load(name, "cpu").members, answers)
             card = with_thresholds(folder, card, asking, sources.of_split("validation"))
             card = with_sets(card, asking, sources.of_split("validation"))
             card = with_expected(folder, card, asking, sources.of_split("validation"))
@@ -49,10 +47,8 @@ def with_mix(card: TeamCard, sources: Sources) -> TeamCard:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--answers", type=Path, help="a folder for answers; by default one that is deleted")
+    parser = named_teams.parser(__doc__)
     parser.add_argument("--mix-only", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as spare:
-        main(given.names, given.answers or Path(spare), mix_only=given.mix_only)
+    with named_teams.folder_for(given.answers) as folder:
+        main(given.names, folder, mix_only=given.mix_only)
