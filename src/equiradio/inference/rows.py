@@ -53,13 +53,12 @@ def answered_rows(cutouts: Sequence[Cutout], answers: Answers, model: str, label
         ra, dec = position(cutout.wcs, column, row) if column >= 0 else (math.nan, math.nan)
         level = calibration.threshold_of(cutout.beam)
         unsure = bool(answers.uncertain[number]) or abstains(flags) or bool(answers.p[number].max() < (level or 0.0))
-        promised = flags.isdisjoint(UNMEASURED) and not flags >= CUT_SHORT
         cells = place | {
             "answered": True,
             "label": labels.names[answers.top[number]],
             **dict(zip(labels.columns(), map(float, answers.p[number]), strict=True)),
             "uncertain": unsure,
-            **(_promises(cutout, answers.own[number], labels, calibration, answered=not unsure) if promised else {}),
+            **_promises(cutout, flags, answers.own[number], labels, calibration, answered=not unsure),
             **_sums(answers.evidence[number]),
             "attention_peak_ra_deg": _finite(ra),
             "attention_peak_dec_deg": _finite(dec),
@@ -76,11 +75,12 @@ def abstains(flags: Set[str]) -> bool:
     return not flags.isdisjoint(ABSTAINS) or flags >= CUT_SHORT
 
 
-def _promises(cutout: Cutout, p: np.ndarray, labels: Labels, calibration: Calibration, *, answered: bool) -> Row:
-    """The set of classes and how right such answers are; ``p`` (classes,) for the mix learned from. Null where neither was measured."""
-    untested = "beam_untested" in calibration.of_beam(cutout.beam, cutout.file_pixel_arcsec)
+def _promises(cutout: Cutout, flags: Set[str], p: np.ndarray, labels: Labels, calibration: Calibration, *, answered: bool) -> Row:
+    """The set of classes and how right such answers are; ``p`` (classes,) for the mix learned from. Nothing where neither was measured."""
+    if not flags.isdisjoint(UNMEASURED) or flags >= CUT_SHORT:
+        return {}
     return {
-        "set": None if untested else calibration.set_of(p, labels, cutout.beam),
+        "set": None if "beam_untested" in flags else calibration.set_of(p, labels, cutout.beam),
         "expected_accuracy": calibration.expected_accuracy(cutout.beam, cutout.shape.beams_across, answered=answered),
     }
 

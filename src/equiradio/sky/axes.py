@@ -13,7 +13,7 @@ LONGITUDE, LATITUDE = re.compile(r"(RA|[A-Z]LON|[A-Z]{2}LN)(-|$)"), re.compile(r
 OTHER = re.compile(
     r"FREQ|VELO|FELO|VRAD|VOPT|ZOPT|BETA|WAVE|AWAV|WAVN|ENER|LAMBDA|SPEC|STOKES|COMPLEX|TIME|UT|UU|VV|WW|FDEP|FARADAY|ANGLE|OFFSET"
 )
-SPECTRAL, REST = ("FREQ", "WAVE", "LAMBDA", "VRAD", "VOPT", "VELO"), ("RESTFRQ", "RESTFREQ")
+SPECTRAL = ("FREQ", "WAVE", "LAMBDA", "VRAD", "VOPT", "VELO")
 UNITS = {"FREQ": "Hz", "VELO": "m/s", "FELO": "m/s", "VRAD": "m/s", "VOPT": "m/s", "WAVE": "m", "AWAV": "m", "LAMB": "m", "ENER": "J"}
 BENT = re.compile(r"FELO|SPECLOGF|.{4}-(LOG|TAB|GR[IA]|[FWVA]2[FWVA])")  # planes whose values are not evenly spaced
 STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -3: "RL", -4: "LR", -5: "XX", -6: "YY", -7: "XY", -8: "YX"}
@@ -109,14 +109,14 @@ def planes_of(axes: Axes, cards: Cards, plane: Plane, name: str, about: str = ""
     return chosen
 
 
-def frequency_of(axes: Axes, cards: Cards, chosen: dict[int, int]) -> float | None:
-    """That of the plane in Hz, by its axis of frequency, wavelength or velocity, else the rest frequency; None where none can be used.
+def frequency_of(axes: Axes, cards: Cards, chosen: dict[int, int], rest: float | None) -> float | None:
+    """That of the plane in Hz, by its axis of frequency, wavelength or velocity, else ``rest``, in Hz; None where none can be used.
 
     casa gives images of the continuum the rest frequency of HI and, by default, an axis of velocities about it.
     """
     from astropy import units
 
-    rest = next((hertz for key in REST if (hertz := cards.number(key)) and hertz > 0), None)
+    rest = rest if rest and rest > 0 else None
     for axis in axes.others:
         values, unit = _values(axis, cards), _unit(axis, cards)
         if values is None or not axis.kind.startswith(SPECTRAL):

@@ -19,7 +19,6 @@ from equiradio.errors import ImageRefusal, SettingRefusal
 from equiradio.sky.beams import Beam
 from equiradio.sky.cutout import stretched
 from equiradio.sky.degrade import in_field, through_beam, with_noise
-from equiradio.sky.edges import reaches_edge
 from equiradio.sky.images import Cutout
 from equiradio.sky.levels import MOST_LOST, ROUNDING
 from equiradio.sky.pictures import from_pixels
@@ -93,11 +92,10 @@ def seen(name: str, image: np.ndarray, condition: Condition, seed: int) -> Cutou
     if condition.kind:
         sky, sigma = _changed(image, condition, seed)
         image = stretched(sky.astype(np.float32), sigma * (1 - ROUNDING), name)
-    cutout, field = from_pixels(name, image, (condition.beam.major,)), np.zeros(image.shape)
-    beyond = np.isnan(in_field(field, MIRABEST.scale_arcsec, condition.value)) if condition.kind == "field" else field > 0
-    earned = {"padded": bool(beyond.any()), "cut_off": reaches_edge(image, beyond)}
-    flags = cutout.flags - {"no_wcs"} | {flag for flag, yes in earned.items() if yes}
-    return replace(cutout, flags=frozenset(flags), padded=float(beyond.mean()))
+    of_field = condition.kind == "field"
+    beyond = np.isnan(in_field(np.zeros(image.shape), MIRABEST.scale_arcsec, condition.value)) if of_field else None
+    cutout = from_pixels(name, image, (condition.beam.major,), beyond)
+    return replace(cutout, flags=cutout.flags - {"no_wcs"})
 
 
 def all_seen(names: Iterable[object], images: np.ndarray, condition: Condition) -> tuple[list[int], list[Cutout]]:

@@ -121,7 +121,7 @@ def image_in(hdus: Any, content: bytes | FileBytes, name: str, number: int | Non
     unit = cards.text("BUNIT")[:40]
     flags |= {"unusable_cards"} if cards.unusable else set()
     about |= {"RESTFRQ": rest} if rest else {}
-    return SkyImage(name, number, pixels, wcs, beam, unit, frozenset(flags), about, frequency_of(axes, cards, chosen))
+    return SkyImage(name, number, pixels, wcs, beam, unit, frozenset(flags), about, frequency_of(axes, cards, chosen, rest))
 
 
 def _pixels(content: bytes | FileBytes, number: int, hdu: Any, axes: Axes, chosen: dict[int, int], name: str, limits: Limits) -> Pixels:

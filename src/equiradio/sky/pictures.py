@@ -23,12 +23,16 @@ def picture(content: bytes, name: str) -> np.ndarray:
     return image
 
 
-def from_pixels(name: str, pixels: np.ndarray, beam: GivenBeam | None = None) -> Cutout:
-    """An image in MiraBest form, uint8 (150, 150), as a cutout; ``beam`` as in `equiradio.sky.fits.read_cutout`."""
+def from_pixels(name: str, pixels: np.ndarray, beam: GivenBeam | None = None, beyond: np.ndarray | None = None) -> Cutout:
+    """An image in MiraBest form, uint8 (150, 150), as a cutout; ``beam`` as in `equiradio.sky.fits.read_cutout`.
+
+    ``beyond`` : bool (150, 150), pixels that lie beyond the field; None where it fills the image.
+    """
     stated = None if beam is None else Beam.of(beam)
-    earned = {"no_wcs": True, "cut_off": reaches_edge(pixels), "other_beam": not (stated is None or stated.of_first)}
+    padded, other_beam = 0.0 if beyond is None else float(beyond.mean()), not (stated is None or stated.of_first)
+    earned = {"no_wcs": True, "padded": padded > 0, "cut_off": reaches_edge(pixels, beyond), "other_beam": other_beam}
     flags = frozenset(flag for flag, yes in earned.items() if yes)
-    return Cutout(name, 0, pixels, flags=flags, beam=stated, pixel_arcsec=MIRABEST.scale_arcsec)
+    return Cutout(name, 0, pixels, flags=flags, beam=stated, padded=padded, pixel_arcsec=MIRABEST.scale_arcsec)
 
 
 def refuse_choices(name: str, *, hdu: Any = None, plane: Any = None, ra_deg: Any = None, dec_deg: Any = None, **others: Any) -> None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from equiradio.datasets.imports.mixins import positions_in
 from equiradio.datasets.imports.tables import HOUR, degrees_in, refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
-from equiradio.survey.tables import FIX, frame_of, read_catalogue
+from equiradio.survey.tables import FIX, bytes_as_words, frame_of, read_catalogue
 
 # Names that columns often have, in small letters, first choice first. PyBDSF: RA, DEC, Source_id (of Gaussians Gaus_id); Selavy:
 # ra_deg_cont, dec_deg_cont, component_id (of islands island_id); Aegean: ra, dec, uuid.
@@ -183,6 +183,4 @@ def texts(path: Path, table: pa.Table, name: str) -> np.ndarray:
     if pa.types.is_floating(column.type):
         values = column.to_pylist()
         return np.array(["" if value is None or value != value else f"{value:.17g}" for value in values], object)
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type) or pa.types.is_fixed_size_binary(column.type):
-        return np.array([(value or b"").decode("utf-8", "replace").strip() for value in column.to_pylist()], object)
-    return np.array([(value or "").strip() for value in column.cast(pa.string()).to_pylist()], object)
+    return np.array([(value or "").strip() for value in bytes_as_words(column).cast(pa.string()).to_pylist()], object)

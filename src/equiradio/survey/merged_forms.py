@@ -14,6 +14,7 @@ from equiradio.artefacts.catalogue_forms import rounded
 from equiradio.errors import SettingRefusal
 from equiradio.folders import clear, whole_folder
 from equiradio.survey import hats
+from equiradio.survey.tables import bytes_as_words
 
 FORMS = (*SUFFIXES, hats.SUFFIX)  # how names of catalogues end
 AT_ONCE = 1_000_000  # rows of forms that are made in memory: a million of FITS take some 5 GB
@@ -64,9 +65,8 @@ def flat(table: pa.Table) -> pa.Table:
     """For forms whose cells hold one word or number: words in lists are joined by spaces, bytes are words, other lists are left out."""
     for place in reversed(range(table.num_columns)):
         field = table.schema.field(place)
-        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type) or pa.types.is_fixed_size_binary(field.type):
-            words = [None if value is None else value.decode("utf-8", "replace") for value in table.column(place).to_pylist()]
-            table = table.set_column(place, field.with_type(pa.string()), pa.array(words, pa.string()))
+        words = bytes_as_words(table.column(place))
+        table = table if words.type == field.type else table.set_column(place, field.with_type(words.type), words)
         if not pa.types.is_nested(field.type):
             continue
         if pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type):

@@ -138,6 +138,15 @@ def _csv(path: Path, names: Sequence[str]) -> pa.Table:
     return table.rename_columns([name.strip() for name in table.column_names])
 
 
+def bytes_as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of bytes, whatever they hold, as words; any other as it is."""
+    kind = column.type
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+        return column
+    words = [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
+    return pa.chunked_array([pa.array(words, pa.string())])
+
+
 def _whole_numbers(words: pa.ChunkedArray) -> pa.ChunkedArray:
     """Words as whole numbers, where that changes none of them."""
     try:
