@@ -48,6 +48,8 @@ TEAMS = (
     "answered, %",
     "unusual, %",
 )
+JUDGED = ("model", "networks", "accuracy of sources not learned from, %", "without those in question, %")
+FIRST = 12  # labels in question that are listed
 PROSE = 120  # characters a line
 WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
@@ -87,6 +89,24 @@ def in_question(table: dict[str, Any]) -> list[str]:
     disputed = table["disputed"]
     text = wrap(disputed_text(disputed, table["sources"]), PROSE)
     return [*text, "", *markdown(DISPUTED, disputed_rows(disputed)), "", *markdown(WITHOUT, accuracy_rows(disputed))]
+
+
+def trained_in_question(answer: dict[str, Any]) -> list[str]:
+    """Training labels of which networks that did not learn from them are sure that they are wrong: counts and the first of them."""
+    rows = answer["rows"]
+    sure = sum(row["confidence"] == "confident" for row in rows)
+    text = (
+        f"{len(rows)} of {answer['judged']:,} labels are in question, {sure} of them Confident in the catalogue. "
+        f"Accuracy without them is higher by construction: no other number here leaves them out. The {FIRST} least probable:"
+    )
+    accuracy = [
+        [f"`{each['model']}`", str(each["networks"]), f"{100 * each['accuracy']:.1f}", f"{100 * each['without']:.1f}"]
+        for each in answer["models"]
+    ]
+    first = [
+        [row["source_id"], row["label"], row["confidence"], f"{100 * row['against']:.0f}", f"{row['p_frii']:.2f}"] for row in rows[:FIRST]
+    ]
+    return [*markdown(JUDGED, accuracy), "", *wrap(text, PROSE), "", *markdown(DISPUTED, first)]
 
 
 def details() -> list[str]:
@@ -156,6 +176,7 @@ def parts() -> dict[str, list[str] | str]:
         "compared": compared(table),
         "ensembles": ensembles(table),
         "disputed": in_question(table),
+        "training-labels": trained_in_question(json.loads((RESULTS / "labels.json").read_text())),
         "details": details(),
         "default-team": default_team(cards),
         "teams": teams(cards),

@@ -148,6 +148,46 @@ def import_(
 
 
 @app.command()
+def labels(
+    runs: list[Path] = typer.Argument(help="Runs of the folds of a data set, evaluated with --split validation.", metavar="RUN..."),
+    out: Path = typer.Option(None, "--out", help="A table of all sources: .csv, .parquet, .fits or .vot.", show_default=False),
+    picture: Path = typer.Option(None, "--picture", help="The sources in question, .png.", show_default=False),
+    data: str = typer.Option(None, "--data", help="Where the data set lies now; default where it was.", show_default=False),
+    data_dir: Path = DATA_DIR,
+    as_json: bool = JSON,
+) -> None:
+    """List the labels of which networks that did not learn from them are sure that they are wrong.
+
+    Example: equiradio data labels runs/c4-attention-mirabest@*of5-fast-seed0 --out labels.csv --picture labels.png
+    """
+    from equiradio.cli.tables import print_table
+    from equiradio.verbs.judge_labels import judge_labels
+
+    answer = judge_labels(runs, out, picture, data=data, data_dir=data_dir)
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+    else:
+        percent = lambda share: "-" if share is None else f"{100 * share:.1f}"
+        classes = [name for name in (answer["rows"] or [{}])[0] if name.startswith("p_")]
+        rows = [
+            [row["source_id"], row["label"], row["confidence"], percent(row["against"]), *(f"{row[name]:.2f}" for name in classes)]
+            for row in answer["rows"]
+        ]
+        title = f"{answer['data']}: {answer['in_question']:,} of {answer['judged']:,} labels are in question"
+        print_table(("source", "label", "the catalogue is", "networks against it, %", *classes), rows, title)
+        models = [
+            [each["model"], f"{each['networks']}", f"{each['sources']:,}", percent(each["accuracy"]), percent(each["without"])]
+            for each in answer["models"]
+        ]
+        print_table(("model", "networks", "sources", "accuracy, %", "without these, %"), models)
+    for note in answer["notes"]:
+        say(note, err=True)
+    for path in (out, picture if answer["rows"] else None):
+        if path is not None:
+            say(path, err=as_json)
+
+
+@app.command()
 def simulate(
     count: int = typer.Option(
         None, "--count", help="Number of sources; default 1200, of FITS cutouts 12, of a sky 60 per square degree.", show_default=False
@@ -191,6 +231,6 @@ def _able(name: str, task: str, lack: str) -> ModuleType:
     each = module_of(name)
     if each is None or not hasattr(each, task):
         able = dict.fromkeys(next(iter(its.DATASETS)) for its in data_sets().values() if hasattr(its, task))
-        found = f"'{name}' {lack}" if each else f"'{name}' is a folder"
+        found = f"'{name}' {lack}" if each else f"'{name}' is not one published data set"
         raise DataRefusal("data", found, f"a published data set ({', '.join(able)})", "See equiradio data list.")
     return each

@@ -163,7 +163,8 @@ def _fitted(settings: Any, model: str | None) -> Any:
 
 def default_folder(settings: Any) -> Path:
     """``runs/<model>-<data>-<preset>-seed<k>``."""
+    from equiradio.datasets.folds import fold_of
     from equiradio.datasets.registry import parts_of
 
-    data = "+".join(Path(part).name for part in parts_of(settings.data.name))
-    return Path("runs") / f"{settings.model.name}-{data}-{settings.training.preset}-seed{settings.training.seed}"
+    data, (_, fold) = "+".join(Path(part).name for part in parts_of(settings.data.name)), fold_of(settings.data.name)
+    return Path("runs") / f"{settings.model.name}-{data}{fold or ''}-{settings.training.preset}-seed{settings.training.seed}"

@@ -8,7 +8,7 @@ A data set is a module of this package, or an entry point of the group ``equirad
 
 and may have ``where(data_dir)`` (where it lies, in words), ``fetch(data_dir)`` (download it and return its path) and
 ``verify(data_dir)`` (a list of `Check`). A data set that can be fetched owns its name: no folder may take it. Several joined by ``+`` are
-one (`equiradio.datasets.union`).
+one (`equiradio.datasets.union`), and ``@2of5`` behind a name chooses a fold (`equiradio.datasets.folds`).
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ import numpy as np
 
 from equiradio import plugins
 from equiradio.datasets.folder import read_folder
+from equiradio.datasets.folds import fold_of, in_fold
 from equiradio.datasets.imports.gathering import is_source
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal, nearest
@@ -43,7 +44,7 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
     Parameters
     ----------
     name : a data set that ``equiradio data list`` names, the path of a folder (docs/reference/files.md) or of something to import
-        (`equiradio.datasets.imports`), or several of these joined by ``+``.
+        (`equiradio.datasets.imports`), or several of these joined by ``+``; behind it ``@2of5`` for the second of five folds.
     data_dir : where data sets lie; default ``EQUIRADIO_DATA``, else the user's cache.
     classes : those wanted, in this order (the setting ``data.classes``); all of the data set where none is named.
 
@@ -52,12 +53,14 @@ def open_data(name: str, data_dir: Path | None = None, classes: Sequence[str] = 
     DataRefusal : no such data set, or it cannot be read. SettingRefusal : a class that it does not have.
     """
     check_name(name)
-    parts = parts_of(name)
+    parts, (_, fold) = parts_of(name), fold_of(name)
     if len(parts) > 1:
         from equiradio.datasets.union import united
 
-        return united([_open(part, data_dir) for part in parts], classes)
-    return _open(name, data_dir).only(classes)
+        sources = united([_open(part, data_dir) for part in parts], classes)
+    else:
+        sources = _open(parts[0], data_dir).only(classes)
+    return in_fold(sources, fold) if fold else sources
 
 
 def _open(name: str, data_dir: Path | None) -> Sources:
@@ -74,8 +77,9 @@ def _open(name: str, data_dir: Path | None) -> Sources:
 
 
 def parts_of(name: str) -> list[str]:
-    """The data sets of a union, by name; of anything else itself."""
-    return [name] if Path(name).exists() else name.split("+")
+    """The data sets of a union, by name; of anything else itself; without a fold."""
+    whole, _ = fold_of(name)
+    return [whole] if Path(whole).exists() else whole.split("+")
 
 
 def is_data(name: str) -> bool:
@@ -90,9 +94,9 @@ def check_name(name: str) -> None:
             raise DataRefusal("data", f"'{name}' names {twice[0]} twice", "each data set once", "Name it once.")
         for part in parts:
             check_name(part)
-    elif not is_data(name):
+    elif not is_data(parts[0]):
         names = list(data_sets())
-        raise DataRefusal("data", f"'{name}' is not a data set nor a folder", ", ".join(names), nearest(name, names))
+        raise DataRefusal("data", f"'{parts[0]}' is not a data set nor a folder", ", ".join(names), nearest(parts[0], names))
 
 
 def chosen_split(sources: Sources, split: str) -> Sources:

@@ -216,6 +216,18 @@ def arranged(predictions: Any, where: str = "predictions") -> Arranged:
     return Arranged(np.unique(columns["source_id"].astype(str)), labels, confidence, passes, p_frii)
 
 
+def per_source(predictions: Any, where: str, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Names (sources,) in order, labels int (sources,) and probabilities float64 (sources, classes), of sources that are of a class.
+
+    Probabilities are means over augmented passes; those of the plain image where there are none. Refuses as `metrics` does.
+    """
+    columns = _columns(predictions, where, labels)
+    columns = {name: column[columns["label"] != UNKNOWN] for name, column in columns.items()}
+    passes, truth, _, p = _by_source(columns, where, labels)
+    p = (p[:, passes > 0] if (passes > 0).any() else p).mean(axis=1)
+    return np.unique(columns["source_id"].astype(str)), truth, np.stack([1 - p, p], 1) if labels.binary else p
+
+
 def _block(truth: np.ndarray, p: np.ndarray, counts: np.ndarray, labels: Labels) -> Block:
     point = scores(np.repeat(truth, p.shape[1]), p.reshape(-1, *p.shape[2:]), classes=labels)
     return cast(Block, point | {"interval95": bootstrap.intervals(truth, p, counts, labels)})

@@ -7,6 +7,7 @@ from pathlib import Path
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.job import training_hash
 from equiradio.artefacts.team import TeamFolder
+from equiradio.datasets.folds import fold_of, in_fold
 from equiradio.datasets.registry import is_data, open_data
 from equiradio.datasets.seen import without_seen
 from equiradio.datasets.sources import Sources
@@ -30,6 +31,8 @@ def open_sources(what: str | Path, member: Member, data: str | None, data_dir: P
 def trained_data(run: object, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None) -> Sources:
     """The data named, or else those that a run was trained on, without held-back sources that its start learned from, which are logged.
 
+    The same data by another name are dealt into folds as it was trained on them.
+
     Parameters
     ----------
     run : as the user named it.
@@ -46,6 +49,8 @@ def trained_data(run: object, card: Card, trained_on: DataSettings, named: str |
         )
         raise RunRefusal(run, found, "the data that it was trained on", "Name the folder by --data, wherever it is now.")
     sources = open_data(named or trained_on.name, data_dir, trained_on.classes)
+    if named and sources.md5 == card.data_md5 and fold_of(named)[1] is None and (fold := fold_of(trained_on.name)[1]):
+        sources = in_fold(sources, fold)
     if named is None and sources.md5 != card.data_md5:
         found = f"{sources.where} has md5 {sources.md5}, but it was trained on {card.data_md5}"
         raise RunRefusal(run, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
