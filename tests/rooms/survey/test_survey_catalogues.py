@@ -159,6 +159,17 @@ def test_masked_cells_are_null(tmp_path):
     assert read_catalogue(tmp_path / "c.fits")["n"].to_pylist() == [1, None, 3]
 
 
+def test_decimals_that_a_votable_states_are_not_handed_on(tmp_path):
+    """astropy prints whatever is computed from such a column with them."""
+    fields = '<FIELD name="ra" datatype="double" unit="deg" width="7" precision="3"/><FIELD name="dec" datatype="double" precision="3"/>'
+    row = "<DATA><TABLEDATA><TR><TD>150.1234567</TD><TD>2.5</TD></TR></TABLEDATA></DATA>"
+    space = 'version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"'
+    (tmp_path / "c.vot").write_text(f"<VOTABLE {space}><RESOURCE><TABLE>{fields}{row}</TABLE></RESOURCE></VOTABLE>")
+    table = read_catalogue(tmp_path / "c.vot")
+    assert table["ra"].to_pylist() == [150.1234567]
+    assert set(table.schema.field("ra").metadata) == {b"unit"}
+
+
 def test_of_two_frames_the_one_of_the_columns_chosen_counts(tmp_path):
     sources = sources_of(two_frames(tmp_path), Chosen())
     assert np.array_equal(sources.ra_deg, RA)
