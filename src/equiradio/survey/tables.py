@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from equiradio.datasets.imports.mixins import MARKS, OF_ASTROPY, as_plain, in_parquet
+from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet
 from equiradio.errors import DataRefusal, refused_as
 
 VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
@@ -83,13 +83,15 @@ def _of_collection(path: Path) -> Path:
 def _parquet(files: list[Path]) -> pa.Table:
     import pyarrow.parquet as pq
 
-    tables, stated = [], b""
+    tables: list[pa.Table] = []
+    units: dict[str, str] = {}
+    frames: dict[str, str] = {}
     for file in files:  # not a dataset, which would take names of folders for columns
         with pq.ParquetFile(file) as content:
-            tables.append(content.read())
-            stated = stated or (tables[-1].schema.metadata or {}).get(OF_ASTROPY, b"")
+            table, its_units, its_frames = in_parquet(content.read())
+        tables.append(table)
+        units, frames = its_units | units, its_frames | frames
     table = pa.concat_tables(tables, promote_options="default")
-    units, frames = in_parquet(stated.decode()) if stated else ({}, {})
     unit_of = lambda name: {"unit": units[name]} if name in units else {}
     clean = [field.with_metadata(unit_of(field.name) | _texts(field.metadata)) for field in table.schema]
     return table.cast(pa.schema(clean, metadata=_as_metadata(frames)))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.coordinates import SkyCoord
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from own_images import (
     KINDS,
     SIDE,
@@ -465,6 +465,12 @@ def test_positions_that_astropy_holds_as_one_column_are_read_and_those_of_anothe
     Table({"label": ["a", "b"], "coord": places.fk4}).write(file, format=kind, overwrite=True)
     with pytest.raises(DataRefusal, match="positions in fk4; expected ICRS"):
         positions(read_table(file))
+
+
+def test_a_label_that_astropy_masks_is_an_empty_cell_of_parquet(tmp_path):
+    labels = MaskedColumn(["FRI", "FRII"], mask=[False, True])
+    Table({"file": ["a.fits", "b.fits"], "label": labels}).write(tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet").values == {"file": ["a.fits", "b.fits"], "label": ["FRI", None]}
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|"])

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from astropy import units
 from astropy.coordinates import FK5, SkyCoord
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from astropy.time import Time
+from astropy.utils.masked import Masked
 
 from equiradio.errors import Refusal
 from equiradio.labels import FANAROFF_RILEY
@@ -158,6 +159,17 @@ def test_masked_cells_are_null(tmp_path):
     assert read_catalogue(tmp_path / "c.fits")["n"].to_pylist() == [1, None, 3]
 
 
+def test_decimals_that_a_votable_states_are_not_handed_on(tmp_path):
+    """astropy prints whatever is computed from such a column with them."""
+    fields = '<FIELD name="ra" datatype="double" unit="deg" width="7" precision="3"/><FIELD name="dec" datatype="double" precision="3"/>'
+    row = "<DATA><TABLEDATA><TR><TD>150.1234567</TD><TD>2.5</TD></TR></TABLEDATA></DATA>"
+    space = 'version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"'
+    (tmp_path / "c.vot").write_text(f"<VOTABLE {space}><RESOURCE><TABLE>{fields}{row}</TABLE></RESOURCE></VOTABLE>")
+    table = read_catalogue(tmp_path / "c.vot")
+    assert table["ra"].to_pylist() == [150.1234567]
+    assert set(table.schema.field("ra").metadata) == {b"unit"}
+
+
 def test_of_two_frames_the_one_of_the_columns_chosen_counts(tmp_path):
     sources = sources_of(two_frames(tmp_path), Chosen())
     assert np.array_equal(sources.ra_deg, RA)
@@ -288,6 +300,25 @@ def test_of_two_such_columns_one_has_to_be_named(tmp_path, kind):
     with pytest.raises(Refusal, match=r"Name them by --ra and --dec, for example peak.ra and peak.dec."):
         sources_of(file, Chosen())
     assert np.allclose(sources_of(file, Chosen(ra="middle.ra", dec="middle.dec")).ra_deg, RA)
+
+
+def test_cells_that_astropy_masks_are_missing_and_their_masks_no_columns(tmp_path):
+    masked = {"ra": MaskedColumn(RA, mask=[0, 1, 0]), "z": MaskedColumn([0.5, 1.5, 99.9], mask=[0, 0, 1])}
+    place = SkyCoord(Masked(RA * units.deg, mask=[1, 0, 0]), DEC * units.deg)
+    file = sky_coordinates(tmp_path, "parquet", name=["a", "b", "c"], dec=DEC, coord=place, **masked)
+    table = read_catalogue(file)
+    assert table["z"].to_pylist() == [0.5, 1.5, None]
+    assert table.column_names == ["name", "dec", "coord.ra", "coord.dec", "ra", "z"]
+    assert np.isnan(sources_of(file, Chosen()).ra_deg).tolist() == [False, True, False]
+    assert np.isnan(sources_of(file, Chosen(ra="coord.ra", dec="coord.dec")).ra_deg).tolist() == [True, False, False]
+
+
+def test_of_a_folder_those_files_alone_have_masks_that_mask_something(tmp_path):
+    for number, mask in enumerate((False, True)):
+        ra = MaskedColumn([10.0], mask=[mask])
+        Table({"ra": ra if mask else [10.0], "dec": [1.0], "x.mask": [True]}).write(tmp_path / f"{number}.parquet")
+    table = read_catalogue(tmp_path)
+    assert table.to_pydict() == {"ra": [10.0, None], "dec": [1.0, 1.0], "x.mask": [True, True]}
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|"])

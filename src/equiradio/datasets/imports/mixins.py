@@ -1,4 +1,4 @@
-"""Columns that astropy holds as one and writes as several: positions (SkyCoord) as NAME.ra and NAME.dec, with their frame beside them."""
+"""Columns that astropy holds as one and writes as several: positions (SkyCoord) as NAME.ra and NAME.dec, masks as NAME.mask."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,13 +19,41 @@ def as_plain(table: Any) -> tuple[Any, dict[str, str]]:
     return plain, frames_of(plain.meta.get(PARTS, {}))
 
 
-def in_parquet(text: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Units by column, and frames as in `as_plain`, of what astropy writes beside a Parquet table."""
+def in_parquet(table: Any) -> tuple[Any, dict[str, str], dict[str, str]]:
+    """An Arrow table, with null for what astropy masked where it wrote it; units by column, and frames as in `as_plain`."""
+    stated = (table.schema.metadata or {}).get(OF_ASTROPY)
+    if not stated:
+        return table, {}, {}
     from astropy.table.meta import get_header_from_yaml
 
-    header = get_header_from_yaml(text.splitlines())
+    header = get_header_from_yaml(stated.decode().splitlines())
     units = {column["name"]: str(column["unit"]) for column in header.get("datatype", []) if column.get("unit")}
-    return units, frames_of(dict(header.get("meta") or {}).get(PARTS, {}))
+    parts = dict(header.get("meta") or {}).get(PARTS, {})
+    return _with_nulls(table, _masks_in(parts)), units, frames_of(parts)
+
+
+def _masks_in(parts: Any) -> dict[str, str]:
+    """Columns of masks, by the column that each belongs to: both are parts, at any depth, of a column that was taken apart."""
+    if not isinstance(parts, Mapping):
+        return {}
+    data, mask = parts.get("data"), parts.get("mask")
+    masks = {data["name"]: mask["name"]} if isinstance(data, Mapping) and isinstance(mask, Mapping) else {}
+    for part in parts.values():
+        masks |= _masks_in(part)
+    return masks
+
+
+def _with_nulls(table: Any, masks: Mapping[str, str]) -> Any:
+    """An Arrow table with null for what is masked, and without the masks; columns of lists stay as they are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name, mask in masks.items():
+        field = table.schema.field(name)
+        if pa.types.is_boolean(table.schema.field(mask).type):
+            values = pc.if_else(table[mask], pa.scalar(None, field.type), table[name])
+            table = table.set_column(table.column_names.index(name), field, values).drop_columns(mask)
+    return table
 
 
 def frames_of(parts: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from equiradio.datasets.imports.mixins import MARKS, OF_ASTROPY, as_plain, in_parquet, positions_in
+from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet, positions_in
 from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
@@ -217,9 +217,8 @@ def _parquet(path: Path) -> Read:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        table = file.read()
-    stated = (table.schema.metadata or {}).get(OF_ASTROPY)
-    return table.to_pydict(), *(in_parquet(stated.decode()) if stated else ({}, {}))
+        table, units, frames = in_parquet(file.read())
+    return table.to_pydict(), units, frames
 
 
 def _astropy(path: Path) -> Read:
