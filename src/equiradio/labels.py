@@ -10,6 +10,7 @@ from equiradio.printable import printable
 __all__ = ["FANAROFF_RILEY", "UNKNOWN", "Labels"]
 
 UNKNOWN = -1  # the label of a source that is none of the classes
+OUT = ", or leave it out by --classes."
 BESIDE = ("_low", "_high", "_unturned")  # ends of columns that tables hold beside a class's own
 
 
@@ -39,17 +40,17 @@ class Labels:
         columns = self.columns()
         for name, column in zip(self.names, columns, strict=True):
             if column == "p_":
-                raise SettingRefusal("classes", f"{name!r} has no letter or digit", "names such as FRI", "Rename the class.")
+                raise SettingRefusal("classes", f"{name!r} has no letter or digit", "names such as FRI", f"Rename the class{OUT}")
             if columns.count(column) > 1:
                 alike = [other for other, its in zip(self.names, columns, strict=True) if its == column]
                 found = f"{' and '.join(map(repr, alike))} share the column {column}"
-                raise SettingRefusal("classes", found, "names that differ in letters or digits", "Rename one of them.")
+                raise SettingRefusal("classes", found, "names that differ in letters or digits", f"Rename one of them{OUT}")
         beside = {column + end: repr(name) for column, name in zip(columns, self.names, strict=True) for end in BESIDE}
         beside["p_unturned"] = "every explanation"
         for column, name in zip(columns, self.names, strict=True):
             if column in beside:
                 found = f"{name!r} has the column {column}, which is one of {beside[column]} too"
-                raise SettingRefusal("classes", found, "names whose columns are theirs alone", "Rename one of them.")
+                raise SettingRefusal("classes", found, "names whose columns are theirs alone", f"Rename one of them{OUT}")
 
     def __len__(self) -> int:
         return len(self.names)

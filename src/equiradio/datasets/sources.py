@@ -26,6 +26,16 @@ def pixel_hash(image: np.ndarray) -> str:
     return hashlib.md5(image.tobytes(), usedforsecurity=False).hexdigest()
 
 
+def turned(images: np.ndarray, pose: int) -> np.ndarray:
+    """Images (..., side, side) in one of eight poses: turned by quarters, from the fifth on mirrored."""
+    return np.rot90(images[..., ::-1] if pose >= 4 else images, pose % 4, (-2, -1))
+
+
+def turned_hash(image: np.ndarray) -> str:
+    """The smallest `pixel_hash` of the eight poses: what is the same source, turned by quarters and mirrored too."""
+    return min(pixel_hash(turned(image, pose)) for pose in range(8))
+
+
 def check_soft(where: object, soft: np.ndarray, labels: np.ndarray | None, do: str) -> None:
     """Refuse soft labels (count, classes) that are no probabilities, do not add up to 1, or whose largest is not the label.
 

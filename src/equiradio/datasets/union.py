@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from equiradio.datasets.sources import Sources, pixel_hash
+from equiradio.datasets.sources import Sources, turned_hash
 from equiradio.datasets.splits import LINKING_ARCSEC, friends_of_friends, pairs_within
 from equiradio.errors import DataRefusal
 from equiradio.labels import UNKNOWN, Labels, labels_of
@@ -193,7 +193,7 @@ def _leave_out_neighbours(
 
 
 def partners(ra_deg: np.ndarray, dec_deg: np.ndarray, images: Iterable[np.ndarray], owner: np.ndarray) -> dict[int, list[int]]:
-    """Sources of other data sets at the place of each, or with the same pixels where one of the two has no place: row -> rows."""
+    """Sources of other data sets at the place of each, or with the same pixels, turned and mirrored too, where one has no place: row -> rows."""
     placed = np.isfinite(ra_deg) & np.isfinite(dec_deg)
     there = np.flatnonzero(placed)
     near: dict[int, list[int]] = {}
@@ -211,7 +211,7 @@ def _same_pixels(images: Iterable[np.ndarray], placed: np.ndarray) -> list[tuple
         return []
     alike: dict[str, list[int]] = {}
     for row, image in enumerate(images):
-        alike.setdefault(pixel_hash(image), []).append(row)
+        alike.setdefault(turned_hash(image), []).append(row)
     groups = (rows for rows in alike.values() if len(rows) > 1)
     return [(one, other) for rows in groups for one in rows for other in rows if one < other and not (placed[one] and placed[other])]
 

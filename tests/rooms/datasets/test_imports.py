@@ -561,3 +561,63 @@ def test_positions_under_the_names_of_vizier(tmp_path):
 def test_what_was_noted_of_an_import_is_told_to_whoever_trains_on_it(tmp_path):
     import_data(file_table(tmp_path, flux=range(COUNT)), tmp_path / "out", Choices())
     assert "table: classes are those of column label; columns that are not read: flux" in open_data(str(tmp_path / "out")).left_out
+
+
+def test_words_for_no_label_are_no_class_and_counted_but_where_they_are_named(tmp_path):
+    words = ["Unlabelled", "unlabeled", "none", "?", "unknown", "n/a", *(KINDS[n % 2] for n in range(6, COUNT))]
+    sources, report = read_source(file_table(tmp_path, label=words))
+    assert (sources.classes.names, len(sources)) == (KINDS, 18)
+    assert report.lost["without a label ('?'; --classes names it if it is a class)"] == ["s03"]
+    assert sum(len(names) for names in report.lost.values()) == 6
+    words = ["unknown" if n < 8 else KINDS[n % 2] for n in range(COUNT)]
+    sources, report = read_source(file_table(tmp_path / "named", label=words), Choices(classes=("Bar", "Dot", "unknown")))
+    assert np.bincount(sources.labels).tolist() == [8, 8, 8]
+    assert not report.lost
+
+
+def test_a_folder_of_sources_without_a_label_is_no_class(folder):
+    for number in range(40, 44):
+        write_fits(folder / "unlabelled" / f"s{number}.fits", number)
+    sources, report = read_source(folder)
+    assert sources.classes.names == KINDS
+    assert len(report.lost["without a label ('unlabelled'; --classes names it if it is a class)"]) == 4
+
+
+@pytest.mark.parametrize("classes", [(), ("Bar", "Dot")])
+def test_whole_numbers_stay_numbers_beside_a_word_for_no_label(tmp_path, classes):
+    sources, report = read_source(file_table(tmp_path, label=["0", "1", "?"] * 8), Choices(classes=classes))
+    assert (sources.classes.names, len(sources)) == (classes or ("0", "1"), 16)
+    assert len(report.lines) == 1
+
+
+def test_one_of_two_classes_that_share_a_column_is_left_out_by_naming_the_others(tmp_path):
+    sources, _ = read_source(file_table(tmp_path, label=["FR-I", "FR I", "FR II"] * 8), Choices(classes=("FR I", "FR II")))
+    assert len(sources) == 16
+
+
+def test_half_a_position_is_none_and_is_not_filled_up_from_the_image(tmp_path):
+    dec = [place(n)[1] + (50 if n in (3, 4) else 0) for n in range(COUNT)]
+    sources, report = read_source(file_table(tmp_path, ra=["" if n in (3, 4) else place(n)[0] for n in range(COUNT)], dec=dec))
+    assert (sources.ra_deg[3], sources.dec_deg[3]) == pytest.approx(place(3))
+    line = "2 rows have one of ra and dec alone (s03, s04): their positions are those of the images, if these have one"
+    assert line in report.notes
+    sources, _ = read_source(turned_table(tmp_path / "pictures", ra=["", *range(101, 100 + COUNT)], dec=range(COUNT)))
+    assert np.isnan(sources.ra_deg[0])
+    assert np.isnan(sources.dec_deg[0])
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("t.tsv", "utf-8"), ("t.csv", "utf-16"), ("t.tsv", "utf-8-sig")])
+def test_tables_with_tabs_and_the_unicode_text_of_spreadsheets_are_read(tmp_path, name, encoding):
+    path = file_table(tmp_path, ra=None, dec=None, source_id=[f"S\xfcd, {n}" for n in range(COUNT)])
+    rows = [f"images/s{n:02d}.fits\t{KINDS[n % 2]}\tS\xfcd, {n}" for n in range(COUNT)]
+    (tmp_path / name).write_text("\n".join(["file\tlabel\tsource_id", *rows]) + "\n", encoding=encoding)
+    np.testing.assert_array_equal(read_source(tmp_path / name)[0].source_ids, read_source(path)[0].source_ids)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "fits", "vot"])
+def test_long_numbers_as_names_keep_their_digits(tmp_path, kind):
+    numbers = np.array([2**63 + 1, 2**64 - 1, 6917528997577384321], np.uint64)
+    written = {"vot": numbers.astype(str)}.get(kind, numbers)
+    file = tmp_path / f"t.{kind}"
+    Table({"source_id": written}).write(file, format={"csv": "ascii.csv", "vot": "votable"}.get(kind, kind))
+    assert read_table(file).text("source_id") == [str(number) for number in numbers.tolist()]

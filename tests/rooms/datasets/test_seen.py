@@ -87,3 +87,11 @@ def test_of_first_those_near_mirabest_s_training_sources_are_left_out(mirabest_f
     assert (learned.split == "train").sum() == (first.split == "train").sum()
     line = "first: 104 validation sources left out, within 45 arcsec of training sources of mirabest, which the start learned from"
     assert line in learned.left_out or (first.split == "test").any()
+
+
+def test_turned_and_mirrored_sources_without_a_position_are_the_same(start):
+    new = replace(placed(1, "new", np.full(COUNT, 0.0)), ra_deg=None, dec_deg=None)
+    turned = new.images.copy()
+    turned[2], turned[3] = np.rot90(new.images[2]), new.images[3][:, ::-1]
+    learned = without_seen(replace(new, images=turned), {str(start): md5_of(start)})
+    assert set(new.source_ids) - set(learned.source_ids) == set(new.source_ids[[2, 3, 6, 7]])

@@ -15,7 +15,7 @@ from equiradio.datasets.imports.gathering import Gathered, gather
 from equiradio.datasets.imports.labelling import labelled
 from equiradio.datasets.imports.report import Report, first_names
 from equiradio.datasets.imports.splitting import LEAST, made_split, stated_split
-from equiradio.datasets.sources import Sources, pixel_hash
+from equiradio.datasets.sources import Sources, pixel_hash, turned_hash
 from equiradio.datasets.splits import friends_of_friends, pairs_within
 from equiradio.errors import DataRefusal, SettingRefusal
 from equiradio.labels import UNKNOWN, Labels
@@ -94,7 +94,7 @@ def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Repor
     """
     alike: dict[str, list[int]] = {}
     for place, image in enumerate(cut.images):
-        alike.setdefault(min(pixel_hash(each) for each in _turned(image)), []).append(place)
+        alike.setdefault(turned_hash(image), []).append(place)
     stay = np.ones(len(cut.rows), bool)
     for places in (places for places in alike.values() if len(places) > 1):
         agree = len(set(labels[cut.rows[places]].tolist())) == 1
@@ -105,11 +105,6 @@ def _without_doubles(rows: Gathered, cut: Cut, labels: np.ndarray, report: Repor
             how = "the same pixels as another" + ("" if same else ", turned or mirrored" + ("" if agree else ","))
             report.leave_out(how if agree else f"{how} of another class", [rows.names[cut.rows[place]]])
     return Cut(cut.rows[stay], cut.images[stay], cut.ra_deg[stay], cut.dec_deg[stay], cut.recipe)
-
-
-def _turned(image: np.ndarray) -> list[np.ndarray]:
-    """An image turned by quarters, and mirrored."""
-    return [np.rot90(each, quarter) for each in (image, image[:, ::-1]) for quarter in range(4)]
 
 
 def _refuse_emptied(rows: Gathered, labels: np.ndarray, classes: Labels, report: Report) -> None:

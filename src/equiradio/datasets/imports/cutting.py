@@ -129,7 +129,8 @@ def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray, report: Report
     from equiradio.datasets.splits import angular_separation_arcsec
 
     ra, dec = rows.ra_deg[numbers], rows.dec_deg[numbers]
-    both = np.isfinite(ra + dec) & np.isfinite(own).all(1)
+    stated = np.isfinite(ra) & np.isfinite(dec)
+    both = stated & np.isfinite(own).all(1)
     if both.any() and not rows.at_positions:
         apart = angular_separation_arcsec(ra[both], dec[both], own[both, 0], own[both, 1])
         far = apart > APART_ARCSEC
@@ -141,4 +142,8 @@ def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray, report: Report
             raise DataRefusal(rows.where, lie, f"at most {100 * MOST_LOST:g} % over {APART_ARCSEC:g} arcsec", do)
         if far.any():
             report.notes.append(f"{lie}: those of the table are taken")
-    return np.where(np.isfinite(ra), ra, own[:, 0]), np.where(np.isfinite(dec), dec, own[:, 1])
+    half = np.isfinite(ra) != np.isfinite(dec)
+    if half.any():
+        what = f"{int(half.sum()):,} rows have one of ra and dec alone ({first_names([rows.names[row] for row in numbers[half]])})"
+        report.notes.append(f"{what}: their positions are those of the images, if these have one")
+    return np.where(stated, ra, own[:, 0]), np.where(stated, dec, own[:, 1])

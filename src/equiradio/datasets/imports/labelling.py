@@ -11,6 +11,7 @@ from equiradio.datasets.imports.splitting import LEAST
 from equiradio.errors import DataRefusal, nearest
 from equiradio.labels import UNKNOWN, Labels, labels_of
 
+UNLABELLED = ("unlabelled", "unlabeled", "unclassified", "unknown", "none", "n/a", "?")  # in small letters: what people write for no label
 NONE = f"{UNKNOWN}"  # of labels that are whole numbers that of no class, as in a data set's own table
 
 
@@ -32,6 +33,8 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
         raise DataRefusal(rows.where, found, "a class in every row", "Fill it in, or take them out.")
     counts = Counter(words)
     counts.update(dict.fromkeys(rows.soft, 0))
+    for word in () if rows.soft else {word for word in counts if word.lower() in UNLABELLED}.difference(wanted):
+        del counts[word]
     if NONE not in wanted and all(word.isdecimal() for word in counts if word != NONE):
         counts.pop(NONE, None)
     words, counts = _named_numbers(rows, words, counts, wanted)
@@ -48,12 +51,18 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
     place = {name: number for number, name in enumerate(names)}
     labels = np.array([place.get(word, UNKNOWN) for word in words], np.int64)
     for row in np.flatnonzero(labels == UNKNOWN):
-        none = words[row] == NONE and NONE not in counts
-        report.leave_out(f"of label {NONE}, which is no class" if none else "of a class that is not wanted", [rows.names[row]])
+        report.leave_out(_why(words[row], counts), [rows.names[row]])
     if not wanted:
         report.notes.extend(_alike(names))
     _note_lost_shares(rows, names, labels != UNKNOWN, report)
     return labels, classes
+
+
+def _why(word: str, counts: Counter[str]) -> str:
+    """Why a row of no label is left out."""
+    if word in counts:
+        return "of a class that is not wanted"
+    return f"of label {NONE}, which is no class" if word == NONE else f"without a label ('{word}'; --classes names it if it is a class)"
 
 
 def _alike(names: Sequence[str]) -> Iterator[str]:
@@ -85,5 +94,5 @@ def _named_numbers(rows: Gathered, words: list[str], counts: Counter[str], wante
     if beyond:
         found = f"labels up to {beyond[-1]} ({sum(counts[word] for word in beyond):,} rows), and {len(wanted)} names of classes"
         raise DataRefusal(rows.where, found, f"labels from 0 to {len(wanted) - 1}", "Give a name for each.")
-    named = [word if word == NONE else wanted[int(word)] for word in words]
-    return named, Counter(word for word in named if word != NONE)
+    named = [wanted[int(word)] if word in counts else word for word in words]
+    return named, Counter(name for name, word in zip(named, words, strict=True) if word in counts)

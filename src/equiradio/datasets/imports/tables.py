@@ -2,8 +2,10 @@
 
 import csv
 import math
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet, posit
 from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
-SUFFIXES = (".csv", ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".xml")
+SUFFIXES = (".csv", ".tsv", ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".xml")
 USUAL = {  # what a column holds -> names that it often has, in small letters
     "file": ("file", "filename", "file_name", "path", "image", "image_file"),
     "label": ("label", "labels", "class", "classes", "morphology", "type", "y", "target"),
@@ -66,9 +68,9 @@ def read_table(path: Path) -> Columns:
     ------
     DataRefusal : it cannot be read, or has no rows.
     """
-    with refused_as(DataRefusal, path, "a table (CSV, Parquet, FITS or VOTable)", "Check the file."):
+    with refused_as(DataRefusal, path, "a table (CSV, TSV, Parquet, FITS or VOTable)", "Check the file."):
         suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-        values, units, frames = {".csv": _csv, ".parquet": _parquet}.get(suffix, _astropy)(path)
+        values, units, frames = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(suffix, _astropy)(path)
     columns = Columns(str(path), values, units, frames)
     if not len(columns):
         raise DataRefusal(path, f"no rows, columns {', '.join(values) or 'none'}", "a row for each source", "Check the file.")
@@ -198,9 +200,9 @@ Read = tuple[dict[str, list[Any]], dict[str, str], dict[str, str]]  # values, un
 
 
 def _csv(path: Path) -> Read:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = list(dropwhile(lambda line: line.startswith("#"), file))  # comments stand before the heading alone
-    rows = list(csv.reader(lines, delimiter=max(MARKS, key=lines[0].count), skipinitialspace=True)) if lines else []
+    lines = list(dropwhile(lambda line: line.startswith("#"), _lines(path)))  # comments stand before the heading alone
+    marks = "\t" if path.suffix.lower() == ".tsv" else MARKS
+    rows = list(csv.reader(lines, delimiter=max(marks, key=lines[0].count), skipinitialspace=True)) if lines else []
     if not rows:
         return {}, {}, {}
     names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
@@ -211,6 +213,17 @@ def _csv(path: Path) -> Read:
         found = f"row {odd[0]} has {len(body[odd[0] - 1])} cells ({len(odd):,} of {len(body):,} rows)"
         raise DataRefusal(path, found, f"{len(names)}, as its heading", FIX)
     return {name: [row[place].strip() or None for row in body] for place, name in enumerate(names)}, {}, {}
+
+
+def _lines(path: Path) -> StringIO:
+    """The lines of a text file, which is UTF-8, or what spreadsheets call Unicode text."""
+    content = path.read_bytes()
+    try:
+        return StringIO(content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"), newline="")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        do = "Save it as UTF-8; of Latin-1 with: iconv -f latin1 -t utf-8 OLD > NEW."
+        raise DataRefusal(path, f"line {line} has a byte that is no UTF-8 (0x{content[error.start]:02x})", "text in UTF-8", do) from None
 
 
 def _parquet(path: Path) -> Read:
