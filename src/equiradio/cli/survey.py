@@ -176,12 +176,30 @@ def merge(
         show_default=False,
     ),
     page: bool = typer.Option(True, "--page/--no-page", help="Write a page about it beside it."),
+    coverage: Path = typer.Option(None, "--coverage", help="Write what of the sky the images cover: a MOC, FITS.", show_default=False),
 ) -> None:
     """Join the results of all shards to one catalogue, in the order of the input, with a page about it.
 
     Example: equiradio survey merge out --out classified.vot
     """
+    if coverage is not None:
+        from equiradio.survey.coverage import check_coverage
+
+        check_coverage(coverage)
     _merge(folder, out, page=page)
+    if coverage is not None:
+        _cover(folder, coverage)
+
+
+def _cover(folder: Path, file: Path) -> None:
+    """Write what the images cover, and print how much that is."""
+    from equiradio.cli.progress import bars
+    from equiradio.survey.coverage import write_coverage
+    from equiradio.survey.folder import SurveyFolder
+
+    with bars() as step:
+        area = write_coverage(SurveyFolder(folder).plan(), file, step)
+    say(f"{file}: {area:,.4g} square degrees of the sky have pixels that can be used")
 
 
 def _merge(folder: Path, out: Path | None, *, page: bool) -> None:

@@ -71,7 +71,7 @@ def test_of_two_with_positions_one_has_to_be_named(tmp_path, kind):
 @pytest.mark.parametrize("name", ["", "same", "two words"])
 def test_tables_that_no_name_tells_apart_go_by_number(tmp_path, kind, name):
     file = several(tmp_path, kind, (name, COMPONENTS), (name if name != "two words" else "", COMPONENTS))
-    with pytest.raises(Refusal, match="Choose with --table 1 or --table 2."):
+    with pytest.raises(Refusal, match=r"Choose with --table 1 or --table 2\."):
         sources_of(file, Chosen())
     assert len(sources_of(file, Chosen(table="2")).names) == 3
     if name == "same":
@@ -88,7 +88,7 @@ def test_where_none_has_positions_all_are_named(tmp_path, kind):
 
 def test_a_file_that_is_one_table_has_no_other(tmp_path):
     (tmp_path / "c.csv").write_text("ra,dec\n1,2\n")
-    with pytest.raises(Refusal, match="one table, and --table 2; expected a FITS file or VOTable beside it. Drop --table."):
+    with pytest.raises(Refusal, match=r"one table, and --table 2; expected a FITS file or VOTable beside it\. Drop --table\."):
         sources_of(tmp_path / "c.csv", Chosen(table="2"))
 
 
