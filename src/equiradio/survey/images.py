@@ -108,6 +108,7 @@ def best_images(
         mine = np.stack([use, share >= ENOUGH, preferred, share, edge], 1).astype(float)
         better = _greater(mine, scores[places])
         best[places[better]], scores[places[better]] = number, mine[better]
+        progress("images compared", number + 1, len(candidates))
     return Coverage(best, candidates, unusable)
 
 
