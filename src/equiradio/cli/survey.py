@@ -28,14 +28,16 @@ from equiradio.cli.survey_options import (
     RA,
     READERS,
     SHARD_SIZE,
+    TABLE,
     WORKERS,
     Engine,
+    asked_for,
     check_engine,
     choice_of,
     choices_by_option,
     opened,
 )
-from equiradio.errors import DataRefusal, SettingRefusal
+from equiradio.errors import DataRefusal
 from equiradio.printable import count_of
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def run(
     dec: str = DEC,
     name: str = NAME,
     group: str = GROUP,
+    table: str = TABLE,
     shard_size: int = SHARD_SIZE,
     engine: Engine = ENGINE,
     address: str = ADDRESS,
@@ -101,7 +104,7 @@ def run(
     """
     choices = choices_by_option(model, cascade, precision, poses, prior)
     check_engine(engine, address, workers, part)
-    asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
+    asked = asked_for(catalogue, images, (ra, dec, name, group, table), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     drawn = choice_of(maps, engine, part)
     if engine == "slurm":
         _plan(asked, out, choices, out / SCRIPT, None, readers, device)
@@ -173,12 +176,30 @@ def merge(
         show_default=False,
     ),
     page: bool = typer.Option(True, "--page/--no-page", help="Write a page about it beside it."),
+    coverage: Path = typer.Option(None, "--coverage", help="Write what of the sky the images cover: a MOC, FITS.", show_default=False),
 ) -> None:
     """Join the results of all shards to one catalogue, in the order of the input, with a page about it.
 
     Example: equiradio survey merge out --out classified.vot
     """
+    if coverage is not None:
+        from equiradio.survey.coverage import check_coverage
+
+        check_coverage(coverage)
     _merge(folder, out, page=page)
+    if coverage is not None:
+        _cover(folder, coverage)
+
+
+def _cover(folder: Path, file: Path) -> None:
+    """Write what the images cover, and print how much that is."""
+    from equiradio.cli.progress import bars
+    from equiradio.survey.coverage import write_coverage
+    from equiradio.survey.folder import SurveyFolder
+
+    with bars() as step:
+        area = write_coverage(SurveyFolder(folder).plan(), file, step)
+    say(f"{file}: {area:,.4g} square degrees of the sky have pixels that can be used")
 
 
 def _merge(folder: Path, out: Path | None, *, page: bool) -> None:
@@ -207,6 +228,7 @@ def plan(
     dec: str = DEC,
     name: str = NAME,
     group: str = GROUP,
+    table: str = TABLE,
     shard_size: int = SHARD_SIZE,
     slurm: Path = typer.Option(None, "--slurm", help="Write the batch script of a SLURM array.", show_default=False),
     parts: int = typer.Option(None, "--parts", min=1, help="Tasks of that array; default: one a shard, at most 64.", show_default=False),
@@ -223,7 +245,7 @@ def plan(
 
     Example: equiradio survey plan catalogue.vot --images 'mosaics/*.fits' --out out --slurm survey.sh
     """
-    asked = _asked(catalogue, images, (ra, dec, name, group), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
+    asked = asked_for(catalogue, images, (ra, dec, name, group, table), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     _plan(asked, out, choices_by_option(model, cascade, precision, poses, prior), slurm, parts)
 
 
@@ -253,40 +275,6 @@ def _plan(
         say(f"{slurm}: {count_of(count, 'task')}; submit it with sbatch")
 
 
-def _asked(
-    catalogue: list[Path],
-    images: list[str] | None,
-    columns: tuple[str, str, str, str],
-    shard_size: int,
-    features: bool,
-    max_nonfinite: float,
-    hdu: int | None,
-    plane: str | None,
-    beam: str | None,
-    contents: bool,
-) -> "Asked":
-    """What is asked, checked before anything heavy is loaded."""
-    from equiradio.cli.classify import cutting_options
-
-    if not images:
-        raise SettingRefusal("--images", "none", "the images that hold the sources", "For example --images 'mosaics/*.fits'.")
-    options = cutting_options(hdu, plane, max_nonfinite, beam)
-    from equiradio.survey import images as of_images
-    from equiradio.survey import tables
-
-    beside = [str(file) for file in catalogue[1:]]  # a pattern that the shell has filled in
-    if beside and len(images) > 1:
-        found = f"{len(images)} times, and {count_of(len(beside), 'image')} besides, of which choice is not clear"
-        raise SettingRefusal("--images", found, "patterns in quotes, which the shell leaves alone", "For example --images 'first/*.fits'.")
-    of_images.refuse_absent([*images, *beside])
-    tables.refuse_absent(catalogue[0])
-    from equiradio.survey.catalogue import Chosen
-    from equiradio.survey.plan import Asked
-
-    share = options.pop("max_nonfinite")
-    return Asked(catalogue[0], images, Chosen(*columns), shard_size, features, share, options, contents, beside)
-
-
 def _say_plan(out: Path, plan: "Plan") -> None:
     """What the plan knows before any source is asked about."""
     for each in plan.unusable[:SHOWN]:
@@ -294,6 +282,7 @@ def _say_plan(out: Path, plan: "Plan") -> None:
     if more := len(plan.unusable) - SHOWN:
         say(f"and {more:,} more images that cannot be used: see {out / 'plan.json'}", err=True) if more > 0 else None
     of = f" of {plan.rows:,} rows" if plan.rows != plan.sources else ""
+    of += f" of table {plan.columns['table']}" if plan.columns.get("table") else ""
     used = sum(each["sources"] > 0 for each in plan.images)
     flags = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items() if count)
     line = f"{out}: {plan.sources:,} sources{of} in {used:,} of {len(plan.images):,} images, {count_of(plan.shards, 'shard')}"

@@ -1,4 +1,4 @@
-"""Options of ``survey``, which of them go together, and who answers by them."""
+"""Options of ``survey``, which of them go together, what they ask for, and who answers by them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from equiradio.errors import SettingRefusal
+from equiradio.printable import count_of
 
 if TYPE_CHECKING:
     from equiradio.inference.reading import Classifier
     from equiradio.survey.maps import Choice
+    from equiradio.survey.plan import Asked
 
 Engine = Literal["local", "slurm", "ray"]
 
@@ -23,6 +25,9 @@ RA = typer.Option(None, "--ra", help="Column of right ascensions, ICRS degrees."
 DEC = typer.Option(None, "--dec", help="Column of declinations.", show_default=False)
 NAME = typer.Option(None, "--id", help="Column of names.", show_default=False)
 GROUP = typer.Option(None, "--group", help="Column that the components of one source share: they become one row.", show_default=False)
+TABLE = typer.Option(
+    None, "--table", help="Of a FITS file or VOTable with several: its name or number; default: the one with positions.", show_default=False
+)
 SHARD_SIZE = typer.Option(10_000, "--shard-size", min=1, help="Sources that are written at once.")
 MAX_NONFINITE = typer.Option(0.05, "--max-nonfinite", help="Share of a crop that may be not finite, 0 to 1.")
 MAPS = typer.Option(
@@ -79,3 +84,37 @@ def _model(model: str | None) -> str:
     if model is not None and not Path(model).exists():
         find_team(model)
     return model or default_name()
+
+
+def asked_for(
+    catalogue: list[Path],
+    images: list[str] | None,
+    columns: tuple[str, str, str, str, str],
+    shard_size: int,
+    features: bool,
+    max_nonfinite: float,
+    hdu: int | None,
+    plane: str | None,
+    beam: str | None,
+    contents: bool,
+) -> "Asked":
+    """What is asked, checked before anything heavy is loaded."""
+    from equiradio.cli.classify import cutting_options
+
+    if not images:
+        raise SettingRefusal("--images", "none", "the images that hold the sources", "For example --images 'mosaics/*.fits'.")
+    options = cutting_options(hdu, plane, max_nonfinite, beam)
+    from equiradio.survey import images as of_images
+    from equiradio.survey import tables
+
+    beside = [str(file) for file in catalogue[1:]]  # a pattern that the shell has filled in
+    if beside and len(images) > 1:
+        found = f"{len(images)} times, and {count_of(len(beside), 'image')} besides, of which choice is not clear"
+        raise SettingRefusal("--images", found, "patterns in quotes, which the shell leaves alone", "For example --images 'first/*.fits'.")
+    of_images.refuse_absent([*images, *beside])
+    tables.refuse_absent(catalogue[0])
+    from equiradio.survey.catalogue import Chosen
+    from equiradio.survey.plan import Asked
+
+    share = options.pop("max_nonfinite")
+    return Asked(catalogue[0], images, Chosen(*columns), shard_size, features, share, options, contents, beside)

@@ -125,13 +125,24 @@ class Mosaic:
     def finite_shares(self, ra_deg: np.ndarray, dec_deg: np.ndarray, side_arcsec: float = MIRABEST.size_arcsec) -> np.ndarray:
         """Share, 0..1, of a square around each position that holds finite pixels other than exact zeros: float64 (count,)."""
         side = max(1, round(side_arcsec / nominal_scale(self.image.wcs)))
-        firsts = [np.floor(places + 0.5).astype(int) - side // 2 for places in reversed(self.places(ra_deg, dec_deg))]
-        return np.array([self._usable(int(top), int(left), side) for top, left in zip(*firsts, strict=True)]) / side**2
+        tops, lefts = (np.floor(places + 0.5).astype(int) - side // 2 for places in reversed(self.places(ra_deg, dec_deg)))
+        counts, (down, across) = np.empty(len(ra_deg), int), (tops // side, lefts // side)
+        order = np.lexsort((across, down))  # neighbours together, from top to bottom: what they share is read once
+        for some in np.split(order, np.flatnonzero(np.diff(down[order]) | np.diff(across[order])) + 1) if len(order) else []:
+            counts[some] = self._usable(tops[some], lefts[some], side)
+        return counts / side**2
 
-    def _usable(self, top: int, left: int, side: int) -> float:
-        """How many pixels of a square are finite and not exactly zero."""
-        part = self.image.pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
-        return float(np.count_nonzero(np.isfinite(part) & (part != 0)))
+    def _usable(self, tops: np.ndarray, lefts: np.ndarray, side: int) -> np.ndarray:
+        """How many pixels of squares that begin within a side of each other are finite and not exactly zero: int (count,)."""
+        height, width = self.image.pixels.shape
+        ends = np.clip(np.stack([tops, tops + side]), 0, height), np.clip(np.stack([lefts, lefts + side]), 0, width)
+        (top, left), (bottom, right) = [each.min() for each in ends], [each.max() for each in ends]
+        part = self.image.pixels[top:bottom, left:right]
+        sums = np.zeros((bottom - top + 1, right - left + 1), np.int64)
+        np.cumsum(np.isfinite(part) & (part != 0), 0, out=sums[1:, 1:])
+        np.cumsum(sums, 1, out=sums)
+        (high, low), (near, far) = ends[0] - top, ends[1] - left
+        return np.asarray(sums[low, far] - sums[high, far] - sums[low, near] + sums[high, near])
 
     def close(self) -> None:
         """Close the file."""

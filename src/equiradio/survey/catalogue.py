@@ -12,12 +12,9 @@ import pyarrow.compute as pc
 from equiradio.datasets.imports.mixins import positions_in
 from equiradio.datasets.imports.tables import HOUR, degrees_in, refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
-from equiradio.survey.tables import FIX, bytes_as_words, frame_of, read_catalogue
+from equiradio.survey.choice import DEC, RA, Chosen
+from equiradio.survey.tables import FIX, TABLE, bytes_as_words, frame_of, read_catalogue
 
-# Names that columns often have, in small letters, first choice first. PyBDSF: RA, DEC, Source_id (of Gaussians Gaus_id); Selavy:
-# ra_deg_cont, dec_deg_cont, component_id (of islands island_id); Aegean: ra, dec, uuid.
-RA = ("ra_deg", "ra_deg_cont", "ra", "raj2000", "ra_j2000", "_raj2000", "ra_icrs", "alpha_j2000")
-DEC = ("dec_deg", "dec_deg_cont", "dec", "dej2000", "decj2000", "dec_j2000", "_dej2000", "de_icrs", "dec_icrs", "delta_j2000")
 ID = ("gaus_id", "gaussian_id", "component_id", "component_name", "uuid", "source_id", "source_name", "island_id", "id", "name", "object")
 ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -> what it is
     "glon": "galactic",
@@ -35,16 +32,6 @@ ONE_NAME = 0.5  # of the rows may share their name with another
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Columns that the user names; None: the usual names are looked for."""
-
-    ra: str | None = None
-    dec: str | None = None
-    id: str | None = None
-    group: str | None = None
-
-
-@dataclass(frozen=True)
 class Sources:
     """A catalogue with what is needed of it.
 
@@ -53,7 +40,7 @@ class Sources:
     table : all input columns.
     names : str (rows,), of the sources; "row-N", counted from 1, where the catalogue has none.
     ra_deg, dec_deg : float64 (rows,), ICRS, nan where a cell is empty.
-    columns : which columns these are; None for names of no column.
+    columns : which columns these are, None for names of no column; and which table, None where the file holds one.
     """
 
     table: pa.Table
@@ -72,7 +59,7 @@ def sources_of(path: Path, chosen: Chosen) -> Sources:
     """
     if (chosen.ra is None) != (chosen.dec is None):
         raise SettingRefusal("--ra --dec", "one of the two", "both columns or none", "Give both.")
-    table = read_catalogue(path, *ID, *filter(None, (chosen.id, chosen.group)))
+    table = read_catalogue(path, *ID, *filter(None, (chosen.id, chosen.group)), chosen=chosen)
     pairs = positions_in(table.column_names)
     ra, dec = pairs[0] if len(pairs) == 1 else (None, None)
     columns = Chosen(
@@ -80,6 +67,7 @@ def sources_of(path: Path, chosen: Chosen) -> Sources:
         _column(path, table, chosen.dec, DEC, "--dec") or dec,
         _column(path, table, chosen.id, ID, "--id"),
         _column(path, table, chosen.group, (), "--group"),
+        (table.schema.metadata or {}).get(TABLE, b"").decode() or None,
     )
     ra_deg, dec_deg = _positions(path, table, columns)
     names = _names(path, table, columns)

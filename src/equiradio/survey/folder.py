@@ -30,7 +30,7 @@ class Plan:
     images : file, stamp and number of sources of each, in the order of shards' ``image``.
     unusable : images that cannot be opened, and why.
     counts : sources by what the plan already knows of them: outside, no_position, duplicate_id.
-    columns : which input columns hold position, name and group; null for none.
+    columns : which input columns hold position, name and group, null for none; and which of several tables it is.
     renamed : input columns that come back under another name.
     grouped, features : are rows grouped, are features written?
     """

@@ -108,6 +108,7 @@ def best_images(
         mine = np.stack([use, share >= ENOUGH, preferred, share, edge], 1).astype(float)
         better = _greater(mine, scores[places])
         best[places[better]], scores[places[better]] = number, mine[better]
+        progress("images compared", number + 1, len(candidates))
     return Coverage(best, candidates, unusable)
 
 
@@ -154,25 +155,30 @@ class _Near:
 
 def _inside(mosaic: Mosaic, near: _Near) -> tuple[np.ndarray, np.ndarray]:
     """Which positions lie in an image, and how far from its nearest edge, arcsec."""
-    from equiradio.sky.positions import nominal_scale, on_sky
+    from equiradio.sky.positions import nominal_scale
 
-    wcs, (height, width) = mosaic.image.wcs, mosaic.image.pixels.shape
-    columns, rows = _border(width, height)
-    with np.errstate(invalid="ignore"):
-        places = unit_vectors(*on_sky(wcs, columns, rows))
-    centre = places.mean(0)
-    length = float(np.linalg.norm(centre))
-    if np.isfinite(length) and length > 0.1:
-        centre = centre / length
-        chord = 1.02 * float(np.linalg.norm(places - centre, axis=1).max()) + 1e-6
-    else:  # most of the sky, with corners beyond it
-        centre, chord = np.array([1.0, 0.0, 0.0]), 2.1
-    numbers = near.about(centre, chord)
+    numbers = near.about(*disc_of(mosaic))
     if not len(numbers):
         return numbers, np.empty(0)
     margins = mosaic.margins(near.ra_deg[numbers], near.dec_deg[numbers])
     inside = margins >= 0
-    return numbers[inside], margins[inside] * nominal_scale(wcs)
+    return numbers[inside], margins[inside] * nominal_scale(mosaic.image.wcs)
+
+
+def disc_of(mosaic: Mosaic) -> tuple[np.ndarray, float]:
+    """A disc on the sky that holds an image: the unit vector of its middle, and the chord to its rim (beyond 2 for the whole sky)."""
+    from equiradio.sky.positions import on_sky
+
+    height, width = mosaic.image.pixels.shape
+    columns, rows = _border(width, height)
+    with np.errstate(invalid="ignore"):
+        places = unit_vectors(*on_sky(mosaic.image.wcs, columns, rows))
+    centre = places.mean(0)
+    length = float(np.linalg.norm(centre))
+    if np.isfinite(length) and length > 0.1:
+        centre = centre / length
+        return centre, 1.02 * float(np.linalg.norm(places - centre, axis=1).max()) + 1e-6
+    return np.array([1.0, 0.0, 0.0]), 2.1  # most of the sky, with corners beyond it
 
 
 def _border(width: int, height: int, steps: int = 16) -> tuple[np.ndarray, np.ndarray]:

@@ -103,7 +103,7 @@ def _job(team: Classifier, asked: Asked, images: Sequence[Listed], stamps: Seque
         "shard_size": asked.shard_size,
         "features": asked.features,
         "max_nonfinite": asked.max_nonfinite,
-        **{f"column_{what}": name for what, name in asdict(asked.chosen).items()},
+        **{what if what == "table" else f"column_{what}": name for what, name in asdict(asked.chosen).items()},
         **{name: asked.options.get(name) for name in ("hdu", "plane", "beam")},
     }
     return plain_job(job)

@@ -11,12 +11,15 @@ import pyarrow.compute as pc
 
 from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet
 from equiradio.errors import DataRefusal, refused_as
+from equiradio.survey.choice import Chosen, Held, one_of, refuse_table
 
 VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
 EXPECTED = "a catalogue: .parquet (or a folder of such files), .fits, .vot or .csv"
 FIX = "Correct the catalogue."
 OTHER_FRAMES = ("FK4", "GALACTIC", "ECL", "SUPER")  # how the names of frames begin that are not ICRS within 0.1 arcsec
 FRAME = b"frame"  # key of a table's metadata: a frame other than ICRS that the file states; with a column's name behind it, of that column
+WITHOUT = Chosen()
+TABLE = b"table"  # key of a table's metadata: which of several tables of its file it is
 
 
 def refuse_absent(path: Path) -> None:
@@ -25,18 +28,21 @@ def refuse_absent(path: Path) -> None:
         raise DataRefusal(path, "no such file or folder", EXPECTED, "Check the path.")
 
 
-def read_catalogue(path: Path, *names: str) -> pa.Table:
+def read_catalogue(path: Path, *names: str, chosen: Chosen = WITHOUT) -> pa.Table:
     """All rows and columns of a catalogue, as they are; ``unit``, ``description`` and ``ucd`` in the metadata of each field.
 
-    ``names`` are columns, letters' case aside, that hold names: CSV, which has no types, keeps the zeros before a number there.
+    ``names`` are columns, letters' case aside, that hold names: CSV, which has no types, keeps the zeros before a number there. Of several
+    tables in a file ``chosen`` names one, or its columns of positions.
 
     Raises
     ------
-    DataRefusal : no such file, no catalogue, no rows, or two columns of one name.
+    DataRefusal : no such file, no catalogue, no rows, two columns of one name, or several tables that may be meant.
     """
     refuse_absent(path)
     small = path.name.lower()
     with refused_as(DataRefusal, path, EXPECTED, "Check the file."):
+        if path.is_dir() or small.endswith((".parquet", ".csv")):
+            refuse_table(path, chosen)
         if path.is_dir():
             table = _folder(path)
         elif small.endswith(".parquet"):
@@ -44,9 +50,9 @@ def read_catalogue(path: Path, *names: str) -> pa.Table:
         elif small.endswith(".csv"):
             table = _csv(path, names)
         elif small.endswith(VOTABLES):
-            table = _votable(path)
+            table = _votable(path, chosen)
         elif small.endswith(FITS):
-            table = _fits(path)
+            table = _fits(path, chosen)
         else:
             raise DataRefusal(path, f"a file whose name ends in '{path.suffix}'", EXPECTED, "Convert it, or change the suffix.")
     twice = [name for name, count in Counter(table.column_names).items() if count > 1]
@@ -166,7 +172,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _fits(path: Path) -> pa.Table:
+def _fits(path: Path, chosen: Chosen) -> pa.Table:
     import warnings
 
     from astropy.io import fits
@@ -175,17 +181,28 @@ def _fits(path: Path) -> pa.Table:
     with warnings.catch_warnings(), path.open("rb") as content:
         warnings.simplefilter("ignore")
         with fits.open(content, memmap=False) as hdus:
-            tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU) and not isinstance(hdu, fits.CompImageHDU)]
+            of_rows = lambda hdu: isinstance(hdu, fits.BinTableHDU | fits.TableHDU) and not isinstance(hdu, fits.CompImageHDU)
+            tables = {number: hdu for number, hdu in enumerate(hdus) if of_rows(hdu)}
             if not tables:
                 kinds = ", ".join(f"{number} {hdu.name or 'unnamed'}" for number, hdu in enumerate(hdus))
                 raise DataRefusal(path, f"no HDU holds a table ({kinds})", "a catalogue", "Images go behind --images.")
-            header = tables[0].header
-            ucds = {column.name: header.get(f"TUCD{number}") for number, column in enumerate(tables[0].columns, 1)}
-            remarks = {column.name: header.get(f"TCOMM{number}") for number, column in enumerate(tables[0].columns, 1)}
-            frame = str(header.get("RADESYS", "") or "") or _frame_of_equinox(header.get("EQUINOX"))
-            read, frames = as_plain(Table.read(tables[0], character_as_bytes=False))
-    about = {name: {"ucd": ucds.get(name) or "", "description": remarks.get(name) or ""} for name in read.colnames}
-    return _arrow(path, read, about, _others({"": frame}) | frames)
+            held = [Held(number, hdu.name, hdu.columns.names, hdu.header["NAXIS2"]) for number, hdu in tables.items()]
+            taken = one_of(path, held, chosen)
+            hdu = tables[held[taken].number]
+            about = {column.name: _about_column(hdu.header, number) for number, column in enumerate(hdu.columns, 1)}
+            frame = str(hdu.header.get("RADESYS", "") or "") or _frame_of_equinox(hdu.header.get("EQUINOX"))
+            read, frames = as_plain(Table.read(hdu, character_as_bytes=False))
+    return _arrow(path, read, about, _others({"": frame}) | frames, _which(held, taken))
+
+
+def _about_column(header: Any, number: int) -> dict[str, str]:
+    """What a FITS header says of a column beside its unit."""
+    return {"ucd": header.get(f"TUCD{number}") or "", "description": header.get(f"TCOMM{number}") or ""}
+
+
+def _which(held: Sequence[Held], taken: int) -> str:
+    """The table that was taken, where there are several."""
+    return str(held[taken]) if len(held) > 1 else ""
 
 
 def _frame_of_equinox(equinox: Any) -> str:
@@ -193,7 +210,7 @@ def _frame_of_equinox(equinox: Any) -> str:
     return "FK4" if isinstance(equinox, int | float) and equinox < 1984 else ""
 
 
-def _votable(path: Path) -> pa.Table:
+def _votable(path: Path, chosen: Chosen) -> pa.Table:
     import warnings
 
     from astropy.io import votable
@@ -201,16 +218,23 @@ def _votable(path: Path) -> pa.Table:
     with warnings.catch_warnings(), path.open("rb") as content:
         warnings.simplefilter("ignore")
         whole = votable.parse(content, verify="ignore")
-        first = whole.get_first_table()
-        systems = {system.ID: str(system.system) for resource in whole.resources for system in resource.coordinate_systems}
-        systems |= {system.ID: str(system.system) for system in whole.coordinate_systems}
-        fields = {field.name: field for field in first.fields}
-        read = first.to_table(use_names_over_ids=True)
+        tables = list(whole.iter_tables())
+        if not tables:
+            raise DataRefusal(path, "no table in it", "a catalogue", "Check the file.")
+        names = [str(table.name or table.ID or "") for table in tables]
+        held = [
+            Held(number, name, [field.name for field in table.fields], len(table.array))
+            for number, (name, table) in enumerate(zip(names, tables, strict=True), 1)
+        ]
+        taken = one_of(path, held, chosen)
+        systems = {system.ID: str(system.system) for system in whole.iter_coosys()}
+        fields = {field.name: field for field in tables[taken].fields}
+        read = tables[taken].to_table(use_names_over_ids=True)
     about = {name: {"ucd": field.ucd or "", "description": field.description or ""} for name, field in fields.items()}
     frames = {name: systems[field.ref] for name, field in fields.items() if field.ref in systems}
     if len(set(systems.values())) == 1:  # that of columns which name none, too
         frames[""] = next(iter(systems.values()))
-    return _arrow(path, read, about, _others(frames))
+    return _arrow(path, read, about, _others(frames), _which(held, taken))
 
 
 def _others(frames: dict[str, str]) -> dict[str, str]:
@@ -229,8 +253,9 @@ def frame_of(table: pa.Table, name: str) -> str:
     return stated.get(FRAME + name.encode(), stated.get(FRAME, b"")).decode()
 
 
-def _arrow(path: Path, table: Any, about: dict[str, dict[str, str]], frames: dict[str, str]) -> pa.Table:
+def _arrow(path: Path, table: Any, about: dict[str, dict[str, str]], frames: dict[str, str], which: str) -> pa.Table:
     """An astropy table as Arrow; what is masked is null. ``frames`` other than ICRS by column, of "" that of all others."""
+    bearing = _as_metadata(frames) | ({TABLE: which.encode()} if which else {})
     columns, fields = [], []
     if odd := next((name for name in table.colnames if table[name].dtype.kind == "c"), None):
         raise DataRefusal(path, f"{odd} holds complex numbers", "numbers or words", "Leave that column out, or make two of it.")
@@ -240,7 +265,7 @@ def _arrow(path: Path, table: Any, about: dict[str, dict[str, str]], frames: dic
         texts = {"unit": unit, **about.get(name, {})}
         columns.append(column)
         fields.append(pa.field(name, column.type, metadata={key: str(value) for key, value in texts.items() if value}))
-    return pa.table(columns, schema=pa.schema(fields, metadata=_as_metadata(frames)))
+    return pa.table(columns, schema=pa.schema(fields, metadata=bearing))
 
 
 def _array(column: Any) -> pa.Array:

@@ -184,6 +184,27 @@ def test_it_says_what_it_covers(tmp_path):
         assert mosaic.finite_shares(np.array([corner.ra.deg]), np.array([corner.dec.deg])) < 0.6
 
 
+def test_squares_are_counted_as_each_alone_and_what_neighbours_share_is_read_once(tmp_path, monkeypatch):
+    reads, usable = [], Mosaic._usable
+
+    def noted(self, tops, lefts, side):
+        reads.append(tops[0] // side)
+        return usable(self, tops, lefts, side)
+
+    monkeypatch.setattr(Mosaic, "_usable", noted)
+    with Mosaic(write(tmp_path / "a.fits", pixels(), header(SIDE))) as mosaic:
+        columns, rows = np.random.default_rng(0).uniform(-20, SIDE + 20, (2, 60))
+        places = mosaic.image.wcs.pixel_to_world(columns, rows)
+        shares = mosaic.finite_shares(places.ra.deg, places.dec.deg, 180.0)
+        assert reads == sorted(reads)
+        assert len(reads) < 40
+        content = np.pad(mosaic.image.pixels[:, :], 200, constant_values=np.nan)
+        firsts = [np.floor(each + 0.5).astype(int) - 50 + 200 for each in reversed(mosaic.places(places.ra.deg, places.dec.deg))]
+        assert mosaic.finite_shares(np.empty(0), np.empty(0)).shape == (0,)
+    squares = [content[top : top + 100, left : left + 100] for top, left in zip(*firsts, strict=True)]
+    assert shares.tolist() == [np.count_nonzero(np.isfinite(square) & (square != 0)) / 100**2 for square in squares]
+
+
 def test_positions_of_another_frame_than_the_images(tmp_path):
     with Mosaic(write(tmp_path / "a.fits", pixels(), header(SIDE, frame="FK4"))) as mosaic:
         place = mosaic.image.wcs.pixel_to_world(100, 300).icrs

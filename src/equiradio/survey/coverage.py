@@ -1,0 +1,112 @@
+"""What of the sky the images of a survey cover, as a MOC: cells (HEALPix) that other programs join with those of other surveys."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.artefacts.atomic import write_atomically
+from equiradio.errors import ImageRefusal, SettingRefusal
+from equiradio.sky.mosaic import Mosaic
+from equiradio.sky.stored import Pixels
+from equiradio.survey.cutting import UNREADABLE
+from equiradio.survey.folder import Plan
+from equiradio.survey.images import disc_of
+from equiradio.survey.worker import refuse_replaced
+
+OPTION = "--coverage"
+ORDER = 13  # of the cells, 25.8 arcsec wide
+AT_ONCE = 16_000_000  # pixels that are read together
+BLOCK = 5  # of those whose cells are looked at together, 1.8 deg wide
+INSTALL = "Install it: pip install 'equiradio[moc]'."
+Progress = Callable[[str, int, int], object]
+
+
+def check_coverage(file: Path) -> None:
+    """Refuse a name without .fits, and a place where nothing could make a MOC."""
+    if file.suffix.lower() != ".fits":
+        raise SettingRefusal(OPTION, f"'{file.name}'", "a name that ends in .fits", f"For example {OPTION} coverage.fits.")
+    if importlib.util.find_spec("mocpy") is None:
+        raise SettingRefusal(OPTION, f"'{file.name}' without the package mocpy", "it installed", INSTALL)
+
+
+def write_coverage(plan: Plan, file: Path, progress: Progress = lambda what, done, total: None) -> float:
+    """Write the MOC of all images of a plan that can be opened, and give its area in square degrees.
+
+    A cell is covered where the pixel at its middle is finite and not exactly zero in one of them.
+
+    Raises
+    ------
+    SettingRefusal : mocpy is not installed, or the name is no FITS file's.
+    ReplacedImage, ImageRefusal : an image is not the one of the plan, or the disk does not give it now.
+    """
+    check_coverage(file)
+    from mocpy import MOC
+
+    unusable = {each["file"] for each in plan.unusable}
+    files = [each["file"] for each in plan.images if each["file"] not in unusable]
+    refuse_replaced(plan, set(files))
+    options = {name: plan.job[name] for name in ("hdu", "plane", "beam")}
+    moc = MOC.new_empty(max_depth=ORDER)
+    for number, name in enumerate(files, 1):
+        with Mosaic(name, **options) as mosaic:
+            moc = moc | _of_image(mosaic)
+        progress("images", number, len(files))
+    write_atomically(file, lambda part: moc.save(part, format="fits", overwrite=True))
+    return float(moc.sky_fraction * 360**2 / np.pi)
+
+
+def _of_image(mosaic: Mosaic) -> Any:
+    """The MOC of one image; one that is cut short covers what can be read of it."""
+    from cdshealpix import healpix_to_lonlat
+    from mocpy import MOC
+
+    below = np.arange(4 ** (ORDER - BLOCK), dtype=np.uint64)
+    covered = [np.empty(0, np.uint64)]
+    for block in _blocks(mosaic):
+        cells = np.uint64(block) * np.uint64(len(below)) + below
+        longitude, latitude = healpix_to_lonlat(cells, ORDER)
+        try:
+            covered.append(cells[_usable(mosaic, longitude.deg, latitude.deg)])
+        except ImageRefusal as refusal:
+            if refusal.flag == UNREADABLE:
+                raise
+    return MOC.from_healpix_cells(np.concatenate(covered), ORDER, ORDER)
+
+
+def _blocks(mosaic: Mosaic) -> np.ndarray:
+    """The cells of order `BLOCK` that may hold some of an image."""
+    from astropy import units
+    from astropy.coordinates import Latitude, Longitude
+    from mocpy import MOC
+
+    (x, y, z), chord = disc_of(mosaic)
+    if chord >= 2:
+        return np.arange(12 * 4**BLOCK)
+    longitude, latitude = np.arctan2(y, x) % (2 * np.pi), np.arcsin(np.clip(z, -1, 1))
+    lon, lat = Longitude(longitude * units.rad), Latitude(latitude * units.rad)
+    return MOC.from_cone(lon=lon, lat=lat, radius=2 * np.arcsin(chord / 2) * units.rad, max_depth=BLOCK).flatten()
+
+
+def _usable(mosaic: Mosaic, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+    """Whether an image's pixels at positions are finite and not exactly zero; bool (count,), false outside."""
+    height, width = mosaic.image.pixels.shape
+    columns, rows = (np.floor(each + 0.5) for each in mosaic.places(ra_deg, dec_deg))
+    usable = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    if usable.any():
+        values = _values(mosaic.image.pixels, rows[usable].astype(int), columns[usable].astype(int))
+        usable[usable] = np.isfinite(values) & (values != 0)
+    return usable
+
+
+def _values(pixels: Pixels, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Some pixels of an image, read in bands of at most `AT_ONCE`."""
+    left, top, right = columns.min(), rows.min(), columns.max() + 1
+    tall = max(1, AT_ONCE // (right - left))
+    band, values = (rows - top) // tall, np.empty(len(rows), np.float32)
+    for number in np.unique(band):
+        mine, first = band == number, top + number * tall
+        values[mine] = pixels[first : rows[mine].max() + 1, left:right][rows[mine] - first, columns[mine] - left]
+    return values
