@@ -10,10 +10,12 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors.numpy import save_file
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import predictions_schema, write_table
 from equiradio.datasets.registry import open_data
+from equiradio.inference.team import load
 from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.serve.app import create_app
 from equiradio.serve.offers import gather
@@ -61,7 +63,10 @@ def four_of(untrained, sky, folder):
     for seed, run in enumerate(runs):
         shutil.copy(Run(run).weights_file, team / f"seed{seed}.safetensors")
     members = [json.loads(Run(run).card_file.read_text()) for run in runs]
-    card = {"model": "c4-attention", "members": members, "settings": {"model.kernel_size": 3}, "poses": 2}
+    width = load(runs[0], "cpu").features(open_data(str(sky)).images[0]).shape[-1]
+    save_file({"centre": np.zeros((2, width)), "precision": np.tile(np.eye(width), (2, 1, 1))}, team / "distance.safetensors")
+    chosen = {"poses": 2, "temperature": 1.0, "threshold": 0.5, "out_of_distribution": {"file": "distance.safetensors", "reach": 1e9}}
+    card = {"model": "c4-attention", "members": members, "settings": {"model.kernel_size": 3}} | chosen
     (team / "card.json").write_text(json.dumps(card))
     return gather([str(team)], [runs[0]], [str(sky)], None, [])
 

@@ -1,11 +1,13 @@
 """The verb bench, from the command line."""
 
+import inspect
 import json
 
 import pytest
 
 from equiradio.bench import run as module
 from equiradio.cli.main import main
+from equiradio.inference.team import load
 
 
 @pytest.fixture
@@ -19,9 +21,17 @@ def workers(monkeypatch):
 def test_a_table_and_the_peak(workers, capsys):
     assert main(["bench", "--models", "lenet", "--rounds", "1"]) == 0
     shown = capsys.readouterr()
-    assert all(f"{variant} (float32)" in shown.out for variant in ("default", "default-noise", "float32-dense"))
+    assert all(f"{variant} (float32)" in shown.out for variant in ("default", "default-noise", "float32", "float32-dense"))
+    assert "train takes the variant default; classify float32, with --precision bf16 default" in shown.out.splitlines()
     assert "peak: 100 (float32) and 200 (bf16)" in shown.out
-    assert shown.err.count("round 1 of 1") == 6
+    assert shown.err.count("round 1 of 1") == 8
+
+
+def test_the_variant_that_classify_takes_is_one_of_its_precision_and_its_forms():
+    taken = module.VARIANTS["float32"]
+    usual = inspect.signature(load).parameters["precision"].default
+    assert (taken["precision"], taken["form"], taken["keep_blocks"]) == (usual, None, True)
+    assert "float32" in module.USUAL
 
 
 def test_json(workers, capsys, tmp_path):

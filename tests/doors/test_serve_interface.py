@@ -177,6 +177,27 @@ def test_a_field_in_the_address_is_refused(client, key):
     assert (parts["where"], parts["found"], parts["expected"]) == ("address", "beam in it", "it as a field of the form")
 
 
+@pytest.mark.parametrize(
+    ("path", "strange", "expected", "do"),
+    [
+        ("source?kee=a", "kee", "key", "Did you mean key?"),
+        ("rows?table=million.parquet&limitt=3", "limitt", "table, where, sort, descending, offset, limit", "Did you mean limit?"),
+        ("models?treshold=0.9", "treshold", "no parameters", "Leave it out."),
+        ("map.fits?source=a&rotation=90", "rotation", "source, model, member, rotation_deg", "Did you mean rotation_deg?"),
+    ],
+)
+def test_a_parameter_that_an_endpoint_does_not_take_is_refused_by_name(client, path, strange, expected, do):
+    parts = refusal(client.get(f"/api/{path}"), 422)
+    assert parts == {"kind": "request", "where": "address", "found": f"a parameter '{strange}'", "expected": expected, "do": do}
+
+
+def test_an_unknown_parameter_beside_a_form_is_refused_and_the_token_of_a_hub_is_not_the_viewer_s(client, key):
+    parts = refusal(client.post("/api/classify?treshold=0.9", data={"source": key}), 422)
+    assert (parts["found"], parts["expected"]) == ("a parameter 'treshold'", "no parameters")
+    assert client.get("/api/health?token=of-a-hub").status_code == 200
+    assert client.head("/api/health?tokens=of-a-hub").status_code == 422
+
+
 def npy(client, key) -> bytes:
     file = io.BytesIO()
     np.save(

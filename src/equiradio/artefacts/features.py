@@ -37,6 +37,13 @@ def features_schema(catalogue: pa.Schema, about: Provenance, recipe: Recipe) -> 
     return with_provenance(columns, {**about, RECIPE: json.dumps(recipe.as_card())})
 
 
+def of_two_teams(where: str, do: str) -> SettingRefusal:
+    """Why a cascade gives no features."""
+    return SettingRefusal(
+        where, "asked of a cascade, whose two teams have features of their own", "one team, whose features can be compared", do
+    )
+
+
 def check_features_suffix(path: Path) -> None:
     """Refuse a file of features that could not be written, before work is done for it."""
     if path.suffix.lower() != ".parquet":

@@ -55,32 +55,45 @@ def trained_at(what: str | Path) -> TeamFolder | Run:
 
     Raises
     ------
-    RunRefusal : a path where there is neither. ModelRefusal : as `find_team`.
+    RunRefusal : a path where there is neither, or a team whose calibration did not end. ModelRefusal : as `find_team`.
     """
     path = Path(what)
     if path.is_dir():
         folder = TeamFolder(path)
+        folder.refuse_half_made()
         return folder if folder.is_team else Run(path)
-    if str(what) in team_names() or not (path.exists() or len(path.parts) > 1):
+    if _is_name(what):
         return find_team(str(what))
     found = "a file" if path.exists() else "no such folder"
     raise RunRefusal(path, found, "the folder of a training or a team", "Train first, or correct the path.")
 
 
-def check_trained(what: str | Path) -> None:
-    """Refuse what `trained_at` refuses, and a folder of neither a run nor a team; no network is built."""
-    place = trained_at(what)
-    if isinstance(place, Run):
-        place.settings()
+def check_trained(*those: str | Path) -> None:
+    """Refuse what `trained_at` refuses, and a folder of neither a run nor a team; no network is built.
+
+    Weights are fetched after all of them are known to be there.
+    """
+    for what in those:
+        recipe_at(what)
+    for what in those:
+        trained_at(what)
 
 
 def recipe_at(what: str | Path) -> Recipe:
-    """By which files become images for what was trained; refused as by `check_trained`."""
+    """By which files become images for what was trained; refused as by `check_trained`, and no weights are fetched."""
+    if _is_name(what):
+        return team_card_of(str(what)).members[0].images
     place = trained_at(what)
     if isinstance(place, Run):
         place.settings()
         return place.card().images
     return place.card().members[0].images
+
+
+def _is_name(what: str | Path) -> bool:
+    """Whether it is the name of a team, or would be one, and no path."""
+    path = Path(what)
+    return not path.is_dir() and (str(what) in team_names() or not (path.exists() or len(path.parts) > 1))
 
 
 def team_card_of(name: str) -> TeamCard:

@@ -171,6 +171,12 @@ class TeamFolder:
             raise RunRefusal(self.card_file, "no such file", "a team's card", "Make one with 'equiradio calibrate'.")
         return team_card(read_json(self.card_file, Any, RunRefusal, "a card in JSON", AGAIN), self.card_file)
 
+    def refuse_half_made(self) -> None:
+        """Refuse a team that `equiradio calibrate` has begun and not ended: nothing was chosen for its answers."""
+        if self.is_team and not self.card().calibrated:
+            found, do = "a team whose calibration did not end", "Repeat the command that makes it, 'equiradio calibrate'."
+            raise RunRefusal(self.path, found, "one with temperature and threshold", do)
+
     def write_card(self, card: TeamCard) -> None:
         write_json(self.card_file, card.as_json())
 

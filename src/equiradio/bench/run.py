@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 VARIANTS: dict[str, Variant] = {
     "default": {"precision": "auto", "form": None, "keep_blocks": True, "images": "sources"},
     "default-noise": {"precision": "auto", "form": None, "keep_blocks": True, "images": "noise"},
+    "float32": {"precision": "float32", "form": None, "keep_blocks": True, "images": "sources"},
     "float32-dense": {"precision": "float32", "form": "dense", "keep_blocks": True, "images": "sources"},
     "default-dense": {"precision": "auto", "form": "dense", "keep_blocks": True, "images": "sources"},
     "default-plain-malloc": {"precision": "auto", "form": None, "keep_blocks": False, "images": "sources"},
 }
-USUAL = ("default", "default-noise", "float32-dense")
+USUAL = ("default", "default-noise", "float32", "float32-dense")
+TAKEN = "train takes the variant default; classify float32, with --precision bf16 default"  # which need not be of one precision
 BATCHES = {16: 8, 32: 4}  # images at a time for groups of this order: what fits into 8 GB; 16 for all others
 MEASURES: Counted = {"steps": 3, "seconds": 0.0}
 COLUMNS = (

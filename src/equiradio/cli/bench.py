@@ -20,10 +20,10 @@ def bench(
         autocompletion=completion.listed(completion.models),
     ),
     variants: str = typer.Option(
-        "default,default-noise,float32-dense",
+        "default,default-noise,float32,float32-dense",
         "--variants",
-        help="What is compared: default (preset fast on this machine), default-noise (the same, no sky empty), float32-dense, "
-        "default-dense, default-plain-malloc.",
+        help="What is compared: default (preset fast on this machine), default-noise (the same, no sky empty), "
+        "float32 (classify on this machine), float32-dense, default-dense, default-plain-malloc.",
         autocompletion=completion.listed(completion.variants),
     ),
     rounds: int = typer.Option(3, "--rounds", help="How often each measurement is made, in turn."),
@@ -37,7 +37,7 @@ def bench(
     Example: equiradio bench --models attention,c4-attention --rounds 3 --out speed.json
     """
     from equiradio.bench.measurements import Peaks
-    from equiradio.bench.run import COLUMNS, heading, rows
+    from equiradio.bench.run import COLUMNS, TAKEN, heading, rows
     from equiradio.bench.run import bench as measure
     from equiradio.bench.summary import peaks_text
     from equiradio.cli.progress import bars
@@ -62,6 +62,7 @@ def bench(
         typer.echo(json.dumps(result, indent=2))
         return
     print_table(COLUMNS, rows(result), heading(result))
+    typer.echo(TAKEN)
     peaks = cast(Peaks, result["once"]["peaks"])
     typer.echo(f"peak: {peaks_text(peaks)} thousand million multiply-adds a second, copying {peaks['copy_gb_per_second']:.0f} GB/s")
 

@@ -57,20 +57,23 @@ def classify(
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
-    from equiradio.artefacts.features import check_features_suffix
-    from equiradio.artefacts.shelf import default_name, recipe_at
+    from equiradio.artefacts.features import OPTION, check_features_suffix, of_two_teams
+    from equiradio.artefacts.shelf import check_trained, default_name, recipe_at
     from equiradio.sky.contents import refuse_absent
     from equiradio.sky.listing import image_files
 
-    model = model or default_name()
-    recipe = recipe_at(model)
     if out is not None:
         check_suffix(out)
     if features is not None:
         check_features_suffix(features)
+        if cascade:
+            raise of_two_teams(OPTION, "Drop one of --features and --cascade.")
+    model = model or default_name()
+    recipe = recipe_at(model)
     listed = image_files([_examples()] if example else files, recipe)
     if len(listed) == 1:  # of several, one that is missing has a row
         refuse_absent(listed[0], str(listed[0]))
+    check_trained(model)
     from equiradio.cli.progress import bars
     from equiradio.verbs.classify import classify as run
     from equiradio.verbs.classify_job import several_computers

@@ -48,8 +48,7 @@ def explain(
 
     if quick and everything:
         raise SettingRefusal("--quick", "given with --all", "one of them", "Drop one.")
-    for each in (run, *(member or [])):
-        check_trained(each)
+    check_trained(run, *(member or []))
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device

@@ -29,8 +29,7 @@ def evaluate_through(given: list[Path], through: list[str], *, device: str, as_j
         raise SettingRefusal(
             "RUN|TEAM", "nothing to evaluate", "the folder of a run or team, or a team's name", "Name one before --through."
         )
-    for each in named:
-        check_trained(each)
+    check_trained(*named)
     from equiradio.cli.progress import bars
     from equiradio.compute.device import choose_device
     from equiradio.verbs.evaluate_asked import unfinished_line

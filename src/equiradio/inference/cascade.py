@@ -1,9 +1,12 @@
 """Two teams as one: a quick one answers where it is sure, a better one everywhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from equiradio.artefacts.catalogue import Row
+from equiradio.artefacts.features import of_two_teams
 from equiradio.artefacts.provenance import Provenance
 from equiradio.artefacts.shelf import default_name, list_models, names_here
 from equiradio.errors import ModelRefusal, RunRefusal, SettingRefusal
@@ -85,8 +88,7 @@ class Cascade:
 
     def about_of(self, model: str) -> Provenance:
         """What products of one source say, whose row names this model: that of the team that answered."""
-        who = self.quick if model == self.quick.name else self.team
-        return {**who.about, "quick_model": self.quick.name, "sure_from": self.threshold}
+        return {**self._who(model).about, "quick_model": self.quick.name, "sure_from": self.threshold}
 
     def __repr__(self) -> str:
         return f"Cascade({self.quick!r} from probability {self.threshold:.3f}, else {self.team!r})"
@@ -115,6 +117,36 @@ class Cascade:
     def classify(self, sources: reading.Sources, *, prior: Mapping[str, float] | str | None = None, **options: Any) -> Catalogue:
         """The catalogue of one image or many, as `Team.classify` makes it."""
         return reading.catalogue(self if prior is None else self.for_prior(prior), sources, **options)
+
+    def attention(self, sources: reading.Sources, **options: Any) -> np.ndarray:
+        """Attention maps as of `Team.attention`, of each source by the team that answers it."""
+        return self._by_who_answers(lambda team: team.attention, sources, options)
+
+    def evidence(self, sources: reading.Sources, **options: Any) -> np.ndarray:
+        """Evidence as of `Team.evidence`, of each source by the team that answers it."""
+        return self._by_who_answers(lambda team: team.evidence, sources, options)
+
+    def features(self, sources: reading.Sources, **options: Any) -> np.ndarray:
+        """Refused: vectors of two teams are of different lengths, and cannot be compared."""
+        raise of_two_teams("features", "Ask .team.features or .quick.features.")
+
+    def _by_who_answers(
+        self, door: Callable[[Team], Callable[..., np.ndarray]], sources: reading.Sources, options: dict[str, Any]
+    ) -> np.ndarray:
+        """Maps of sources, which are read twice: to be answered, and by the team that did."""
+        if reading.is_one(sources):
+            return door(self._who(self.classify(sources, **options)["model"][0]))(sources, **options)
+        each = list(reading.as_sources(sources))
+        who = [self._who(model) for model in self.classify(each, **options)["model"]]
+        maps = np.empty((len(each), self.recipe.side, self.recipe.side), np.float32)
+        for team in (self.quick, self.team):
+            places = [place for place, other in enumerate(who) if other is team]
+            maps[places] = door(team)([each[place] for place in places], **options)
+        return maps
+
+    def _who(self, model: str) -> Team:
+        """The team that a row names; the better one where nobody answered."""
+        return self.quick if model == self.quick.name else self.team
 
 
 def load_cascade(model: str | None = None, device: str = "auto", precision: str = "float32") -> Cascade:

@@ -209,18 +209,27 @@ def _open_run(run: Run, device: str, precision: str) -> Team:
 
 def _open_team(folder: TeamFolder, device: str, precision: str) -> Team:
     card = folder.card()
+    return Team(open_members(folder, card, device, precision), read_calibration(folder, card), card)
+
+
+def open_members(folder: TeamFolder, card: TeamCard, device: str, precision: str = "float32") -> tuple[Member, ...]:
+    """The networks of a team's folder, whether anything was chosen for them yet or not.
+
+    Raises
+    ------
+    RunRefusal : weights that are missing or damaged, or made for images of another recipe.
+    """
     odd = other_than(card.members[0].images, card.recipe)
     if odd:
         made, here = (", ".join(f"{key} {'unknown' if value is None else value}" for key, value in pairs) for pairs in _sides(odd))
         do = "Fetch the team anew, or calibrate its runs again."
         raise RunRefusal(folder.card_file, f"calibrated on images made with {made}", here, do)
-    members = [
+    return tuple(
         open_member(
             card.settings_of(member, folder.card_file), member, folder.weights_file(member.seed), folder.card_file, device, precision
         )
         for member in card.members
-    ]
-    return Team(members, read_calibration(folder, card), card)
+    )
 
 
 def _sides(odd: dict[str, tuple[Any, Any]]) -> list[list[tuple[str, Any]]]:

@@ -1,5 +1,6 @@
-"""Fields of forms: none that an endpoint does not take, and how a file is to be cut, as the command line has it."""
+"""Fields of forms and parameters of addresses: none that an endpoint does not take; how a file is to be cut, as on the command line."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Request
@@ -9,38 +10,43 @@ from equiradio.serve.refusals import RequestRefusal, clipped
 from equiradio.sky.advice import in_fields, without_options
 from equiradio.sky.choices import check_choices
 
+OF_A_PROXY = "token"  # a parameter by which JupyterHub knows a user, passed on to the viewer
 Choices = dict[str, Any]  # hdu, plane, beam of those that were given, as `equiradio.sky.fits.read_cutout` takes them
 
 
 async def known_fields(request: Request) -> None:
-    """Refuse fields that the endpoint does not take, and its own in the address, where they would not be heeded.
+    """Refuse fields and parameters that the endpoint does not take, and its own fields in the address, where they would not be heeded.
 
     Raises
     ------
-    RequestRefusal : names the field, and those that there are.
+    RequestRefusal : names what it does not take, and those that there are.
     """
-    if request.method != "POST":
-        return
-    taken = fields_of(request.app.openapi(), request.scope["route"].path)
-    given = await request.form()
-    if strange := [name for name in given if name not in taken]:
-        do = nearest(strange[0][:100], taken) if taken else "Leave it out."
-        raise RequestRefusal("form", f"a field {clipped(strange[0])!r}", ", ".join(taken) or "no fields", do)
-    if misplaced := [name for name in taken if name in request.query_params]:
-        do = f"Send it as 'curl -F {misplaced[0]}=...' does."
-        raise RequestRefusal("address", f"{misplaced[0]} in it", "it as a field of the form", do)
+    fields, parameters = taken_by(request.app.openapi(), request.scope["route"].path, request.method.lower())
+    if request.method == "POST":
+        _refuse_others("form", "field", await request.form(), fields)
+        if misplaced := [name for name in fields if name in request.query_params]:
+            do = f"Send it as 'curl -F {misplaced[0]}=...' does."
+            raise RequestRefusal("address", f"{misplaced[0]} in it", "it as a field of the form", do)
+    _refuse_others("address", "parameter", [name for name in request.query_params if name != OF_A_PROXY], parameters)
 
 
-def fields_of(description: dict[str, Any], path: str) -> list[str]:
-    """Names of the fields that an endpoint takes by POST, by the description of all of them (OpenAPI)."""
-    body = description["paths"][path]["post"].get("requestBody", {"content": {}})
+def _refuse_others(where: str, kind: str, given: Iterable[str], taken: list[str]) -> None:
+    """Refuse a name that is none of those taken."""
+    if strange := next((name for name in given if name not in taken), None):
+        do = nearest(strange[:100], taken) if taken else "Leave it out."
+        raise RequestRefusal(where, f"a {kind} {clipped(strange)!r}", ", ".join(taken) or f"no {kind}s", do)
+
+
+def taken_by(description: dict[str, Any], path: str, method: str) -> tuple[list[str], list[str]]:
+    """Names of the fields and of the parameters that an endpoint takes, by the description of all of them (OpenAPI)."""
+    operation = description["paths"][path][method]
     names: list[str] = []
-    for kind in body["content"].values():
+    for kind in operation.get("requestBody", {"content": {}})["content"].values():
         schema = kind["schema"]
         while "$ref" in schema or "allOf" in schema:
             schema = schema["allOf"][0] if "allOf" in schema else description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         names += [name for name in schema["properties"] if name not in names]
-    return names
+    return names, [parameter["name"] for parameter in operation.get("parameters", [])]
 
 
 def choices_of(

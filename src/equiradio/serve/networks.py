@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from equiradio.artefacts.run import Run
-from equiradio.artefacts.shelf import find_team, team_names
-from equiradio.artefacts.team import TeamCard, TeamFolder
+from equiradio.artefacts.shelf import find_team, team_names, trained_at
+from equiradio.artefacts.team import TeamCard
 from equiradio.errors import RunRefusal, nearest
 from equiradio.serve.held import Held
 from equiradio.serve.names import apart
@@ -111,14 +110,13 @@ def offered(name: str) -> Network:
 
     Raises
     ------
-    ModelRefusal : neither. RunRefusal : a folder that is no run and no team.
+    ModelRefusal : neither. RunRefusal : a folder that is no run and no team, or of a team whose calibration did not end.
     """
-    if Path(name).is_dir():
-        path, folder = Path(name), TeamFolder(Path(name))
-        if folder.is_team:
-            return Network(path.resolve().name, str(path), False, folder.card())
-        card = Run(path).card()
-        return Network(path.resolve().name, str(path), False, TeamCard(card.model, [card]))
+    path = Path(name)
+    if path.is_dir():
+        place = trained_at(path)
+        card = place.card()
+        return Network(path.resolve().name, str(path), False, card if isinstance(card, TeamCard) else TeamCard(card.model, [card]))
     return Network(name, name, name in team_names(), find_team(name).card())
 
 

@@ -12,11 +12,12 @@ from equiradio.artefacts.job import JOB, catalogue_hash, read_job, refuse_other
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder, run_of, shared_settings
 from equiradio.artefacts.weights import halve_weights
+from equiradio.compute.device import choose_device
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
 from equiradio.evaluation.choosing import POSES
 from equiradio.inference.asking import Asking, Progress
-from equiradio.inference.team import load
+from equiradio.inference.team import open_members
 from equiradio.settings import DataSettings
 from equiradio.verbs.cascade_choice import Last, open_last, with_cascade
 from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets, with_thresholds
@@ -58,12 +59,14 @@ def calibrate(
     """
     folder, (runs, cards) = TeamFolder(out), _checked(runs, most_poses)
     first = _first_card(runs, cards)
-    sources = _data(runs[0], cards[0], Run(runs[0]).settings().data, data, data_dir)
     last = open_last(cascade, first, device)
+    sources = _data(runs[0], cards[0], Run(runs[0]).settings().data, data, data_dir)
     with claimed(out):
         parts = _begin(folder, _job(runs, sources, most_poses))
         first = _halved(folder, first, runs)
-        team = _measured(folder, first, Asking(load(out, device).members, parts, progress), sources, most_poses, last)
+        team = _measured(
+            folder, first, Asking(open_members(folder, first, choose_device(device)), parts, progress), sources, most_poses, last
+        )
         shutil.rmtree(parts)
     return team
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.artefacts.catalogue import Row
-from equiradio.artefacts.features import COLUMNS, DISTANCE, OPTION, VECTOR, check_features_suffix, features_schema
+from equiradio.artefacts.features import COLUMNS, DISTANCE, OPTION, VECTOR, check_features_suffix, features_schema, of_two_teams
 from equiradio.artefacts.provenance import Provenance
 from equiradio.errors import SettingRefusal
 from equiradio.inference.answers import Answers
@@ -22,7 +22,7 @@ def check_features(file: Path, team: Classifier, out: Path | None) -> None:
     """Refuse a file that cannot hold features, and a cascade, whose teams have features of their own each."""
     check_features_suffix(file)
     if isinstance(team, Cascade):
-        raise SettingRefusal(OPTION, "given beside --cascade", "one team, whose features can be compared", "Drop one of the two.")
+        raise of_two_teams(OPTION, "Drop one of --features and --cascade.")
     if out is not None and file.resolve() == out.resolve():
         raise SettingRefusal(OPTION, f"{file} is the catalogue", "a file of its own", "Name another file.")
 

@@ -25,16 +25,8 @@ def one_run(folder: Path) -> Run:
     """The run in a folder; what would be opened as a team by name is refused as one."""
     if str(folder) in team_names() and not folder.exists():
         raise RunRefusal(folder, "a team", "the folder of one training", "The team's scores stand in its card; see 'equiradio models'.")
-    refuse_half_made(folder)
+    TeamFolder(folder).refuse_half_made()
     return run_of(folder)
-
-
-def refuse_half_made(folder: Path) -> None:
-    """Refuse the folder of a team that `equiradio calibrate` has begun and not ended: nothing was chosen for its answers."""
-    team = TeamFolder(folder)
-    if team.is_team and not team.card().calibrated:
-        found, do = "a team whose calibration did not end", "Repeat the command that makes it, 'equiradio calibrate'."
-        raise RunRefusal(folder, found, "one with temperature and threshold", do)
 
 
 def unfinished_line(folder: object, unfinished: str) -> str:

@@ -17,7 +17,6 @@ from equiradio.inference.reading import BATCH
 from equiradio.inference.team import Team, load
 from equiradio.sky.conditions import Condition, all_seen
 from equiradio.sky.recipe import MIRABEST
-from equiradio.verbs.evaluate_asked import refuse_half_made
 from equiradio.verbs.trained_data import open_sources
 
 Progress = Callable[[str, int, int], object]
@@ -59,7 +58,6 @@ def transfer(
     -------
     The scores, and the file in the folder that they were written to; None for a team by name, whose folder is not the user's.
     """
-    refuse_half_made(Path(what))
     team = load(what, device, precision)
     team = team if prior is None else team.for_prior(parse_prior(prior, team.labels))
     sources = _labelled(chosen_split(open_sources(what, team.members[0], data, data_dir), split), split)

@@ -14,7 +14,7 @@ from equiradio.artefacts import manifest, shelf
 from equiradio.artefacts.manifest import as_json, listing_of, read_manifest
 from equiradio.artefacts.shelf import default_name, find_team, list_models, names_here, team_card_of, team_names
 from equiradio.artefacts.team import TeamFolder
-from equiradio.errors import ModelRefusal
+from equiradio.errors import ModelRefusal, Refusal
 
 ROOT = Path(__file__).parents[3]
 SCORES = {key: {"value": None, "interval95": None} for key in ("accuracy", "auc")}
@@ -128,6 +128,19 @@ def test_a_team_that_is_nowhere_is_refused_naming_both_ways(places):
     for words in ("the weights of 'far'", "no published record yet", "card.json, seed0.safetensors", "Set EQUIRADIO_WEIGHTS", "network"):
         assert words in line
     assert str(places["variable"] / "far") in line
+
+
+def test_nothing_is_fetched_before_all_names_and_folders_are_known(places, tmp_path, monkeypatch):
+    publish(places, "https://example.org/{file}")
+    fetched = []
+    monkeypatch.setattr(shelf, "_fetch", lambda name, listing: fetched.append(name) or write_team(places["cache/weights"] / "far", nll=0.2))
+    for other, line in (("fra", "Did you mean far"), (tmp_path / "runs" / "none", "no such folder")):
+        with pytest.raises(Refusal, match=line):
+            shelf.check_trained("far", other)
+    assert shelf.recipe_at("far").side == 150
+    assert fetched == []
+    shelf.check_trained("far", "near")
+    assert fetched == ["far"]
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(places):

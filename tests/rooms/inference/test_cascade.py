@@ -343,6 +343,33 @@ def test_a_team_of_other_gates_cannot_follow(trained, quick_folder, tmp_path, ca
     assert not out.exists()
 
 
+@pytest.mark.parametrize("door", ["attention", "evidence"])
+def test_maps_are_of_the_team_that_answered_each_source(pair, images, door):
+    quick, team = pair
+    cascade = Cascade(quick, team, between(quick.answer(images[:4]).p.max(1)))
+    who = cascade.classify(list(images[:4]))["model"]
+    assert set(who) == {quick.name, team.name}
+    maps = [getattr(each, door)(images[:4]) for each in (quick, team)]
+    expected = [maps[name == team.name][place] for place, name in enumerate(who)]
+    np.testing.assert_allclose(getattr(cascade, door)(images[:4]), expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(getattr(cascade, door)(images[0])[0], expected[0], rtol=0, atol=1e-5)
+    some = getattr(cascade, door)([images[0], np.zeros((150, 150), np.uint8)])
+    assert np.isnan(some[1]).all()
+    assert not np.isnan(some[0]).any()
+
+
+def test_features_of_two_teams_are_refused_before_any_work(pair, images, tmp_path, capsys):
+    with pytest.raises(
+        SettingRefusal, match=r"^features: asked of a cascade, whose two teams .* Ask \.team\.features or \.quick\.features\.$"
+    ):
+        Cascade(*pair, 0.7).features(images)
+    np.save(tmp_path / "a.npy", images[0])
+    assert (
+        main(["classify", str(tmp_path / "a.npy"), "--model", "no-such-team", "--cascade", "--features", str(tmp_path / "f.parquet")]) == 2
+    )
+    assert "--features: asked of a cascade, whose two teams have features of their own" in capsys.readouterr().err
+
+
 def test_the_command_classifies_by_a_cascade_and_a_catalogue_says_so(quick_folder, images, tmp_path, capsys):
     np.save(tmp_path / "a.npy", images[0])
     out = tmp_path / "out.vot"

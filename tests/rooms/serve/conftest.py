@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from equiradio.artefacts.run import Run
 from equiradio.datasets.simulated import simulate
+from equiradio.inference.team import load
 from equiradio.serve.held import Held
 from equiradio.serve.networks import Networks, offered
 
@@ -30,7 +31,7 @@ def networks(untrained) -> Networks:
 
 @pytest.fixture(scope="session")
 def team_folder(untrained, tmp_path_factory) -> Callable[..., Path]:
-    """The folder of a team of untrained networks; ``card`` is written into its card."""
+    """The folder of a team of untrained networks, to whom nothing is unusual; ``card`` is written into its card."""
 
     def folder(model: str, seeds: tuple[int, ...] = (0, 1), card: dict[str, Any] | None = None, **changes: Any) -> Path:
         runs = [Run(untrained(model, seed, **changes)) for seed in seeds]
@@ -40,7 +41,12 @@ def team_folder(untrained, tmp_path_factory) -> Callable[..., Path]:
             shutil.copy(run.weights_file, path / f"seed{seed}.safetensors")
         members = [json.loads(run.card_file.read_text()) for run in runs]
         settings = {f"model.{name}": value for name, value in changes.items() if name != "classes"}
-        (path / "card.json").write_text(json.dumps({"model": model, "members": members, "settings": settings, "poses": 3} | (card or {})))
+        width = load(runs[0].folder, "cpu").features(simulate(1, 0).images[0]).shape[-1]
+        centre, precision = np.zeros((len(runs), width)), np.tile(np.eye(width), (len(runs), 1, 1))
+        save_file({"centre": centre, "precision": precision}, path / "known.safetensors")
+        known = {"file": "known.safetensors", "reach": 1e9}
+        chosen = {"poses": 3, "temperature": 1.0, "threshold": 0.5, "out_of_distribution": known} | (card or {})
+        (path / "card.json").write_text(json.dumps({"model": model, "members": members, "settings": settings} | chosen))
         return path
 
     return folder
@@ -49,10 +55,7 @@ def team_folder(untrained, tmp_path_factory) -> Callable[..., Path]:
 @pytest.fixture
 def calibrated(team_folder) -> Path:
     """Two LeNets with a temperature, a threshold and a distance."""
-    known = {"file": "known.safetensors", "reach": 1e9}
-    folder = team_folder("lenet", card={"temperature": 0.01, "threshold": 0.75, "out_of_distribution": known})
-    save_file({"centre": np.zeros((2, 84)), "precision": np.tile(np.eye(84), (2, 1, 1))}, folder / "known.safetensors")
-    return folder
+    return team_folder("lenet", card={"temperature": 0.01, "threshold": 0.75})
 
 
 @pytest.fixture(scope="session")

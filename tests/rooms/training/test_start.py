@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 import equiradio
@@ -216,7 +217,9 @@ def team_of(run, folder, **changes):
     folder.mkdir()
     shutil.copy(Run(run).weights_file, folder / "seed0.safetensors")
     member = json.loads((run / "card.json").read_text()) | changes
-    card = {"model": "attention", "members": [member], "settings": {"model.kernel_size": 3}, "poses": 1}
+    save_file({"centre": np.zeros((1, 2)), "precision": np.eye(2)[None]}, folder / "distance.safetensors")
+    chosen = {"temperature": 1.0, "threshold": 0.5, "out_of_distribution": {"file": "distance.safetensors", "reach": 1.0}}
+    card = {"model": "attention", "members": [member], "settings": {"model.kernel_size": 3}, "poses": 1} | chosen
     (folder / "card.json").write_text(json.dumps(card))
     return folder
 

@@ -266,17 +266,50 @@ def test_sources_that_are_unusual_do_not_count_as_answered():
     assert choice_for(logits, labels, 1.0, usual & False)["selective_accuracy"] is None
 
 
-def test_a_half_made_team_is_not_evaluated(runs, tmp_path, monkeypatch, capsys):
+@pytest.fixture(scope="module")
+def half_made(runs, tmp_path_factory):
     """Interrupted while it was asked: members and card are there, temperature and threshold are not."""
-    out = tmp_path / "team"
-    interrupted_at(monkeypatch, 2)
-    with pytest.raises(KeyboardInterrupt):
-        calibrate(runs, out, most_poses=1)
-    line = f"{out}: a team whose calibration did not end; expected one with temperature and threshold. Repeat the command that makes it"
-    for more in ([], ["--through", "noise:2"]):
-        assert main(["evaluate", str(out), *more]) == 2
-        assert line in capsys.readouterr().err
-    assert not (out / "transfer").exists()
+    out = tmp_path_factory.mktemp("half") / "team"
+    with pytest.MonkeyPatch.context() as patch:
+        interrupted_at(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            calibrate(runs, out, most_poses=1)
+    return out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate TEAM",
+        "evaluate TEAM --through noise:2",
+        "classify image.npy --model TEAM",
+        "classify image.npy --model TEAM --cascade",
+        "export TEAM --to torch --out team.pt2",
+        "explain TEAM --data simulated --out explained",
+        "explain quick --member TEAM --out explained",
+        "serve --model TEAM --port 0",
+        "survey catalogue.csv --images image.npy --model TEAM --out surveyed",
+        "calibrate RUN --out other --cascade TEAM",
+        "train --model lenet --data simulated --from TEAM --out trained",
+    ],
+)
+def test_a_half_made_team_is_not_asked_by_any_command(half_made, runs, monkeypatch, capsys, command):
+    monkeypatch.chdir(half_made.parent)
+    np.save("image.npy", np.arange(150 * 150).reshape(150, 150).astype(np.uint8))
+    Path("catalogue.csv").write_text("source_id,ra_deg,dec_deg\na,180,30\n")
+    before = {path.name for path in Path.cwd().iterdir()}
+    assert main([word.replace("TEAM", "team").replace("RUN", str(runs[0])) for word in command.split()]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    what = "team: a team whose calibration did not end; expected one with temperature and threshold."
+    assert line == f"{what} Repeat the command that makes it, 'equiradio calibrate'."
+    assert {path.name for path in Path.cwd().iterdir()} == before
+
+
+def test_python_does_not_open_a_half_made_team_and_the_same_call_ends_it(half_made, runs):
+    with pytest.raises(RunRefusal, match="a team whose calibration did not end"):
+        equiradio.load(half_made, "cpu")
+    calibrate(runs, half_made, most_poses=1)
+    assert equiradio.load(half_made, "cpu").calibration.calibrated
 
 
 def test_a_team_without_one_of_its_members_is_not_evaluated(team, tmp_path, capsys):

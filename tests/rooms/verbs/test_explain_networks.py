@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder, shared_settings
@@ -81,7 +82,10 @@ def team(untrained, tmp_path):
         settings.append(run.settings())
         folder.path.mkdir(exist_ok=True)
         shutil.copyfile(run.weights_file, folder.weights_file(seed))
-    folder.write_card(TeamCard("attention", cards, shared_settings(settings)))
+    chosen = {"temperature": 1.0, "threshold": 0.5, "out_of_distribution": {"file": "distance.safetensors", "reach": 1e9}}
+    stored = {"centre": np.zeros((2, 1)), "precision": np.tile(np.eye(1), (2, 1, 1))}
+    save_file(stored, folder.statistics_file)
+    folder.write_card(TeamCard("attention", cards, shared_settings(settings), **chosen))
     return folder.path
 
 

@@ -89,7 +89,7 @@ def test_an_interrupted_run_goes_on_and_has_all_vectors(table, run, folder, tmp_
 def test_a_cascade_and_other_files_are_refused_before_any_work(run, folder, tmp_path):
     team = load(run)
     for who, file, words in (
-        (Cascade(team, team, 0.5), "f.parquet", "one team, whose features can be compared"),
+        (Cascade(team, team, 0.5), "f.parquet", "asked of a cascade, .*one team, whose features can be compared"),
         (team, "f.csv", r"a name that ends in \.parquet"),
         (team, "c.parquet", "is the catalogue"),
     ):

@@ -89,4 +89,4 @@ export function offer(select, pairs) {
 }
 
 export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
-export const thousands = (count) => count.toLocaleString("en-GB");
+export const thousands = (number, digits = 0) => number.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });

@@ -1,6 +1,7 @@
 // A histogram in SVG whose bars are buttons that filter.
 
 import { thousands } from "./api.js";
+import { short } from "./values.js";
 
 const [HIGH, LEFT, BELOW, ABOVE] = [130, 52, 22, 10];
 
@@ -10,8 +11,6 @@ function svg(tag, attributes, text) {
   if (text !== undefined) made.textContent = text;
   return made;
 }
-
-const short = (number) => (Number.isInteger(number) && Math.abs(number) < 1e6 ? String(number) : String(Number(number.toPrecision(3))));
 
 /** Draw {column, edges, counts} or {column, words, counts}; filter(tests) is called with where-texts when a bar is chosen. */
 export function histogram(box, { column, edges, words, counts }, filter) {

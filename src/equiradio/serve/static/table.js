@@ -5,6 +5,7 @@ import { histogram } from "./plot.js";
 import { save, sendTable } from "./saving.js";
 import { aladin } from "./sky.js";
 import { DEFAULTS, state, write } from "./state.js";
+import { typed, written } from "./values.js";
 
 const wish = state.table;
 const TESTS = { number: [["min", "at least"], ["max", "at most"], ["is", "is"]], text: [["has", "contains"], ["is", "is"], ["not", "is not"]], "yes-no": [["is", "is"]] };
@@ -126,7 +127,9 @@ export class TableView {
   filter(event) {
     event.preventDefault();
     if (this.value.value === "") return this.value.focus();
-    const text = `${this.column.value}:${this.test.value}:${this.value.value.trim()}`;
+    const number = this.columns.find(({ name }) => name === this.column.value)?.kind === "number";
+    const value = this.value.value.trim();
+    const text = `${this.column.value}:${this.test.value}:${number ? typed(value) : value}`;
     this.value.value = "";
     return this.change({ where: [...new Set([...wish.where, text])], offset: "0" });
   }
@@ -167,10 +170,4 @@ function usualColumn(columns) {
   const chances = names.filter((name) => name.startsWith("p_"));
   const spread = chances.find((name) => chances.includes(`${name}_low`));
   return spread ?? chances.at(-1) ?? (columns.find(({ kind }) => kind === "number") || columns[0])?.name ?? "";
-}
-
-function written(value, { name, kind }) {
-  if (value === null) return "–";
-  if (kind !== "number" || Number.isInteger(value) || typeof value === "string") return String(value); // text: a number of too many digits for JavaScript
-  return /_deg$/.test(name) ? value.toFixed(5) : Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5 ? value.toFixed(4) : value.toPrecision(3);
 }
