@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One null among the numbers of sources rounds all the others where astropy reads Parquet.
 #
-# Versions: astropy 8.0.2, pyarrow 26.0.1, narwhals 2.29.0, numpy 2.4.6
+# Versions: astropy 8.0.2, pandas 3.1.1, pyarrow 26.0.1, narwhals 2.29.0, numpy 2.4.6
 # Behaviour: a column of whole numbers in which one is null comes as float64: numbers above 2**53, such as HEALPix of order
 #   29 and those of Gaia, become neighbours of themselves, two of them one. No mask is set; nulls are NaN, those of
 #   logicals None in a column of objects, and a null among texts ends the reading with a TypeError. The table that
@@ -21,7 +21,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv env
-env/bin/python -m pip install --quiet --disable-pip-version-check astropy==8.0.2 pyarrow==26.0.1 narwhals==2.29.0 numpy==2.4.6
+env/bin/python -m pip install --quiet --disable-pip-version-check astropy==8.0.2 pandas==3.1.1 pyarrow==26.0.1 narwhals==2.29.0 numpy==2.4.6
 env/bin/python - >seen <<'PYTHON'
 import warnings
 
