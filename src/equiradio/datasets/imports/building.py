@@ -10,6 +10,7 @@ import numpy as np
 from equiradio import plugins
 from equiradio.datasets.folder import NAME, checksum
 from equiradio.datasets.imports.choices import Choices
+from equiradio.datasets.imports.copies import near_copies
 from equiradio.datasets.imports.cutting import Cut, cut_all
 from equiradio.datasets.imports.gathering import Gathered, gather
 from equiradio.datasets.imports.labelling import labelled
@@ -132,6 +133,27 @@ def _note_pairs(rows: Gathered, cut: Cut, labels: np.ndarray, pairs: np.ndarray,
     report.notes.append(line + (f" {len(torn):,} of the pairs have two classes ({words(torn)}): decide on one" if len(torn) else ""))
 
 
+def _note_copies(rows: Gathered, cut: Cut, labels: np.ndarray, pairs: np.ndarray, report: Report) -> None:
+    """Note pairs of images (places) that are nearly the same, and those of them that have two classes."""
+    words = lambda some: first_names([f"{rows.names[cut.rows[one]]} and {rows.names[cut.rows[other]]}" for one, other in some])
+    torn = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
+    line = f"{len(pairs):,} pairs of images are nearly the same ({words(pairs)}): the same source twice?"
+    line += "" if rows.splits else " They are on one side"
+    report.notes.append(line + (f" {len(torn):,} of the pairs have two classes ({words(torn)}): decide on one" if len(torn) else ""))
+
+
+def _linked(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Groups of sources, numbered from 0, of which those of a pair are one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    groups = np.unique(groups, return_inverse=True)[1]
+    one, other = groups[pairs].T
+    count = int(groups.max(initial=-1)) + 1
+    numbers: np.ndarray = connected_components(coo_array((np.ones(len(pairs)), (one, other)), shape=(count, count)), directed=False)[1]
+    return numbers[groups]
+
+
 def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choices: Choices, report: Report) -> np.ndarray:
     """The split of every source, stated or made; notes what there is to say of it."""
     reach = cut.recipe.size_arcsec or UNKNOWN_REACH
@@ -143,7 +165,9 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
         groups[placed] = len(labels) + friends_of_friends(ra, dec, linking)
         if len(pairs := pairs_within(ra, dec, SAME_ARCSEC)):
             _note_pairs(rows, cut, labels, placed[pairs[np.lexsort(pairs.T[::-1])]], report)
-    groups = np.unique(groups, return_inverse=True)[1]
+    if len(copies := near_copies(cut.images)):
+        _note_copies(rows, cut, labels, copies, report)
+    groups = _linked(groups, copies)
     if len(placed) < len(labels):
         report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")
     names = [rows.names[row] for row in cut.rows]
@@ -156,7 +180,9 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
     split = stated_split([rows.splits[row] for row in cut.rows], names, labels, classes, rows.where)
     torn = sum(len(set(split[groups == group])) > 1 for group in np.flatnonzero(np.bincount(groups) > 1))
     if torn:
-        report.notes.append(f"{torn:,} groups of neighbours ({linking:.0f} arcsec) lie on several sides of the stated split")
+        report.notes.append(
+            f"{torn:,} groups of neighbours ({linking:.0f} arcsec) or of images that are nearly the same lie on several sides of the stated split"
+        )
     if not (split == "test").any():
         report.notes.append("no test source: a team will have no test scores")
     return split
