@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from equiradio.errors import DataRefusal
+from equiradio.printable import printable
 from equiradio.sky.frames import unit_vectors
 from equiradio.survey.catalogue import Sources
 
@@ -17,7 +18,7 @@ class Targets(NamedTuple):
     Attributes
     ----------
     row : int64 (sources,), the first row of each.
-    names : str, of each.
+    names : str, of each, printable.
     ra_deg, dec_deg : float64, nan where unknown; of a group the middle of its components.
     members : names of the components of each; None where rows are not grouped.
     """
@@ -42,7 +43,7 @@ def targets_of(where: object, sources: Sources, group: np.ndarray | None) -> Tar
     """
     rows = np.arange(len(sources.names))
     if group is None:
-        return Targets(rows, sources.names, sources.ra_deg, sources.dec_deg, None)
+        return Targets(rows, _printed(sources.names), sources.ra_deg, sources.dec_deg, None)
     alone = np.array([not word for word in group])
     keys = np.where(alone, [f"\0{row}" for row in rows], group).astype(str)
     _, first, which = np.unique(keys, return_index=True, return_inverse=True)
@@ -54,8 +55,13 @@ def targets_of(where: object, sources: Sources, group: np.ndarray | None) -> Tar
     members: list[list[str]] = [[] for _ in first]
     for row, source in enumerate(which):
         members[source].append(str(sources.names[row]))
-    names = np.where(alone[first], sources.names[first], group[first])
+    names = _printed(np.where(alone[first], sources.names[first], group[first]))
     return Targets(first, names, ra, dec, members)
+
+
+def _printed(names: np.ndarray) -> np.ndarray:
+    """Names as results have them, by which it is clear which occur twice."""
+    return np.array([printable(name) for name in names], object)
 
 
 def _middles(where: object, sources: Sources, which: np.ndarray, count: int, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,6 @@ from equiradio.artefacts.tables import write_table
 from equiradio.errors import DataRefusal, ImageRefusal, SettingRefusal
 from equiradio.inference.cascade import Cascade
 from equiradio.inference.reading import Classifier, job_of_team
-from equiradio.printable import printable
 from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.survey.catalogue import Chosen, Sources, sources_of, texts
 from equiradio.survey.folder import PLANNED, SHARD, Plan, SurveyFolder
@@ -182,7 +181,7 @@ def _write_shards(folder: SurveyFolder, plan: Plan, inputs: pa.Table, targets: T
         image = coverage.image[rows]
         columns = [
             pa.array(targets.row[rows], pa.int64()),
-            pa.array([printable(name) for name in targets.names[rows]], pa.string()),
+            pa.array(targets.names[rows], pa.string()),
             number(targets.ra_deg[rows]),
             number(targets.dec_deg[rows]),
             pa.array(image, pa.int32(), mask=image < 0),

@@ -184,6 +184,13 @@ def test_it_says_what_it_covers(tmp_path):
         assert mosaic.finite_shares(np.array([corner.ra.deg]), np.array([corner.dec.deg])) < 0.6
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.fits")
+    with pytest.raises(ImageRefusal, match=r"a\.fits: a folder or a device; expected a file"):
+        Mosaic(tmp_path / "a.fits")
+
+
 def test_squares_are_counted_as_each_alone_and_what_neighbours_share_is_read_once(tmp_path, monkeypatch):
     reads, usable = [], Mosaic._usable
 

@@ -135,6 +135,20 @@ def test_what_has_no_answer_is_a_row_with_a_flag(team, place, tmp_path):
     assert (rows[5]["label"], rows[5]["file"], rows[5]["target_ra_deg"], rows[5]["uncertain"]) == (None, None, None, True)
 
 
+def test_names_that_print_alike_are_twins(team, place, tmp_path):
+    names = ["a\tb", "a\nb", *table_of()["name"].to_pylist()[2:]]
+    write_catalogue(tmp_path, table_of(name=names))
+    folder = SurveyFolder(tmp_path / "out")
+    plan = make_plan(team, asked(place, catalogue=tmp_path / "c.parquet", shard_size=12), folder)
+    assert plan.counts["duplicate_id"] == 2
+    planned = {row["catalogue_row"]: row for row in folder.read_shard(0, plan).to_pylist()}
+    assert [(planned[row]["source_id"], planned[row]["plan_flags"]) for row in (0, 1, 2)] == [
+        ("a?b", "duplicate_id"),
+        ("a?b", "duplicate_id"),
+        ("s2", ""),
+    ]
+
+
 def test_features_and_groups(team, place, tmp_path):
     write_catalogue(tmp_path, table_of(isl=[1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]))
     from equiradio.survey.catalogue import Chosen
