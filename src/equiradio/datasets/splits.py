@@ -46,12 +46,20 @@ def friends_of_friends(ra_deg: np.ndarray, dec_deg: np.ndarray, linking_arcsec: 
     -------
     int (count,), numbered from 0.
     """
+    return linked(np.arange(len(ra_deg)), pairs_within(ra_deg, dec_deg, linking_arcsec))
+
+
+def linked(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Groups of sources (count,), of which those that hold the two of a pair (pairs, 2) are one; int, numbered from 0."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    first, second = pairs_within(ra_deg, dec_deg, linking_arcsec).T
-    links = coo_array((np.ones(len(first)), (first, second)), shape=(len(ra_deg), len(ra_deg)))
-    return connected_components(links, directed=False)[1]
+    groups = np.unique(groups, return_inverse=True)[1]
+    one, other = groups[pairs].T
+    count = int(groups.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(pairs)), (one, other)), shape=(count, count))
+    numbers: np.ndarray = connected_components(links, directed=False)[1]
+    return numbers[groups]
 
 
 def grouped_validation(

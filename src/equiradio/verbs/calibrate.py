@@ -59,14 +59,12 @@ def calibrate(
     """
     folder, (runs, cards) = TeamFolder(out), _checked(runs, most_poses)
     first = _first_card(runs, cards)
-    last = open_last(cascade, first, device)
-    sources = _data(runs[0], cards[0], Run(runs[0]).settings().data, data, data_dir)
+    last, trained_on = open_last(cascade, first, device), Run(runs[0]).settings().data
+    sources = _data(runs[0], cards[0], trained_on, data, data_dir)
     with claimed(out):
-        parts = _begin(folder, _job(runs, sources, most_poses))
-        first = _halved(folder, first, runs)
-        team = _measured(
-            folder, first, Asking(open_members(folder, first, choose_device(device)), parts, progress), sources, most_poses, last
-        )
+        parts, first = _begin(folder, _job(runs, sources, most_poses)), _halved(folder, first, runs)
+        asking = Asking(open_members(folder, first, choose_device(device)), parts, progress)
+        team = _measured(folder, first, asking, sources, most_poses, last)
         shutil.rmtree(parts)
     return team
 

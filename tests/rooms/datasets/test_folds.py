@@ -84,6 +84,19 @@ def test_sources_without_positions_are_dealt_one_by_one():
     assert sum(map(len, held(some, 5))) == 60
 
 
+def test_images_that_are_nearly_the_same_are_held_back_together_where_they_have_no_position():
+    rng = np.random.default_rng(0)
+    images = np.where(rng.random((90, 48, 48)) < 0.05, rng.integers(20, 120, (90, 48, 48)), 0).astype(np.uint8)
+    images[:, 21:27, 21:27] = 255
+    images[5::6] = images[4:-1:6]
+    images[5::6, 0, 0] ^= 60  # not the same pixels
+    sky = a_sky(images=images, ra_deg=None, dec_deg=None)
+    folds = held(sky, 5)
+    pairs = [(sky.source_ids[row - 1], sky.source_ids[row]) for row in range(5, 90, 6) if sky.split[row] != "test"]
+    assert len(pairs) == 10
+    assert all(any({one, other} <= fold for fold in folds) for one, other in pairs)
+
+
 def test_weights_are_those_of_the_sources_that_train_now():
     sky = a_sky(catalogue=np.array(["one", "other"])[np.arange(90) % 5 // 3])
     sky = replace(sky, weights=balanced(sky.labels, sky.catalogues, sky.split == "train"))

@@ -17,7 +17,7 @@ from equiradio.datasets.imports.labelling import labelled
 from equiradio.datasets.imports.report import Report, first_names
 from equiradio.datasets.imports.splitting import LEAST, made_split, stated_split
 from equiradio.datasets.sources import Sources, pixel_hash, turned_hash
-from equiradio.datasets.splits import friends_of_friends, pairs_within
+from equiradio.datasets.splits import friends_of_friends, linked, pairs_within
 from equiradio.errors import DataRefusal, SettingRefusal
 from equiradio.labels import UNKNOWN, Labels
 
@@ -142,18 +142,6 @@ def _note_copies(rows: Gathered, cut: Cut, labels: np.ndarray, pairs: np.ndarray
     report.notes.append(line + (f" {len(torn):,} of the pairs have two classes ({words(torn)}): decide on one" if len(torn) else ""))
 
 
-def _linked(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Groups of sources, numbered from 0, of which those of a pair are one."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    groups = np.unique(groups, return_inverse=True)[1]
-    one, other = groups[pairs].T
-    count = int(groups.max(initial=-1)) + 1
-    numbers: np.ndarray = connected_components(coo_array((np.ones(len(pairs)), (one, other)), shape=(count, count)), directed=False)[1]
-    return numbers[groups]
-
-
 def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choices: Choices, report: Report) -> np.ndarray:
     """The split of every source, stated or made; notes what there is to say of it."""
     reach = cut.recipe.size_arcsec or UNKNOWN_REACH
@@ -167,7 +155,7 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
             _note_pairs(rows, cut, labels, placed[pairs[np.lexsort(pairs.T[::-1])]], report)
     if len(copies := near_copies(cut.images)):
         _note_copies(rows, cut, labels, copies, report)
-    groups = _linked(groups, copies)
+    groups = linked(groups, copies)
     if len(placed) < len(labels):
         report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")
     names = [rows.names[row] for row in cut.rows]
@@ -180,9 +168,8 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
     split = stated_split([rows.splits[row] for row in cut.rows], names, labels, classes, rows.where)
     torn = sum(len(set(split[groups == group])) > 1 for group in np.flatnonzero(np.bincount(groups) > 1))
     if torn:
-        report.notes.append(
-            f"{torn:,} groups of neighbours ({linking:.0f} arcsec) or of images that are nearly the same lie on several sides of the stated split"
-        )
+        what = f"{torn:,} groups of neighbours ({linking:.0f} arcsec) or of images that are nearly the same"
+        report.notes.append(f"{what} lie on several sides of the stated split")
     if not (split == "test").any():
         report.notes.append("no test source: a team will have no test scores")
     return split
