@@ -63,10 +63,8 @@ def calibrate(
     sources = _data(runs[0], cards[0], Run(runs[0]).settings().data, data, data_dir)
     with claimed(out):
         parts = _begin(folder, _job(runs, sources, most_poses))
-        first = _halved(folder, first, runs)
-        team = _measured(
-            folder, first, Asking(open_members(folder, first, choose_device(device)), parts, progress), sources, most_poses, last
-        )
+        members = open_members(folder, first := _halved(folder, first, runs), choose_device(device))
+        team = _measured(folder, first, Asking(members, parts, progress), sources, most_poses, last)
         shutil.rmtree(parts)
     return team
 
