@@ -61,11 +61,36 @@ def test_pictures_in_a_folder_are_read_where_the_recipe_of_the_team_reads_them(u
         Image.fromarray(np.random.default_rng(0).integers(0, 255, (150, 150), np.uint8)).save(f"pictures/{name}", "JPEG")
     assert main(["classify", "pictures", "--model", run]) == 2
     assert "pictures: a folder without any .fits" in capsys.readouterr().err
+    np.save("pictures/c.npy", np.random.default_rng(0).integers(0, 255, (150, 150), np.uint8))
+    assert main(["classify", "pictures", "--model", run]) == 0
+    assert capsys.readouterr().err.startswith("pictures: 2 of .jpg, .jpeg passed over; this model takes .fits")
+    Path("pictures/c.npy").unlink()
     card = json.loads(Path(run, "card.json").read_text())
     card["recipe"] = Recipe(150, 0.0, 300, beam_arcsec=0.0, stretch="linear").as_card()
     Path(run, "card.json").write_text(json.dumps(card))
     assert main(["classify", "pictures", "--model", run, "--json"]) == 0
     assert [row["file"] for row in json.loads(capsys.readouterr().out)] == ["pictures/a.jpg", "pictures/b.JPEG"]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ("--out there.csv", "--out: there.csv is a folder; expected a file."),
+        ("--out a.csv --features there.parquet", "--features: there.parquet is a folder; expected a file."),
+        ("--maps file", "--maps: file is a file; expected a folder."),
+        ("--out file/a.csv", "--out: file is a file, and file/a.csv lies below it; expected a place in a folder."),
+        ("--out new.csv --maps new.csv", "--maps: new.csv, as --out; expected a place of its own."),
+        ("--features f.parquet --maps ./f.parquet", "--maps: f.parquet, as --features; expected a place of its own."),
+    ],
+)
+def test_places_that_cannot_be_written_are_refused_before_any_work(untrained, folder, capsys, options, line):
+    for name in ("there.csv", "there.parquet"):
+        Path(name).mkdir()
+    Path("file").touch()
+    before = sorted(Path.cwd().rglob("*"))
+    assert main(["classify", "cutouts", "--model", str(untrained("lenet", kernel_size=3)), *options.split()]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(line)
+    assert sorted(Path.cwd().rglob("*")) == before
 
 
 @pytest.mark.parametrize("suffix", [None, "parquet", "csv", "fits", "vot"])

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.artefacts.catalogue import Row, check_suffix, write_catalogue
 from equiradio.artefacts.claim import Claim, claimed
+from equiradio.artefacts.features import OPTION
+from equiradio.artefacts.places import check_places
 from equiradio.artefacts.provenance import Provenance, with_computers
 from equiradio.errors import ImageRefusal
 from equiradio.inference.answers import Answers, no_answer
@@ -71,6 +73,8 @@ def classify(
 
 def _check_places(team: Classifier, files: Sequence[Path], out: Path | None, maps: Path | None, features: Path | None) -> None:
     """Refuse places that cannot be written, or not with this team, before any work is done."""
+    check_places({"--out": out}, {"--maps": maps})
+    check_places({OPTION: features}, {"--maps": maps})
     spare_images(files, out, maps)
     if out is not None:
         check_suffix(out)
