@@ -193,7 +193,7 @@ def _leave_out_neighbours(
 
 
 def partners(ra_deg: np.ndarray, dec_deg: np.ndarray, images: Iterable[np.ndarray], owner: np.ndarray) -> dict[int, list[int]]:
-    """Sources of other data sets at the place of each, or with the same pixels, turned and mirrored too, where one has no place: row -> rows."""
+    """Sources of other data sets at the place of each, or with the same pixels in any pose where one has no place: row -> rows."""
     placed = np.isfinite(ra_deg) & np.isfinite(dec_deg)
     there = np.flatnonzero(placed)
     near: dict[int, list[int]] = {}

@@ -74,8 +74,8 @@ CASES = {
     "classes that share a column": (
         lambda f: file_table(f, label=["FR-I", "FR I"] * 12),
         [],
-        "'FR I' and 'FR-I' share the column p_fr_i; expected names that differ in letters or digits. Rename one of them, or leave it out by "
-        "--classes.",
+        "'FR I' and 'FR-I' share the column p_fr_i; expected names that differ in letters or digits. Rename one of them, or "
+        "leave it out by --classes.",
     ),
     "a file twice with two labels": (
         lambda f: file_table(f, file=TWICE),

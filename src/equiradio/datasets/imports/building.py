@@ -180,9 +180,8 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
     split = stated_split([rows.splits[row] for row in cut.rows], names, labels, classes, rows.where)
     torn = sum(len(set(split[groups == group])) > 1 for group in np.flatnonzero(np.bincount(groups) > 1))
     if torn:
-        report.notes.append(
-            f"{torn:,} groups of neighbours ({linking:.0f} arcsec) or of images that are nearly the same lie on several sides of the stated split"
-        )
+        which = f"{torn:,} groups of neighbours ({linking:.0f} arcsec) or of images that are nearly the same"
+        report.notes.append(f"{which} lie on several sides of the stated split")
     if not (split == "test").any():
         report.notes.append("no test source: a team will have no test scores")
     return split

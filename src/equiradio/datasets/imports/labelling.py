@@ -31,13 +31,7 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
     if empty:
         found = f"{len(empty):,} of {len(words):,} rows have no class (first: {empty[0]})"
         raise DataRefusal(rows.where, found, "a class in every row", "Fill it in, or take them out.")
-    counts = Counter(words)
-    counts.update(dict.fromkeys(rows.soft, 0))
-    for word in () if rows.soft else {word for word in counts if word.lower() in UNLABELLED}.difference(wanted):
-        del counts[word]
-    if NONE not in wanted and all(word.isdecimal() for word in counts if word != NONE):
-        counts.pop(NONE, None)
-    words, counts = _named_numbers(rows, words, counts, wanted)
+    words, counts = _named_numbers(rows, words, _counted(rows, wanted), wanted)
     for name in wanted:
         if name not in counts:
             there = ", ".join(f"{word} ({count:,})" for word, count in counts.most_common(12))
@@ -56,6 +50,17 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
         report.notes.extend(_alike(names))
     _note_lost_shares(rows, names, labels != UNKNOWN, report)
     return labels, classes
+
+
+def _counted(rows: Gathered, wanted: Sequence[str]) -> Counter[str]:
+    """How often each word of a class occurs; without those that say that a row has none, unless they are wanted."""
+    counts = Counter(rows.labels)
+    counts.update(dict.fromkeys(rows.soft, 0))
+    for word in () if rows.soft else {word for word in counts if word.lower() in UNLABELLED}.difference(wanted):
+        del counts[word]
+    if NONE not in wanted and all(word.isdecimal() for word in counts if word != NONE):
+        counts.pop(NONE, None)
+    return counts
 
 
 def _why(word: str, counts: Counter[str]) -> str:
