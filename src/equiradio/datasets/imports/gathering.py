@@ -26,9 +26,7 @@ from equiradio.datasets.imports.tables import Columns, positions, read_table, re
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
 
-FORMS = (
-    "a folder per class, a table (CSV, TSV, Parquet, FITS, VOTable) of files or of positions, an HDF5 file, or images.npy beside a table"
-)
+FORMS = "a folder per class, a table (CSV, TSV, Parquet, FITS, VOTable) of files or of positions, an HDF5 file, or images.npy and a table"
 HDF5 = (".h5", ".hdf5", ".hdf")
 ARRAY = "images.npy"
 NO_CLASS = {"NaN", "nan", "NAN", "None", "null", "NULL", "NA", "<NA>"}  # what programs write into empty cells
