@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.catalogue import check_suffix, write_catalogue
+from equiradio.artefacts.places import check_places
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import predicted_by, read_predictions
 from equiradio.datasets.folds import Fold, fold_of
@@ -101,6 +102,7 @@ def _check_names(out: Path | None, picture: Path | None) -> None:
         check_suffix(out)
     if picture is not None and picture.suffix.lower() != ".png":
         raise SettingRefusal("--picture", f"'{picture.name}'", "a name that ends in .png", "Change the suffix.")
+    check_places({"--out": out, "--picture": picture}, {})
 
 
 def _held(folder: Path) -> _Held:
