@@ -3,9 +3,9 @@
 Sources of a shape look alike, above all compact ones; copies share the islands of noise around the source too. Two images are copies where
 one is the other to first order (itself, moved and blurred a little): all of it to `ALIKE`, and what lies outside the source to `AROUND`.
 
-Of MiraBest's 1,222 sources none is taken for a copy of another. Of its copies these are recognised: JPEG of quality 95, 85 and 75 88, 85
-and 83 %; moved by half a pixel 80 %; to twice the pixels and back 88 %. Not those that are turned by other angles than quarters or shown in
-another scale, nor images with hardly a lit pixel around the source.
+Of MiraBest's 1,222 sources and 1,200 simulated ones none is taken for a copy of another, of the 1,758 of `first` one pair. Of MiraBest's
+copies these are recognised: JPEG of quality 95, 85 and 75 88, 85 and 83 %; moved by half a pixel 80 %; to twice the pixels and back 88 %.
+Not those that are turned by other angles than quarters or shown in another scale, nor images with hardly a lit pixel around the source.
 """
 
 import numpy as np
