@@ -36,6 +36,7 @@ class Card:
     preprocessing : pixel_mean, pixel_std, mask_radius (pixels or null).
     data, data_md5, sources : the data set, its checksum, and how many sources of it were trained on and validated with.
     training_hash : of names and labels of the sources trained on, which ``data_md5`` does not cover; "" in older cards.
+    validation_hash : the same of the sources by which the best epoch was chosen.
     of_class : by class, how many of those trained on, each as often as it was shown; empty in older cards.
     seed, preset, precision, device : of the training; the last two of its last epoch.
     stages : epochs, device and precision of each stage, in order; more than one where it went on elsewhere. Empty in older cards.
@@ -88,6 +89,7 @@ class Card:
     of_class: dict[str, float] = field(default_factory=dict)
     weights_hash: str = ""
     training_hash: str = ""
+    validation_hash: str = ""
     stages: list[Stage] = field(default_factory=list)
     licence: str = f"BSD-3-Clause (weights){IMAGES_LICENCE}"
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"

@@ -82,8 +82,17 @@ def catalogue_hash(*sources: Any) -> str:
 
 def training_hash(sources: Any) -> str:
     """Fingerprint of what a network learns of sources beside their images: names and labels of those to train on."""
-    learned = sources.of_split("train")
-    return fingerprint(learned.source_ids.tolist(), learned.shares.round(6).tolist())
+    return _split_hash(sources, "train")
+
+
+def validation_hash(sources: Any) -> str:
+    """Fingerprint of names and labels of the sources by which the best epoch is chosen."""
+    return _split_hash(sources, "validation")
+
+
+def _split_hash(sources: Any, split: str) -> str:
+    some = sources.of_split(split)
+    return fingerprint(some.source_ids.tolist(), some.shares.round(6).tolist())
 
 
 def file_stamps(files: Iterable[Path], *, contents: bool = False) -> list[str]:

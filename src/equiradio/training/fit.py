@@ -19,7 +19,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import Claim, Claimed, claimed
-from equiradio.artefacts.job import catalogue_hash, training_hash
+from equiradio.artefacts.job import catalogue_hash, training_hash, validation_hash
 from equiradio.artefacts.run import Run
 from equiradio.compute.device import choose_device, full_float32
 from equiradio.compute.forms import find_form_or_auto, refuse_form, settle_forms
@@ -194,6 +194,7 @@ def _card(settings: Settings, begun: Beginning, module: SourcesModule, network: 
         left_out=list(sources.left_out),
         of_class=of_class(module.splits["train"]),
         training_hash=training_hash(sources),
+        validation_hash=validation_hash(sources),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from equiradio.artefacts.card import Card
-from equiradio.artefacts.job import training_hash
+from equiradio.artefacts.job import training_hash, validation_hash
 from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.folds import fold_of, in_fold
 from equiradio.datasets.registry import is_data, open_data
@@ -77,7 +77,10 @@ def _without_learned(
     """
     new = without_seen(sources, card.start_data, data_dir)
     if sources.md5 == card.data_md5 and card.training_hash in ("", training_hash(sources)):
-        return new
+        if card.start_data or card.validation_hash in ("", validation_hash(sources)):
+            return new
+        other = f"{sources.where} has other validation sources or labels now than the run's best epoch was chosen by"
+        return replace(new, left_out=(*new.left_out, f"{run}: {other}; those that it is scored on may be among them"))
     if named not in (None, trained_on.name):
         return without_seen(new, {trained_on.name: card.data_md5}, data_dir, "the network")
     other = f"{sources.where} has other training sources, labels or images now than it was trained on"

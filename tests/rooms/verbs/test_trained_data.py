@@ -124,6 +124,19 @@ def test_labels_of_training_sources_that_changed_are_noticed(own):
         evaluate(own, passes=0)
 
 
+def test_test_sources_by_which_the_epoch_was_chosen_are_warned_of(own, caplog):
+    table = own.with_name("mine") / "catalogue.csv"
+    evaluate(own, passes=0)
+    assert "validation sources" not in caplog.text
+    swapped = table.read_text().replace(",test,", ",?,").replace(",validation,", ",test,").replace(",?,", ",validation,")
+    table.write_text(swapped)
+    evaluate(own, passes=0)
+    assert (
+        f"{own}: mine has other validation sources or labels now than the run's best epoch was chosen by; "
+        "those that it is scored on may be among them"
+    ) in caplog.text
+
+
 def test_a_new_split_that_is_meant_is_scored_with_a_warning(own, caplog):
     split_anew(own.with_name("mine"))
     evaluate(own, data="mine", passes=0)
