@@ -21,7 +21,7 @@ from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fit
 from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.sky.fits import FITS, from_fits
 from equiradio.sky.images import Cutout, SkyImage
-from equiradio.sky.pictures import NPY, PNG
+from equiradio.sky.pictures import NPY, PNG, read_npy
 from equiradio.sky.positions import from_pixel, nominal_scale, on_pixels, position
 from equiradio.sky.recipe import MIRABEST, Recipe
 from equiradio.sky.stored import Pixels
@@ -216,10 +216,7 @@ def _grey(content: bytes, name: str, most: int) -> np.ndarray:
 
 
 def _array(content: bytes, name: str, most: int) -> np.ndarray:
-    with in_words(name, "an NPY file that cannot be read"):
-        array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
-        _check_size(array.shape, name, most)
-        return array
+    return read_npy(content, name, lambda shape, kind: _check_size(shape, name, most))
 
 
 def _check_size(shape: tuple[int, ...], name: str, most: int) -> None:

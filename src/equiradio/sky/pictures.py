@@ -1,6 +1,7 @@
 """PNG and NPY files that hold an image in MiraBest form already."""
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,16 +57,25 @@ def _png(content: bytes, name: str) -> np.ndarray:
 
 
 def _npy(content: bytes, name: str) -> np.ndarray:
+    def check(shape: tuple[int, ...], kind: np.dtype) -> None:
+        _check(shape, name)
+        if kind != np.uint8:
+            raise ImageRefusal("wrong_shape", name, f"an array of {kind}", "uint8, pixels 0 to 255", "Store it as uint8.")
+
+    return read_npy(content, name, check)
+
+
+def read_npy(content: bytes, name: str, check: Callable[[tuple[int, ...], np.dtype], None]) -> np.ndarray:
+    """The array in an NPY file's bytes, of which ``check`` may refuse shape and type before memory is taken for it."""
     file = io.BytesIO(content)
     with in_words(name, "an NPY file that cannot be read"):
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, kind = read(file)
-        _check(shape, name)
-        if kind != np.uint8:
-            raise ImageRefusal("wrong_shape", name, f"an array of {kind}", "uint8, pixels 0 to 255", "Store it as uint8.")
+        check(shape, kind)
         file.seek(0)
-        return np.lib.format.read_array(file, allow_pickle=False)
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+        return array
 
 
 def _check(shape: tuple[int, ...], name: str) -> None:

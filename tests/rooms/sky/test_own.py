@@ -1,5 +1,7 @@
 """Images of one's own are cut, clipped and stretched by their recipe, and keep their places on the sky."""
 
+import io
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -7,6 +9,7 @@ from astropy.io import fits
 from equiradio.errors import ImageRefusal
 from equiradio.inference.reading import read_any
 from equiradio.sky.beams import Beam
+from equiradio.sky.contents import LIMITS
 from equiradio.sky.cutout import to_mirabest
 from equiradio.sky.images import SkyImage
 from equiradio.sky.own import Plane, of_array, own_cutout, read_plane
@@ -138,3 +141,12 @@ def test_a_beam_that_is_given_counts_where_none_is_stated(tmp_path, kind):
     if kind == "file":
         fits.setval(source, "BMAJ", value=8 / 3600)
         assert read_any(0, source, recipe=RECIPE, beam=(9.0, 6.0, 30.0)).beam.major == pytest.approx(8.0)
+
+
+def test_an_array_is_measured_by_its_heading_before_it_is_read(monkeypatch):
+    content = io.BytesIO()
+    np.save(content, a_sky(20, 30))
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("read"))
+    with pytest.raises(ImageRefusal) as caught:
+        read_plane(content.getvalue(), "a.npy", LIMITS._replace(pixels=599))
+    assert (caught.value.flag, caught.value.found) == ("too_large", "20 x 30 pixels")
