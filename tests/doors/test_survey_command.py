@@ -99,6 +99,15 @@ def test_what_cannot_be_done_is_refused_in_a_line(untrained, place, tmp_path, ca
     assert not list((tmp_path / "out").glob("*.json")) + list((tmp_path / "out").glob("*/*"))
 
 
+@pytest.mark.parametrize("verb", [[], ["plan"]])
+def test_features_of_a_cascade_are_refused_before_a_network_is_opened(place, tmp_path, capsys, monkeypatch, verb):
+    monkeypatch.setattr("equiradio.cli.survey.opened", lambda *_: pytest.fail("opened"))
+    assert main(["survey", *verb, *given(place, tmp_path / "out", "--cascade", "--features")]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("--features: asked of a cascade, whose two teams have features of their own; expected one team")
+    assert line.count("\n") == 1
+
+
 def test_a_survey_without_images_is_refused(place, tmp_path, capsys):
     assert main(["survey", str(place / "c.parquet"), "--out", str(tmp_path / "out")]) == 2
     assert "--images: none; expected the images that hold the sources" in capsys.readouterr().err

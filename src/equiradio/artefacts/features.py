@@ -37,6 +37,9 @@ def features_schema(catalogue: pa.Schema, about: Provenance, recipe: Recipe) -> 
     return with_provenance(columns, {**about, RECIPE: json.dumps(recipe.as_card())})
 
 
+TWO_TEAMS = f"Drop one of {OPTION} and --cascade."
+
+
 def of_two_teams(where: str, do: str) -> SettingRefusal:
     """Why a cascade gives no features."""
     return SettingRefusal(

@@ -58,7 +58,7 @@ def classify(
     if resume and out is None:
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
-    from equiradio.artefacts.features import OPTION, check_features_suffix, of_two_teams
+    from equiradio.artefacts.features import OPTION, TWO_TEAMS, check_features_suffix, of_two_teams
     from equiradio.artefacts.shelf import check_trained, default_name, recipe_at
     from equiradio.sky.contents import refuse_absent
     from equiradio.sky.listing import image_files
@@ -68,7 +68,7 @@ def classify(
     if features is not None:
         check_features_suffix(features)
         if cascade:
-            raise of_two_teams(OPTION, "Drop one of --features and --cascade.")
+            raise of_two_teams(OPTION, TWO_TEAMS)
     model = model or default_name()
     recipe = recipe_at(model)
     listed = image_files([_examples()] if example else files, recipe)

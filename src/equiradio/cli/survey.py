@@ -102,7 +102,7 @@ def run(
 
     Example: equiradio survey catalogue.vot --images 'mosaics/*.fits' --out out
     """
-    choices = choices_by_option(model, cascade, precision, poses, prior)
+    choices = choices_by_option(model, cascade, precision, poses, prior, features)
     check_engine(engine, address, workers, part)
     asked = asked_for(catalogue, images, (ra, dec, name, group, table), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
     drawn = choice_of(maps, engine, part)
@@ -246,7 +246,7 @@ def plan(
     Example: equiradio survey plan catalogue.vot --images 'mosaics/*.fits' --out out --slurm survey.sh
     """
     asked = asked_for(catalogue, images, (ra, dec, name, group, table), shard_size, features, max_nonfinite, hdu, plane, beam, contents)
-    _plan(asked, out, choices_by_option(model, cascade, precision, poses, prior), slurm, parts)
+    _plan(asked, out, choices_by_option(model, cascade, precision, poses, prior, features), slurm, parts)
 
 
 def _plan(

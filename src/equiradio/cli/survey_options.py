@@ -64,8 +64,14 @@ def choice_of(text: str | None, engine: str, part: str | None) -> "Choice | None
     return Choice.of(text)
 
 
-def choices_by_option(model: str | None, cascade: bool, precision: str, poses: int | None, prior: str | None) -> dict[str, Any]:
-    """Who answers, by option, as the script of an array repeats it."""
+def choices_by_option(
+    model: str | None, cascade: bool, precision: str, poses: int | None, prior: str | None, features: bool
+) -> dict[str, Any]:
+    """Who answers, by option, as the script of an array repeats it; a cascade that is asked for ``features`` is refused."""
+    from equiradio.artefacts.features import OPTION, TWO_TEAMS, of_two_teams
+
+    if cascade and features:
+        raise of_two_teams(OPTION, TWO_TEAMS)
     return {"--model": _model(model), "--cascade": cascade, "--precision": precision, "--poses": poses, "--prior": prior}
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from equiradio.artefacts.features import OPTION
+from equiradio.artefacts.features import OPTION, TWO_TEAMS, of_two_teams
 from equiradio.artefacts.job import content_hash, file_stamps, fingerprint, plain_job, refuse_other
 from equiradio.artefacts.tables import write_table
-from equiradio.errors import DataRefusal, ImageRefusal, SettingRefusal
+from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.inference.cascade import Cascade
 from equiradio.inference.reading import Classifier, job_of_team
 from equiradio.sky.cutout import MAX_NONFINITE
@@ -61,7 +61,7 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     RunRefusal : the folder holds another plan.
     """
     if asked.features and isinstance(team, Cascade):
-        raise SettingRefusal(OPTION, "given beside --cascade", "one team, whose features can be compared", "Drop one of the two.")
+        raise of_two_teams(OPTION, TWO_TEAMS)
     images = image_files(asked.images, asked.beside)
     stamps = file_stamps([each.file for each in images], contents=asked.contents)
     job = _job(team, asked, images, stamps)
