@@ -11,7 +11,7 @@ from equiradio.artefacts.team_scores import SplitScores, ValidationScores, measu
 from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, check_data
 from equiradio.printable import count_of
 
 
@@ -45,6 +45,7 @@ def calibrate(
 
     for run in runs:
         run_of(run)  # or a refusal, before PyTorch is opened
+    check_data(data)
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device

@@ -9,7 +9,7 @@ import typer
 from equiradio.artefacts.run import Run
 from equiradio.cli import completion
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Precision, Split
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Precision, Split, check_data
 from equiradio.errors import SettingRefusal
 from equiradio.labels import UNKNOWN
 
@@ -66,6 +66,7 @@ def evaluate(
     check_options(batches, precision, passes)
     for run in runs:
         one_run(run)  # or a refusal, before PyTorch is opened
+    check_data(data)
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
     from equiradio.compute.device import choose_device

@@ -8,7 +8,7 @@ import typer
 from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Split
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Split, check_data
 from equiradio.errors import SettingRefusal
 
 
@@ -48,6 +48,7 @@ def explain(
 
     if quick and everything:
         raise SettingRefusal("--quick", "given with --all", "one of them", "Drop one.")
+    check_data(data)
     check_trained(run, *(member or []))
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table

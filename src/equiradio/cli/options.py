@@ -29,3 +29,11 @@ PRIOR = typer.Option(
 )
 PRECISION = typer.Option("float32", "--precision", help="bf16 is for speed where the processor has it.")
 POSES = typer.Option(None, "--poses", help="Turned copies each network is asked about; default: the card's.", show_default=False)
+
+
+def check_data(name: str | None) -> None:
+    """Refuse a name of no data set before PyTorch is opened; none where it is left out."""
+    if name is not None:
+        from equiradio.datasets.registry import check_name
+
+        check_name(name)

@@ -8,7 +8,7 @@ import typer
 
 from equiradio.cli import completion
 from equiradio.cli.interruption import Interrupted
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Preset
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Preset, check_data
 from equiradio.errors import RunRefusal, SettingRefusal
 
 
@@ -41,6 +41,7 @@ def reproduce(
     from equiradio.paper.plan import plan
     from equiradio.paper.reproduce import check_part
 
+    check_data(data)
     names = list(TABLE1) if models == "all" else [name.strip() for name in models.split(",")]
     items = plan(names, _numbers(seeds), preset, data, out, passes=passes, audit=audit)
     check_part(part, len(items))

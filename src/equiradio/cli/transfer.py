@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from equiradio.cli.lines import say
+from equiradio.cli.options import check_data
 from equiradio.errors import SettingRefusal
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def evaluate_through(given: list[Path], through: list[str], *, device: str, as_j
         raise SettingRefusal(
             "RUN|TEAM", "nothing to evaluate", "the folder of a run or team, or a team's name", "Name one before --through."
         )
+    check_data(options["data"])
     check_trained(*named)
     from equiradio.cli.progress import bars
     from equiradio.compute.device import choose_device
