@@ -122,17 +122,16 @@ def _held(folder: Path) -> _Held:
 
 
 def _refuse_unlike(held: Sequence[_Held]) -> None:
-    """Refuse runs whose folds are not those of the first."""
-    first = held[0]
-    for each in held[1:]:
-        for what, ours, theirs in (
-            ("folds", first.fold.folds, each.fold.folds),
-            ("classes", f"{first.card.labels}", f"{each.card.labels}"),
-            ("data", f"{first.whole} (md5 {first.card.data_md5})", f"{each.whole} (md5 {each.card.data_md5})"),
-        ):
-            if ours != theirs and (what != "data" or first.card.data_md5 != each.card.data_md5):
-                found = f"{what} {theirs}, but {first.run.folder} has {ours}"
-                raise RunRefusal(each.run.folder, found, "runs of the folds of one data set", "Leave one of the two out.")
+    """Refuse a run that is named twice, or whose folds are not those of the first."""
+    first, places = held[0], [each.run.folder.resolve() for each in held]
+    about = lambda each: {"folds": each.fold.folds, "classes": f"{each.card.labels}", "md5 of the data": each.card.data_md5}
+    for number, each in enumerate(held):
+        ours, theirs = about(first), about(each)
+        if places[number] in places[:number]:
+            raise RunRefusal(each.run.folder, "is named twice", "each run once", "Name it once.")
+        if odd := next((what for what in ours if ours[what] != theirs[what]), None):
+            found = f"{odd} {theirs[odd]}, but {first.run.folder} has {ours[odd]}"
+            raise RunRefusal(each.run.folder, found, "runs of the folds of one data set", "Leave one of the two out.")
 
 
 def _learnt(first: _Held, data: str | None, data_dir: Path | None) -> Sources:

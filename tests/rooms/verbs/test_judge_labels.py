@@ -103,6 +103,8 @@ def test_runs_that_cannot_be_judged_by_are_refused(runs, trained, copied, tmp_pa
     settings.write_text(settings.read_text().replace("@2of2", "@2of3"))
     with pytest.raises(RunRefusal, match=f"folds 3, but {runs[0]} has 2; expected runs of the folds of one data set"):
         judge_labels([runs[0], copy])
+    with pytest.raises(RunRefusal, match="is named twice; expected each run once"):
+        judge_labels([*runs, runs[0]])
     bare = copied(runs[0])
     Run(bare).predictions_file(Run(bare).card().data, "validation").unlink()
     with pytest.raises(RunRefusal, match=f"no predictions of its validation sources.*Run 'equiradio evaluate {bare} --split validation'"):
