@@ -21,17 +21,17 @@ ALIKE, AROUND = 0.97, 0.4  # shares of the variance
 BRIGHT = 0.15  # of the brightest cell: what is fainter, `MARGIN` away, is outside the source
 LIT, LEVEL = 4, 0.3  # cells around the source that are brighter, fewer of which tell nothing
 MARGIN = 4  # pixels around what is bright that are of the source too, at least two cells
-AT_ONCE, CLOSELY = 5000, 200  # pairs that are compared at once, roughly and closely
+IMAGES, AT_ONCE, CLOSELY = 1000, 5000, 200  # images that are made coarse, and pairs that are compared roughly and closely, at once
+TABLE = 20_000_000  # numbers of a table of images against all others that is held at once
 
 
 def near_copies(images: np.ndarray) -> np.ndarray:
     """Places (pairs, 2), the smaller first, of uint8 images (count, side, side), even sides, that are nearly the same."""
-    cells = _cells(images)
-    rough = _means(cells, ROUGH)
+    parts = [_means(_cells(images[first : first + IMAGES]), ROUGH) for first in range(0, len(images), IMAGES)]
+    rough = np.concatenate(parts) if parts else np.empty((0, 1, 1), np.float32)
     pairs, poses = _likely(rough, _neighbours(rough))
-    outside = _outside(cells, np.unique(pairs), max(-(-MARGIN // _block(images)), 2))
-    parts = [slice(first, first + CLOSELY) for first in range(0, len(pairs), CLOSELY)]
-    alike = [_are_copies(cells, outside, pairs[part], poses[part]) for part in parts]
+    some = [slice(first, first + CLOSELY) for first in range(0, len(pairs), CLOSELY)]
+    alike = [_are_copies(images, pairs[part], poses[part]) for part in some]
     return pairs[np.concatenate(alike)] if alike else pairs
 
 
@@ -76,8 +76,9 @@ def _neighbours(rough: np.ndarray) -> np.ndarray:
     folded = _unit(np.concatenate([np.mean(poses, 0), np.sqrt(np.mean(np.square(poses), 0))], 1))
     number = min(NEAREST, len(folded) - 1)
     pairs = []
-    for first in range(0, len(folded), AT_ONCE):
-        alike = folded[first : first + AT_ONCE] @ folded.T
+    rows = max(TABLE // max(len(folded), 1), 1)
+    for first in range(0, len(folded), rows):
+        alike = folded[first : first + rows] @ folded.T
         own = np.arange(len(alike))
         alike[own, first + own] = -1
         near = np.argpartition(-alike, number - 1, 1)[:, :number]
@@ -103,22 +104,24 @@ def _likely(rough: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return pairs[chosen], alike.argmax(0)[chosen]
 
 
-def _outside(cells: np.ndarray, places: np.ndarray, margin: int) -> np.ndarray:
-    """What lies outside the source and a margin around it, bool as ``cells``; of images at these places."""
+def _outside(cells: np.ndarray, margin: int) -> np.ndarray:
+    """What lies outside the source and a margin around it, bool as ``cells`` (count, cells, cells)."""
     from scipy.ndimage import maximum_filter
 
-    outside = np.zeros(cells.shape, bool)
-    for place in places.tolist():
-        power = cells[place] ** 2
-        outside[place] = maximum_filter(power, 2 * margin + 1) < BRIGHT * power.max()
-    return outside
+    power = cells**2
+    near = maximum_filter(power, (1, 2 * margin + 1, 2 * margin + 1))
+    return np.asarray(near < BRIGHT * power.max((1, 2), keepdims=True))
 
 
-def _are_copies(cells: np.ndarray, outside: np.ndarray, pairs: np.ndarray, poses: np.ndarray) -> np.ndarray:
-    """Which pairs are copies, the second in a pose: bool (pairs,)."""
-    seconds = list(zip(pairs[:, 1].tolist(), poses.tolist(), strict=True))
-    one, other = cells[pairs[:, 0]], np.stack([turned(cells[place], pose) for place, pose in seconds])
-    around = outside[pairs[:, 0]] & np.stack([turned(outside[place], pose) for place, pose in seconds])
+def _are_copies(images: np.ndarray, pairs: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Which pairs of images are copies, the second in a pose: bool (pairs,)."""
+    places, rows = np.unique(pairs, return_inverse=True)
+    cells = _cells(images[places])
+    outside = _outside(cells, max(-(-MARGIN // _block(images)), 2))
+    first, second = rows.reshape(pairs.shape).T
+    seconds = list(zip(second.tolist(), poses.tolist(), strict=True))
+    one, other = cells[first], np.stack([turned(cells[place], pose) for place, pose in seconds])
+    around = outside[first] & np.stack([turned(outside[place], pose) for place, pose in seconds])
     moved = [np.roll(one, step, axis) for axis in (1, 2) for step in (1, -1)]
     parts = np.stack([np.ones_like(one), one, moved[0] - moved[1], moved[2] - moved[3], sum(moved) - 4 * one], 1)
     lit = np.minimum(*(((each > LEVEL) & around).sum((1, 2)) for each in (one, other))) >= LIT
