@@ -15,7 +15,6 @@ from safetensors.numpy import save_file
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import predictions_schema, write_table
 from equiradio.datasets.registry import open_data
-from equiradio.inference.team import load
 from equiradio.labels import FANAROFF_RILEY, Labels
 from equiradio.serve.app import create_app
 from equiradio.serve.offers import gather
@@ -56,6 +55,8 @@ def offers_of(untrained, sky, folder):
 
 def four_of(untrained, sky, folder):
     """A team of two networks that tell four classes apart, and the evaluation of one of them."""
+    from equiradio.inference.team import load  # opens torch, which the viewer does not need to start
+
     runs = [untrained("c4-attention", seed, classes=FOUR.names, kernel_size=3) for seed in (0, 1)]
     evaluated(runs[0], sky, FOUR)
     team = folder / "four"
