@@ -214,8 +214,8 @@ def _right(model: str, views: np.ndarray, labels: np.ndarray, verdict: Judged) -
 
 def _notes(held: Sequence[_Held], sources: Sources, verdict: Judged) -> list[str]:
     """A line each on trainings that are not finished, and on sources that nobody judged."""
-    notes = [unfinished_line(each.run.folder, each.card.unfinished(each.run.settings().training.epochs)) for each in held]
-    notes = [note for note, each in zip(notes, held, strict=True) if each.card.state != "finished"]
+    unfinished = ((each.run.folder, each.card.unfinished(each.run.settings().training.epochs)) for each in held)
+    notes = [unfinished_line(folder, words) for folder, words in unfinished if words]
     if lacking := int((verdict.networks == 0).sum()):
         folds = sorted(set(range(1, held[0].fold.folds + 1)) - {each.fold.number for each in held})
         why = f"no run of fold {', '.join(map(str, folds))}" if folds else "left out of their fold"
