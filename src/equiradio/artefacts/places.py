@@ -6,6 +6,12 @@ from pathlib import Path
 from equiradio.errors import SettingRefusal
 
 
+def check_picture(option: str, path: Path | None) -> None:
+    """Refuse a picture that is no PNG by its name; none where it is left out."""
+    if path is not None and path.suffix.lower() != ".png":
+        raise SettingRefusal(option, f"'{path.name}'", "a name that ends in .png", "Change the suffix.")
+
+
 def check_places(files: Mapping[str, Path | None], folders: Mapping[str, Path | None]) -> None:
     """Refuse files that are folders, folders that are files, places below a file, and one place named twice.
 

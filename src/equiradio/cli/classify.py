@@ -59,7 +59,7 @@ def classify(
         raise SettingRefusal("--resume", "no --out", "the catalogue that was being written", "Give the same --out.")
     from equiradio.artefacts.catalogue import check_suffix
     from equiradio.artefacts.features import OPTION, TWO_TEAMS, check_features_suffix, of_two_teams
-    from equiradio.artefacts.shelf import check_trained, default_name, recipe_at
+    from equiradio.artefacts.shelf import default_name, recipe_at, trained_at
     from equiradio.sky.contents import refuse_absent
     from equiradio.sky.listing import image_files
 
@@ -75,7 +75,7 @@ def classify(
     _say_passed_over(files or [], recipe)
     if len(listed) == 1:  # of several, one that is missing has a row
         refuse_absent(listed[0], str(listed[0]))
-    check_trained(model)
+    trained_at(model)  # fetches its weights, now that all else is there
     from equiradio.cli.progress import bars
     from equiradio.verbs.classify import classify as run
     from equiradio.verbs.classify_job import several_computers

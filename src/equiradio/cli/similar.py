@@ -9,7 +9,6 @@ import typer
 from equiradio.cli import completion
 from equiradio.cli.lines import say
 from equiradio.cli.options import DEVICE, JSON, Device
-from equiradio.errors import SettingRefusal
 
 if TYPE_CHECKING:
     from equiradio.verbs.similar import Similar
@@ -34,10 +33,10 @@ def similar(
 
     Example: equiradio similar J0712.fits --among features.parquet --out similar.png
     """
-    if out is not None and out.suffix.lower() != ".png":
-        raise SettingRefusal("--out", f"'{out.name}'", "a name that ends in .png", "Change the suffix.")
     from equiradio.artefacts.features import refuse_absent
+    from equiradio.artefacts.places import check_picture
 
+    check_picture("--out", out)
     refuse_absent(among)
     from equiradio.cli.tables import print_table
     from equiradio.verbs.similar import similar as find

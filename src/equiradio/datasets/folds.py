@@ -13,8 +13,8 @@ import numpy as np
 
 from equiradio.datasets.imports.copies import near_copies
 from equiradio.datasets.sources import Sources
-from equiradio.datasets.splits import LINKING_ARCSEC, friends_of_friends, linked
-from equiradio.datasets.union import balanced
+from equiradio.datasets.splits import LINKING_ARCSEC, linked, neighbours
+from equiradio.datasets.union import balanced, column_of
 from equiradio.errors import DataRefusal
 
 NAMED = re.compile(r"(?P<data>.+)@(?P<number>\d{1,6})of(?P<folds>\d{1,6})")
@@ -72,12 +72,9 @@ def in_fold(sources: Sources, fold: Fold) -> Sources:
 
 def _groups(sources: Sources) -> np.ndarray:
     """Number of every source's group, which neighbours share, and images that are nearly the same where some have no position."""
-    groups, placed = np.arange(len(sources)), np.zeros(len(sources), bool)
-    if sources.ra_deg is not None and sources.dec_deg is not None:
-        placed = np.isfinite(sources.ra_deg) & np.isfinite(sources.dec_deg)
-        reach = max(LINKING_ARCSEC, sources.recipe.size_arcsec or 0)
-        groups[placed] = len(sources) + friends_of_friends(sources.ra_deg[placed], sources.dec_deg[placed], reach)
-    return groups if placed.all() else linked(groups, near_copies(sources.images))
+    ra_deg, dec_deg = (column_of([sources], name) for name in ("ra_deg", "dec_deg"))
+    groups = neighbours(ra_deg, dec_deg, max(LINKING_ARCSEC, sources.recipe.size_arcsec or 0))
+    return groups if np.isfinite(ra_deg + dec_deg).all() else linked(groups, near_copies(sources.images))
 
 
 def _refuse_rare(sources: Sources, groups: np.ndarray, fold: Fold) -> None:

@@ -49,6 +49,13 @@ def friends_of_friends(ra_deg: np.ndarray, dec_deg: np.ndarray, linking_arcsec: 
     return linked(np.arange(len(ra_deg)), pairs_within(ra_deg, dec_deg, linking_arcsec))
 
 
+def neighbours(ra_deg: np.ndarray, dec_deg: np.ndarray, linking_arcsec: float) -> np.ndarray:
+    """As `friends_of_friends`, of which some positions may be not a number: each of these has a group of its own."""
+    groups, placed = np.arange(len(ra_deg)), np.isfinite(ra_deg) & np.isfinite(dec_deg)
+    groups[placed] = len(ra_deg) + friends_of_friends(ra_deg[placed], dec_deg[placed], linking_arcsec)
+    return groups
+
+
 def linked(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Groups of sources (count,), of which those that hold the two of a pair (pairs, 2) are one; int, numbered from 0."""
     from scipy.sparse import coo_array

@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.catalogue import check_suffix, write_catalogue
-from equiradio.artefacts.places import check_places
+from equiradio.artefacts.places import check_picture, check_places
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.tables import predicted_by, read_predictions
-from equiradio.datasets.folds import Fold, fold_of
+from equiradio.datasets.folds import LEARNT, Fold, fold_of
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.sources import Sources
-from equiradio.errors import RunRefusal, SettingRefusal
+from equiradio.errors import RunRefusal
 from equiradio.evaluation.calibration import most_probable
 from equiradio.evaluation.questions import Judged, judged
 from equiradio.evaluation.scores import per_source
@@ -100,8 +100,7 @@ def _check_names(out: Path | None, picture: Path | None) -> None:
     """Refuse files that could not be written, before anything is read."""
     if out is not None:
         check_suffix(out)
-    if picture is not None and picture.suffix.lower() != ".png":
-        raise SettingRefusal("--picture", f"'{picture.name}'", "a name that ends in .png", "Change the suffix.")
+    check_picture("--picture", picture)
     check_places({"--out": out, "--picture": picture}, {})
 
 
@@ -145,7 +144,7 @@ def _learnt(first: _Held, data: str | None, data_dir: Path | None) -> Sources:
     if sources.md5 != first.card.data_md5:
         found = f"{sources.where} has md5 {sources.md5}, but {first.run.folder} was trained on {first.card.data_md5}"
         raise RunRefusal("data", found, "the same data", "Name them by --data, wherever they are now.")
-    return sources.choose(np.isin(sources.split, ("train", "validation")))
+    return sources.choose(np.isin(sources.split, LEARNT))
 
 
 def _views(held: Sequence[_Held], sources: Sources) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from equiradio.datasets.imports.labelling import labelled
 from equiradio.datasets.imports.report import Report, first_names
 from equiradio.datasets.imports.splitting import LEAST, made_split, stated_split
 from equiradio.datasets.sources import Sources, pixel_hash, turned_hash
-from equiradio.datasets.splits import friends_of_friends, linked, pairs_within
+from equiradio.datasets.splits import linked, neighbours, pairs_within
 from equiradio.errors import DataRefusal, SettingRefusal
 from equiradio.labels import UNKNOWN, Labels
 
@@ -125,20 +125,11 @@ def _note_few_lit(rows: Gathered, cut: Cut, report: Report) -> None:
         report.notes.append(f"{what} ({first_names([rows.names[row] for row in cut.rows[dark]])}): a pixel that outshines the source?")
 
 
-def _note_pairs(rows: Gathered, cut: Cut, labels: np.ndarray, pairs: np.ndarray, report: Report) -> None:
-    """Note pairs of sources (places) at one position, and those of them that have two classes."""
-    words = lambda some: first_names([f"{rows.names[cut.rows[one]]} and {rows.names[cut.rows[other]]}" for one, other in some])
-    line = f"{len(pairs):,} pairs of sources lie within {SAME_ARCSEC:g} arcsec ({words(pairs)}): the same source twice?"
-    torn = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
-    report.notes.append(line + (f" {len(torn):,} of the pairs have two classes ({words(torn)}): decide on one" if len(torn) else ""))
-
-
-def _note_copies(rows: Gathered, cut: Cut, labels: np.ndarray, pairs: np.ndarray, report: Report) -> None:
-    """Note pairs of images (places) that are nearly the same, and those of them that have two classes."""
+def _note_twins(rows: Gathered, cut: Cut, labels: np.ndarray, pairs: np.ndarray, what: str, then: str, report: Report) -> None:
+    """Note pairs (places) that may be one source, ``what`` they are and ``then`` what was done; and those that have two classes."""
     words = lambda some: first_names([f"{rows.names[cut.rows[one]]} and {rows.names[cut.rows[other]]}" for one, other in some])
     torn = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
-    line = f"{len(pairs):,} pairs of images are nearly the same ({words(pairs)}): the same source twice?"
-    line += "" if rows.splits else " They are on one side"
+    line = f"{len(pairs):,} pairs of {what} ({words(pairs)}): the same source twice?{then}"
     report.notes.append(line + (f" {len(torn):,} of the pairs have two classes ({words(torn)}): decide on one" if len(torn) else ""))
 
 
@@ -147,15 +138,13 @@ def _split(rows: Gathered, cut: Cut, labels: np.ndarray, classes: Labels, choice
     reach = cut.recipe.size_arcsec or UNKNOWN_REACH
     linking = reach if choices.neighbours_arcsec is None else choices.neighbours_arcsec
     placed = np.flatnonzero(np.isfinite(cut.ra_deg) & np.isfinite(cut.dec_deg))
-    groups = np.arange(len(labels))
-    if len(placed):
-        ra, dec = cut.ra_deg[placed], cut.dec_deg[placed]
-        groups[placed] = len(labels) + friends_of_friends(ra, dec, linking)
-        if len(pairs := pairs_within(ra, dec, SAME_ARCSEC)):
-            _note_pairs(rows, cut, labels, placed[pairs[np.lexsort(pairs.T[::-1])]], report)
+    if len(pairs := pairs_within(cut.ra_deg[placed], cut.dec_deg[placed], SAME_ARCSEC)):
+        what = f"sources lie within {SAME_ARCSEC:g} arcsec"
+        _note_twins(rows, cut, labels, placed[pairs[np.lexsort(pairs.T[::-1])]], what, "", report)
     if len(copies := near_copies(cut.images)):
-        _note_copies(rows, cut, labels, copies, report)
-    groups = linked(groups, copies)
+        then = "" if rows.splits else " They are on one side"
+        _note_twins(rows, cut, labels, copies, "images are nearly the same", then, report)
+    groups = linked(neighbours(cut.ra_deg, cut.dec_deg, linking), copies)
     if len(placed) < len(labels):
         report.notes.append(f"{len(labels) - len(placed):,} of {len(labels):,} sources have no position: neighbours are not looked for")
     names = [rows.names[row] for row in cut.rows]
