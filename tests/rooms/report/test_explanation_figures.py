@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
-from equiradio.report.explanation_figures import gallery, layers_figure, randomisation_figure, residue_figure, symmetry_figure
+from equiradio.report.explanation_figures import gallery, layers_figure, mean_band, randomisation_figure, residue_figure, symmetry_figure
 from equiradio.report.explanation_measures import faithfulness_figure, lifts_figure, uncertainty_figure
 from equiradio.report.explanation_text import KINDS, lift_rows, number, p_text
 from equiradio.report.figures import COLOURS
@@ -13,6 +14,19 @@ RNG = np.random.default_rng(0)
 
 def line(axes, label):
     return next(one for one in axes.lines if one.get_label() == label)
+
+
+def test_a_band_is_the_interval_of_students_t():
+    values = RNG.random((3, 6))
+    exact = ttest_1samp(values, 0, axis=1).confidence_interval(0.95)
+    np.testing.assert_allclose(mean_band(values), [exact.low, exact.high])
+
+
+def test_of_one_source_no_band_is_drawn():
+    one = RNG.random((3, 1, 4))
+    left, right = symmetry_figure(np.array([0, 45, 90]), one, one, one[..., 0]).axes
+    assert not left.collections
+    assert not right.collections
 
 
 def test_symmetry_draws_means_of_gates_and_of_the_combined_map():
