@@ -92,10 +92,10 @@ def paired_lift(ours: np.ndarray, control: np.ndarray, seed: int = 0) -> Lift:
     if not len(difference):
         return {"lift": None, "low": None, "high": None, "p_value": None}
     mean = float(difference.mean())
-    if len(difference) < FEWEST:
+    edges = bootstrap.of_mean(difference, seed) if len(difference) >= FEWEST else None
+    if edges is None:
         return {"lift": mean, "low": None, "high": None, "p_value": None}
-    low, high = bootstrap.of_mean(difference, seed)
-    return {"lift": mean, "low": low, "high": high, "p_value": signed_rank(difference)}
+    return {"lift": mean, "low": edges[0], "high": edges[1], "p_value": signed_rank(difference)}
 
 
 def signed_rank(difference: np.ndarray) -> float:

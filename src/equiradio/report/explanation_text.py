@@ -94,7 +94,8 @@ def replaced_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
 
 def mark_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
     """One row per part of the answer and gate: how much of it lies on the source; precision where truth is known."""
-    span = lambda mean: f"{mean['mean']:.3f} [{mean['interval95'][0]:.3f}, {mean['interval95'][1]:.3f}]" if mean else "-"
+    edges = lambda mean: mean and mean["interval95"]
+    span = lambda mean: f"{mean['mean']:.3f} [{edges(mean)[0]:.3f}, {edges(mean)[1]:.3f}]" if edges(mean) else "-"
     return [
         [kind, gate, span(measures["energy"]), span(measures.get("precision"))]
         for kind, gates in evidence["marks"].items()

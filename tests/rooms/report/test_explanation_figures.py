@@ -118,3 +118,10 @@ def test_uncertainty_has_room_for_all_classes(classes, least, bits):
 def test_numbers_and_p_values_as_text():
     assert (number(None), number(0.12345)) == ("-", "0.123")
     assert (p_text(None), p_text(0.00001), p_text(0.0312)) == ("-", "< 0.0001", "0.0312")
+
+
+def test_a_lift_of_too_few_sources_is_written_without_an_interval():
+    few = {"lift": 0.25, "low": None, "high": None, "p_value": None}
+    means = dict.fromkeys(KINDS, 0.5)
+    (row,) = lift_rows({"lifts": {"energy": {"image": few}}, "departure_lifts": {}, "means": {"energy": means}})
+    assert row[-3:] == ["+0.250", "-", "-"]
