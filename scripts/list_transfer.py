@@ -43,11 +43,11 @@ def _read(file: str) -> list[dict[str, Any]]:
 
 
 def _shown(score: dict[str, Any]) -> str:
-    """Percent, with its interval."""
+    """Percent, with its interval where there is one."""
     if score["value"] is None:
         return "-"
-    low, high = (f"{100 * edge:.0f}" for edge in score["interval95"])
-    return f"{100 * score['value']:.0f} ({low} to {high})"
+    edges = score["interval95"]
+    return f"{100 * score['value']:.0f}" + (f" ({100 * edges[0]:.0f} to {100 * edges[1]:.0f})" if edges else "")
 
 
 PARTS = {

@@ -19,7 +19,7 @@ class ValidationScores(TypedDict, total=False):
 
 
 class Measured(TypedDict):
-    """A score 0..1 and its [low, high], 95 % over sources; None where it is not defined."""
+    """A score 0..1 and its [low, high], 95 % over sources; None where it is not defined, or resamples say nothing of it."""
 
     value: float | None
     interval95: list[float] | None

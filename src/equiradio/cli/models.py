@@ -51,7 +51,7 @@ def _row(name: str, card: TeamCard, default: str, here: bool) -> list[str]:
 
 
 def _interval(score: Measured | None) -> str:
-    if score is None or score["interval95"] is None:
+    if score is None or score["value"] is None:
         return "-"
-    low, high = score["interval95"]
-    return f"{score['value']:.3f} ({low:.2f}-{high:.2f})"
+    edges = score["interval95"]
+    return f"{score['value']:.3f}" + (f" ({edges[0]:.2f}-{edges[1]:.2f})" if edges else "")

@@ -133,12 +133,16 @@ def debiased_square(labels: np.ndarray, p: np.ndarray, bins: int = 10) -> float:
 
     Of a perfect model it is 0 on average and not for every sample: it can be negative. Its root is on the scale of `ece`. Source: Kumar et
     al. 2019, "Verified Uncertainty Calibration", section 5: from each bin's square the variance of its accuracy, y (1 - y) / (n - 1).
+    Sources of equal probability are in one bin, so that their order does not matter; a bin of one source, of which no variance is known,
+    counts 0.
     """
     labels, p = checked(labels, p)
     top, right = top_probability(p), is_right(labels, p)
-    squares = []
-    for rows in np.array_split(np.argsort(top, kind="stable"), max(1, min(bins, len(top) // 2))):
-        accuracy = right[rows].mean()
-        noise = accuracy * (1 - accuracy) / (len(rows) - 1) if len(rows) > 1 else 0.0
-        squares.append(len(rows) * ((accuracy - top[rows].mean()) ** 2 - noise))
-    return float(np.sum(squares) / len(top))
+    starts = [part[0] for part in np.array_split(np.arange(len(top)), max(1, min(bins, len(top) // 2)))]
+    inside = np.searchsorted(starts, np.searchsorted(np.sort(top), top), side="right") - 1
+    square = 0.0
+    for rows in (inside == place for place in np.unique(inside)):
+        count, accuracy = int(rows.sum()), right[rows].mean()
+        if count > 1:
+            square += count * ((accuracy - top[rows].mean()) ** 2 - accuracy * (1 - accuracy) / (count - 1))
+    return float(square / len(top))

@@ -35,11 +35,12 @@ def mean_probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarr
 
 
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Of lowest negative log-likelihood of the mean over member and pose; between exp(-2) and exp(2)."""
+    """Of lowest negative log-likelihood of the mean over member and pose; between exp(-2) and exp(2), 1 where no other is better."""
     from scipy.optimize import minimize_scalar
 
     loss = lambda log_t: nll(labels, mean_probabilities(logits, float(np.exp(log_t))))
-    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+    lowest = minimize_scalar(loss, bounds=(-2, 2), method="bounded")
+    return float(np.exp(lowest.x)) if lowest.fun < loss(0.0) else 1.0
 
 
 class Poses(NamedTuple):

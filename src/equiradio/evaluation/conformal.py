@@ -4,6 +4,7 @@ import numpy as np
 
 from equiradio.errors import SettingRefusal
 from equiradio.evaluation.calibration import checked, of_true_class, second_alone
+from equiradio.evaluation.shares import share_interval
 
 FOLDS = 10
 
@@ -65,16 +66,13 @@ def measured_coverage(labels: np.ndarray, inside: np.ndarray) -> dict[str, float
     -------
     ``coverage``, ``interval95``, ``mean_size``, ``empty``, ``single``, ``several`` (shares of sources), ``single_accuracy``, ``sources``.
     """
-    from scipy.stats import binomtest
-
     hit, size = inside[np.arange(len(labels)), labels], inside.sum(1)
     if not len(labels):
         return {"coverage": None, "interval95": None, "sources": 0}
-    interval = binomtest(int(hit.sum()), len(hit)).proportion_ci(0.95)
     single = size == 1
     return {
         "coverage": float(hit.mean()),
-        "interval95": [float(interval.low), float(interval.high)],
+        "interval95": share_interval(hit.sum(), len(hit)),
         "mean_size": float(size.mean()),
         "empty": float((size == 0).mean()),
         "single": float(single.mean()),

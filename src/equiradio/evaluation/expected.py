@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from equiradio.artefacts.promises import AccuracyRow
+from equiradio.evaluation.shares import share_interval
 
 SIZES = (0.0, 5.0, 10.0, 20.0, math.inf)  # beams across
 LEAST = 30  # sources of a kind; of fewer the next coarser kind speaks
@@ -34,10 +35,8 @@ def accuracy_rows(beam: float, right: np.ndarray, across: np.ndarray, answered: 
 
 def _row(beam: float, low: float | None, high: float | None, answered: bool | None, right: np.ndarray) -> AccuracyRow:
     """With the low end of the exact binomial interval (Clopper-Pearson)."""
-    from scipy.stats import binomtest
-
     share, end = float(right.mean()), None if high is None or math.isinf(high) else high
-    low95 = float(binomtest(int(right.sum()), len(right)).proportion_ci(0.95).low)
+    low95, _ = share_interval(right.sum(), len(right))
     whole = {"beam_arcsec": beam, "low": low, "high": end, "answered": answered}
     return AccuracyRow(**whole, sources=len(right), accuracy=share, low95=min(low95, share))  # type: ignore[typeddict-item]
 

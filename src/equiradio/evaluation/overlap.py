@@ -48,7 +48,9 @@ def centred_gaussian(side: int) -> np.ndarray:
 
 
 def with_interval(values: np.ndarray, counts: np.ndarray) -> MeanOverlap:
-    """Mean over sources and its 95 % bootstrap interval; sources without a value are left out."""
+    """Mean over sources and its 95 % bootstrap interval; sources without a value are left out, and without any there is neither."""
     defined = ~np.isnan(values)
+    if not defined.any():
+        return {"mean": np.nan, "interval95": None}
     means = counts[:, defined] @ values[defined] / np.maximum(counts[:, defined].sum(axis=1), 1)
     return {"mean": float(values[defined].mean()), "interval95": bootstrap.interval(means)}

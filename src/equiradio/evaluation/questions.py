@@ -7,6 +7,8 @@ import numpy as np
 
 from equiradio.evaluation.calibration import most_probable
 
+ROUNDING = 1e-9  # a mean of equal probabilities may come out above them
+
 
 class Judged(NamedTuple):
     """What networks say of sources that they did not learn from.
@@ -49,7 +51,7 @@ def judged(labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> Judged:
     wrong = [np.where(np.isfinite(each).all(2), most_probable(each) != labels, np.nan) for each in answers.values()]
     against = _mean(np.stack([_mean(each[..., None]) for each in wrong]))[:, 0]
     usual = np.array([_mean(p[there & (labels == place), place, None])[0] for place in range(p.shape[1])])
-    sure = there[:, None] & (p >= usual)
+    sure = there[:, None] & (p >= usual - ROUNDING)
     first = np.where(sure, p, -1).argmax(1)
     other = np.where(sure.any(1) & (first != labels), first, -1)
     networks = sum(np.isfinite(each).all(2).sum(0) for each in answers.values())

@@ -1,21 +1,11 @@
 """Several seeds of one model: mean, standard deviation over seeds, and the interval over sources of the mean."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from equiradio.evaluation import bootstrap
+from equiradio.evaluation.bootstrap import map_leaves
 
 RESAMPLES, SEED = 2000, 0  # of the bootstrap: the same draws for every model, so that rows can be compared
-
-
-def map_leaves(function: Callable[..., Any], *blocks: dict) -> dict:
-    """``function`` of the leaves at the same place of blocks of scores."""
-    return {
-        key: map_leaves(function, *(block[key] for block in blocks)) if isinstance(value, dict) else function(*(b[key] for b in blocks))
-        for key, value in blocks[0].items()
-    }
 
 
 def over_seeds(labels: np.ndarray, p: np.ndarray, counts: np.ndarray | None = None) -> dict:
@@ -31,14 +21,16 @@ def over_seeds(labels: np.ndarray, p: np.ndarray, counts: np.ndarray | None = No
     -------
     Every score: mean over runs. ``sd`` of the same shape: standard deviation over runs (n - 1), None for one
     run. ``interval95`` of the same shape: 95 % bootstrap interval over sources of the mean over runs; all runs see the same draws.
+    Where no draw changes it, see `bootstrap.interval_of`.
     """
     counts = bootstrap.draw(len(labels), RESAMPLES, SEED) if counts is None else counts
     whole = np.ones((1, len(labels)))
     points = [bootstrap.statistics(labels, run, whole) for run in p]
-    drawn = [bootstrap.statistics(labels, run, counts) for run in p]
+    drawn = map_leaves(lambda *v: np.mean(v, axis=0), *(bootstrap.statistics(labels, run, counts) for run in p))
+    shares = map_leaves(lambda *v: min(v), *(bootstrap.shares_of(labels, run) for run in p))
     return map_leaves(lambda *v: _number(np.mean([value[0] for value in v])), *points) | {
         "sd": map_leaves(lambda *v: _number(np.std([value[0] for value in v], ddof=1)) if len(v) > 1 else None, *points),
-        "interval95": map_leaves(lambda *v: bootstrap.interval(np.mean(v, axis=0)), *drawn),
+        "interval95": map_leaves(bootstrap.interval_of, drawn, shares),
     }
 
 

@@ -5,15 +5,16 @@ from typing import TypedDict, cast
 
 import numpy as np
 
-from equiradio.evaluation.bootstrap import draw, interval
+from equiradio.evaluation.bootstrap import draw, interval_of
 from equiradio.evaluation.calibration import most_probable
+from equiradio.evaluation.shares import share_interval
 
 STRATA = (0.0, 5.0, 10.0, 20.0, np.inf)  # beams across
 RESAMPLES, BINS = 2000, 10
 
 
 class Score(TypedDict):
-    """A score 0..1 and its [low, high], 95 % over sources; None where it is not defined."""
+    """A score 0..1 and its [low, high], 95 % over sources; None where it is not defined, or resamples say nothing of it."""
 
     value: float | None
     interval95: list[float] | None
@@ -22,7 +23,8 @@ class Score(TypedDict):
 class Part(TypedDict):
     """Of some sources: how many, scores of all their answers, the share answered, and the share right of these; shares of flags by name.
 
-    Calibration error is the expected one of 10 bins (Guo et al. 2017).
+    Calibration error is the expected one of 10 bins (Guo et al. 2017). Its interval and that of balanced accuracy are of a bootstrap;
+    those of shares of sources are exact, since strata are small and shares near 0 and 1.
     """
 
     sources: int
@@ -78,36 +80,33 @@ def part_of(answers: Answered, inside: np.ndarray, seed: int = 0) -> Part:
     labels, p, answered = answers["labels"][inside], answers["p"][inside], answers["answered"][inside]
     right, top = most_probable(p) == labels, p.max(1)
     flags = [names for names, there in zip(answers["flags"], inside, strict=True) if there]
-    statistics = lambda counts: _statistics(counts, labels, right, top, answered)
-    points, resampled = statistics(np.ones((1, len(labels)))), statistics(draw(len(labels), RESAMPLES, seed))
-    both = {name: _score(float(points[name][0]), resampled[name]) for name in points}
+    points, resampled = (
+        _statistics(counts, labels, right, top) for counts in (np.ones((1, len(labels))), draw(len(labels), RESAMPLES, seed))
+    )
+    both = {name: _score(float(points[name][0]), interval_of(resampled[name])) for name in points}
+    both |= {"accuracy": _share(right), "answered": _share(answered), "right_of_answered": _share(right[answered])}
     shares = {name: float(np.mean([name in each for each in flags])) for name in sorted(set().union(*flags))}
     return cast(Part, {"sources": len(labels), **both, "flags": shares})
 
 
-def _score(value: float, resampled: np.ndarray) -> Score:
-    return {"value": None if np.isnan(value) else value, "interval95": interval(resampled)}
+def _share(hits: np.ndarray) -> Score:
+    """Of sources (count,) that are hits or not; not defined without any."""
+    return _score(float(hits.mean()), share_interval(hits.sum(), len(hits))) if len(hits) else _score(np.nan, None)
 
 
-def _statistics(counts: np.ndarray, labels: np.ndarray, right: np.ndarray, top: np.ndarray, answered: np.ndarray) -> dict[str, np.ndarray]:
-    """Every score for counts (resamples, sources) of how often each source is drawn: (resamples,), nan where not defined."""
-    total = counts.sum(1)
+def _score(value: float, edges: list[float] | None) -> Score:
+    return {"value": None if np.isnan(value) else value, "interval95": edges}
 
-    def share(rows: np.ndarray, of: np.ndarray) -> np.ndarray:
-        """Of the sources ``of``, how many are among ``rows``."""
-        drawn = counts @ of
-        return np.where(drawn > 0, counts @ (rows & of) / np.maximum(drawn, 1), np.nan)
 
-    everything = np.ones(len(labels), bool)
-    recalls = np.array([share(right, labels == place) for place in np.unique(labels)])
-    balanced = recalls.mean(0) if len(recalls) > 1 else np.full(len(counts), np.nan)
+def _statistics(counts: np.ndarray, labels: np.ndarray, right: np.ndarray, top: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores that are no plain shares, for counts (resamples, sources) of how often each is drawn: (resamples,), nan where not defined."""
+    present = [labels == place for place in np.unique(labels)]
+    drawn = np.array([counts @ rows for rows in present])
+    recalls = np.array([counts @ (right & rows) for rows in present]) / np.where(drawn > 0, drawn, np.nan)
     bins = np.clip(np.ceil(top * BINS).astype(int) - 1, 0, BINS - 1)
     gaps = np.zeros((len(labels), BINS))
     gaps[np.arange(len(labels)), bins] = right - top
     return {
-        "accuracy": share(right, everything),
-        "balanced_accuracy": balanced,
-        "calibration_error": np.abs(counts @ gaps).sum(1) / total,
-        "answered": share(answered, everything),
-        "right_of_answered": share(right, answered),
+        "balanced_accuracy": recalls.mean(0) if len(recalls) > 1 else np.full(len(counts), np.nan),
+        "calibration_error": np.abs(counts @ gaps).sum(1) / counts.sum(1),
     }

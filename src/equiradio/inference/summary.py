@@ -22,7 +22,7 @@ def summary(name: str, card: TeamCard) -> dict[str, str]:
 
 def with_interval(score: Measured | None) -> str:
     """A test score with its 95 % interval, or that there is none."""
-    if score is None or score["interval95"] is None:
+    if score is None or score["value"] is None:
         return "not measured"
-    low, high = score["interval95"]
-    return f"{score['value']:.3f} ({low:.3f} to {high:.3f})"
+    edges = score["interval95"]
+    return f"{score['value']:.3f}" + (f" ({edges[0]:.3f} to {edges[1]:.3f})" if edges else "")

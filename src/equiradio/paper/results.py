@@ -174,3 +174,6 @@ def _refuse_other_sources(runs: list[Result]) -> None:
         if not np.array_equal(first.predictions.source_ids, other.predictions.source_ids):
             found = f"{len(other.predictions.source_ids)} sources, not those of {first.run.folder}"
             raise RunRefusal(other.predictions_file, found, "the same test sources in every run", "Evaluate both on the same data.")
+        if torn := int((first.predictions.labels != other.predictions.labels).sum()):
+            found = f"{torn} sources of another label than in {first.run.folder}"
+            raise RunRefusal(other.predictions_file, found, "the same labels in every run", "Evaluate both on the same data.")

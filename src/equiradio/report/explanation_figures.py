@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from scipy.stats import t
 
 from equiradio.report.figures import COLOURS
 
@@ -14,9 +15,16 @@ GREY = "0.45"
 
 def _band(axes, x, values, colour, label, style="-"):
     """Mean over sources (x, sources) with the 95 % interval of the mean shaded."""
-    mean, wide = values.mean(1), 1.96 * values.std(1) / np.sqrt(values.shape[1])
-    axes.plot(x, mean, style, color=colour, label=label)
-    axes.fill_between(x, mean - wide, mean + wide, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(x, values.mean(1), style, color=colour, label=label)
+    if values.shape[1] > 1:
+        axes.fill_between(x, *mean_band(values), color=colour, alpha=0.18, linewidth=0)
+
+
+def mean_band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high end (x,) of the 95 % interval of the mean over two or more sources, (x, sources), by Student's t."""
+    sources = values.shape[1]
+    mean, wide = values.mean(1), t.ppf(0.975, sources - 1) * values.std(1, ddof=1) / np.sqrt(sources)
+    return mean - wide, mean + wide
 
 
 def symmetry_figure(

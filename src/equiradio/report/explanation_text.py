@@ -52,11 +52,15 @@ def lift_rows(faithful: Mapping[str, Any]) -> list[list[str]]:
             for control, lift in controls.items():
                 if lift["lift"] is None:
                     continue
-                span = f"{lift['lift']:+.3f} [{lift['low']:+.3f}, {lift['high']:+.3f}]"
-                better = KINDS[control] if lift["high"] < 0 else KINDS[kind] if lift["low"] > 0 else "-"
-                values = (number(means[kind]), number(means[control]), span, p_text(lift["p_value"]))
+                better = KINDS[control] if (lift["high"] or 0) < 0 else KINDS[kind] if (lift["low"] or 0) > 0 else "-"
+                values = (number(means[kind]), number(means[control]), _lift(lift), p_text(lift["p_value"]))
                 rows.append([MEASURES[name], KINDS[kind], KINDS[control], *values, better])
     return rows
+
+
+def _lift(lift: Mapping[str, Any]) -> str:
+    """A mean difference with its interval, where there are sources enough for one."""
+    return f"{lift['lift']:+.3f}" + ("" if lift["low"] is None else f" [{lift['low']:+.3f}, {lift['high']:+.3f}]")
 
 
 LIFT_COLUMNS = ("measure", "map", "control", "map's", "control's", "lift [95 %]", "p", "better")
@@ -83,15 +87,15 @@ def replaced_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
     rows = []
     for name, measured in evidence["replaced"].items():
         change = measured["accuracy_change"]
-        span = f"{change['lift']:+.3f} [{change['low']:+.3f}, {change['high']:+.3f}]"
         percent = f"{100 * measured['answers_changed']:.1f}"
-        rows.append([name, number(measured["accuracy"]), number(measured["auc"]), percent, span, p_text(change["p_value"])])
+        rows.append([name, number(measured["accuracy"]), number(measured["auc"]), percent, _lift(change), p_text(change["p_value"])])
     return rows
 
 
 def mark_rows(evidence: Mapping[str, Any]) -> list[list[str]]:
     """One row per part of the answer and gate: how much of it lies on the source; precision where truth is known."""
-    span = lambda mean: f"{mean['mean']:.3f} [{mean['interval95'][0]:.3f}, {mean['interval95'][1]:.3f}]" if mean else "-"
+    edges = lambda mean: mean and mean["interval95"]
+    span = lambda mean: f"{mean['mean']:.3f} [{edges(mean)[0]:.3f}, {edges(mean)[1]:.3f}]" if edges(mean) else "-"
     return [
         [kind, gate, span(measures["energy"]), span(measures.get("precision"))]
         for kind, gates in evidence["marks"].items()

@@ -57,9 +57,18 @@ def test_a_gap_cancels_inside_a_bin_and_not_between_bins():
 def test_the_debiased_square_by_hand():
     labels = np.array([1, 1, 1, 0, 1, 1])  # a bin of four at 0.8, three of them right, and one of two at 0.9, both right
     p_frii = np.array([0.8, 0.8, 0.8, 0.8, 0.9, 0.9])
-    three = calibration.debiased_square(labels, p_frii, bins=3)  # pairs of 0.8: both right, one right; of 0.9: both right
-    assert three == pytest.approx((0.2**2 + (0.3**2 - 0.25) + 0.1**2) / 3)
+    three = calibration.debiased_square(labels, p_frii, bins=3)  # equal probabilities are in one bin, whatever their number
+    assert three == pytest.approx((4 * (0.05**2 - 0.75 * 0.25 / 3) + 2 * 0.1**2) / 6)
     assert calibration.debiased_square(labels[:4], p_frii[:4], bins=1) == pytest.approx(0.05**2 - 0.75 * 0.25 / 3)
+
+
+def test_the_debiased_square_of_equal_probabilities_does_not_depend_on_the_order_of_sources():
+    draw = np.random.default_rng(0)
+    p_frii = draw.choice([0.1, 0.3, 0.5, 0.7, 0.9], 150)
+    labels = (draw.uniform(size=150) < p_frii).astype(int)
+    by_class = np.argsort(labels, kind="stable")
+    ordered = calibration.debiased_square(labels[by_class], p_frii[by_class])
+    assert ordered == pytest.approx(calibration.debiased_square(labels, p_frii), abs=1e-12)
 
 
 def law_of_no_bias():

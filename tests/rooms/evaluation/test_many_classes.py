@@ -86,6 +86,8 @@ def law_of_brute_force(seed):
         expected = np.where(there, [found[key][name] for found in one_by_one], np.nan)
         np.testing.assert_allclose(table[key][name], expected, atol=1e-12)
         low, high = np.percentile(expected[there], [2.5, 97.5])
+        if low == high:  # see test_shares.py
+            continue
         assert bootstrap.intervals(labels, p, counts, FOUR)[key][name] == pytest.approx([low, high], abs=1e-12)
 
 

@@ -96,3 +96,9 @@ def test_the_size_only_baseline_of_mirabest(mirabest_folder):
     sources = open_data("mirabest", mirabest_folder)
     found = size_only(sources.of_split("train"), sources.of_split("test"))
     assert found["accuracy"] == pytest.approx(102 / 153)
+
+
+def test_of_no_source_there_is_neither_mean_nor_interval():
+    nothing = with_interval(np.full(3, np.nan), bootstrap.draw(3, 10, 0))
+    assert np.isnan(nothing["mean"])
+    assert nothing["interval95"] is None

@@ -22,6 +22,12 @@ def test_a_label_is_in_question_where_another_class_is_as_probable_as_it_usually
     assert verdict.networks.tolist() == [1] * 6
 
 
+@pytest.mark.parametrize("usual", np.linspace(0.6, 0.99, 40).tolist())
+def test_a_mean_of_equal_probabilities_is_none_above_them(usual):
+    verdict = judged(np.array([0, 0, 0, 1, 1, 1]), {"one": answers(usual, 0.05, 0.05, usual, usual, usual)})
+    assert verdict.other.tolist() == [1, -1, -1, -1, -1, -1]
+
+
 def test_a_network_that_is_sure_of_little_need_not_be_sure():
     labels = np.array([0, 0, 0, 1, 1, 1])
     timid = judged(labels, {"one": answers(0.45, 0.46, 0.56, 0.55, 0.54, 0.53)})

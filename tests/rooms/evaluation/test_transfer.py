@@ -61,3 +61,21 @@ def test_strata_hold_every_source_whose_beams_are_known():
 def test_nothing_is_nothing():
     some = {name: value[:0] for name, value in answers().items()}
     assert scored("noise 5 times", some, blank=7) == {"condition": "noise 5 times", "blank": 7, "all": None, "strata": []}
+
+
+def test_shares_of_few_sources_have_the_exact_binomial_interval():
+    some = answers(count=4) | {
+        "labels": np.array([0, 0, 1, 1]),
+        "p": np.array([[0.9, 0.1]] * 2 + [[0.1, 0.9]] * 2),
+        "answered": np.ones(4, bool),
+    }
+    part = part_of(some, np.ones(4, bool))
+    exact = pytest.approx([0.025**0.25, 1], abs=1e-6)
+    assert part["accuracy"]["interval95"] == part["answered"]["interval95"] == part["right_of_answered"]["interval95"] == exact
+
+
+def test_balanced_accuracy_that_no_resample_changes_has_no_interval():
+    some = answers() | {"p": np.tile([0.1, 0.9], (400, 1))}
+    part = part_of(some, np.ones(400, bool))
+    assert part["balanced_accuracy"] == {"value": 0.5, "interval95": None}
+    assert part["accuracy"]["interval95"][0] < part["accuracy"]["value"] < part["accuracy"]["interval95"][1]

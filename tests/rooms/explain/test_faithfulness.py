@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import wilcoxon
 
+from equiradio.evaluation.compare import mcnemar_exact
 from equiradio.explain import faithfulness as room
-from equiradio.explain.faithfulness import curves, deleted, inserted, paired_lift, ranking, similarity, sky_values
+from equiradio.explain.faithfulness import curves, deleted, inserted, paired_lift, ranking, signed_rank, similarity, sky_values
 
 SIDE = 20
 FRACTIONS = (0.05, 0.1, 0.5)
@@ -80,6 +82,35 @@ def test_lifts_have_a_sign_and_an_interval():
     same = paired_lift(control, control)
     assert (same["lift"], same["p_value"]) == (0, 1)
     assert paired_lift(np.full(3, np.nan), np.zeros(3))["lift"] is None
+
+
+@pytest.mark.parametrize("sources", [1, 2, 5])
+def test_too_few_sources_have_a_lift_and_neither_interval_nor_p_value(sources):
+    assert paired_lift(np.full(sources, 0.7), np.full(sources, 0.2)) == {
+        "lift": pytest.approx(0.5),
+        "low": None,
+        "high": None,
+        "p_value": None,
+    }
+
+
+def test_the_interval_of_a_lift_holds_the_truth_for_a_dozen_sources():
+    rng = np.random.default_rng(0)
+    inside = [lift["low"] <= 0 <= lift["high"] for lift in (paired_lift(rng.normal(size=12), np.zeros(12)) for _ in range(400))]
+    assert np.mean(inside) > 0.93
+
+
+@pytest.mark.parametrize(("up", "down"), [(4, 0), (6, 0), (8, 1), (20, 8)])
+def test_equal_differences_are_tested_as_by_mcnemar(up, down):
+    difference = np.zeros(153)
+    difference[:up], difference[up : up + down] = 1, -1
+    exact = mcnemar_exact(difference > 0, difference < 0)["p"]
+    assert signed_rank(difference) == pytest.approx(exact, abs=1e-9 if up + down <= 13 else 0.01)
+
+
+def test_differences_without_ties_are_tested_as_scipy_does():
+    difference = np.random.default_rng(0).normal(0.3, 1, 20)
+    assert signed_rank(difference) == wilcoxon(difference).pvalue
 
 
 def test_similarity_of_known_maps():

@@ -2,29 +2,54 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from equiradio.explain import ranking as room
 from equiradio.explain.ranking import FEWEST, ranked, simultaneous
 
 
-def check_chance(draws=40, comparisons=40, sources=40):
-    """Of skies where nothing differs, the share in which any of many comparisons is sure."""
+def check_chance(sources, draws=200, kinds=8, measures=3):
+    """Of skies where no kind of map is better, the share in which any of many paired comparisons is sure."""
     rng = np.random.default_rng(1)
+    first, second = np.triu_indices(kinds, 1)
     wrong = 0
     for _ in range(draws):
-        made = simultaneous(rng.normal(size=(comparisons, sources)), resamples=400)
+        values = rng.normal(size=(measures, 1, sources)) + rng.normal(size=(measures, kinds, sources))
+        made = simultaneous((values[:, first] - values[:, second]).reshape(-1, sources))
         wrong += bool(((made.low > 0) | (made.high < 0)).any())
-    assert wrong <= 0.2 * draws  # 5 % expected, somewhat more with 40 sources
+    assert wrong <= 0.09 * draws  # 5 % at most, and what chance adds to 200 draws
 
 
-def test_intervals_hold_together():
-    check_chance()
+@pytest.mark.parametrize("sources", [FEWEST, 12, 40])
+def test_intervals_hold_together(sources):
+    check_chance(sources)
 
 
-def test_the_law_of_chance_catches_intervals_of_one_comparison_each(monkeypatch):
-    monkeypatch.setattr(room.np, "quantile", lambda largest, level: 1.96)
+@pytest.mark.parametrize("sources", [FEWEST, 40])
+def test_the_law_of_chance_catches_intervals_of_one_comparison_each(monkeypatch, sources):
+    whole = room.simultaneous
+    monkeypatch.setitem(
+        globals(),
+        "simultaneous",
+        lambda values: room.Simultaneous(*(np.concatenate(each) for each in zip(*(whole(row[None]) for row in values), strict=True))),
+    )
     with pytest.raises(AssertionError):
-        check_chance()
+        check_chance(sources)
+
+
+def test_one_comparison_has_the_interval_of_students_t():
+    values = np.random.default_rng(0).normal(size=(1, 7))
+    made, exact = simultaneous(values), ttest_1samp(values[0], 0).confidence_interval(0.95)
+    assert (made.low[0], made.high[0]) == pytest.approx((exact.low, exact.high))
+
+
+def test_many_comparisons_share_out_the_level():
+    values = np.random.default_rng(0).normal(size=(600, 12))
+    values[300:, 7:] = np.nan
+    made = simultaneous(values)
+    for row, sources in ((0, 12), (599, 7)):
+        exact = ttest_1samp(values[row, :sources], 0).confidence_interval(1 - 0.05 / 600)
+        assert (made.low[row], made.high[row]) == pytest.approx((exact.low, exact.high))
 
 
 def scattered(sources=60):

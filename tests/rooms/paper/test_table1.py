@@ -236,5 +236,17 @@ def test_runs_on_other_sources_are_refused(tmp_path, monkeypatch):
         read_results(tmp_path)
 
 
+def test_runs_on_other_labels_are_refused(tmp_path, monkeypatch):
+    import fake_results as fake
+
+    write_run(tmp_path / "runs", "lenet", 0, answers([1]))
+    other = LABELS.copy()
+    other[:2] = 1 - other[:2]
+    monkeypatch.setattr(fake, "LABELS", other)
+    write_run(tmp_path / "runs", "lenet", 1, answers([1]))
+    with pytest.raises(RunRefusal, match=r"2 sources of another label than in .*seed0; expected the same labels in every run"):
+        read_results(tmp_path)
+
+
 def test_labels_are_halves():
     assert LABELS.sum() == SOURCES // 2

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
-from equiradio.report.explanation_figures import gallery, layers_figure, randomisation_figure, residue_figure, symmetry_figure
+from equiradio.report.explanation_figures import gallery, layers_figure, mean_band, randomisation_figure, residue_figure, symmetry_figure
 from equiradio.report.explanation_measures import faithfulness_figure, lifts_figure, uncertainty_figure
 from equiradio.report.explanation_text import KINDS, lift_rows, number, p_text
 from equiradio.report.figures import COLOURS
@@ -13,6 +14,19 @@ RNG = np.random.default_rng(0)
 
 def line(axes, label):
     return next(one for one in axes.lines if one.get_label() == label)
+
+
+def test_a_band_is_the_interval_of_students_t():
+    values = RNG.random((3, 6))
+    exact = ttest_1samp(values, 0, axis=1).confidence_interval(0.95)
+    np.testing.assert_allclose(mean_band(values), [exact.low, exact.high])
+
+
+def test_of_one_source_no_band_is_drawn():
+    one = RNG.random((3, 1, 4))
+    left, right = symmetry_figure(np.array([0, 45, 90]), one, one, one[..., 0]).axes
+    assert not left.collections
+    assert not right.collections
 
 
 def test_symmetry_draws_means_of_gates_and_of_the_combined_map():
@@ -104,3 +118,10 @@ def test_uncertainty_has_room_for_all_classes(classes, least, bits):
 def test_numbers_and_p_values_as_text():
     assert (number(None), number(0.12345)) == ("-", "0.123")
     assert (p_text(None), p_text(0.00001), p_text(0.0312)) == ("-", "< 0.0001", "0.0312")
+
+
+def test_a_lift_of_too_few_sources_is_written_without_an_interval():
+    few = {"lift": 0.25, "low": None, "high": None, "p_value": None}
+    means = dict.fromkeys(KINDS, 0.5)
+    (row,) = lift_rows({"lifts": {"energy": {"image": few}}, "departure_lifts": {}, "means": {"energy": means}})
+    assert row[-3:] == ["+0.250", "-", "-"]

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from equiradio.evaluation import bootstrap
 from equiradio.evaluation.calibration import most_probable
 from equiradio.explain.case import Case, evenly
 from equiradio.explain.equivariance import errors_against_angle, exact_turns
@@ -37,7 +38,7 @@ def measure(case: Case, folder: Folder) -> Measured:
         "angles_deg": list(case.effort.angles),
         "error_by_plane": mean,
         "error": mean[-1],
-        "error_interval95": interval(per_source),
+        "error_interval95": bootstrap.of_mean(per_source),
         "floor": floor[between, :, -1].mean(),
         "mean_shift_of_p": shifts[between].mean(),
         "largest_shift_of_p": shifts.max(),
@@ -61,21 +62,15 @@ def rotations_of(case: Case) -> int:
     return group.rotations if group else 1
 
 
-def interval(values: np.ndarray, resamples: int = 2000) -> list[float]:
-    """95 % bootstrap interval of a mean over sources."""
-    rows = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
-    return [float(edge) for edge in np.percentile(values[rows].mean(1), (2.5, 97.5))]
-
-
 def headlines(answer: dict[str, Any]) -> list[list[str]]:
     """Error, shift, exact turns and the residue's peak."""
     symmetry = answer["symmetry"]
-    (low, high), turns, mirrors, residue = (symmetry[key] for key in ("error_interval95", "quarter_turns", "mirrors", "residue"))
+    edges, turns, mirrors, residue = (symmetry[key] for key in ("error_interval95", "quarter_turns", "mirrors", "residue"))
     exactness = lambda measured: [f"{measured['largest']:.1e}", "exact" if measured["exact"] else "not exact"]
     return [
         [
             "map error between quarter turns",
-            f"{symmetry['error']:.3f} [{low:.3f}, {high:.3f}]",
+            f"{symmetry['error']:.3f}" + (f" [{edges[0]:.3f}, {edges[1]:.3f}]" if edges else ""),
             f"interpolation alone {symmetry['floor']:.3f}",
         ],
         ["shift of probability", number(symmetry["mean_shift_of_p"]), f"largest {symmetry['largest_shift_of_p']:.3f}"],
