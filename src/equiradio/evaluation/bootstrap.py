@@ -139,8 +139,18 @@ def shares_of(labels: np.ndarray, p: np.ndarray, classes: Labels = FANAROFF_RILE
 
 
 def intervals(labels: np.ndarray, p: np.ndarray, counts: np.ndarray, classes: Labels = FANAROFF_RILEY) -> dict:
-    """The interval of every score, in the shape of `scores`. Parameters as in `statistics`."""
-    return map_leaves(interval_of, statistics(labels, p, counts, classes), shares_of(labels, p, classes))
+    """The interval of every score, in the shape of `scores`. Parameters as in `statistics`.
+
+    Of one answer a source accuracy, precision and recall are shares of independent sources, and have exact intervals: near 0 and 1
+    percentiles of a bootstrap are too narrow.
+    """
+    shares = shares_of(labels, p, classes)
+    edges = map_leaves(interval_of, statistics(labels, p, counts, classes), shares)
+    if p.shape[1] > 1:
+        return edges
+    plain = lambda value, sources: sources and np.isfinite(value[0])
+    exact = lambda value, sources, edge: share_interval(round(value[0] * sources), sources) if plain(value, sources) else edge
+    return map_leaves(exact, statistics(labels, p, np.ones((1, len(labels))), classes), shares, edges)
 
 
 def map_leaves(function: Callable[..., Any], *blocks: dict) -> dict:

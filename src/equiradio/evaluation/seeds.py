@@ -21,17 +21,22 @@ def over_seeds(labels: np.ndarray, p: np.ndarray, counts: np.ndarray | None = No
     -------
     Every score: mean over runs. ``sd`` of the same shape: standard deviation over runs (n - 1), None for one
     run. ``interval95`` of the same shape: 95 % bootstrap interval over sources of the mean over runs; all runs see the same draws.
-    Where no draw changes it, see `bootstrap.interval_of`.
+    Where no draw changes it, see `bootstrap.interval_of`; of one run, `bootstrap.intervals`.
     """
     counts = bootstrap.draw(len(labels), RESAMPLES, SEED) if counts is None else counts
     whole = np.ones((1, len(labels)))
     points = [bootstrap.statistics(labels, run, whole) for run in p]
-    drawn = map_leaves(lambda *v: np.mean(v, axis=0), *(bootstrap.statistics(labels, run, counts) for run in p))
-    shares = map_leaves(lambda *v: min(v), *(bootstrap.shares_of(labels, run) for run in p))
     return map_leaves(lambda *v: _number(np.mean([value[0] for value in v])), *points) | {
         "sd": map_leaves(lambda *v: _number(np.std([value[0] for value in v], ddof=1)) if len(v) > 1 else None, *points),
-        "interval95": map_leaves(bootstrap.interval_of, drawn, shares),
+        "interval95": bootstrap.intervals(labels, p[0], counts) if len(p) == 1 else _of_mean(labels, p, counts),
     }
+
+
+def _of_mean(labels: np.ndarray, p: np.ndarray, counts: np.ndarray) -> dict:
+    """The interval of the mean over runs of every score."""
+    drawn = map_leaves(lambda *v: np.mean(v, axis=0), *(bootstrap.statistics(labels, run, counts) for run in p))
+    shares = map_leaves(lambda *v: min(v), *(bootstrap.shares_of(labels, run) for run in p))
+    return map_leaves(bootstrap.interval_of, drawn, shares)
 
 
 def _number(value: float) -> float | None:

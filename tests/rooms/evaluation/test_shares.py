@@ -58,3 +58,17 @@ def test_where_every_seed_is_right_the_interval_of_their_mean_has_a_width():
     assert block["accuracy"] == 1
     assert block["interval95"]["accuracy"] == pytest.approx([0.025 ** (1 / 30), 1])
     assert block["interval95"]["auc"] is None
+
+
+def test_of_one_answer_a_source_shares_have_the_exact_interval_and_of_several_views_they_have_not():
+    labels, p = np.repeat([0, 1], [12, 18]), np.repeat([0.2, 0.9, 0.2], [12, 15, 3])
+    counts = bootstrap.draw(30, 200, seed=0)
+    edges, of_views = (bootstrap.intervals(labels, np.repeat(p[:, None], views, 1), counts) for views in (1, 2))
+    assert edges["accuracy"] == share_interval(27, 30)
+    assert edges["recall"] == {"FRI": share_interval(12, 12), "FRII": share_interval(15, 18)}
+    assert edges["precision"] == {"FRI": share_interval(12, 15), "FRII": share_interval(15, 15)}
+    assert over_seeds(labels, p[None, :, None], counts)["interval95"] == edges
+    assert of_views["accuracy"] == pytest.approx(bootstrap.interval(counts @ (np.arange(30) < 27) / 30))
+    assert of_views["accuracy"] != pytest.approx(edges["accuracy"])
+    for name in ("auc", "macro_f1"):
+        assert of_views[name] == pytest.approx(edges[name])

@@ -137,7 +137,8 @@ def test_heads_decide_in_float32_under_an_autocast(name, learning):
     if learning:
         last = list(net.get_submodule(net.last).parameters())
         grads = [grad for grad in torch.autograd.grad(answer.logits.square().sum(), last, allow_unused=True) if grad is not None]
-        assert grads and all(grad.dtype == torch.float32 and float(grad.norm()) > 0 for grad in grads)
+        assert grads
+        assert all(grad.dtype == torch.float32 and float(grad.norm()) > 0 for grad in grads)
     else:
         assert_close(again, answer.logits, rtol=0, atol=0)
         assert not torch.equal(answer.logits, answer.logits.bfloat16().float())
