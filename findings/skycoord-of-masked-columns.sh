@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A row without a position lies at right ascension 0 and declination 0, where it is matched.
 #
-# Versions: astropy 8.0.2
+# Versions: astropy 8.0.2, pyarrow 26.0.1, pandas 3.1.1, scipy 1.17.1
 # Behaviour: SkyCoord knows masks, and drops those of a Table's columns: positions are what lies below the mask. That is 0
 #   for an empty cell of CSV and of ECSV, NaN of FITS and VOTable, and the number that was withdrawn of Parquet. At 0 a
 #   source that is there finds it as its neighbour; NaN is refused. guess_from_table does the same. Columns of a QTable keep
