@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits, votable
 from astropy.table import Table
 
@@ -81,6 +82,12 @@ def test_python_s_tables_are_masked_and_missing(table):
     assert all(sky[name].mask.tolist() == [False, True] for name in EMPTY)
     assert sky["p_frii"][0] == ANSWER["p_frii"]
     assert (str(sky["ra_deg"].unit), sky["ra_deg"].meta["ucd"]) == ("deg", "pos.eq.ra;meta.main")
+
+
+def test_no_position_is_no_place_on_the_sky(table):
+    """SkyCoord drops the masks of a table's columns, and takes what lies below them."""
+    sky = as_astropy(table)
+    assert np.isnan(SkyCoord(sky["ra_deg"], sky["dec_deg"]).ra).tolist() == [False, True]
 
 
 def test_texts_are_read_back_from_every_form(file):

@@ -183,6 +183,16 @@ def test_top_label_calibration_by_hand(seed, number):
 
 
 @given(seeds)
+def test_a_class_that_nobody_has_changes_no_calibration_error(seed):
+    """Two classes are binned by the more probable one, as three are."""
+    labels, p = a_case(seed, 2)
+    p = p[:, 0]
+    more = np.concatenate([p, np.zeros((len(p), 1))], 1)
+    assert calibration.ece(labels, p) == pytest.approx(calibration.ece(labels, more), abs=1e-12)
+    assert calibration.ece(labels, p[:, 1]) == calibration.ece(labels, p)
+
+
+@given(seeds)
 def test_conformal_sets_of_four_hold_the_truth_as_promised(seed):
     labels, p = a_case(seed, sources=39)
     limit = conformal.threshold(labels, p[:, 0], 0.9)

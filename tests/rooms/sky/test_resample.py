@@ -95,6 +95,14 @@ def test_one_nan_costs_at_most_the_pixels_it_touches(scale):
     assert changed.sum() <= (touched if scale < 1.8 else (int(2 * scale / 1.8) + 2) ** 2)
 
 
+@pytest.mark.parametrize("turn_deg", [0.0, 90.0, 180.0])
+def test_one_nan_stays_one_where_pixels_are_whole_pixels(turn_deg):
+    """Places that rounding moves by a millionth of a pixel take no blank neighbour along."""
+    pixels = sky(300, 1.8).copy()
+    pixels[159, 143] = np.nan
+    assert (~np.isfinite(resampled(300, 1.8, turn_deg, pixels).pixels)).sum() == 1
+
+
 def test_a_whole_clean_image_of_300_pixels_of_0_9_arcsec_is_accepted():
     found = resampled(300, 0.9)
     assert np.isfinite(found.pixels).all()
