@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from equiradio.artefacts.csv_columns import MISSING
 from equiradio.datasets.imports.mixins import positions_in
 from equiradio.datasets.imports.tables import HOUR, degrees_in, refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
@@ -27,7 +28,6 @@ ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -
 }
 HOUR_MARK = re.compile(r"\d\s*h", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
-NO_NUMBER = ("", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "NA", "N/A", "n/a", "#N/A")  # of a CSV, as pyarrow reads columns of numbers
 ONE_NAME = 0.5  # of the rows may share their name with another
 
 
@@ -132,7 +132,7 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
     for place, word in enumerate(column.to_pylist(), 1):
         try:
             word = (word or "").strip()
-            numbers.append(math.nan if word in NO_NUMBER else float(word))
+            numbers.append(math.nan if word in MISSING else float(word))
         except ValueError:
             parts = word.replace(":", " ").split()
             kind = "sexagesimal" if len(parts) >= 3 or HOUR_MARK.search(word) else "no number"
