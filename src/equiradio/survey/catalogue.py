@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from equiradio.artefacts.csv_columns import MISSING
+from equiradio.datasets.imports.angles import HOUR, degrees_in, frame_in
 from equiradio.datasets.imports.mixins import positions_in
-from equiradio.datasets.imports.tables import HOUR, degrees_in, refuse_hours
+from equiradio.datasets.imports.tables import refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
 from equiradio.survey.choice import DEC, RA, Chosen
 from equiradio.survey.tables import FIX, TABLE, bytes_as_words, frame_of, read_catalogue
@@ -96,6 +97,7 @@ def _positions(path: Path, table: pa.Table, columns: Chosen) -> tuple[np.ndarray
             do = f"Name them by --ra and --dec, for example {' and '.join(pairs[0])}."
         raise DataRefusal(path, found, "ICRS positions in degrees, such as ra and dec", do)
     frame = frame_of(table, columns.ra) or ELSEWHERE.get(columns.ra.lower().rpartition(".")[2], "")
+    frame = frame or frame_in(_unit(table, columns.ra)) or frame_in(_unit(table, columns.dec))
     if frame:
         raise DataRefusal(path, f"positions in {frame}", "ICRS (or FK5 J2000)", "Convert them, with topcat or astropy's SkyCoord.")
     ra, dec = _degrees(path, table, columns.ra), _degrees(path, table, columns.dec)
@@ -143,7 +145,7 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
 
 
 def _unit(table: pa.Table, name: str) -> str:
-    return (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip().lower()
+    return (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip()
 
 
 def _names(path: Path, table: pa.Table, columns: Chosen) -> np.ndarray:
