@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from equiradio.artefacts.form_names import in_fits, unit_in_fits, xml_ids
 from equiradio.artefacts.provenance import cards, provenance_of
-from equiradio.printable import as_ascii, printable
+from equiradio.printable import as_ascii, in_one_line, printable
 
 
 class Kind(NamedTuple):
@@ -79,7 +79,7 @@ class Column(NamedTuple):
 def columns_of(table: pa.Table) -> Iterator[Column]:
     """The columns of a table; what is no number, truth or text is written as text."""
     for place, field in enumerate(table.schema):
-        about = {key.decode(): printable(value.decode("utf-8", "replace")) for key, value in (field.metadata or {}).items()}
+        about = {key.decode(): in_one_line(value.decode("utf-8", "replace")) for key, value in (field.metadata or {}).items()}
         values = _as_usual(table.column(place))
         column = Column(field.name, KINDS.get(str(values.type), TEXT), values.to_pylist(), about)
         yield column.as_text() if column.kind is TEXT else column

@@ -199,7 +199,7 @@ def _leave_out_neighbours(
 
 
 def partners(
-    ra_deg: np.ndarray, dec_deg: np.ndarray, images: Sequence[np.ndarray], owner: np.ndarray, made_up: np.ndarray
+    ra_deg: np.ndarray, dec_deg: np.ndarray, images: np.ndarray | Sequence[np.ndarray], owner: np.ndarray, made_up: np.ndarray
 ) -> dict[int, list[int]]:
     """Sources of other data sets at the place of each, or, where one has none, with the same pixels or nearly these, turned and mirrored.
 
@@ -216,7 +216,7 @@ def partners(
     return near
 
 
-def _nearly_same(images: Sequence[np.ndarray], owner: np.ndarray, placed: np.ndarray) -> list[tuple[int, int]]:
+def _nearly_same(images: np.ndarray | Sequence[np.ndarray], owner: np.ndarray, placed: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of images of two data sets that are nearly the same, of which one is not ``placed``; none where sides differ."""
     if placed.all() or len({image.shape for image in images}) > 1:
         return []

@@ -193,6 +193,6 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
         for name, array, shape in (("centre", centre, (members, features)), ("precision", precision, (members, features, features))):
             if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, or not all finite")
-    of_images = {"centre": centre, "precision": precision, "reach": card.out_of_distribution["reach"]}
-    of_beams = {"resolved_from": card.resolved_from, "beams": card.tested_beams, "thresholds": card.thresholds}
-    return Calibration(**_of_card(card), **of_images, **of_beams)
+    of_images = centre, precision, card.out_of_distribution["reach"]
+    chosen = Calibration(1, 1.0, None, *of_images, card.resolved_from, card.tested_beams, card.thresholds)
+    return replace(chosen, **_of_card(card))

@@ -110,7 +110,7 @@ def test_names_that_a_form_cannot_hold_are_its_own_and_said(through, tmp_path):
     odd = {"a b": 0, "a_b": 20, "größe": 40, "x" * 70: 60, "x" * 71: 80, "": 100, "Flags": 120, "it's": 140}
     table = table_of(**{name: [start + place for place in range(N)] for name, start in odd.items()})
     place = table.column_names.index("größe")
-    micro = table.schema.field(place).with_metadata({"unit": "µJy"})
+    micro = table.schema.field(place).with_metadata({"unit": "µJy", "description": "on two\n lines"})
     forms, notes = through(write_catalogue(tmp_path, table.set_column(place, micro, table.column(place))))
     output = {"": f"column_{table.column_names.index('') + 1}", "Flags": "input_Flags"}
     rows = {output.get(name, name): list(range(start, start + N)) for name, start in odd.items()}
@@ -122,6 +122,7 @@ def test_names_that_a_form_cannot_hold_are_its_own_and_said(through, tmp_path):
     stored = Table.read(forms["fits"])
     assert {name: list(stored[renamed.get(name, name)]) for name in rows} == rows
     assert (str(stored[renamed["größe"]].unit), str(fields.get_field_by_id_or_name("größe").unit)) == ("uJy", "µJy")
+    assert fields.get_field_by_id_or_name("größe").description == "on two lines"
     assert notes == [
         f"{forms['fits']}: {', '.join(f'{one} is called {other}' for one, other in renamed.items())}, since FITS takes 60 letters of ASCII"
     ]
