@@ -52,6 +52,18 @@ def test_a_catalogue_becomes_results_and_an_array_the_same(untrained, place, tmp
         assert one.equals(other)
 
 
+def test_pictures_beside_the_images_are_counted(untrained, place, tmp_path, capsys):
+    images = tmp_path / "mosaics"
+    write_mosaics(images)
+    for name in ("a.JPG", "b.png", "notes.txt"):
+        (images / name).write_bytes(b"x")
+    command = [str(place / "c.parquet"), "--images", str(images), "--out", str(tmp_path / "out"), "--model", str(untrained("lenet"))]
+    line = f"{images}: 2 of .png, .jpg, .jpeg, .npy passed over; a survey takes FITS"
+    for _ in range(2):
+        assert main(["survey", "plan", *command]) == 0
+        assert line in capsys.readouterr().err.splitlines()
+
+
 def test_shards_that_are_not_done_are_not_joined(untrained, place, tmp_path, capsys):
     model = ["--model", str(untrained("lenet")), "--shard-size", "5"]
     assert main(["survey", *given(place, tmp_path / "out", *model, "--readers", "0", "--part", "1/3")]) == 0

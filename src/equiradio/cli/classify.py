@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from equiradio.inference.cascade import Cascade
     from equiradio.inference.reading import Classifier
     from equiradio.inference.team import Team
-    from equiradio.sky.recipe import Recipe
 
 
 def classify(
@@ -71,8 +70,7 @@ def classify(
             raise of_two_teams(OPTION, TWO_TEAMS)
     model = model or default_name()
     recipe = recipe_at(model)
-    listed = image_files([_examples()] if example else files, recipe)
-    _say_passed_over(files or [], recipe)
+    listed = image_files([_examples()] if example else files, recipe, lambda line: say(line, err=True))
     if len(listed) == 1:  # of several, one that is missing has a row
         refuse_absent(listed[0], str(listed[0]))
     trained_at(model)  # fetches its weights, now that all else is there
@@ -109,17 +107,6 @@ def classify(
         say(f"{features}: features", err=as_json)
     say(outcome, err=as_json)
     outcome.refuse_emptiness()
-
-
-def _say_passed_over(given: list[Path], recipe: "Recipe") -> None:
-    """A line for each folder with pictures that models of other image recipes take, and this one does not."""
-    from equiradio.sky import own
-    from equiradio.sky.listing import suffixes
-
-    others = tuple(ending for ending in own.SUFFIXES if ending not in suffixes(recipe))
-    for folder in filter(Path.is_dir, given):
-        if count := sum(file.name.lower().endswith(others) for file in folder.iterdir()) if others else 0:
-            say(f"{folder}: {count:,} of {', '.join(others)} passed over; this model takes {', '.join(suffixes(recipe))}", err=True)
 
 
 def cutting_options(hdu: int | None, plane: str | None, max_nonfinite: float, beam: str | None, **position: float | None) -> dict[str, Any]:

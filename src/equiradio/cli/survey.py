@@ -277,6 +277,8 @@ def _plan(
 
 def _say_plan(out: Path, plan: "Plan") -> None:
     """What the plan knows before any source is asked about."""
+    for line in plan.passed_over:
+        say(line, err=True)
     for each in plan.unusable[:SHOWN]:
         say(f"not used: {each['why']}", err=True)
     if more := len(plan.unusable) - SHOWN:

@@ -16,7 +16,7 @@ from equiradio.errors import DataRefusal, Refusal
 
 
 def without_seen(sources: Sources, start_data: Mapping[str, str], data_dir: Path | None = None, who: str = "the start") -> Sources:
-    """Sources without those of validation and test that lie at training sources of other data sets, or have the pixels of one.
+    """Sources without those of validation and test that lie at training sources of other data sets, or have the pixels of one, or nearly.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def _without(sources: Sources, learned: Sources, who: str) -> tuple[Sources, lis
     counts = [f"{count:,} {split}" for split in ("validation", "test") if (count := int((seen & (sources.split == split)).sum()))]
     lines = without_position([sources, learned])
     if counts:
-        how = "with the pixels" if sources.ra_deg is None or learned.ra_deg is None else f"within {SAME_ARCSEC:g} arcsec"
+        how = "with the pixels, or nearly these," if sources.ra_deg is None or learned.ra_deg is None else f"within {SAME_ARCSEC:g} arcsec"
         why = f"{how} of training sources of {learned.name}, which {who} learned from"
         lines.append(f"{sources.name}: {' and '.join(counts)} sources left out, {why}")
     return sources.choose(~seen), lines
@@ -64,5 +64,6 @@ def _at_those_of(sources: Sources, learned: Sources) -> np.ndarray:
     """Which sources have a partner among others: bool (count,)."""
     both = (sources, learned)
     owner = np.repeat([0, 1], [len(part) for part in both])
-    near = partners(column_of(both, "ra_deg"), column_of(both, "dec_deg"), [*sources.images, *learned.images], owner)
+    images, made_up = [*sources.images, *learned.images], np.concatenate([part.made_up for part in both])
+    near = partners(column_of(both, "ra_deg"), column_of(both, "dec_deg"), images, owner, made_up)
     return np.array([row in near for row in range(len(sources))], bool)

@@ -117,6 +117,11 @@ class Sources:
         return np.full(len(self), self.name) if self.catalogue is None else self.catalogue
 
     @property
+    def made_up(self) -> np.ndarray:
+        """Which sources are of no sky, bool (count,): those of `simulated`, whose images nobody has copies of under another name."""
+        return np.char.startswith(self.catalogues.astype(str), "simulated")
+
+    @property
     def shares(self) -> np.ndarray:
         """How probable each class is, float64 (count, classes): the soft labels, or 1 for the label; 0 for a source of no class."""
         return np.eye(len(self.classes) + 1)[self.labels, :-1] if self.soft is None else self.soft

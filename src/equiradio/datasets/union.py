@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from equiradio.datasets.imports.copies import near_copies
 from equiradio.datasets.sources import Sources, turned_hash
 from equiradio.datasets.splits import LINKING_ARCSEC, friends_of_friends, pairs_within
 from equiradio.errors import DataRefusal
@@ -30,7 +31,7 @@ def united(parts: Sequence[Sources], classes: Sequence[str] = ()) -> Sources:
     """The sources of several data sets, in the order in which these are named, weighed by `balanced`.
 
     Classes go by their names; those of all parts together are distinguished, or those of ``classes`` alone. A source without a position
-    is compared by its pixels alone.
+    is compared by its pixels alone, with those that are nearly the same: see `equiradio.datasets.imports.copies`.
 
     Raises
     ------
@@ -162,18 +163,23 @@ def _left_out(whole: Sources, owner: np.ndarray, names: Sequence[str]) -> np.nda
     assert whole.ra_deg is not None
     assert whole.dec_deg is not None
     placed = np.isfinite(whole.ra_deg) & np.isfinite(whole.dec_deg)
-    near = partners(whole.ra_deg, whole.dec_deg, whole.images, owner)
+    near = partners(whole.ra_deg, whole.dec_deg, whole.images, owner, whole.made_up)
     for row in np.lexsort((np.arange(len(whole)), owner, rank)):
         earlier = [each for each in near.get(row, ()) if not reasons[each] and (rank[each], owner[each]) < (rank[row], owner[row])]
         if earlier:
             first = min(earlier, key=lambda each: (rank[each], owner[each]))
             kind, of = KINDS[whole.split[first]], names[owner[first]]
-            how = f"within {SAME_ARCSEC:g} arcsec" if placed[row] and placed[first] else "with the pixels"
+            how = f"within {SAME_ARCSEC:g} arcsec" if placed[row] and placed[first] else _pixels(whole.images[row], whole.images[first])
             reasons[row] = f"again what {of} has" if rank[first] == rank[row] else f"{how} of {kind} of {of}"
     there = np.flatnonzero((reasons == "") & placed)
     if len(there):
         _leave_out_neighbours(whole, owner, names, reasons, there, rank)
     return reasons
+
+
+def _pixels(image: np.ndarray, other: np.ndarray) -> str:
+    """In which way two images are alike."""
+    return "with the pixels" if turned_hash(image) == turned_hash(other) else "with nearly the pixels"
 
 
 def _leave_out_neighbours(
@@ -192,17 +198,29 @@ def _leave_out_neighbours(
                 reasons[row] = f"a neighbour of {KINDS[whole.split[first]]} of {names[owner[first]]} (within {LINKING_ARCSEC} arcsec)"
 
 
-def partners(ra_deg: np.ndarray, dec_deg: np.ndarray, images: Iterable[np.ndarray], owner: np.ndarray) -> dict[int, list[int]]:
-    """Sources of other data sets at the place of each, or, where one has none, with the same pixels, turned and mirrored: row -> rows."""
+def partners(
+    ra_deg: np.ndarray, dec_deg: np.ndarray, images: np.ndarray | Sequence[np.ndarray], owner: np.ndarray, made_up: np.ndarray
+) -> dict[int, list[int]]:
+    """Sources of other data sets at the place of each, or, where one has none, with the same pixels or nearly these, turned and mirrored.
+
+    By row, rows. Of sources that are ``made_up`` (bool) those of the same pixels alone.
+    """
     placed = np.isfinite(ra_deg) & np.isfinite(dec_deg)
     there = np.flatnonzero(placed)
     near: dict[int, list[int]] = {}
     pairs = [there[each] for each in pairs_within(ra_deg[there], dec_deg[there], SAME_ARCSEC)]
-    for one, other in [*pairs, *_same_pixels(images, placed)]:
+    for one, other in [*pairs, *_same_pixels(images, placed), *_nearly_same(images, owner, placed | made_up)]:
         if owner[one] != owner[other]:
             near.setdefault(int(one), []).append(int(other))
             near.setdefault(int(other), []).append(int(one))
     return near
+
+
+def _nearly_same(images: np.ndarray | Sequence[np.ndarray], owner: np.ndarray, placed: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of images of two data sets that are nearly the same, of which one is not ``placed``; none where sides differ."""
+    if placed.all() or len({image.shape for image in images}) > 1:
+        return []
+    return [(int(one), int(other)) for one, other in near_copies(np.asarray(images), owner, placed)]
 
 
 def _same_pixels(images: Iterable[np.ndarray], placed: np.ndarray) -> list[tuple[int, int]]:

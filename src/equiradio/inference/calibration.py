@@ -145,7 +145,7 @@ class Calibration:
     def in_poses(self, poses: int, card: TeamCard) -> "Calibration":
         """With another number of poses, and the temperature and threshold that the team's card has for it, or for the nearest number.
 
-        Thresholds by beam stay those of the card's number: see `calibrated_for`.
+        Thresholds by beam stay those of the card's number: see `calibrated_for`. Asked again, it is as if it had not been asked before.
 
         Raises
         ------
@@ -155,12 +155,21 @@ class Calibration:
             raise SettingRefusal("--poses", f"{poses}", f"1 to {MOST_POSES}", "Leave it out for the number chosen on validation.")
         if self.threshold is None or poses == self.poses:
             return replace(self, poses=poses)
+        if not self.of_card:
+            return replace(self, **_of_card(card)).in_poses(poses, card)
         chosen = {int(count): (choice["temperature"], choice["threshold"]) for count, choice in card.by_poses.items()}
         chosen[self.poses] = self.temperature, self.threshold
         nearest = min(chosen, key=lambda count: (abs(count - poses), count))
         temperature, threshold = chosen[nearest]
         promises: dict[str, Any] = {"limits": None, "expected": (), "of_card": False}  # of the poses that they were chosen with
         return replace(self, poses=poses, temperature=temperature, threshold=threshold, of_poses=nearest == poses, **promises)
+
+
+def _of_card(card: TeamCard) -> dict[str, Any]:
+    """What a calibrated team's card says for the number of poses that was chosen, and for no other."""
+    limits = tuple(card.sets["limits"][name] for name in card.labels) if card.sets else None
+    own = {"poses": card.poses or RUN_POSES, "temperature": card.temperature, "threshold": card.threshold}
+    return {**own, "limits": limits, "expected": tuple(card.expected.get("rows", ())), "of_poses": True, "of_card": True}
 
 
 def width_of(beam: Beam) -> float:
@@ -184,7 +193,6 @@ def read_calibration(folder: TeamFolder, card: TeamCard) -> Calibration:
         for name, array, shape in (("centre", centre, (members, features)), ("precision", precision, (members, features, features))):
             if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, or not all finite")
-    reach = card.out_of_distribution["reach"]
-    chosen = card.temperature, card.threshold, centre, precision, reach, card.resolved_from, card.tested_beams, card.thresholds
-    limits = tuple(card.sets["limits"][name] for name in card.labels) if card.sets else None
-    return Calibration(card.poses or RUN_POSES, *chosen, limits, tuple(card.expected.get("rows", ())))
+    of_images = centre, precision, card.out_of_distribution["reach"]
+    chosen = Calibration(1, 1.0, None, *of_images, card.resolved_from, card.tested_beams, card.thresholds)
+    return replace(chosen, **_of_card(card))

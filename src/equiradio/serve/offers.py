@@ -15,6 +15,7 @@ from equiradio.serve.names import apart
 from equiradio.serve.networks import Networks, offered
 from equiradio.serve.sets import ImageFolder, Sets, data_sets
 from equiradio.serve.tables import Table
+from equiradio.sky.listing import suffixes
 
 if TYPE_CHECKING:
     from equiradio.serve.frames import Turner
@@ -35,7 +36,7 @@ class Offers:
 
     Attributes
     ----------
-    problems : what is not offered: runs with what is wrong with them, and images beyond the most of a folder.
+    problems : what is not offered: runs with what is wrong with them, and images beyond the most of a folder, or of another kind.
     desk : where images of the folder are labelled; None where they are not.
     reading : held while an upload is decoded.
     answered : classes already asked for, by source, digest of its pixels, and model.
@@ -99,6 +100,11 @@ def gather(
             most = len(folder.keys)
             found = f"the last {folder.beyond:,} of {most + folder.beyond:,} images, by name"
             problems.append(DataRefusal(images, found, f"at most {most:,}", "Show them from a folder of their own."))
+        if folder.passed_over:
+            taken = ", ".join(suffixes(all_networks.recipe))
+            problems.append(
+                DataRefusal(images, folder.passed_over, f"files ending in {taken}", "Offer a model of another recipe for them.")
+            )
     return Offers(all_networks, Sets(sets), galleries, _tables(tables, galleries), problems)
 
 

@@ -14,7 +14,7 @@ from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
 from equiradio.sky.beams import Beam
-from equiradio.sky.listing import suffixes
+from equiradio.sky.listing import images_among, passed_over, suffixes
 from equiradio.sky.recipe import MIRABEST, Recipe
 
 MOST_FILES = 20_000
@@ -88,6 +88,7 @@ class ImageFolder:
     Attributes
     ----------
     beyond : how many more images than `MOST_FILES` there are, which are left out.
+    passed_over : how many pictures there are that the recipe does not take, in words; empty where there are none.
 
     Raises
     ------
@@ -103,10 +104,10 @@ class ImageFolder:
         self.beyond = 0
         root = folder.resolve()
         self.name = printable(root.name) or "images"
-        for path in sorted(root.rglob("*")):
-            inside = path.is_file() and path.resolve().is_relative_to(root)  # a link may lead out
-            if not inside or not path.name.lower().endswith(endings):
-                continue
+        inside = (path for path in root.rglob("*") if path.is_file() and path.resolve().is_relative_to(root))  # a link may lead out
+        images, others = images_among(inside, endings)
+        self.passed_over = passed_over(others, endings) if others else ""
+        for path in images:
             if len(self._files) == MOST_FILES:
                 self.beyond += 1
             else:

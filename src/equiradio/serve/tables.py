@@ -11,13 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from equiradio.artefacts.catalogue import described
+from equiradio.artefacts.catalogue import catalogue_schema, described
 from equiradio.artefacts.catalogue_forms import as_votable
+from equiradio.artefacts.csv_columns import read_csv
 from equiradio.artefacts.provenance import with_provenance
 from equiradio.errors import DataRefusal, nearest, refused_as
 from equiradio.printable import printable
 from equiradio.serve.names import apart
 from equiradio.serve.refusals import RequestRefusal, clipped
+from equiradio.survey.catalogue import ID
+from equiradio.survey.tables import VIEWS
 
 SELECTIONS = 6  # orders of rows kept
 BINS = 32
@@ -26,6 +29,7 @@ MOST_EXPORTED = 200_000  # rows of a VOTable
 TESTS = ("is", "not", "min", "max", "below", "has")
 COMPARE = {"min": pc.greater_equal, "max": pc.less_equal, "below": pc.less}
 EXACT = 2**53  # whole numbers that JavaScript, too, can tell from their neighbours
+TEXTS = [field.name for field in catalogue_schema() if pa.types.is_string(field.type)]
 FORM = "column:test:value, test one of " + ", ".join(TESTS)
 
 
@@ -160,9 +164,7 @@ def read_table(path: Path) -> pa.Table:
     """
     with refused_as(DataRefusal, path, "a table that 'equiradio evaluate' or another verb wrote", "Check the path."):
         if path.suffix.lower() == ".csv":
-            from pyarrow import csv
-
-            table = csv.read_csv(path)
+            table = read_csv(path, (*ID, *TEXTS))
         else:
             with pq.ParquetFile(path) as file:
                 table = file.read()
@@ -179,11 +181,13 @@ def _simple(table: pa.Table) -> pa.Table:
     for field, column in zip(table.schema, table.columns, strict=True):
         if pa.types.is_dictionary(field.type):
             column = pc.cast(column, field.type.value_type)
+        elif str(field.type) in VIEWS:
+            column = pc.cast(column, VIEWS[str(field.type)])
         elif pa.types.is_duration(field.type):
             column = pc.cast(column, pa.int64())
         elif pa.types.is_temporal(field.type):
             column = pc.cast(column, pa.string())  # which sorts as time does, and holds nanoseconds
-        elif pa.types.is_nested(field.type) or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
             column = pa.chunked_array([pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())])
         columns.append(_without_blanks(column))
     schema = [pa.field(field.name, column.type, metadata=field.metadata) for field, column in zip(table.schema, columns, strict=True)]

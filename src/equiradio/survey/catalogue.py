@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from equiradio.artefacts.csv_columns import MISSING
+from equiradio.datasets.imports.angles import HOUR, degrees_in, frame_in
 from equiradio.datasets.imports.mixins import positions_in
-from equiradio.datasets.imports.tables import HOUR, degrees_in, refuse_hours
+from equiradio.datasets.imports.tables import refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
 from equiradio.survey.choice import DEC, RA, Chosen
 from equiradio.survey.tables import FIX, TABLE, bytes_as_words, frame_of, read_catalogue
@@ -27,7 +29,6 @@ ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -
 }
 HOUR_MARK = re.compile(r"\d\s*h", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
-NO_NUMBER = ("", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "NA", "N/A", "n/a", "#N/A")  # of a CSV, as pyarrow reads columns of numbers
 ONE_NAME = 0.5  # of the rows may share their name with another
 
 
@@ -96,6 +97,7 @@ def _positions(path: Path, table: pa.Table, columns: Chosen) -> tuple[np.ndarray
             do = f"Name them by --ra and --dec, for example {' and '.join(pairs[0])}."
         raise DataRefusal(path, found, "ICRS positions in degrees, such as ra and dec", do)
     frame = frame_of(table, columns.ra) or ELSEWHERE.get(columns.ra.lower().rpartition(".")[2], "")
+    frame = frame or frame_in(_unit(table, columns.ra)) or frame_in(_unit(table, columns.dec))
     if frame:
         raise DataRefusal(path, f"positions in {frame}", "ICRS (or FK5 J2000)", "Convert them, with topcat or astropy's SkyCoord.")
     ra, dec = _degrees(path, table, columns.ra), _degrees(path, table, columns.dec)
@@ -132,7 +134,7 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
     for place, word in enumerate(column.to_pylist(), 1):
         try:
             word = (word or "").strip()
-            numbers.append(math.nan if word in NO_NUMBER else float(word))
+            numbers.append(math.nan if word in MISSING else float(word))
         except ValueError:
             parts = word.replace(":", " ").split()
             kind = "sexagesimal" if len(parts) >= 3 or HOUR_MARK.search(word) else "no number"
@@ -143,7 +145,7 @@ def _degrees(path: Path, table: pa.Table, name: str) -> np.ndarray:
 
 
 def _unit(table: pa.Table, name: str) -> str:
-    return (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip().lower()
+    return (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip()
 
 
 def _names(path: Path, table: pa.Table, columns: Chosen) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The folder of a survey: its plan, the shards that are to be done, and the results of those that are."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Plan:
     columns : which input columns hold position, name and group, null for none; and which of several tables it is.
     renamed : input columns that come back under another name.
     grouped, features : are rows grouped, are features written?
+    passed_over : of folders of images, a line about each that holds pictures too which no survey takes.
     """
 
     fingerprint: str
@@ -48,6 +49,7 @@ class Plan:
     renamed: dict[str, str]
     grouped: bool
     features: bool
+    passed_over: list[str] = field(default_factory=list)
 
 
 class SurveyFolder:
@@ -70,7 +72,7 @@ class SurveyFolder:
 
     @staticmethod
     def _known(content: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: content[name] for name in Plan.__dataclass_fields__}
+        return {name: content[name] for name in Plan.__dataclass_fields__ if name in content}
 
     def write_plan(self, plan: Plan) -> None:
         """Write the plan; last of all, so that a plan that is there has all its shards."""

@@ -11,6 +11,7 @@ import numpy as np
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.sky.fits import FITS as SUFFIXES
 from equiradio.sky.frames import unit_vectors
+from equiradio.sky.listing import Note, images_among, passed_over
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
 
@@ -27,13 +28,14 @@ class Listed:
     rank: int
 
 
-def image_files(given: Sequence[str], beside: Sequence[str] = ()) -> list[Listed]:
+def image_files(given: Sequence[str], beside: Sequence[str] = (), note: Note = lambda line: None) -> list[Listed]:
     """The files that are named, those of folders, and those that patterns match, by name.
 
     Parameters
     ----------
     given : in order of preference.
     beside : one choice with the first of these.
+    note : is given a line for each folder with pictures that no survey takes.
 
     Raises
     ------
@@ -43,7 +45,9 @@ def image_files(given: Sequence[str], beside: Sequence[str] = ()) -> list[Listed
     for rank, name in [*((0, name) for name in (*given[:1], *beside)), *enumerate(given[1:], 1)]:
         path = Path(name)
         if path.is_dir():
-            files = sorted(file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES))
+            files, others = images_among(path.iterdir(), SUFFIXES)
+            if others and files:
+                note(f"{path}: {passed_over(others, SUFFIXES)}; a survey takes FITS")
             what = f"a folder without any {', '.join(SUFFIXES)}"
         else:
             files = [path] if path.exists() else sorted(map(Path, glob.glob(name, recursive=True)))

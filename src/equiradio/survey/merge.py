@@ -4,7 +4,7 @@ Shards hold sources in the order of images. They are dealt out into pieces of th
 that memory stays flat: beside a piece it holds 32 bytes for each source, its place in the catalogue.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from equiradio.artefacts.provenance import SEVERAL, computers_of, with_computers
 from equiradio.errors import RunRefusal, refused_as
 from equiradio.folders import scratch_folder
 from equiradio.survey.folder import SHARD, Plan, SurveyFolder
-from equiradio.survey.merged_forms import check_form, columns_left_out, write_merged
+from equiradio.survey.merged_forms import check_form, columns_left_out, columns_renamed, write_merged
 from equiradio.survey.schema import ROW
 from equiradio.survey.summary import Summary, summary_file
 
@@ -56,8 +56,9 @@ def merge(
     summary = Summary(plan, [where.note(shard) or {} for shard in range(plan.shards)])
     with named(out), scratch_folder(out) as scratch:
         pieces = _dealt(where, schema, places, scratch, progress)
-        summary.left_out = write_merged(_counted(pieces, summary, progress), schema, out)
-    for line in _notes(schema, out, summary):
+        written = write_merged(_counted(pieces, summary, progress), schema, out)
+    summary.left_out = written.left_out
+    for line in _notes(schema, out, summary, written.as_text):
         note(line)
     write_json(summary_file(out), summary.numbers())
     if page:
@@ -67,10 +68,14 @@ def merge(
     return out
 
 
-def _notes(schema: pa.Schema, out: Path, summary: Summary) -> Iterator[str]:
+def _notes(schema: pa.Schema, out: Path, summary: Summary, as_text: Sequence[str]) -> Iterator[str]:
     """What the form cannot hold, and what computed the shards where these were several, in words."""
     if absent := columns_left_out(schema, out):
         yield f"{out}: left out {', '.join(absent)}, which hold several numbers a source; Parquet keeps them"
+    if as_text:
+        yield f"{out}: {', '.join(as_text)} written as text, since the form has no numbers of so many digits; Parquet has"
+    if renamed := columns_renamed(schema, out):
+        yield f"{out}: {', '.join(f'{one} is called {other}' for one, other in renamed.items())}, since FITS takes 60 letters of ASCII"
     if summary.left_out:
         yield f"{out}: {summary.left_out:,} of {summary.sources:,} sources left out, which have no position"
     computers = computers_of([schema])

@@ -1,16 +1,17 @@
 """A merged catalogue on disk: Parquet and CSV piece by piece, a folder of Parquet files or HATS, FITS and VOTable at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.artefacts.catalogue import SUFFIXES, write_catalogue
-from equiradio.artefacts.catalogue_forms import rounded
+from equiradio.artefacts.catalogue_forms import numbers_as_text, rounded
+from equiradio.artefacts.form_names import in_fits
 from equiradio.errors import SettingRefusal
 from equiradio.folders import clear, whole_folder
 from equiradio.survey import hats
@@ -37,20 +38,35 @@ def check_form(out: Path, sources: int) -> None:
         raise SettingRefusal("--out", found, f"at most {AT_ONCE:,}", "Write .parquet or .csv.")
 
 
-def write_merged(tables: Iterator[pa.Table], schema: pa.Schema, out: Path) -> int:
-    """Write the pieces of a catalogue, whole or not at all; how many rows the form leaves out."""
+class Written(NamedTuple):
+    """What the form of a catalogue does not hold: so many rows, and, as numbers, the columns that are text in it."""
+
+    left_out: int = 0
+    as_text: Sequence[str] = ()
+
+
+def write_merged(tables: Iterator[pa.Table], schema: pa.Schema, out: Path) -> Written:
+    """Write the pieces of a catalogue, whole or not at all."""
     suffix = out.suffix.lower()
     if suffix == ".parquet":
         write_atomically(out, lambda part: _write_parquet(tables, schema, part))
     elif suffix == ".csv":
         write_atomically(out, lambda part: _write_csv(tables, schema, part))
     elif suffix == hats.SUFFIX:
-        return hats.write_hats(tables, out)
+        return Written(left_out=hats.write_hats(tables, out))
     elif suffix:
-        write_catalogue(flat(pa.concat_tables(list(tables))), out)
+        table = flat(pa.concat_tables(list(tables)))
+        write_catalogue(table, out)
+        return Written(as_text=numbers_as_text(table, suffix))
     else:
         _write_folder(tables, out)
-    return 0
+    return Written()
+
+
+def columns_renamed(schema: pa.Schema, out: Path) -> dict[str, str]:
+    """Columns whose names the form of a catalogue cannot hold, and what they are called in it."""
+    names = flat(schema.empty_table()).schema.names
+    return {one: other for one, other in zip(names, in_fits(names), strict=True) if one != other} if out.suffix.lower() == ".fits" else {}
 
 
 def columns_left_out(schema: pa.Schema, out: Path) -> list[str]:
@@ -65,16 +81,21 @@ def flat(table: pa.Table) -> pa.Table:
     """For forms whose cells hold one word or number: words in lists are joined by spaces, bytes are words, other lists are left out."""
     for place in reversed(range(table.num_columns)):
         field = table.schema.field(place)
-        words = bytes_as_words(table.column(place))
-        table = table if words.type == field.type else table.set_column(place, field.with_type(words.type), words)
-        if not pa.types.is_nested(field.type):
-            continue
-        if pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type):
-            joined = pc.binary_join(table.column(place), " ")
-            table = table.set_column(place, pa.field(field.name, pa.string(), metadata=field.metadata), joined)
-        else:
+        column = _joined(bytes_as_words(table.column(place)))
+        if pa.types.is_nested(column.type):
             table = table.remove_column(place)
+        elif column.type != field.type:
+            table = table.set_column(place, field.with_type(column.type), column)
     return table
+
+
+def _joined(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Lists of words as words with spaces between them; any other column as it is."""
+    words = getattr(column.type, "value_type", None) if pa.types.is_nested(column.type) else None
+    if words is None or not (pa.types.is_string(words) or pa.types.is_large_string(words)):
+        return column
+    join = lambda row: None if row is None else " ".join(word for word in row if word is not None)
+    return pa.chunked_array([pa.array(map(join, column.to_pylist()), pa.string())])
 
 
 def _write_parquet(tables: Iterator[pa.Table], schema: pa.Schema, path: Path) -> None:

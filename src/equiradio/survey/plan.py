@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     """
     if asked.features and isinstance(team, Cascade):
         raise of_two_teams(OPTION, TWO_TEAMS)
-    images = image_files(asked.images, asked.beside)
+    passed_over: list[str] = []
+    images = image_files(asked.images, asked.beside, passed_over.append)
     stamps = file_stamps([each.file for each in images], contents=asked.contents)
     job = _job(team, asked, images, stamps)
     if folder.plan_file.exists():
@@ -77,7 +78,7 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     coverage = best_images(images, targets.ra_deg, targets.dec_deg, team.recipe, asked.options, progress)
     _refuse_nowhere(asked, images, targets, coverage)
     flags = _flags(targets, coverage)
-    plan = _facts(asked, images, stamps, sources, targets, coverage, job, names, flags)
+    plan = replace(_facts(asked, images, stamps, sources, targets, coverage, job, names, flags), passed_over=passed_over)
     _write_shards(folder, plan, sources.table.rename_columns(list(names.values())), targets, coverage, flags)
     folder.write_plan(plan)
     return plan

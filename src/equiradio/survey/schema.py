@@ -26,13 +26,16 @@ IMAGE, FLAGS = pa.field("image", pa.int32()), pa.field("plan_flags", pa.string()
 def output_names(where: object, inputs: Sequence[str], labels: Labels) -> dict[str, str]:
     """What input columns are called in the result: their own names, but ``input_<name>`` where that, letters' case aside, is one of ours.
 
+    One without a name, as pandas writes its index to CSV, is ``column_N``, counted from 1.
+
     Raises
     ------
     DataRefusal : two columns would have one name.
     """
     ours = {name.lower() for name in (*catalogue_schema(labels).names, ROW.name, RA.name, DEC.name, MEMBERS.name)}
     ours |= {DISTANCE.name, VECTOR.name, IMAGE.name, FLAGS.name}
-    names = {name: PREFIX + name if name.lower() in ours else name for name in inputs}
+    named = {name: name or f"column_{place}" for place, name in enumerate(inputs, 1)}
+    names = {name: PREFIX + output if output.lower() in ours else output for name, output in named.items()}
     taken: dict[str, str] = {}
     for name, output in names.items():  # FITS does not tell letters' case apart
         if (other := taken.setdefault(output.lower(), name)) != name:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from equiradio.artefacts.csv_columns import read_csv
 from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet
 from equiradio.errors import DataRefusal, refused_as
 from equiradio.survey.choice import Chosen, Held, one_of, refuse_table
@@ -19,6 +19,7 @@ FIX = "Correct the catalogue."
 OTHER_FRAMES = ("FK4", "GALACTIC", "ECL", "SUPER")  # how the names of frames begin that are not ICRS within 0.1 arcsec
 FRAME = b"frame"  # key of a table's metadata: a frame other than ICRS that the file states; with a column's name behind it, of that column
 WITHOUT = Chosen()
+VIEWS = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}  # of which pyarrow takes no rows
 TABLE = b"table"  # key of a table's metadata: which of several tables of its file it is
 
 
@@ -31,8 +32,8 @@ def refuse_absent(path: Path) -> None:
 def read_catalogue(path: Path, *names: str, chosen: Chosen = WITHOUT) -> pa.Table:
     """All rows and columns of a catalogue, as they are; ``unit``, ``description`` and ``ucd`` in the metadata of each field.
 
-    ``names`` are columns, letters' case aside, that hold names: CSV, which has no types, keeps the zeros before a number there. Of several
-    tables in a file ``chosen`` names one, or its columns of positions.
+    ``names`` are columns, letters' case aside, that hold names, of which CSV has no types: see `read_csv`. Of several tables in a file
+    ``chosen`` names one, or its columns of positions.
 
     Raises
     ------
@@ -57,7 +58,9 @@ def read_catalogue(path: Path, *names: str, chosen: Chosen = WITHOUT) -> pa.Tabl
             raise DataRefusal(path, f"a file whose name ends in '{path.suffix}'", EXPECTED, "Convert it, or change the suffix.")
     twice = [name for name, count in Counter(table.column_names).items() if count > 1]
     if twice:
-        raise DataRefusal(path, f"{', '.join(twice[:4])} more than once among its columns", "a name for each column", FIX)
+        raise DataRefusal(
+            path, f"{', '.join(name or 'no name' for name in twice[:4])} more than once among its columns", "a name for each column", FIX
+        )
     if not table.num_rows:
         raise DataRefusal(path, f"no rows, columns {', '.join(table.column_names) or 'none'}", "a row for each source", "Check the file.")
     return table
@@ -99,7 +102,8 @@ def _parquet(files: list[Path]) -> pa.Table:
         units, frames = its_units | units, its_frames | frames
     table = pa.concat_tables(tables, promote_options="default")
     unit_of = lambda name: {"unit": units[name]} if name in units else {}
-    clean = [field.with_metadata(unit_of(field.name) | _texts(field.metadata)) for field in table.schema]
+    plain = (field.with_type(VIEWS.get(str(field.type), field.type)) for field in table.schema)
+    clean = [field.with_metadata(unit_of(field.name) | _texts(field.metadata)) for field in plain]
     return table.cast(pa.schema(clean, metadata=_as_metadata(frames)))
 
 
@@ -114,11 +118,9 @@ def _csv(path: Path, names: Sequence[str]) -> pa.Table:
 
     Of commas, semicolons, tabs and bars the one that the heading has most of stands between columns.
     """
-    from csv import reader
-
     from pyarrow import csv
 
-    lines, line, skipped, mark = "", "", 0, ","
+    lines, skipped, mark = "", 0, ","
     heading: list[str] | None = None
     with path.open(encoding="utf-8-sig") as file:
         for line in file:
@@ -130,19 +132,9 @@ def _csv(path: Path, names: Sequence[str]) -> pa.Table:
             numbers = _is_number(line.split(mark)[0])
             heading = remark if numbers and len(remark) == len(line.split(mark)) > 1 else None
             break
-    options = csv.ReadOptions(skip_rows=skipped, column_names=heading)
-    small = {name.lower() for name in names}
-    of_names = [name for name in heading or next(reader([line], delimiter=mark), []) if name.strip().lower() in small]
-    as_words = lambda columns: csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()))
-    read = lambda columns: csv.read_csv(path, options, csv.ParseOptions(delimiter=mark, newlines_in_values=True), as_words(columns))
-    table = read(of_names)
-    if changed := [field.name for field in table.schema if pa.types.is_temporal(field.type)]:
-        table = read([*of_names, *changed])  # written out again a time would have other digits
-    for place, name in enumerate(table.column_names):
-        if pa.types.is_string(table.schema.field(place).type):
-            column = table.column(place)
-            words = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
-            table = table.set_column(place, name, _whole_numbers(words) if name in of_names else words)
+    table = read_csv(
+        path, names, csv.ReadOptions(skip_rows=skipped, column_names=heading), csv.ParseOptions(delimiter=mark, newlines_in_values=True)
+    )
     return table.rename_columns([name.strip() for name in table.column_names])
 
 
@@ -153,15 +145,6 @@ def bytes_as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
     words = [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
     return pa.chunked_array([pa.array(words, pa.string())])
-
-
-def _whole_numbers(words: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Words as whole numbers, where that changes none of them."""
-    try:
-        numbers = words.cast(pa.int64())
-    except pa.ArrowInvalid:
-        return words
-    return numbers if numbers.cast(pa.string()).equals(words) else words
 
 
 def _is_number(word: str) -> bool:

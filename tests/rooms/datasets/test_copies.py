@@ -1,9 +1,8 @@
 """Images that are nearly the same are recognised, and those that merely look alike are not."""
 
-import io
-
 import numpy as np
 import pytest
+from nearly_same import compressed, point_like
 from own_images import KINDS, write_table
 from PIL import Image
 from scipy import ndimage
@@ -13,13 +12,7 @@ from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.copies import near_copies
 from equiradio.datasets.sources import turned
 
-COUNT, SIDE = 60, 150
-
-
-def compressed(image, quality=85):
-    content = io.BytesIO()
-    Image.fromarray(image).save(content, "JPEG", quality=quality)
-    return np.asarray(Image.open(content))
+COUNT = 60
 
 
 def moved(image):
@@ -29,16 +22,6 @@ def moved(image):
 def resampled(image):
     size = image.shape[0]
     return np.asarray(Image.fromarray(image).resize((2 * size,) * 2, Image.BICUBIC).resize((size, size), Image.BICUBIC))
-
-
-def point_like(number, side=SIDE):
-    """A source that the beam does not resolve, as any other, in noise of its own that is clipped at three sigma."""
-    rng = np.random.default_rng([9, number])
-    rows, columns = np.indices((side, side)) - side / 2 + 0.5
-    noise = ndimage.gaussian_filter(rng.normal(0, 1, (side, side)), 1.3)
-    values = 30 * np.exp(-(rows**2 + columns**2) / 8) + noise / noise.std()
-    values = np.where(values > 3, values, 0)
-    return (255 * values / values.max()).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")

@@ -341,6 +341,13 @@ def test_positions_in_another_unit_of_angle(unit, times):
     assert str(caught.value) == f"a.vot: ra is in {unit} (up to 2); expected degrees. Multiply it by {times}."
 
 
+def test_an_equinox_in_the_unit_counts():
+    positions_in = lambda unit: positions(Columns("a", {"ra": [1.0], "dec": [3.0]}, {"ra": unit, "dec": "Degrees"}))
+    assert positions_in("deg (J2000)")[0] == [1.0]
+    with pytest.raises(DataRefusal, match=r"positions in B1950; expected ICRS \(or FK5 J2000\)"):
+        positions_in("deg (B1950)")
+
+
 def test_hours_that_a_votable_has_no_word_for(tmp_path):
     written = Table({"ra": [1.0, 2.0], "dec": [3.0, 4.0]})
     written["ra"].unit, written["dec"].unit = "hourangle", "deg"

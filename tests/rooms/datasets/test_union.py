@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from nearly_same import compressed, point_like
 
 from equiradio.cli.main import main
 from equiradio.datasets import union
@@ -147,6 +148,22 @@ def test_sources_without_a_position_are_compared_by_pixels_and_counted():
     )
     assert len(whole) == 7
     assert np.isnan(whole.ra_deg[-2:]).all()
+
+
+def test_compressed_copies_in_two_data_sets_are_on_one_side():
+    """Of sources that all have positions these decide, and of one data set its own copies are its own affair."""
+    images = np.stack([point_like(number) for number in (0, 1, 2)])
+    ours = replace(data("ours", [(0, 0, "test"), (FAR, 1, "train"), (2 * FAR, 0, "train")]), images=images)
+    copies = np.stack([compressed(images[0]), compressed(images[1]), point_like(3)])
+    theirs = replace(data("theirs", [(k * FAR, 0, "train") for k in (10, 11, 12)]), images=copies)
+    assert len(united([ours, theirs])) == 6
+    for one, other in ((ours, replace(theirs, ra_deg=None, dec_deg=None)), (replace(ours, ra_deg=None, dec_deg=None), theirs)):
+        lines = united([one, other]).left_out
+        assert "theirs: 1 left out, with nearly the pixels of a test source of ours; 1 left out, again what ours has" in lines
+    drawn = replace(theirs, name="simulated", ra_deg=None, dec_deg=None)
+    assert len(united([ours, drawn])) == 6, "of no sky: what looks like a copy is chance"
+    alone = replace(theirs, images=np.stack([images[0], compressed(images[0]), point_like(3)]), ra_deg=None, dec_deg=None)
+    assert len(united([replace(ours, images=np.stack([point_like(number) for number in (4, 5, 6)])), alone])) == 6
 
 
 def test_a_name_that_two_data_sets_use_goes_by_the_data_set():

@@ -61,6 +61,18 @@ def test_without_a_calibration_any_number_is_uncalibrated(card):
     assert Calibration().in_poses(1, card).poses == 1
 
 
+@pytest.mark.parametrize("first", [1, 3, 8])
+def test_asked_twice_it_is_as_asked_once(first):
+    """Whatever was asked before, the card's own choice and its promises come back, and those of other numbers are not mixed up."""
+    team = load("c4-attention", "cpu")
+    for poses in (team.calibration.poses, 1, 3, 8):
+        once, twice = team.in_poses(poses).calibration, team.in_poses(first).in_poses(poses).calibration
+        assert all(np.array_equal(one, other) for one, other in zip(vars(once).values(), vars(twice).values(), strict=True))
+    share = {"FRI": 0.7, "FRII": 0.3}
+    back = team.in_poses(first).for_prior(share).in_poses(team.calibration.poses).calibration
+    assert (back.limits, back.of_card, back.weights) == (team.calibration.limits, True, team.for_prior(share).calibration.weights)
+
+
 @pytest.mark.parametrize("poses", [0, -1, 65])
 def test_numbers_that_nobody_needs_are_refused(card, poses):
     with pytest.raises(SettingRefusal, match=f"--poses: {poses}; expected 1 to 64"):

@@ -106,6 +106,7 @@ def test_columns_that_other_programs_write_can_be_looked_at(tmp_path):
         "kind": pa.array(["b", "a", "b", "a", "c"]).dictionary_encode(),
         "list": [[1], [2, 3], None, [], [1]],
         "raw": [b"x"] * 5,
+        "word": pa.array(["1", "b", "1", "a", "c"], pa.string_view()),
     }
     pq.write_table(pa.table(odd), tmp_path / "a.parquet")
     table = Table("a.parquet", tmp_path / "a.parquet")
@@ -115,6 +116,16 @@ def test_columns_that_other_programs_write_can_be_looked_at(tmp_path):
     assert [row[0] for row in table.page(["id:min:0"], None, False, 0, 5)["rows"]] == [str(number) for number in big]
     assert [row[1] for row in table.page([], "kind", False, 0, 5)["rows"]] == ["a", "a", "b", "b", "c"]
     table.votable([], None, False)
+
+
+def test_words_of_a_csv_are_shown_digit_for_digit(tmp_path):
+    """Names, and numbers that are codes or too long for a double; what is a number is sorted as one."""
+    text = "source_id,code,long,mixed,flux\n1e5,007,18446744073709551615,9007199254740993,1e5\n2e5,08,1,1.5,9\n"
+    (tmp_path / "c.csv").write_text(text)
+    table = Table("c.csv", tmp_path / "c.csv")
+    rows = [["1e5", "007", "18446744073709551615", "9007199254740993", 1e5], ["2e5", "08", 1, "1.5", 9.0]]
+    assert table.page([], None, False, 0, 9)["rows"] == rows
+    assert table.page([], "flux", False, 0, 9)["rows"] == rows[::-1]
 
 
 def test_odd_numbers_are_nothing_in_json(tmp_path):

@@ -79,6 +79,12 @@ def test_images_beyond_the_most_are_named_at_the_start(folder, monkeypatch):
     assert not gather([], [], ["simulated"], folder, []).problems
 
 
+def test_pictures_that_no_model_offered_takes_are_counted_at_the_start(folder):
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(folder / "a" / "one.jpg")
+    (problem,) = gather([], [], ["simulated"], folder, []).problems
+    assert str(problem).startswith(f"{folder}: 1 of .jpg, .jpeg passed over; expected files ending in .fits, ")
+
+
 def test_names_that_are_no_text_are_shown_and_opened(folder):
     try:
         for name in (b"gal\xed.png", b"gal\xee.png"):

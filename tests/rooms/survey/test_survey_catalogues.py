@@ -85,6 +85,15 @@ BAD = {
     "two frames, the other one named": (two_frames, {"ra": "lon", "dec": "lat"}, "positions in galactic; expected ICRS"),
     "hours by unit": (lambda t: votable(t, unit=units.hourangle, ra=RA, dec=DEC), {}, r"ra is in .*Multiply it by 15"),
     "hours by range": (lambda t: parquet(t, ra=WIDE[0], dec=WIDE[1]), {}, "hours[?]; expected degrees"),
+    "hours, with an equinox": (
+        lambda t: votable(t, unit="hours (J2000)", ra=RA, dec=DEC),
+        {},
+        r"ra is in hours \(J2000\).*Multiply it by 15",
+    ),
+    "an equinox in the unit": (lambda t: votable(t, unit="deg (B1950.0)", ra=RA, dec=DEC), {}, "positions in B1950; expected ICRS"),
+    "an epoch in the unit": (lambda t: votable(t, unit="deg (J2015.5)", ra=RA, dec=DEC), {}, r"positions in J2015\.5; expected ICRS"),
+    "a frame in the unit": (lambda t: votable(t, unit="Deg, Galactic", ra=RA, dec=DEC), {}, "positions in galactic; expected ICRS"),
+    "no angle": (lambda t: votable(t, unit="Jy", ra=RA, dec=DEC), {}, "ra is in Jy; expected degrees"),
     "radians": (lambda t: votable(t, unit=units.rad, ra=RA, dec=DEC), {}, "ra is in rad"),
     "arcseconds": (lambda t: votable(t, unit=units.arcsec, ra=RA, dec=DEC), {}, "ra is in arcsec; expected degrees"),
     "sexagesimal": (lambda t: parquet(t, ra=["12:30:01.5"], dec=["+01:02:03"]), {}, "'12:30:01.5' in row 1: sexagesimal"),
@@ -168,6 +177,14 @@ def test_decimals_that_a_votable_states_are_not_handed_on(tmp_path):
     table = read_catalogue(tmp_path / "c.vot")
     assert table["ra"].to_pylist() == [150.1234567]
     assert set(table.schema.field("ra").metadata) == {b"unit"}
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["Deg", "deg.", "degrees", "DEGREE", "deg (J2000)", "deg, J2000.0", "degrees (equinox 2000)", "decimal degrees", "deg [ICRS]", "°"],
+)
+def test_units_that_can_only_mean_degrees_are_taken(unit, tmp_path):
+    assert np.array_equal(sources_of(votable(tmp_path, unit=unit, ra=RA, dec=DEC), Chosen()).ra_deg, RA)
 
 
 def test_of_two_frames_the_one_of_the_columns_chosen_counts(tmp_path):

@@ -15,6 +15,7 @@ from equiradio.datasets.sources import turned
 GRID = 75  # cells of a side, about: two of MiraBest's pixels each, so that islands of noise stay
 ROUGH = 3  # cells of the grid that make one by which neighbours are looked for
 FAINT = 4  # grey levels that compression leaves in empty sky
+NEVER = -1  # likeness of images that no pair is looked for among
 NEAREST, BEST = 12, 3  # neighbours that are turned, and of which so many are looked at closely
 LIKELY = 0.97  # correlation of rough images below which a pair is no candidate
 ALIKE, AROUND = 0.97, 0.4  # shares of the variance
@@ -25,11 +26,15 @@ IMAGES, AT_ONCE, CLOSELY = 1000, 5000, 200  # images that are made coarse, and p
 TABLE = 20_000_000  # numbers of a table of images against all others that is held at once
 
 
-def near_copies(images: np.ndarray) -> np.ndarray:
-    """Places (pairs, 2), the smaller first, of uint8 images (count, side, side), even sides, that are nearly the same."""
+def near_copies(images: np.ndarray, owner: np.ndarray | None = None, placed: np.ndarray | None = None) -> np.ndarray:
+    """Places (pairs, 2), the smaller first, of uint8 images (count, side, side), even sides, that are nearly the same.
+
+    With ``owner`` and ``placed`` (count,) of two data sets, by whose numbers these go, where one of the images at least has no position.
+    """
     parts = [_means(_cells(images[first : first + IMAGES]), ROUGH) for first in range(0, len(images), IMAGES)]
     rough = np.concatenate(parts) if parts else np.empty((0, 1, 1), np.float32)
-    pairs, poses = _likely(rough, _neighbours(rough))
+    owner, placed = (np.arange(len(images)) if owner is None else owner, np.zeros(len(images), bool) if placed is None else placed)
+    pairs, poses = _likely(rough, _neighbours(rough, owner, placed))
     some = [slice(first, first + CLOSELY) for first in range(0, len(pairs), CLOSELY)]
     alike = [_are_copies(images, pairs[part], poses[part]) for part in some]
     return pairs[np.concatenate(alike)] if alike else pairs
@@ -69,8 +74,8 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
 
-def _neighbours(rough: np.ndarray) -> np.ndarray:
-    """Pairs (pairs, 2), the smaller first, of the nearest by numbers that are the same in all poses."""
+def _neighbours(rough: np.ndarray, owner: np.ndarray, placed: np.ndarray) -> np.ndarray:
+    """Pairs (pairs, 2), the smaller first, of the nearest by numbers that are the same in all poses; of two owners, and not both placed."""
     corner = np.triu_indices(rough.shape[-1] // 2)
     poses = [turned(rough, pose)[:, *corner] for pose in range(8)]
     folded = _unit(np.concatenate([np.mean(poses, 0), np.sqrt(np.mean(np.square(poses), 0))], 1))
@@ -79,10 +84,11 @@ def _neighbours(rough: np.ndarray) -> np.ndarray:
     rows = max(TABLE // max(len(folded), 1), 1)
     for first in range(0, len(folded), rows):
         alike = folded[first : first + rows] @ folded.T
-        own = np.arange(len(alike))
-        alike[own, first + own] = -1
+        some = slice(first, first + len(alike))
+        alike[(owner[some, None] == owner) | (placed[some, None] & placed)] = NEVER
         near = np.argpartition(-alike, number - 1, 1)[:, :number]
-        pairs.append(np.stack([np.repeat(first + own, number), near.ravel()], 1))
+        row, column = np.nonzero(np.take_along_axis(alike, near, 1) > NEVER)
+        pairs.append(np.stack([first + row, near[row, column]], 1))
     return np.unique(np.sort(np.concatenate(pairs), 1), axis=0)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from equiradio.datasets.imports.angles import degrees_in, frame_in
 from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet, positions_in
 from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
@@ -26,8 +27,6 @@ USUAL = {  # what a column holds -> names that it often has, in small letters
     "dec": ("dec", "dec_deg", "dej2000", "_dej2000", "decj2000", "dec_j2000", "de_icrs", "de"),
     "row": ("row", "index", "number"),
 }
-DEGREES = ("", "deg", "degree", "degrees", "d", "deg.")
-HOURS, HOUR = ("h", "hour", "hourangle", "hours"), 15.0
 WIDE_HOURS, WIDE_DEG = 12.0, 20.0  # a sky as wide as this in declination is wider in right ascension than 24 degrees
 FIX = "Correct the table."
 
@@ -87,9 +86,10 @@ def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
     names = table.column("ra"), table.column("dec")
     if names[0] is None or names[1] is None:
         return None
-    if names[0] in table.frames:
+    frames = [table.frames.get(name) or frame_in(table.units.get(name, "")) for name in names if name is not None]
+    if frame := next(filter(None, frames), ""):
         do = "Convert them, with topcat or astropy's SkyCoord."
-        raise DataRefusal(table.where, f"positions in {table.frames[names[0]]}", "ICRS (or FK5 J2000)", do)
+        raise DataRefusal(table.where, f"positions in {frame}", "ICRS (or FK5 J2000)", do)
     ra, dec = (_degrees(table, name) for name in names if name is not None)
     for name, values in zip(names, (ra, dec), strict=True):
         factor = degrees_in(table.units.get(name or "", ""))
@@ -113,21 +113,6 @@ def refuse_hours(where: object, names: tuple[str, str], ra: np.ndarray, dec: np.
         spans = f"{names[0]} lies between {low:g} and {high:g}, {names[1]} between {np.nanmin(dec):g} and {np.nanmax(dec):g}"
         do = "Multiply it by 15; where they are degrees, say so by the unit of a FITS or VOTable column."
         raise DataRefusal(where, f"{spans}: hours?", "degrees", do)
-
-
-def degrees_in(unit: str) -> float | None:
-    """How many degrees a unit has; 1 for none, None for what is no angle. VOTable knows no hours: astropy writes "15 deg"."""
-    unit = unit.strip()
-    if unit.lower() in DEGREES:
-        return 1.0
-    if unit.lower() in HOURS:
-        return HOUR
-    from astropy import units
-
-    try:
-        return float(units.Unit(unit, parse_strict="silent").to(units.deg))
-    except (units.UnitsError, ValueError, TypeError):
-        return None
 
 
 def soft_labels(table: Columns, classes: Sequence[str]) -> dict[str, np.ndarray]:
