@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from own_images import KINDS, SIDE, class_folder, file_table, grey, pixels, place, write_array, write_fits, write_picture, write_table
 
@@ -233,6 +234,11 @@ CASES = {
         ["--images", "{folder}/sky.fits", "--classes", "Bar,Dot", "--side", "32"],
         "16 of 16 images cannot be used (first: row-2: in none of 1 images); expected at most 10 %, and a position inside.",
     ),
+    "maps of noise": (
+        lambda f: of_noise(mosaic(f)),
+        ["--images", "{folder}/sky.fits", "--side", "32"],
+        "sky.fits: no source stands out and the median of the field is",
+    ),
     "no such source": (lambda f: f / "nothing.csv", [], "no such file or folder; expected a folder per class, a table"),
     "a damaged table": (lambda f: damaged(f / "t.parquet"), [], "cannot be read ("),
     "an odd side": (lambda f: class_folder(f / "mine"), ["--side", "33"], "--side: 33; expected an even number from 16 to 1024."),
@@ -247,6 +253,14 @@ CASES = {
         "name is n2 in 2 rows; expected a name of its own for each.",
     ),
 }
+
+
+def of_noise(path):
+    """A smooth map far above zero in the place of the image."""
+    with fits.open(path.parent / "sky.fits", mode="update") as hdus:
+        rows, columns = np.indices(hdus[0].shape)
+        hdus[0].data[:] = 1 + 0.2 * np.sin(columns / 30) * np.cos(rows / 25)
+    return path
 
 
 def in_latin_1(path):
