@@ -1,7 +1,7 @@
 """The folder of a survey: its plan, the shards that are to be done, and the results of those that are."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ class Plan:
     rows, sources : of the catalogue, and of the result (fewer where rows are grouped).
     shards, shard_size : how many there are, of how many sources at most.
     images : file, stamp and number of sources of each, in the order of shards' ``image``.
-    unusable : images that cannot be opened, and why.
+    unusable : images that cannot be opened, or show no source where others with the same pixels do, and why.
     counts : sources by what the plan already knows of them: outside, no_position, duplicate_id.
     columns : which input columns hold position, name and group, null for none; and which of several tables it is.
     renamed : input columns that come back under another name.
     grouped, features : are rows grouped, are features written?
+    notes : what else is worth a line.
     """
 
     fingerprint: str
@@ -48,6 +49,7 @@ class Plan:
     renamed: dict[str, str]
     grouped: bool
     features: bool
+    notes: list[str] = field(default_factory=list)
 
 
 class SurveyFolder:
@@ -70,7 +72,7 @@ class SurveyFolder:
 
     @staticmethod
     def _known(content: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: content[name] for name in Plan.__dataclass_fields__}
+        return {name: content[name] for name in Plan.__dataclass_fields__ if name in content}
 
     def write_plan(self, plan: Plan) -> None:
         """Write the plan; last of all, so that a plan that is there has all its shards."""

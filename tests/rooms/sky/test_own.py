@@ -161,7 +161,7 @@ def noise_map(height=90, width=100):
 @pytest.mark.parametrize("stretch", ["mirabest", "asinh"])
 def test_a_noise_map_is_no_image_of_a_source(tmp_path, stretch):
     plane = read_plane(write(tmp_path / "rms.fits", noise_map()))
-    with pytest.raises(ImageRefusal, match="as in a noise or background map; .* Give the image itself") as caught:
+    with pytest.raises(ImageRefusal, match=r"as in a noise or background map; .* Give the image itself") as caught:
         own_cutout(plane, Recipe(side=32, scale_arcsec=2.0, noise_field=64, stretch=stretch))
     assert caught.value.flag == "blank"
 
