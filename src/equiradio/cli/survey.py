@@ -290,5 +290,6 @@ def _say_plan(out: Path, plan: "Plan") -> None:
     of += f" of table {plan.columns['table']}" if plan.columns.get("table") else ""
     used = sum(each["sources"] > 0 for each in plan.images)
     flags = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items() if count)
-    line = f"{out}: {count_of(plan.sources, 'source')}{of} in {used:,} of {count_of(len(plan.images), 'image')}, {count_of(plan.shards, 'shard')}"
+    images = f"{used:,} of {count_of(len(plan.images), 'image')}"
+    line = f"{out}: {count_of(plan.sources, 'source')}{of} in {images}, {count_of(plan.shards, 'shard')}"
     say(line + (f" (flags: {flags})" if flags else ""))

@@ -224,6 +224,16 @@ CASES = {
         "too few sources of Bar 0, Dot 0 are of use (24 of 24 left out, the same pixels as another of another class: Bar/s00.npy,",
     ),
     "positions without images": (lambda f: mosaic(f), [], "positions, and no images; expected the images that hold them."),
+    "a pattern that stands for nothing": (
+        lambda f: mosaic(f),
+        ["--images", "{folder}/m*.fits"],
+        "m*.fits: a pattern that matches no FITS file; expected FITS images, a folder of them, or a pattern in quotes. Check the path.",
+    ),
+    "images that are not there": (
+        lambda f: mosaic(f),
+        ["--images", "{folder}/mosaics"],
+        "mosaics: no FITS file, and no folder of some; expected FITS images, a folder of them, or a pattern in quotes.",
+    ),
     "positions outside the images": (
         lambda f: mosaic(f, ra=[200.0] * COUNT),
         ["--images", "{folder}/sky.fits"],
