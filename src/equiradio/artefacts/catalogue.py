@@ -38,7 +38,9 @@ def _shape() -> list[pa.Field]:
     """What `equiradio.sky.shape` measures; see there."""
     flux, number = "phot.flux.density;em.radio", pa.float64()
     return [
-        _column("peak_jy_per_beam", number, "Jy/beam", f"{flux};stat.max", "brightest pixel of the source", decimals="9"),
+        _column(
+            "peak_jy_per_beam", number, "Jy/beam", f"{flux};stat.max", "brightest pixel of the source, as the network sees it", decimals="9"
+        ),
         _column("total_jy", number, "Jy", flux, "flux density within the source's islands, grown by one beam", decimals="9"),
         _column("rms_jy_per_beam", number, "Jy/beam", "instr.det.noise", "noise of the field, clipped", decimals="9"),
         _column("size_arcsec", number, "arcsec", "phys.angSize", "largest angular size: widest extent above 3 sigma", decimals="2"),

@@ -86,7 +86,11 @@ def read_features(path: Path) -> Features:
     RunRefusal : it is not there, or no such file.
     """
     refuse_absent(path)
-    with refused_as(RunRefusal, path, "a file of features", "Make it anew with equiradio classify --features."):
+    do = "Make it anew with equiradio classify --features."
+    with refused_as(RunRefusal, path, "a file of features", do):
+        absent = [name for name in COLUMNS if name not in pq.read_schema(path).names]
+        if absent:
+            raise RunRefusal(path, f"no column {' and no '.join(absent)}, as of a catalogue", "a file of features", do)
         table = pq.read_table(path, columns=list(COLUMNS))
         given = table[VECTOR.name].to_pylist()
         lengths = {len(each) for each in given if each is not None}

@@ -110,7 +110,7 @@ def import_(
     labels: str = typer.Option(None, "--labels", help="Column of classes; default: label, class or the like.", show_default=False),
     classes: str = typer.Option("", "--classes", help="Those wanted, comma-separated, in this order.", show_default=False),
     images: list[Path] = typer.Option(
-        [], "--images", help="Where a table's images lie: a folder, mosaics or an NPY array.", show_default=False
+        [], "--images", help="Where a table's images lie: a folder, mosaics, a pattern in quotes, or an NPY array.", show_default=False
     ),
     split: str = typer.Option(None, "--split", help="Column of splits; default: split, or made.", show_default=False),
     side: int = typer.Option(None, "--side", help="Pixels of a cutout; default that of the images.", show_default=False),

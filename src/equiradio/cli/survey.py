@@ -131,13 +131,16 @@ def run(
         raise Interrupted("Interrupted; finished shards are kept. Run the same command with --resume to go on.") from None
     _say_plan(out, done.plan)
     left = f", {count_of(len(done.unfinished), 'shard')} left to other parts" if done.unfinished else ""
-    say(f"{out / 'results'}: {count_of(len(done.done), 'shard')} done now, {done.answered:,} sources answered in all{left}")
+    say(f"{out / 'results'}: {count_of(len(done.done), 'shard')} done now, {count_of(done.answered, 'source')} answered in all{left}")
     if one is None:
         _merge(out, None, page=True)
         if drawn is not None:
             _draw(team, out, drawn, readers, context.obj or "")
     if not done.answered and not done.unfinished:
-        found = f"none of {done.plan.sources:,} sources could be answered"
+        from equiradio.survey.folder import SurveyFolder
+        from equiradio.survey.summary import reasons
+
+        found = f"none of {count_of(done.plan.sources, 'source')} could be answered ({reasons(SurveyFolder(out), done.plan)})"
         raise DataRefusal(out, found, "at least one", "The column flag_names of the results says why.")
 
 
@@ -277,15 +280,16 @@ def _plan(
 
 def _say_plan(out: Path, plan: "Plan") -> None:
     """What the plan knows before any source is asked about."""
-    for line in plan.passed_over:
-        say(line, err=True)
     for each in plan.unusable[:SHOWN]:
         say(f"not used: {each['why']}", err=True)
     if more := len(plan.unusable) - SHOWN:
         say(f"and {more:,} more images that cannot be used: see {out / 'plan.json'}", err=True) if more > 0 else None
-    of = f" of {plan.rows:,} rows" if plan.rows != plan.sources else ""
+    for note in plan.notes:
+        say(note, err=True)
+    of = f" of {count_of(plan.rows, 'row')}" if plan.rows != plan.sources else ""
     of += f" of table {plan.columns['table']}" if plan.columns.get("table") else ""
     used = sum(each["sources"] > 0 for each in plan.images)
     flags = ", ".join(f"{count:,} {name}" for name, count in plan.counts.items() if count)
-    line = f"{out}: {plan.sources:,} sources{of} in {used:,} of {len(plan.images):,} images, {count_of(plan.shards, 'shard')}"
+    images = f"{used:,} of {count_of(len(plan.images), 'image')}"
+    line = f"{out}: {count_of(plan.sources, 'source')}{of} in {images}, {count_of(plan.shards, 'shard')}"
     say(line + (f" (flags: {flags})" if flags else ""))

@@ -7,7 +7,7 @@ from equiradio.explain.case import Case
 from equiradio.explain.folder import Folder
 from equiradio.explain.part import parts
 from equiradio.report.page import Page
-from equiradio.sky.recipe import MIRABEST, Recipe
+from equiradio.sky.recipe import MIRABEST, Recipe, apart
 
 HEADLINES = ("what", "measured", "what it means")
 
@@ -17,10 +17,12 @@ def headline_rows(answer: dict[str, Any]) -> list[list[str]]:
     return [row for part in parts().values() if hasattr(part, "headlines") for row in part.headlines(answer)]
 
 
-def recipe_in_words(recipe: Recipe) -> str:
-    """How images of another recipe than MiraBest's were made, and what of the page has no meaning for them."""
+def recipe_in_words(recipe: Recipe, learned: Recipe) -> str:
+    """How images were made, whether the network learned from others, and what of the page has no meaning for them."""
+    odd = apart(learned, recipe)
     scale = f"of {recipe.scale_arcsec:g} arcsec" if recipe.scale_arcsec else "of unknown scale"
     words = f"Images of {recipe.side} x {recipe.side} pixels {scale}, stretch {recipe.stretch}."
+    words += f" The network learned from images made otherwise; its own and these: {odd}." if odd else ""
     if recipe.stretch != "linear":
         return f"{words} Pixels up to {recipe.clip_sigma:g} sigma are zero; all above them count as source."
     return (
@@ -38,8 +40,9 @@ def write_page(case: Case, folder: Folder, answer: dict[str, Any], other: Folder
         f"{about['model']} (group {about['group']}) on {about['data']}, {about['split']}: {about['sources']} sources, evenly spaced "
         f"through each class so that nobody picked them. {passes:,} images were shown to networks in {seconds / 60:.1f} minutes."
     )
-    if case.sources.recipe != MIRABEST:
-        page.text(recipe_in_words(case.sources.recipe))
+    recipe, learned = case.sources.recipe, case.member.card.images
+    if recipe != MIRABEST or apart(learned, recipe):
+        page.text(recipe_in_words(recipe, learned))
     page.table(HEADLINES, headline_rows(answer))
     for part in parts().values():
         part.sections(page, case, folder, answer, other)

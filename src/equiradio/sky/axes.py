@@ -14,8 +14,9 @@ OTHER = re.compile(
     r"FREQ|VELO|FELO|VRAD|VOPT|ZOPT|BETA|WAVE|AWAV|WAVN|ENER|LAMBDA|SPEC|STOKES|COMPLEX|TIME|UT|UU|VV|WW|FDEP|FARADAY|ANGLE|OFFSET"
 )
 SPECTRAL = ("FREQ", "WAVE", "LAMBDA", "VRAD", "VOPT", "VELO")
+TERMS = ("SPECLNMF", "SPECLOGF")  # Obit's: brightness at one frequency, in Hz, then terms of the spectrum or bands about it
 UNITS = {"FREQ": "Hz", "VELO": "m/s", "FELO": "m/s", "VRAD": "m/s", "VOPT": "m/s", "WAVE": "m", "AWAV": "m", "LAMB": "m", "ENER": "J"}
-BENT = re.compile(r"FELO|SPECLOGF|.{4}-(LOG|TAB|GR[IA]|[FWVA]2[FWVA])")  # planes whose values are not evenly spaced
+BENT = re.compile(r"FELO|SPECL(OGF|NMF)|.{4}-(LOG|TAB|GR[IA]|[FWVA]2[FWVA])")  # planes whose values are not evenly spaced
 STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -3: "RL", -4: "LR", -5: "XX", -6: "YY", -7: "XY", -8: "YX"}
 VALUE = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z].*)")
 Plane = int | str | None
@@ -112,24 +113,34 @@ def planes_of(axes: Axes, cards: Cards, plane: Plane, name: str, about: str = ""
 def frequency_of(axes: Axes, cards: Cards, chosen: dict[int, int], rest: float | None) -> float | None:
     """That of the plane in Hz, by its axis of frequency, wavelength or velocity, else ``rest``, in Hz; None where none can be used.
 
-    casa gives images of the continuum the rest frequency of HI and, by default, an axis of velocities about it.
+    casa gives images of the continuum the rest frequency of HI and, by default, an axis of velocities about it. Of an axis that the image
+    has no more, as cutouts have it, the reference counts.
     """
     from astropy import units
 
     rest = rest if rest and rest > 0 else None
-    for axis in axes.others:
+    for axis in (*axes.others, *_described(axes, cards)):
         values, unit = _values(axis, cards), _unit(axis, cards)
-        if values is None or not axis.kind.startswith(SPECTRAL):
+        if axis.number not in chosen or axis.kind.startswith(TERMS):
+            reference, unit = cards.number(f"CRVAL{axis.number}"), unit or ("Hz" if axis.kind.startswith(TERMS) else "")
+            values = None if reference is None else np.full(axis.length, reference)
+        if values is None or not axis.kind.startswith((*SPECTRAL, *TERMS)):
             continue
         doppler = units.doppler_radio if axis.kind.startswith("VRAD") else units.doppler_optical
         ways = units.spectral() if rest is None else [*units.spectral(), *doppler(rest * units.Hz)]
         try:
-            frequency = units.Quantity(values[chosen[axis.number]], unit).to_value("Hz", ways)
+            frequency = units.Quantity(values[chosen.get(axis.number, 0)], unit).to_value("Hz", ways)
         except (ValueError, TypeError):  # a unit that is none, or of something else
             continue
         if 0 < frequency < math.inf:
             return float(frequency)
     return rest
+
+
+def _described(axes: Axes, cards: Cards) -> list[Axis]:
+    """Axes beyond those of the array, of which the header's cards are left."""
+    first = 3 + len(axes.others)
+    return [Axis(number, kind, 1) for number in range(first, first + 3) if (kind := cards.text(f"CTYPE{number}").upper())]
 
 
 def image_of(data: np.ndarray, axes: Axes, chosen: dict[int, int]) -> np.ndarray:

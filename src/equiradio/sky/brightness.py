@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -51,7 +52,9 @@ def _janskys(unit: str) -> tuple[float | None, str]:
     for spelling, name in SPELLINGS:
         text = re.sub(spelling, name, text, flags=re.IGNORECASE)
     try:
-        parsed = units.Unit(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parsed = units.Unit(text)
     except (ValueError, TypeError):
         return None, ""
     for per in ("beam", "pix", "sr"):

@@ -118,7 +118,7 @@ def image_in(hdus: Any, content: bytes | FileBytes, name: str, number: int | Non
     beam = beam_of(cards, history(content[place["hdrLoc"] : place["datLoc"]]), _beams(hdus), _beam_plane(axes, chosen))
     about: dict[str, Any] = {key: text[:68] for key in COPIED if (text := cards.text(key)).isascii() and text.isprintable() and text}
     rest = cards.number("RESTFRQ") or cards.number("RESTFREQ")
-    unit = cards.text("BUNIT")[:40]
+    unit = (cards.text("BUNIT") or cards.text("UNITS"))[:40]
     flags |= {"unusable_cards"} if cards.unusable else set()
     about |= {"RESTFRQ": rest} if rest else {}
     return SkyImage(name, number, pixels, wcs, beam, unit, frozenset(flags), about, frequency_of(axes, cards, chosen, rest))

@@ -24,7 +24,7 @@ class SkyImage:
     pixels : float32 (height, width), physical values; of a `Mosaic` they stay in its file until a part is asked for.
     wcs : astropy's, two celestial axes in the file's own frame; None where there is none.
     beam : None where the file does not say.
-    unit : BUNIT as it stands, or empty.
+    unit : BUNIT, or UNITS, as it stands, or empty.
     flags : quality flags that the header earned.
     about : cards that products keep: OBJECT, TELESCOP, DATE-OBS, RESTFRQ, ...
     frequency_hz : None where the file does not say.

@@ -15,6 +15,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.beams import GivenBeam
+from equiradio.sky.blanks import check_sky
 from equiradio.sky.choices import check_choices
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fits
@@ -30,6 +31,7 @@ from equiradio.sky.target import LEAST_FIELD
 SUFFIXES = (*FITS, ".png", ".jpg", ".jpeg", ".npy")
 JPEG = b"\xff\xd8\xff"
 EDGE = LEAST_FIELD / 2 / MIRABEST.size_arcsec  # of a cutout's side, from a position to the image's edge: 30 of MiraBest's 270 arcsec
+DARKEST = 5.0  # per cent of the pixels: in a map of noise these are hardly darker than the others
 GREYS = 255  # the brightest grey level
 DARK_TO_BRIGHT = 100.0  # asinh of an image without noise bends at this part of its brightest pixel
 
@@ -109,8 +111,8 @@ def own_cutout(
 
     Raises
     ------
-    ImageRefusal : a position outside the image or at its edge, too many pixels not finite, pixels of another scale, or nothing that
-        stands out.
+    ImageRefusal : a position outside the image or at its edge, too many pixels not finite, pixels of another scale, a map of noise, or
+        nothing that stands out.
     """
     sky = plane.sky
     _check_scale(plane, recipe)
@@ -121,15 +123,22 @@ def own_cutout(
     if bad > max_nonfinite * max(int(inside.sum()), 1):
         found = f"{bad:,} of {int(inside.sum()):,} pixels ({100 * bad / inside.sum():.1f} %) are not finite"
         raise ImageRefusal("too_many_nonfinite", sky.name, found, f"at most {100 * max_nonfinite:g} %", "Leave it out, or mend it.")
-    sigma = clipped_noise(field[np.isfinite(field)], 3.0, recipe.clip_rounds)[1]
+    median, sigma = clipped_noise(field[np.isfinite(field)], 3.0, recipe.clip_rounds)
+    of_sky = sky.wcs is not None and sigma > 0 and recipe.stretch != "linear"  # what has no place or no noise may be drawn
+    flags = check_sky(field, crop, median, sigma, sky.name) if of_sky and not _has_sky(field, median) else set[str]()
     image = stretched_by(crop, float(sigma), recipe, sky.name)
-    flags = set(sky.flags) | ({"no_wcs"} if sky.wcs is None else set()) | (set() if inside.all() else {"padded"})
+    flags |= set(sky.flags) | ({"no_wcs"} if sky.wcs is None else set()) | (set() if inside.all() else {"padded"})
     flags |= {"nonfinite"} if bad else set()
     numbers: dict[str, Any] = {"padded": float(1 - inside.mean()), "noise": float(sigma), "measurable": not plane.picture}
     numbers |= {"pixel_arcsec": plane.scale_arcsec or recipe.scale_arcsec or None, "file_pixel_arcsec": plane.scale_arcsec or None}
     wcs, ra, dec = _place(sky, top, left, recipe.side)
     pixels = None if plane.picture else crop
     return Cutout(sky.name, sky.hdu, image, pixels, wcs, ra, dec, sky.unit, frozenset(flags), sky.beam, about=sky.about, **numbers)
+
+
+def _has_sky(field: np.ndarray, median: float) -> bool:
+    """Is a median above zero that of a source which fills the image? Then the darkest pixels, of the sky beside it, are far below."""
+    return median > 0 and bool(np.nanpercentile(field, DARKEST) < median / 2)
 
 
 def _place(sky: SkyImage, top: int, left: int, side: int) -> tuple[Any, float, float]:

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from equiradio.artefacts.csv_columns import MISSING
 from equiradio.datasets.imports.angles import HOUR, degrees_in, frame_in
 from equiradio.datasets.imports.mixins import positions_in
-from equiradio.datasets.imports.tables import refuse_hours
+from equiradio.datasets.imports.tables import DEC, RA, refuse_hours
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
-from equiradio.survey.choice import DEC, RA, Chosen
+from equiradio.survey.choice import Chosen
 from equiradio.survey.tables import FIX, TABLE, bytes_as_words, frame_of, read_catalogue
 
+# First choice first. PyBDSF: Source_id (of Gaussians Gaus_id); Selavy: component_id (of islands island_id); Aegean: uuid.
 ID = ("gaus_id", "gaussian_id", "component_id", "component_name", "uuid", "source_id", "source_name", "island_id", "id", "name", "object")
 ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -> what it is
     "glon": "galactic",

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from equiradio.datasets.imports.mixins import positions_in
+from equiradio.datasets.imports.tables import DEC, RA
 from equiradio.errors import DataRefusal
 
-# Names that columns often have, in small letters, first choice first. PyBDSF: RA, DEC, Source_id (of Gaussians Gaus_id); Selavy:
-# ra_deg_cont, dec_deg_cont, component_id (of islands island_id); Aegean: ra, dec, uuid.
-RA = ("ra_deg", "ra_deg_cont", "ra", "raj2000", "ra_j2000", "_raj2000", "ra_icrs", "alpha_j2000")
-DEC = ("dec_deg", "dec_deg_cont", "dec", "dej2000", "decj2000", "dec_j2000", "_dej2000", "de_icrs", "dec_icrs", "delta_j2000")
 OPTION = "--table"
 SHOWN = 4  # tables that a line names
 

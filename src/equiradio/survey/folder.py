@@ -28,12 +28,12 @@ class Plan:
     rows, sources : of the catalogue, and of the result (fewer where rows are grouped).
     shards, shard_size : how many there are, of how many sources at most.
     images : file, stamp and number of sources of each, in the order of shards' ``image``.
-    unusable : images that cannot be opened, and why.
+    unusable : images that cannot be opened, or show no source where others with the same pixels do, and why.
     counts : sources by what the plan already knows of them: outside, no_position, duplicate_id.
     columns : which input columns hold position, name and group, null for none; and which of several tables it is.
     renamed : input columns that come back under another name.
     grouped, features : are rows grouped, are features written?
-    passed_over : of folders of images, a line about each that holds pictures too which no survey takes.
+    notes : what else is worth a line, such as a folder of images with pictures too, which no survey takes.
     """
 
     fingerprint: str
@@ -49,7 +49,7 @@ class Plan:
     renamed: dict[str, str]
     grouped: bool
     features: bool
-    passed_over: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class SurveyFolder:

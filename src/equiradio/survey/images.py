@@ -14,9 +14,11 @@ from equiradio.sky.frames import unit_vectors
 from equiradio.sky.listing import Note, images_among, passed_over
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
+from equiradio.survey.companions import corners_of, same_pixels, without_source
 
 ENOUGH = 0.95  # of the pixels around a source that are finite, for an image to be good enough
 OPTION = "--images"
+NOTHING_INSIDE = np.empty(0, int), np.empty(0)  # of an image that is left out
 Progress = Callable[[str, int, int], object]
 
 
@@ -74,12 +76,14 @@ class Coverage:
     ----------
     image : int (positions,), place of the image in the list; -1 for none.
     candidates : of each image the positions that lie in it, with the distance to its nearest edge in arcsec.
-    unusable : files that cannot be opened, with what is wrong with them.
+    unusable : files that cannot be opened, or show no source where others with the same pixels do, with what is wrong with them.
+    alike : groups of other images that have the same pixels and the same preference.
     """
 
     image: np.ndarray
     candidates: list[tuple[np.ndarray, np.ndarray]]
     unusable: dict[int, ImageRefusal]
+    alike: list[list[int]]
 
 
 def best_images(
@@ -96,7 +100,13 @@ def best_images(
     it; then the order of preference decides, then the share of finite pixels, then the distance to the image's edge, then the order of the
     files.
     """
-    candidates, serves, unusable = _candidates(images, _Near(ra_deg, dec_deg), recipe, options, progress)
+    candidates, serves, corners, unusable = _candidates(images, _Near(ra_deg, dec_deg), recipe, options, progress)
+    alike: list[list[int]] = []
+    for group in same_pixels(corners):
+        empty = without_source([images[number].file for number in group], candidates[group[0]][0], ra_deg, dec_deg, recipe, options)
+        for place, why in empty.items():
+            unusable[group[place]], candidates[group[place]] = why, NOTHING_INSIDE
+        alike += _alike([number for number in group if number not in unusable], images)
     count = np.zeros(len(ra_deg), int)
     for places, _ in candidates:
         count[places] += 1
@@ -113,24 +123,32 @@ def best_images(
         better = _greater(mine, scores[places])
         best[places[better]], scores[places[better]] = number, mine[better]
         progress("images compared", number + 1, len(candidates))
-    return Coverage(best, candidates, unusable)
+    return Coverage(best, candidates, dict(sorted(unusable.items())), alike)
+
+
+def _alike(group: Sequence[int], images: Sequence[Listed]) -> list[list[int]]:
+    """Of images with the same pixels those between which no preference decides."""
+    by_rank: dict[int, list[int]] = {}
+    for number in group:
+        by_rank.setdefault(images[number].rank, []).append(number)
+    return [each for each in by_rank.values() if len(each) > 1]
 
 
 def _candidates(
     images: Sequence[Listed], near: "_Near", recipe: Recipe, options: Mapping[str, Any], progress: Progress
-) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray, dict[int, ImageRefusal]]:
-    """Of each image what `Coverage` says of it, and whether the recipe can use its pixels; and those that cannot be opened."""
-    candidates, serves, unusable = [], np.ones(len(images), bool), {}
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray, dict[int, np.ndarray], dict[int, ImageRefusal]]:
+    """Of each image what `Coverage` says of it, whether the recipe can use its pixels, its corners; and those that cannot be opened."""
+    candidates, serves, corners, unusable = [], np.ones(len(images), bool), {}, {}
     for number, each in enumerate(images):
         try:
             with Mosaic(each.file, **options) as mosaic:
                 candidates.append(_inside(mosaic, near))
-                serves[number] = mosaic.serves(recipe)
+                serves[number], corners[number] = mosaic.serves(recipe), corners_of(mosaic)
         except ImageRefusal as refusal:
             unusable[number] = refusal
-            candidates.append((np.empty(0, int), np.empty(0)))
+            candidates.append(NOTHING_INSIDE)
         progress("images", number + 1, len(images))
-    return candidates, serves, unusable
+    return candidates, serves, corners, unusable
 
 
 def _greater(these: np.ndarray, those: np.ndarray) -> np.ndarray:

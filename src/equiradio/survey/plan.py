@@ -2,8 +2,8 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from equiradio.artefacts.tables import write_table
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.inference.cascade import Cascade
 from equiradio.inference.reading import Classifier, job_of_team
+from equiradio.printable import count_of
 from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.survey.catalogue import Chosen, Sources, sources_of, texts
 from equiradio.survey.folder import PLANNED, SHARD, Plan, SurveyFolder
@@ -62,8 +63,8 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     """
     if asked.features and isinstance(team, Cascade):
         raise of_two_teams(OPTION, TWO_TEAMS)
-    passed_over: list[str] = []
-    images = image_files(asked.images, asked.beside, passed_over.append)
+    notes: list[str] = []
+    images = image_files(asked.images, asked.beside, notes.append)
     stamps = file_stamps([each.file for each in images], contents=asked.contents)
     job = _job(team, asked, images, stamps)
     if folder.plan_file.exists():
@@ -78,7 +79,8 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     coverage = best_images(images, targets.ra_deg, targets.dec_deg, team.recipe, asked.options, progress)
     _refuse_nowhere(asked, images, targets, coverage)
     flags = _flags(targets, coverage)
-    plan = replace(_facts(asked, images, stamps, sources, targets, coverage, job, names, flags), passed_over=passed_over)
+    plan = _facts(asked, images, stamps, sources, targets, coverage, job, names, flags)
+    plan.notes[:0] = notes
     _write_shards(folder, plan, sources.table.rename_columns(list(names.values())), targets, coverage, flags)
     folder.write_plan(plan)
     return plan
@@ -124,7 +126,7 @@ def _refuse_nowhere(asked: Asked, images: Sequence[Listed], targets: Targets, co
         raise ImageRefusal(first.flag, first.where, first.found + others, first.expected, first.do)
     if (coverage.image < 0).all():
         hours = " Are right ascensions hours?" if np.nanmax(targets.ra_deg) <= 24 else ""
-        found = f"none of {len(targets.row):,} positions lies in {len(images):,} images"
+        found = f"none of {count_of(len(targets.row), 'position')} lies in {count_of(len(images), 'image')}"
         raise DataRefusal(asked.catalogue, found, "some of them", f"Check both.{hours}")
 
 
@@ -168,7 +170,19 @@ def _facts(
         {name: output for name, output in names.items() if name != output},
         targets.members is not None,
         asked.features,
+        list(_notes(sources, listed, coverage)),
     )
+
+
+def _notes(sources: Sources, files: Sequence[Path], coverage: Coverage) -> Iterator[str]:
+    """What the plan had to decide and nobody asked for."""
+    if sources.columns.id is None and sources.columns.group is None:
+        yield f"no column of names: sources are called row-1 to row-{sources.table.num_rows}. Name one by --id."
+    if coverage.alike:
+        first = " and ".join(str(files[number]) for number in coverage.alike[0][:2])
+        count = sum(map(len, coverage.alike))
+        decides = "where nothing else decides the first by name is taken"
+        yield f"{count:,} images have the same pixels as others ({first}): {decides}. Name by --images those that are meant."
 
 
 def _write_shards(folder: SurveyFolder, plan: Plan, inputs: pa.Table, targets: Targets, coverage: Coverage, flags: np.ndarray) -> None:

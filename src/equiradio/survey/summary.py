@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from equiradio.artefacts.flags import FLAGS
 from equiradio.artefacts.provenance import provenance_of
-from equiradio.survey.folder import Plan
+from equiradio.survey.folder import Plan, SurveyFolder
 from equiradio.survey.schema import ROW
 
 SAMPLE = 100_000  # sources that figures show
@@ -30,6 +31,19 @@ def classes_of(schema: pa.Schema) -> dict[str, str]:
     ours = list(schema)[: schema.get_field_index(ROW.name)]
     about = [(field.name, (field.metadata or {}).get(b"description", b"").decode()) for field in ours]
     return {words.removeprefix(PROBABILITY).split(MIXED)[0]: name for name, words in about if words.startswith(PROBABILITY)}
+
+
+def reasons(folder: SurveyFolder, plan: Plan) -> str:
+    """Why sources have no answer, in words, the most frequent reason first; the first is explained."""
+    import pyarrow.parquet as pq
+
+    files = [folder.result_file(number) for number in range(plan.shards)]
+    rows = [pq.read_table(file, columns=["answered", "flag_names"]).to_pylist() for file in files]
+    often = Counter(name for some in rows for row in some if not row["answered"] for name in row["flag_names"].split())
+    fatal = [(flag, often[flag.name]) for flag in FLAGS if flag.fatal and often[flag.name]]
+    ordered = sorted(fatal, key=lambda each: -each[1])
+    counted = ", ".join(f"{count:,} {flag.name}" for flag, count in ordered)
+    return f"{counted}; {ordered[0][0].name}: {ordered[0][0].meaning.removeprefix('no answer: ')}" if ordered else "no flag"
 
 
 class Summary:

@@ -15,6 +15,7 @@ from equiradio.errors import RunRefusal
 from equiradio.inference.member import Member
 from equiradio.printable import in_one_line
 from equiradio.settings import DataSettings
+from equiradio.sky.recipe import other_than
 
 
 def is_run(what: str | Path) -> bool:
@@ -61,9 +62,17 @@ def trained_data(run: object, card: Card, trained_on: DataSettings, named: str |
         found = f"images of {sources.where} have {side} x {side} pixels, but it was trained on {card.images.side} x {card.images.side}"
         raise RunRefusal(run, found, "images of the same side", "Import them with --side.")
     new = _without_learned(run, card, trained_on, named, sources, data_dir)
-    for line in new.left_out[len(sources.left_out) :]:
+    for line in (*_other_recipe(run, card, sources), *new.left_out[len(sources.left_out) :]):
         logging.getLogger("equiradio").warning("%s", in_one_line(line))
     return new
+
+
+def _other_recipe(run: object, card: Card, sources: Sources) -> list[str]:
+    """A line where images are made otherwise than those that a run learned from; none where they are made alike."""
+    words = lambda value: "unknown" if value is None else f"{value}"
+    odd = other_than(sources.recipe, card.images.as_card())
+    ways = "; ".join(f"{name} {words(ours)} in place of {words(theirs)}" for name, (theirs, ours) in odd.items())
+    return [f"{sources.where}: images made otherwise than those that {run} learned from ({ways})"] if odd else []
 
 
 def _without_learned(

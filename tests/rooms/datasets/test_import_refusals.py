@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from own_images import KINDS, SIDE, class_folder, file_table, grey, pixels, place, write_array, write_fits, write_picture, write_table
 
@@ -223,6 +224,16 @@ CASES = {
         "too few sources of Bar 0, Dot 0 are of use (24 of 24 left out, the same pixels as another of another class: Bar/s00.npy,",
     ),
     "positions without images": (lambda f: mosaic(f), [], "positions, and no images; expected the images that hold them."),
+    "a pattern that stands for nothing": (
+        lambda f: mosaic(f),
+        ["--images", "{folder}/m*.fits"],
+        "m*.fits: a pattern that matches no FITS file; expected FITS images, a folder of them, or a pattern in quotes. Check the path.",
+    ),
+    "images that are not there": (
+        lambda f: mosaic(f),
+        ["--images", "{folder}/mosaics"],
+        "mosaics: no FITS file, and no folder of some; expected FITS images, a folder of them, or a pattern in quotes.",
+    ),
     "positions outside the images": (
         lambda f: mosaic(f, ra=[200.0] * COUNT),
         ["--images", "{folder}/sky.fits"],
@@ -232,6 +243,11 @@ CASES = {
         lambda f: mosaic(f, ra=[20.0 if n % 3 == 0 else 200.0 for n in range(COUNT)], label=["Other", *KINDS] * 8),
         ["--images", "{folder}/sky.fits", "--classes", "Bar,Dot", "--side", "32"],
         "16 of 16 images cannot be used (first: row-2: in none of 1 images); expected at most 10 %, and a position inside.",
+    ),
+    "maps of noise": (
+        lambda f: of_noise(mosaic(f)),
+        ["--images", "{folder}/sky.fits", "--side", "32"],
+        "sky.fits: no source stands out and the median of the field is",
     ),
     "no such source": (lambda f: f / "nothing.csv", [], "no such file or folder; expected a folder per class, a table"),
     "a damaged table": (lambda f: damaged(f / "t.parquet"), [], "cannot be read ("),
@@ -247,6 +263,14 @@ CASES = {
         "name is n2 in 2 rows; expected a name of its own for each.",
     ),
 }
+
+
+def of_noise(path):
+    """A smooth map far above zero in the place of the image."""
+    with fits.open(path.parent / "sky.fits", mode="update") as hdus:
+        rows, columns = np.indices(hdus[0].shape)
+        hdus[0].data[:] = 1 + 0.2 * np.sin(columns / 30) * np.cos(rows / 25)
+    return path
 
 
 def in_latin_1(path):

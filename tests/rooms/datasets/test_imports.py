@@ -31,7 +31,7 @@ from equiradio.datasets.imports import gathering
 from equiradio.datasets.imports.building import read_source
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.splitting import made_split
-from equiradio.datasets.imports.tables import positions, read_table
+from equiradio.datasets.imports.tables import Columns, positions, read_table
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.splits import angular_separation_arcsec
 from equiradio.errors import DataRefusal
@@ -188,6 +188,30 @@ def test_of_images_that_hold_a_position_one_with_pixels_there_is_taken(tmp_path,
     assert (report.lost, sources.source_ids.tolist()) == ({}, [f"s{n}" for n in range(COUNT)])
     for number, image in enumerate(sources.images):
         assert image.argmax() == pixels(number, 32).argmax()
+
+
+def test_a_source_at_the_edge_of_one_mosaic_is_cut_whole_from_the_next(tmp_path):
+    from astropy.io import fits
+
+    path = two_mosaics(tmp_path, np.nan)
+    whole = fits.getdata(tmp_path / "sky" / "m1.fits")
+    whole[:, 200:] -= 1000
+    for name, columns in {"m0": slice(0, 150), "m1": slice(50, 400)}.items():  # the first ends 10 pixels behind sources at column 140
+        head = header(0, 400, at=(50.0, 10.0))
+        head["CRPIX1"] -= columns.start
+        fits.PrimaryHDU(whole[:, columns], head).writeto(tmp_path / "sky" / f"{name}.fits", overwrite=True)
+    choices = Choices(images=(tmp_path / "sky" / "m*.fits",), side=32, neighbours_arcsec=20)
+    sources, report = read_source(path, choices)
+    assert report.form == "a table of positions in 2 images"
+    assert not [note for note in report.notes if "end within their cutout" in note]
+    for number, image in enumerate(sources.images):
+        assert image.argmax() == pixels(number, 32).argmax()
+
+
+@pytest.mark.parametrize("names", [("ra_deg_cont", "dec_deg_cont"), ("RAdeg", "DEdeg"), ("ALPHA_J2000", "DELTA_J2000")])
+def test_positions_have_the_names_that_finders_and_archives_give_them(names):
+    ra, dec = positions(Columns("a.vot", {"ra_hms_cont": ["10:00:00"], names[0]: [150.0], names[1]: [2.0]}))
+    assert (ra.tolist(), dec.tolist()) == ([150.0], [2.0])
 
 
 def test_mosaics_are_opened_once_each_to_cut_however_the_rows_lie(tmp_path, monkeypatch):

@@ -128,6 +128,8 @@ OTHER = {"CTYPE3": "FREQ", "CRPIX3": 1.0, "CDELT3": 1e6}
         (VELOCITY | {"CTYPE3": "VOPT", "CRVAL3": 0.0, "RESTFRQ": 3e9}, True),
         ({"CTYPE3": "VOPT", "CRVAL3": 1.79742e8, "CRPIX3": 1.0, "CDELT3": 1e6}, False),  # without a rest frequency nothing is known
         (OTHER | {"CRVAL3": 144.0, "CUNIT3": "furlong"}, False),  # not to be understood: nothing is known
+        (OTHER | {"CTYPE3": "SPECLNMF", "CRVAL3": 815.9e6, "CDELT3": 5e8}, True),  # Obit's terms of a spectrum about one frequency
+        (OTHER | {"CTYPE3": "SPECLOGF", "CRVAL3": 1.2838e9, "CDELT3": 8e8}, False),
     ],
 )
 def test_another_frequency_is_flagged_and_nothing_promised(team, tmp_path, cards, flagged):
@@ -139,6 +141,21 @@ def test_another_frequency_is_flagged_and_nothing_promised(team, tmp_path, cards
     assert ("other_frequency" in row["flag_names"].split()) == flagged
     assert (row["expected_accuracy"], row["set"]) == ((None, None) if flagged else (0.9, "FRI|FRII"))
     assert not row["uncertain"]
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_an_axis_that_the_image_has_no_more_says_its_frequency(tmp_path, number):
+    about = header()
+    about.update({f"CTYPE{7 - number}": "STOKES", f"CRVAL{7 - number}": 1.0, "RESTFRQ": 1420405751.786})
+    about.update({f"CTYPE{number}": "FREQ", f"CRVAL{number}": 143.65e6, f"CRPIX{number}": 33.0, f"CDELT{number}": 2e6})
+    assert read_image(write(tmp_path / "a.fits", sky(), about)).frequency_hz == 143.65e6
+
+
+def test_of_obit_s_terms_every_plane_is_about_one_frequency(tmp_path):
+    about = header()
+    about.update(OTHER | {"CTYPE3": "SPECLNMF", "CRVAL3": 1.2838e9, "CDELT3": 8e8})
+    file = write(tmp_path / "a.fits", np.float32([blobs((0, 0))] * 3), about)
+    assert [read_image(file, plane=plane).frequency_hz for plane in range(3)] == [1.2838e9] * 3
 
 
 def test_of_a_cube_the_plane_s_frequency_counts(tmp_path):

@@ -283,3 +283,10 @@ def test_an_image_in_mirabest_form_has_no_position_hdu_or_plane_to_choose(tmp_pa
     from equiradio.inference.reading import read_any
 
     assert read_any(0, image, **options).flag == flag
+
+
+@pytest.mark.parametrize(("cards", "unit"), [({"UNITS": "Jy/beam"}, "Jy/beam"), ({"UNITS": "Jy/beam", "BUNIT": "mJy/beam"}, "mJy/beam")])
+def test_the_unit_of_early_mosaics_of_lotss_is_read(tmp_path, cards, unit):
+    about = header()
+    about.update(cards)
+    assert read_image(write(tmp_path / "a.fits", cards=about)).unit == unit

@@ -150,3 +150,39 @@ def test_an_array_is_measured_by_its_heading_before_it_is_read(monkeypatch):
     with pytest.raises(ImageRefusal) as caught:
         read_plane(content.getvalue(), "a.npy", LIMITS._replace(pixels=599))
     assert (caught.value.flag, caught.value.found) == ("too_large", "20 x 30 pixels")
+
+
+def noise_map(height=90, width=100):
+    """Of an image whose noise is some 1, as finders write it beside it: smooth, and far above zero."""
+    rows, columns = np.indices((height, width))
+    return (1 + 0.2 * np.sin(columns / 30) * np.cos(rows / 25)).astype(np.float32)
+
+
+@pytest.mark.parametrize("stretch", ["mirabest", "asinh"])
+def test_a_noise_map_is_no_image_of_a_source(tmp_path, stretch):
+    plane = read_plane(write(tmp_path / "rms.fits", noise_map()))
+    with pytest.raises(ImageRefusal, match=r"as in a noise or background map; .* Give the image itself") as caught:
+        own_cutout(plane, Recipe(side=32, scale_arcsec=2.0, noise_field=64, stretch=stretch))
+    assert caught.value.flag == "blank"
+
+
+@pytest.mark.parametrize(("level", "flag"), [(0, set()), (-2, {"lowered_sky"}), (2, set()), (5, {"raised_sky"})])
+def test_a_sky_off_zero_is_flagged_as_by_mirabest_s_recipe(tmp_path, level, flag):
+    sky = a_sky()
+    sky[43:47, 48:52] = 500
+    cutout = own_cutout(read_plane(write(tmp_path / "a.fits", sky + np.float32(level))), RECIPE)
+    assert cutout.flags & {"raised_sky", "lowered_sky"} == flag
+
+
+def test_a_source_that_fills_its_image_is_no_noise_map(tmp_path):
+    rows, columns = np.indices((90, 100)) - np.array([44.5, 49.5])[:, None, None]
+    disc = 100 * np.exp(-((np.hypot(rows, columns) / 35) ** 2)).astype(np.float32)
+    cutout = own_cutout(read_plane(write(tmp_path / "a.fits", a_sky() + disc)), Recipe(side=90, scale_arcsec=2.0, noise_field=180))
+    assert cutout.image.max() == 255
+
+
+def test_numbers_of_no_sky_may_be_of_any_kind():
+    level = noise_map(32, 32)
+    level[16, 16] = 1.5
+    for pixels in (level, np.eye(32, dtype=np.float32)):
+        assert own_cutout(of_array(pixels, "array"), Recipe(side=32, scale_arcsec=0.0, noise_field=64)).image.max() == 255

@@ -198,6 +198,10 @@ def test_units_of_brightness(unit, beam, pixel):
     assert found.to_pixel == (pixel if pixel is None else pytest.approx(pixel))
 
 
+def test_a_unit_that_astropy_warns_of_is_no_line_on_the_terminal():
+    assert scale_of("Jy/beam/Hz", 10.0, 1.8) == (None, None)
+
+
 def test_units_without_a_beam_or_a_scale():
     assert scale_of("Jy/beam", None, 1.8) == (1, None)
     assert scale_of("Jy/pixel", None, None) == (None, 1)

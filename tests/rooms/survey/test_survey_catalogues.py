@@ -134,6 +134,7 @@ def test_a_bad_catalogue_is_one_line(case, tmp_path):
         (("island_id", "component_id", "ra_deg_cont", "dec_deg_cont"), "ra_deg_cont", "component_id"),
         (("island", "source", "ra", "dec", "uuid"), "ra", "uuid"),
         (("_RAJ2000", "_DEJ2000", "FIRST"), "_RAJ2000", None),
+        (("Source", "RAdeg", "DEdeg"), "RAdeg", None),
     ],
 )
 def test_finders_columns_are_recognised(columns, ra, name, tmp_path):

@@ -154,6 +154,10 @@ def test_features_of_another_team_or_no_features_are_refused(table, folder, untr
         similar(str(folder / "J00.fits"), table)
     with pytest.raises(RunRefusal, match="no such file"):
         similar("J00", tmp_path / "none.parquet")
+    pq.write_table(pq.read_table(table, columns=["source_id", "file", "label"]), tmp_path / "catalogue.parquet")
+    line = r"catalogue.parquet: no column distance and no features, as of a catalogue; expected a file of features. Make it anew with"
+    with pytest.raises(RunRefusal, match=line):
+        similar("J00", tmp_path / "catalogue.parquet")
     (tmp_path / "text.parquet").write_text("nothing")
     with pytest.raises(RunRefusal, match="cannot be read"):
         similar("J00", tmp_path / "text.parquet")

@@ -11,6 +11,7 @@ from equiradio.artefacts.run import Run
 from equiradio.datasets.registry import open_data
 from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
 from equiradio.sky.conditions import Condition
+from equiradio.sky.recipe import recipe_of
 from equiradio.verbs.calibrate import calibrate
 from equiradio.verbs.evaluate import evaluate
 from equiradio.verbs.explain import explain
@@ -155,6 +156,16 @@ def test_sources_that_a_run_learned_from_are_left_out_of_the_test_of_other_data(
 def test_the_same_data_in_another_folder_are_all_scored(own, caplog):
     scored = evaluate(own, data=str(own.with_name("mine").rename(own.with_name("moved"))), passes=0)
     assert (scored["sources"], caplog.text) == (6, "")
+
+
+def test_images_that_are_made_otherwise_than_those_learned_from_are_warned_of(own, caplog):
+    other = shutil.copytree(own.with_name("mine"), own.with_name("finer"))
+    about = json.loads((other / "dataset.json").read_text())
+    about["recipe"] = recipe_of({"scale_arcsec": 1.5, "beam_arcsec": 6.0}).as_card()
+    (other / "dataset.json").write_text(json.dumps(about))
+    evaluate(own, data="finer", passes=0)
+    words = "beam_arcsec 6.0 in place of 5.4; scale_arcsec 1.5 in place of 1.8"
+    assert f"finer: images made otherwise than those that {own} learned from ({words})" in caplog.text
 
 
 def test_what_is_written_of_it_has_the_data_set_s_name(few):

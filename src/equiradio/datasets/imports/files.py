@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from glob import glob, has_magic
 from pathlib import Path
 
 from equiradio.datasets.imports.report import first_names
+from equiradio.errors import DataRefusal
+from equiradio.sky.fits import FITS
 from equiradio.sky.own import SUFFIXES
 
 
@@ -69,6 +72,19 @@ def _stem(file: Path) -> str:
 
 
 def mosaic_files(given: Sequence[Path]) -> list[Path]:
-    """FITS files that are named, and those of named folders."""
-    listed = [sorted(each.iterdir()) if each.is_dir() else [each] for each in given]
-    return [file for files in listed for file in files if file.name.lower().endswith((".fits", ".fit", ".fits.gz", ".fits.fz"))]
+    """FITS files that are named, those of named folders, and those that patterns match, by name.
+
+    Raises
+    ------
+    DataRefusal : nothing there.
+    """
+    files: list[Path] = []
+    for each in given:
+        pattern = not each.exists() and has_magic(str(each))
+        there = sorted(each.iterdir()) if each.is_dir() else sorted(map(Path, glob(str(each), recursive=True))) if pattern else [each]
+        images = [file for file in there if file.name.lower().endswith(FITS)]
+        if not images:
+            found = "a pattern that matches no FITS file" if pattern else "no FITS file, and no folder of some"
+            raise DataRefusal(f"--images {each}", found, "FITS images, a folder of them, or a pattern in quotes", "Check the path.")
+        files += images
+    return list(dict.fromkeys(files))

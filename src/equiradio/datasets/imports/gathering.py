@@ -25,12 +25,14 @@ from equiradio.datasets.imports.tables import SUFFIXES as TABLES
 from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
+from equiradio.sky.recipe import MIRABEST
 
 FORMS = "a folder per class, a table (CSV, TSV, Parquet, FITS, VOTable) of files or of positions, an HDF5 file, or images.npy and a table"
 HDF5 = (".h5", ".hdf5", ".hdf")
 ARRAY = "images.npy"
 NO_CLASS = {"NaN", "nan", "NAN", "None", "null", "NULL", "NA", "<NA>"}  # what programs write into empty cells
 AROUND = 3  # pixels on each side of a position, that tell whether a mosaic has something there
+WHOLE = 2  # of an image what a position's cutout is worth that has pixels and lies inside; 1 with pixels alone, else 0
 OPEN_MOSAICS = 2  # that are held in memory
 
 
@@ -197,7 +199,7 @@ def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
     files = mosaic_files(choices.images)
     if not files:
         raise DataRefusal(table.where, "positions, and no images", "the images that hold them", "Name them by --images.")
-    which, opened = _mosaic_of(table, files)
+    which, opened = _mosaic_of(table, files, choices.side or MIRABEST.side)
 
     def plane(row: int) -> Plane:
         if which[row] < 0:
@@ -213,10 +215,10 @@ def _names_images(words: Sequence[str]) -> bool:
     return all(word.lower().endswith(SUFFIXES) for word in words)
 
 
-def _mosaic_of(table: Columns, files: Sequence[Path]) -> tuple[np.ndarray, Callable[[Path], Plane]]:
-    """Which image holds each position (-1 for none): the first that has pixels there, else the first; and how to open one.
+def _mosaic_of(table: Columns, files: Sequence[Path], side: int) -> tuple[np.ndarray, Callable[[Path], Plane]]:
+    """Which image holds each position (-1 for none), and how to open one; the last few stay open.
 
-    The last few stay open.
+    One that has pixels there goes before others, then one in which the whole cutout lies, then the first.
     """
     from astropy import units
     from astropy.coordinates import SkyCoord
@@ -224,18 +226,20 @@ def _mosaic_of(table: Columns, files: Sequence[Path]) -> tuple[np.ndarray, Calla
     opened = lru_cache(OPEN_MOSAICS)(read_plane)
     places = positions(table)
     assert places is not None
-    which, lit = np.full(len(table), -1), np.zeros(len(table), bool)
+    which, worth = np.full(len(table), -1), np.zeros(len(table), int)
     usable = np.flatnonzero(np.isfinite(places[0]) & np.isfinite(places[1]))
     for number, file in enumerate(files):
         sky = opened(file).sky
         if sky.wcs is None:
             raise DataRefusal(file, "no sky positions in its header", "a FITS image with a WCS", "Leave it out.")
         columns, rows = sky.wcs.world_to_pixel(SkyCoord(places[0][usable] * units.deg, places[1][usable] * units.deg))
-        inside = (rows >= 0) & (rows < sky.pixels.shape[0]) & (columns >= 0) & (columns < sky.pixels.shape[1]) & ~lit[usable]
-        for place, row, column in zip(usable[inside], rows[inside], columns[inside], strict=True):
-            lit[place] = _has_pixels(sky.pixels, int(row + 0.5), int(column + 0.5))
-            if lit[place] or which[place] < 0:
-                which[place] = number
+        height, width = sky.pixels.shape
+        edge = np.min([rows, columns, height - 1 - rows, width - 1 - columns], axis=0) + 0.5
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (worth[usable] < WHOLE)
+        for place, row, column, beside in zip(usable[inside], rows[inside], columns[inside], edge[inside], strict=True):
+            value = (1 + (beside >= side / 2)) * _has_pixels(sky.pixels, int(row + 0.5), int(column + 0.5))
+            if value > worth[place] or which[place] < 0:
+                which[place], worth[place] = number, value
     if (which < 0).all():
         hours = " Are they hours?" if np.nanmax(places[0]) <= 24 else ""
         raise DataRefusal(

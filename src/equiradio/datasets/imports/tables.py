@@ -18,13 +18,29 @@ from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".xml")
+# Positions in degrees, first choice first. PyBDSF, Aegean: ra; Selavy: ra_deg_cont; CDS: RAdeg; VizieR: RAJ2000, RA_ICRS.
+RA = ("ra_deg", "ra_deg_cont", "ra", "raj2000", "ra_j2000", "_raj2000", "ra_icrs", "radeg", "alpha_j2000")
+DEC = (
+    "dec_deg",
+    "dec_deg_cont",
+    "dec",
+    "dej2000",
+    "decj2000",
+    "dec_j2000",
+    "_dej2000",
+    "de_icrs",
+    "dec_icrs",
+    "dedeg",
+    "delta_j2000",
+    "de",
+)
 USUAL = {  # what a column holds -> names that it often has, in small letters
     "file": ("file", "filename", "file_name", "path", "image", "image_file"),
     "label": ("label", "labels", "class", "classes", "morphology", "type", "y", "target"),
     "split": ("split", "splits", "subset", "set"),
     "source_id": ("source_id", "source_ids", "id", "name", "names", "source", "source_name", "object", "component_name"),
-    "ra": ("ra", "ra_deg", "raj2000", "_raj2000", "ra_j2000", "ra_icrs"),
-    "dec": ("dec", "dec_deg", "dej2000", "_dej2000", "decj2000", "dec_j2000", "de_icrs", "de"),
+    "ra": RA,
+    "dec": DEC,
     "row": ("row", "index", "number"),
 }
 WIDE_HOURS, WIDE_DEG = 12.0, 20.0  # a sky as wide as this in declination is wider in right ascension than 24 degrees

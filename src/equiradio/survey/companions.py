@@ -1,0 +1,69 @@
+"""Images that lie pixel on pixel: maps of noise, weights or masks beside an image of the sky, which show no source where it does."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiradio.errors import ImageRefusal
+from equiradio.sky.images import Cutout
+from equiradio.sky.mosaic import Mosaic
+from equiradio.sky.recipe import Recipe
+
+PROBES = 5  # positions at which images are asked for a source
+NEAR = 0.5  # pixels between the corners of two images, below which these are taken for the same
+NOTHING = "blank"  # flag of an image in which no source stands out
+Read = list[Cutout | ImageRefusal]
+
+
+def corners_of(mosaic: Mosaic) -> np.ndarray:
+    """Where the four corners lie: unit vectors side by side, float64 (12,), in pixels of the image."""
+    from equiradio.sky.frames import unit_vectors
+    from equiradio.sky.positions import nominal_scale, on_sky
+
+    height, width = mosaic.image.pixels.shape
+    with np.errstate(invalid="ignore"):
+        places = unit_vectors(*on_sky(mosaic.image.wcs, np.array([0, width - 1, 0, width - 1]), np.array([0, 0, height - 1, height - 1])))
+    return places.ravel() / np.radians(nominal_scale(mosaic.image.wcs) / 3600)
+
+
+def same_pixels(corners: Mapping[int, np.ndarray]) -> list[list[int]]:
+    """Groups of two images or more that have the same pixels, by their numbers."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    numbers = [number for number, places in corners.items() if np.isfinite(places).all()]
+    if len(numbers) < 2:
+        return []
+    pairs = cKDTree([corners[number] for number in numbers]).query_pairs(NEAR, output_type="ndarray")
+    links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(numbers),) * 2)
+    _, group = connected_components(links, directed=False)
+    groups: dict[int, list[int]] = {}
+    for number, which in zip(numbers, group.tolist(), strict=True):
+        groups.setdefault(which, []).append(number)
+    return [each for each in groups.values() if len(each) > 1]
+
+
+def without_source(
+    files: Sequence[Path], inside: np.ndarray, ra_deg: np.ndarray, dec_deg: np.ndarray, recipe: Recipe, options: Mapping[str, Any]
+) -> dict[int, ImageRefusal]:
+    """Of images with the same pixels those that show no source where another does: place among ``files`` -> why.
+
+    Parameters
+    ----------
+    inside : numbers of the positions that lie in them, of which a few are looked at.
+    """
+    if not len(inside):
+        return {}
+    some = np.unique(inside[np.linspace(0, len(inside) - 1, PROBES).astype(int)])
+    reads = [_read(file, ra_deg[some], dec_deg[some], recipe, options) for file in files]
+    shows = [any(isinstance(each, Cutout) for each in read) for read in reads]
+    blank = [next((each for each in read if isinstance(each, ImageRefusal) and each.flag == NOTHING), None) for read in reads]
+    return {place: why for place, why in enumerate(blank) if why is not None and any(shows) and not shows[place]}
+
+
+def _read(file: Path, ra_deg: np.ndarray, dec_deg: np.ndarray, recipe: Recipe, options: Mapping[str, Any]) -> Read:
+    with Mosaic(file, **options) as mosaic:
+        return mosaic.cutouts(ra_deg, dec_deg, recipe=recipe)
