@@ -9,6 +9,7 @@ import numpy as np
 from equiradio.errors import RunRefusal
 from equiradio.labels import FANAROFF_RILEY, Labels
 
+ROUNDING = 1e-6  # of float32, in sums of probabilities
 THRESHOLD = 0.5  # of two classes: at or above it the answer is the second
 FLOOR = 1e-12  # the negative log-likelihood takes no probability as smaller, so one sure mistake costs at most 27.6 and not infinity
 
@@ -43,7 +44,8 @@ def checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Labels (count,), and finite probabilities in 0..1 of every class, as int64 and float64; `where` names them in a refusal.
 
-    Of two classes in two columns the second comes back alone, so that both ways to say it score the same to the digit.
+    What lies outside by no more than `ROUNDING`, as sums in float32 do, is brought to 0 or 1. Of two classes in two columns the second
+    comes back alone, so that both ways to say it score the same to the digit.
 
     Raises
     ------
@@ -61,11 +63,12 @@ def checked(
             found = f"{number} are neither {classes.names[0]} nor {classes.names[1]}"
             raise RunRefusal(where, found, "0 or 1", f"Leave {classes.unknown or 'other source'}s out: they have no score.")
         raise RunRefusal(where, f"{number} are no class", f"0 to {count - 1}", "Leave them out: they have no score.")
-    outside = ~((p >= 0) & (p <= 1))  # true for nan as well
+    within = np.clip(p, 0, 1)
+    outside = ~(np.abs(p - within) <= ROUNDING)  # true for nan as well
     if outside.any():
         found = f"{outside.sum():,} of {p.size:,} {classes.columns()[1] if p.ndim == 1 else 'probabilities'} are not finite or outside 0..1"
         raise RunRefusal(where, found, "probabilities", "Evaluate the run again; if it stays, the training diverged.")
-    return labels.astype(np.int64), second_alone(p)
+    return labels.astype(np.int64), second_alone(within)
 
 
 def second_alone(p: np.ndarray) -> np.ndarray:

@@ -107,7 +107,7 @@ def answer_in_pieces(
     p = reweighed(p, calibration.weights)
     low, high = np.percentile(p, SPREAD, axis=0)
     top = np.where(fine, most_probable(mean), NO_CLASS)
-    distance = np.sqrt(np.mean(distances, axis=0)) if distances else np.full(len(images), np.nan)
+    distance = np.sqrt(sum(distances) / len(distances)) if distances else np.full(len(images), np.nan)
     unusual = ~(distance <= calibration.reach) if calibration.reach is not None else np.zeros(len(images), bool)
     evidence: list[PixelEvidence | None] = [None] * len(images)
     if why:

@@ -90,9 +90,15 @@ def joined(seen: Sequence[Sum]) -> Sum:
 
 
 def margins(answer: Sum) -> np.ndarray:
-    """The logit of each class less the mean of the others', (count, classes), put together again."""
-    total = sum((part.attention.double() * part.reading.double()).sum((2, 3)) for part in answer.parts)
-    return (answer.constant + total).numpy()
+    """The logit of each class less the mean of the others', (count, classes), put together again; of an image the same in any company."""
+    total = sum(_sums(part) for part in answer.parts)
+    return answer.constant.numpy() + total
+
+
+def _sums(part: Evidence) -> np.ndarray:
+    """Attention times reading, summed over pixels, (count, classes): in one order, whatever lies beside an image in memory."""
+    products = (part.attention.double() * part.reading.double()).flatten(2)
+    return np.asarray(np.ascontiguousarray(products.numpy()).sum(-1))
 
 
 def on_sky(parts: Sequence[Evidence], sky: int, side: int = MIRABEST.side) -> Tensor:
@@ -142,5 +148,5 @@ def pixel_evidence(networks: Sequence[Network], seen: Sequence[Sum], toward: np.
         planes.append(on_sky([part.toward(toward) for part in answer.parts], network.side, network.image_side).numpy())
         sums.append(margins(answer)[rows, toward])
     alike = [agreement_of(each) for each in np.moveaxis(np.stack(planes), 1, 0)]
-    means = zip(np.mean(planes, 0), np.mean(sums, 0), toward, alike, strict=True)
+    means = zip(np.mean(planes, 0), sum(sums) / len(sums), toward, alike, strict=True)
     return [PixelEvidence(plane, float(all_ - plane.sum(dtype=float)), float(all_), int(place), same) for plane, all_, place, same in means]

@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     _refuse_nowhere(asked, images, targets, coverage)
     flags = _flags(targets, coverage)
     plan = _facts(asked, images, stamps, sources, targets, coverage, job, names, flags)
-    plan.notes[:0] = notes
+    plan = replace(plan, notes=[*notes, *plan.notes])
     _write_shards(folder, plan, sources.table.rename_columns(list(names.values())), targets, coverage, flags)
     folder.write_plan(plan)
     return plan

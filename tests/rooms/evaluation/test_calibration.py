@@ -141,6 +141,7 @@ def test_a_sure_mistake_costs_a_finite_amount():
         ([0, 1], [0.5, np.nan], "predictions: 1 of 2 p_frii are not finite or outside 0..1; expected probabilities."),
         ([0, 1], [0.5, np.inf], "1 of 2 p_frii are not finite"),
         ([0, 1], [-0.1, 1.1], "2 of 2 p_frii are not finite or outside"),
+        ([0, 1], [-2e-6, 1.0000001], "1 of 2 p_frii are not finite or outside"),
         ([0, -1], [0.5, 0.5], "predictions: 1 of 2 labels are neither FRI nor FRII; expected 0 or 1."),
         ([0, 1], [0.5], r"predictions: labels (2,) and p_frii (1,); expected two columns of one length"),
         ([], [], "labels (0,) and p_frii (0,)"),
@@ -150,3 +151,9 @@ def test_what_is_not_a_probability_is_refused(score, labels, p_frii, words):
     with pytest.raises(RunRefusal) as refusal:
         score(np.array(labels), np.array(p_frii))
     assert words in str(refusal.value)
+
+
+def test_probabilities_beyond_one_by_rounding_count_as_one():
+    p = np.full(10, np.float32(0.1)).cumsum(dtype=np.float32)[[-1, 0]]
+    assert p[0] > 1
+    assert calibration.nll(np.array([1, 0]), p) == calibration.nll(np.array([1, 0]), np.array([1, p[1]]))

@@ -40,6 +40,26 @@ def test_the_pixels_add_up_to_the_margin(untrained, aggregation, gates, pooling)
     assert np.ptp(log_odds(member)[:, 1]) > 1e-3
 
 
+def law_alone_as_in_company(member):
+    """Of the same maps: their numbers lie in memory in another order where an image is alone."""
+    together = evidence(member, IMAGES)
+    row_of = lambda part, row: Evidence(*(plane[row : row + 1].contiguous() for plane in part))
+    alone = [Sum([row_of(part, row) for part in together.parts], together.constant) for row in range(len(IMAGES))]
+    np.testing.assert_array_equal(margins(together), np.concatenate([margins(each) for each in alone]))
+    constants_of = lambda answer: [each.constant for each in room.pixel_evidence([member.network], [answer], FRII[: len(margins(answer))])]
+    assert constants_of(together) == [constants_of(each)[0] for each in alone]
+
+
+def test_evidence_of_a_source_does_not_depend_on_its_company(untrained):
+    law_alone_as_in_company(one(untrained("c4-attention", kernel_size=3)))
+
+
+def test_the_law_of_company_catches_sums_in_the_order_of_memory(untrained, monkeypatch):
+    monkeypatch.setattr(room, "_sums", lambda part: (part.attention.double() * part.reading.double()).sum((2, 3)).numpy())
+    with pytest.raises(AssertionError):
+        test_evidence_of_a_source_does_not_depend_on_its_company(untrained)
+
+
 @pytest.mark.parametrize("aggregation", ["fine-tuned", "mean", "concat"])
 def test_so_they_do_for_four_classes(untrained, aggregation):
     member = one(untrained("c4-attention", kernel_size=3, aggregation=aggregation))
