@@ -8,6 +8,7 @@ from pathlib import Path
 from equiradio.datasets.imports.report import first_names
 from equiradio.errors import DataRefusal
 from equiradio.sky.fits import FITS
+from equiradio.sky.listing import images_among
 from equiradio.sky.own import SUFFIXES
 
 
@@ -81,8 +82,8 @@ def mosaic_files(given: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for each in given:
         pattern = not each.exists() and has_magic(str(each))
-        there = sorted(each.iterdir()) if each.is_dir() else sorted(map(Path, glob(str(each), recursive=True))) if pattern else [each]
-        images = [file for file in there if file.name.lower().endswith(FITS)]
+        there = each.iterdir() if each.is_dir() else map(Path, glob(str(each), recursive=True)) if pattern else [each]
+        images, _ = images_among(there, FITS)
         if not images:
             found = "a pattern that matches no FITS file" if pattern else "no FITS file, and no folder of some"
             raise DataRefusal(f"--images {each}", found, "FITS images, a folder of them, or a pattern in quotes", "Check the path.")
