@@ -5,6 +5,7 @@ import runpy
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,6 +97,16 @@ def test_stale_kernels_are_not_computed_with(tmp_path, monkeypatch):
     monkeypatch.setattr(library, "opened", lambda variant: stale())
     monkeypatch.setattr(library, "variants_here", lambda: ["avx2", "plain"])
     assert library.best.__wrapped__() is None
+
+
+def test_kernels_that_the_system_does_not_allow_are_not_computed_with(monkeypatch):
+    """An older Linux, or a sandbox, refuses a process the tiles that its processor has."""
+    monkeypatch.setattr(library, "opened", library.opened.__wrapped__)
+    monkeypatch.setattr(library, "variants_here", lambda: ["amx", "avx2"])
+    monkeypatch.setattr(libraries, "opened", lambda file: SimpleNamespace(allowed=lambda: "amx" not in file.name))
+    assert library.best.__wrapped__() == "avx2"
+    with pytest.raises(OSError, match="this system does not let the process use what it is compiled for"):
+        library.opened("amx")
 
 
 @needs_compiler

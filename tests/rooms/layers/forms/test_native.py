@@ -13,6 +13,7 @@ from equiradio.errors import SettingRefusal
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import EmptySky, native
 from equiradio.layers.forms.native import library
+from equiradio.layers.forms.native.panels import Product
 from equiradio.layers.forms.native.plan import SIZE, Layout, adjoint
 from equiradio.symmetry import BUILT, Cyclic, Dihedral, parse_group
 
@@ -199,7 +200,7 @@ def test_the_adjoint_layer_has_the_turned_filters(name):
 
 def test_packed_weights_have_no_column_and_no_row_that_is_always_empty():
     layer = a_layer("D8", 16, 16)
-    layout = Layout(layer.shape, 16)
+    layout = Layout(layer.shape, Product(16))
     halves = [len(layout.halves(block)) for block in range(layout.blocks)]
     assert halves == [1, 1, 2, 2, 2, 2, 2, 2, 1, 1]
     lone = 4 * 3  # blocks of the lowest and highest frequency: of three planes without a direction one part is always 0
@@ -208,7 +209,7 @@ def test_packed_weights_have_no_column_and_no_row_that_is_always_empty():
 
 @by_group
 def test_every_number_of_the_bank_has_one_place(name):
-    layout = Layout(a_layer(name, 3, 5).shape, 8)
+    layout = Layout(a_layer(name, 3, 5).shape, Product(8))
     places = [(block, place) for line in layout.moves() for _, block, place in line]
     assert len(places) == len(set(places))
     assert len(layout.packed(a_layer(name, 3, 5).weight)) == sum(8 * 3 * len(layout.halves(block)) for block, _ in places)

@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from equiradio.layers import PlainConvolution
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import EmptySky, native
 from equiradio.layers.forms.native import library, panels
+from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.symmetry import BUILT, parse_group
 
 ROUNDING = 2.0**-9  # of one number; a product has two
@@ -13,11 +16,11 @@ ROUNDING = 2.0**-9  # of one number; a product has two
 by_group = pytest.mark.parametrize("name", BUILT)
 
 
-@pytest.fixture(autouse=True)
-def kernels(monkeypatch):
-    if "avx512bf16" not in library.variants_here():
-        pytest.skip("this processor, or this build, has no kernels that multiply bf16")
-    monkeypatch.setattr(library, "best", lambda: "avx512bf16")
+@pytest.fixture(autouse=True, params=["avx512bf16", "amx"])
+def kernels(monkeypatch, request):
+    if request.param not in library.variants_here():
+        pytest.skip(f"this processor, or this build, has no kernels {request.param}")
+    monkeypatch.setattr(library, "best", lambda: request.param)
 
 
 def in_bf16():
@@ -127,6 +130,39 @@ def test_leaving_out_empty_sky_changes_no_bit(name):
         everywhere = layer(fields)
         layer.empty_sky = EmptySky(empty)
         assert torch.equal(layer(fields), everywhere)
+
+
+@pytest.mark.parametrize("sides", [(6, 16), (17, 33)], ids=str)
+@pytest.mark.parametrize("pixels", [1, 16, 17, 33, 97], ids=str)
+def test_what_lies_in_memory_of_an_earlier_image_changes_no_bit(sides, pixels):
+    layer = a_layer("C4", *sides)
+    fields = some_fields(layer, 1, pixels)
+    first = answer_and_gradients(layer, fields)
+    other = a_layer("D8", 40, 48)
+    answer_and_gradients(other, torch.full_like(some_fields(other, 20, 20), torch.nan, requires_grad=True))
+    for one, again in zip(first, answer_and_gradients(layer, fields), strict=True):
+        assert torch.equal(one, again)
+
+
+@pytest.mark.parametrize("size", [(1, 7), (12, 14)], ids=str)
+def test_ordinary_convolutions_too(size):
+    torch.manual_seed(1)
+    layer, fields = PlainConvolution(5, 19), torch.randn(3, 5, 1, *size, requires_grad=True)
+    with in_bf16():
+        ours = layer.learn(fields, FieldBatchNorm(19), torch.ones(3, *size, dtype=torch.bool))
+    wide = F.conv2d(fields.double()[:, :, 0], layer.weight.double(), layer.bias.double(), padding=2)
+    exact = FieldBatchNorm(19).double()(F.relu(wide)[:, :, None])
+    slopes, given = torch.cos(ours.detach()), (fields, layer.weight, layer.bias)
+    assert away(ours.detach(), exact.detach()) < 4 * ROUNDING
+    for one, other in zip(torch.autograd.grad(ours, given, slopes), torch.autograd.grad(exact, given, slopes.double()), strict=True):
+        assert away(one, other) < 16 * ROUNDING  # a number that is rounded to the other side of a ReLU changes more
+
+
+def test_rows_of_tiles_are_filled_up_and_share_no_place_in_the_cache():
+    tiles, rows = panels.Product(16, 2, 16), panels.Product(16, 2)
+    assert [tiles.whole(depth) for depth in (2, 32, 34)] == [32, 32, 64]
+    assert [tiles.apart(depth) for depth in (2, 34, 96, 98)] == [32, 96, 96, 160]
+    assert [rows.whole(depth) for depth in (2, 34)] == [rows.apart(depth) for depth in (2, 34)] == [2, 34]
 
 
 def test_without_such_kernels_the_form_takes_no_bf16(monkeypatch):

@@ -17,6 +17,7 @@ from equiradio.layers.forms.form import Form, Layer, Norm, Shape
 from equiradio.layers.forms.native import library
 from equiradio.layers.forms.native.kernels import Kernels, convolve_back, layout_of, product_of
 from equiradio.layers.forms.native.learning import Steerable, learn
+from equiradio.layers.forms.native.panels import Product
 from equiradio.layers.forms.native.plan import SIZE, Layout
 from equiradio.layers.forms.spectral import slots
 from equiradio.symmetry.spectrum import Spectrum
@@ -71,7 +72,7 @@ class Native(Form):
 
     def multiply_adds(self, shape: Shape, pixels: int) -> int:
         """Two or four per pair of fields in each block of the product, and 78 in the bank for every component."""
-        layout = Layout(shape, 1)
+        layout = Layout(shape, Product(1))
         halves = sum(len(layout.halves(block)) for block in range(layout.blocks))
         product = halves * len(slots(shape.group, shape.size)) * 2 * shape.fields_in * shape.fields_out
         return pixels * (product + 78 * Spectrum(shape.group).components * shape.fields_in)

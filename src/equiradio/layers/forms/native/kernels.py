@@ -9,6 +9,7 @@ from torch import Tensor
 from equiradio.layers.forms.form import EmptySky, Shape
 from equiradio.layers.forms.native import library
 from equiradio.layers.forms.native.library import address
+from equiradio.layers.forms.native.panels import Product
 from equiradio.layers.forms.native.plan import Layout, Plan, adjoint
 from equiradio.layers.forms.native.threads import each, strips
 
@@ -28,15 +29,15 @@ class Arranged(Protocol):
         """A gradient of the weights as the kernels add it up, in the order of packed weights."""
 
 
-def lanes_of(product: torch.dtype) -> tuple[int, int]:
-    """Numbers in a vector where these are multiplied, and how many are multiplied together; bf16 are added up in vectors of float32."""
-    halves = product == torch.bfloat16
-    return library.kernels().vector_bytes() // (4 if halves else product.itemsize), 2 if halves else 1
+def ways_of(product: torch.dtype) -> Product:
+    """How the kernels multiply such numbers; bf16 are added up in vectors of float32."""
+    bytes_, halves = library.kernels().vector_bytes(), product == torch.bfloat16
+    return Product(bytes_ // 4, 2, library.kernels().bf16_step()) if halves else Product(bytes_ // product.itemsize)
 
 
 def layout_of(shape: Shape, product: torch.dtype) -> Layout:
     """How a steerable layer's numbers lie in the kernels' vectors."""
-    return Layout(shape, *lanes_of(product))
+    return Layout(shape, ways_of(product))
 
 
 class Kernels:

@@ -14,7 +14,14 @@ from torch import Tensor
 from equiradio import libraries
 
 AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl"}
-VARIANTS = {"avx512bf16": AVX512 | {"avx512_bf16"}, "avx512": AVX512, "avx2": {"avx2", "fma"}, "plain": set[str]()}
+BF16 = AVX512 | {"avx512_bf16"}
+VARIANTS = {
+    "amx": BF16 | {"amx_tile", "amx_bf16"},
+    "avx512bf16": BF16,
+    "avx512": AVX512,
+    "avx2": {"avx2", "fma"},
+    "plain": set[str](),
+}
 """By name, best first: what a processor must have. On others than x86-64 there is only ``plain``, compiled for what they have."""
 
 TYPES = {torch.float32: "float32", torch.float64: "float64"}
@@ -51,9 +58,12 @@ def opened(variant: str) -> ctypes.CDLL:
 
     Raises
     ------
-    OSError : not there, not for this system, or of other sources than lie beside them.
+    OSError : not there, not for this system, of other sources than lie beside them, or of instructions that this process may not use.
     """
-    return libraries.opened(file_of(variant))
+    library = libraries.opened(file_of(variant))
+    if not library.allowed():
+        raise OSError(f"{file_of(variant)}: this system does not let the process use what it is compiled for")
+    return library
 
 
 @cache
@@ -77,7 +87,7 @@ def kernels() -> ctypes.CDLL:
 
 def multiplies_bf16() -> bool:
     """Are there kernels whose product multiplies bf16?"""
-    return best() == "avx512bf16"
+    return best() in ("amx", "avx512bf16")
 
 
 def kernel(name: str, numbers: torch.dtype) -> Callable[..., Any]:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from equiradio.layers.forms.form import EmptySky
 from equiradio.layers.forms.native import panels, passes
-from equiradio.layers.forms.native.kernels import Kernels, lanes_of, product_of
+from equiradio.layers.forms.native.kernels import Kernels, product_of, ways_of
 from equiradio.layers.forms.native.learning import Multiplied
+from equiradio.layers.forms.native.panels import Product
 from equiradio.layers.forms.native.plan import SIZE, Plan, chunk_of, holding
 from equiradio.layers.lit import seen
 
@@ -22,34 +23,33 @@ class Windows:
 
     fields_in: int
     fields_out: int
-    lanes: int
-    together: int
+    product: Product
 
     @property
     def row(self) -> int:
         """Numbers of a row of the window: those that are multiplied together are filled up with 0."""
-        return SIZE * self.fields_in + -(SIZE * self.fields_in) % self.together
+        return SIZE * self.fields_in + -(SIZE * self.fields_in) % self.product.together
 
     @property
     def depth(self) -> int:
         """Numbers of a row of the product."""
-        return SIZE * self.row + self.together
+        return SIZE * self.row + self.product.together
 
     @property
     def vectors_out(self) -> int:
-        return -(-self.fields_out // self.lanes)
+        return -(-self.fields_out // self.product.lanes)
 
     def packed(self, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Filters (fields_out, fields_in, size, size) and bias (fields_out,) as the kernels take them; gradients go back the same way."""
         windows = F.pad(weight.permute(2, 3, 1, 0).flatten(1, 2), (0, 0, 0, self.row - SIZE * self.fields_in)).flatten(0, 1)
         last = weight.new_zeros(1, self.fields_out) if bias is None else bias[None]
-        columns = torch.cat([windows, F.pad(last, (0, 0, 0, self.together - 1))])
-        wide = F.pad(columns, (0, self.vectors_out * self.lanes - self.fields_out))
-        return panels.packed([wide], self.lanes, self.together)
+        columns = torch.cat([windows, F.pad(last, (0, 0, 0, self.product.together - 1))])
+        wide = F.pad(columns, (0, self.vectors_out * self.product.lanes - self.fields_out))
+        return panels.packed([wide], self.product)
 
     def as_packed(self, gradient: Tensor) -> Tensor:
         """See `Arranged`."""
-        return panels.in_order(gradient, [(self.depth, self.vectors_out * self.lanes)], self.lanes, self.together)
+        return panels.in_order(gradient, [(self.depth, self.vectors_out * self.product.lanes)], self.product)
 
     def plan(self, height: int, width: int, dtype: torch.dtype) -> Plan:
         """See `Arranged`."""
@@ -60,14 +60,16 @@ class Windows:
 def _plan(layout: Windows, height: int, width: int, dtype: torch.dtype) -> Plan:
     """The plan of a layer for images of one size; holds the arrays that it points to."""
     plan = Plan(height, width, 1, layout.fields_in, layout.fields_out)
-    plan.blocks, plan.depth = 1, layout.depth // layout.together
-    plan.chunk = chunk_of(plan, dtype)
-    return holding(plan, {"columns": np.array([layout.vectors_out], np.intc), "deep": np.array([plan.depth], np.intc)})
+    product = layout.product
+    plan.blocks, plan.depth = 1, product.apart(layout.depth) // product.together
+    plan.chunk = chunk_of(plan, dtype, product)
+    deep = product.whole(layout.depth) // product.together
+    return holding(plan, {"columns": np.array([layout.vectors_out], np.intc), "deep": np.array([deep], np.intc)})
 
 
 def windows_of(weight: Tensor, product: torch.dtype) -> Windows:
     """How the numbers of a layer with these filters lie in the kernels' vectors."""
-    return Windows(weight.shape[1], weight.shape[0], *lanes_of(product))
+    return Windows(weight.shape[1], weight.shape[0], ways_of(product))
 
 
 def fits(weight: Tensor, channels: Tensor | None = None) -> bool:

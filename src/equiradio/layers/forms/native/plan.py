@@ -3,7 +3,7 @@
 import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import product as every
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from equiradio.layers.forms.form import Shape
 from equiradio.layers.forms.native import panels
+from equiradio.layers.forms.native.panels import Product
 from equiradio.layers.forms.spectral import slots, spectral_weight
 from equiradio.symmetry.groups import Group
 from equiradio.symmetry.harmonics import harmonic_basis, moved_filters
@@ -64,11 +65,10 @@ class Plan(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a layer's numbers lie in vectors of ``lanes``; the product multiplies ``together`` of them at a time, two of bf16."""
+    """How a layer's numbers lie for the product."""
 
     shape: Shape
-    lanes: int
-    together: int = 1
+    product: Product
 
     @property
     def spectrum(self) -> Spectrum:
@@ -85,17 +85,17 @@ class Layout:
     @property
     def vectors_out(self) -> int:
         """Of the fields of one half."""
-        return -(-self.shape.fields_out // self.lanes)
+        return -(-self.shape.fields_out // self.product.lanes)
 
     @property
     def fields(self) -> int:
         """Numbers of a row of fields in the product: those that are multiplied together are filled up with 0."""
-        return self.shape.fields_in + -self.shape.fields_in % self.together
+        return self.shape.fields_in + -self.shape.fields_in % self.product.together
 
     @property
     def depth(self) -> int:
-        """Most numbers in a row of the product: a slot has two halves, parts where there are rotations only, else copies."""
-        return len(slots(self.shape.group, self.shape.size)) * 2 * self.fields
+        """Numbers from row to row of the product: a slot has two halves, parts where there are rotations only, else copies."""
+        return self.product.apart(len(slots(self.shape.group, self.shape.size)) * 2 * self.fields)
 
     def halves(self, block: int) -> list[int]:
         """Which halves of a block's output are not 0: the coefficients of the lowest and highest frequency are real (see `Spectrum`)."""
@@ -111,19 +111,19 @@ class Layout:
 
     def pack(self, matrices: Tensor) -> Tensor:
         """Matrices of `spectral_weight` -> all panels of all blocks, one behind the other; gradients go back the same way."""
-        padded = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.lanes - self.shape.fields_out))
+        padded = F.pad(matrices.unflatten(2, (2, -1)), (0, self.vectors_out * self.product.lanes - self.shape.fields_out))
         blocks = []
         for block, rows in enumerate(_rows(self)):
             by_row = padded[block].unflatten(0, (-1, self.shape.fields_in))
             some = F.pad(by_row[rows][..., self.halves(block), :], (0, 0, 0, 0, 0, self.fields - self.shape.fields_in))
             blocks.append(some.flatten(0, 1).flatten(1))
-        return panels.packed(blocks, self.lanes, self.together)
+        return panels.packed(blocks, self.product)
 
     def as_packed(self, gradient: Tensor) -> Tensor:
         """A gradient of the weights as the kernels add it up, in the order of `pack`."""
-        width = self.vectors_out * self.lanes
+        width = self.vectors_out * self.product.lanes
         sizes = [(len(rows) * self.fields, len(self.halves(block)) * width) for block, rows in enumerate(_rows(self))]
-        return panels.in_order(gradient, sizes, self.lanes, self.together)
+        return panels.in_order(gradient, sizes, self.product)
 
     def packed(self, weight: Tensor) -> Tensor:
         """The weights (fields_out, fields_in, |G|, B) as the kernels take them."""
@@ -205,7 +205,7 @@ class Layout:
     def columns(self) -> list[int]:
         """First vector of each component of the output, (bin, part, copy); -1 where it is always 0."""
         starts, columns = np.cumsum([0, *(len(self.halves(block)) * self.vectors_out for block in range(self.blocks))]), []
-        for bin_, part, copy in product(range(self.spectrum.bins), range(2), range(self.spectrum.copies)):
+        for bin_, part, copy in every(range(self.spectrum.bins), range(2), range(self.spectrum.copies)):
             block, half = (2 * bin_ + part, copy) if self.shape.group.mirrored else (bin_, part)
             there = half in self.halves(block)
             columns.append(int(starts[block]) + self.halves(block).index(half) * self.vectors_out if there else -1)
@@ -244,9 +244,9 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
     plan = Plan(height, width, group.order, layout.shape.fields_in, layout.shape.fields_out)
     plan.parities, plan.count, plan.half = layout.parities, len(layout.first), group.rotations // 2
     plan.lines, plan.blocks = len(layout.lines), layout.blocks
-    plan.depth = layout.depth // layout.together
-    plan.chunk = chunk_of(plan, dtype)
-    deep = [len(rows) * layout.fields // layout.together for rows in _rows(layout)]
+    plan.depth = layout.depth // layout.product.together
+    plan.chunk = chunk_of(plan, dtype, layout.product)
+    deep = [layout.product.whole(len(rows) * layout.fields) // layout.product.together for rows in _rows(layout)]
     arrays: dict[str, np.ndarray] = {
         "columns": np.array([len(layout.halves(each)) * layout.vectors_out for each in range(layout.blocks)], np.intc),
         "deep": np.array(deep, np.intc),
@@ -263,9 +263,10 @@ def plan_of(layout: Layout, height: int, width: int, dtype: torch.dtype) -> Plan
     return holding(plan, arrays)
 
 
-def chunk_of(plan: Plan, dtype: torch.dtype) -> int:
-    """How many pixels at a time fit between bank and product."""
-    return int(np.clip(MATRIX // (plan.blocks * plan.depth * dtype.itemsize), *CHUNKS))
+def chunk_of(plan: Plan, dtype: torch.dtype, product: Product) -> int:
+    """How many pixels at a time fit between bank and product: of tiles two or more, each `Product.step` pixels high."""
+    some = int(np.clip(MATRIX // (plan.blocks * plan.depth * dtype.itemsize), *CHUNKS))
+    return some if product.step == 1 else max(some // (2 * product.step), 1) * 2 * product.step
 
 
 def holding(plan: Plan, arrays: dict[str, np.ndarray]) -> Plan:

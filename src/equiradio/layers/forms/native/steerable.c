@@ -1,10 +1,15 @@
 /* The steerable convolution by frequencies of the group, a few pixels at a time, so that all that lies between its input and its output
    stays in the cache. Float32 and float64 from the same lines; vectors are those of the processor that this file is compiled for. */
+#define _GNU_SOURCE /* syscall */
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__AMX_BF16__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(__AVX__)
 #include <immintrin.h>
 #endif
@@ -135,10 +140,31 @@ static int widen(const unsigned char *in, int rows, int width, unsigned char *ou
 #define INTEGER int32_t
 #define SUFFIX bf16
 #define PAIRS
+#if defined(__AMX_BF16__)
+#define TILES
+#endif
 #include "steerable.h"
 #endif
 
 int vector_bytes(void) { return VECTOR_BYTES; }
+
+/* Units of depth that the product of bf16 takes at a time. */
+int bf16_step(void) {
+#if defined(TILES)
+    return 16;
+#else
+    return 1;
+#endif
+}
+
+/* May this process use what these kernels are compiled for? Linux gives a process its tiles when it asks for them. */
+int allowed(void) {
+#if defined(TILES)
+    return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* XFEATURE_XTILEDATA */) == 0;
+#else
+    return 1;
+#endif
+}
 
 #ifndef MADE_OF
 #define MADE_OF "" /* digest of these sources: see libraries.py and hatch_build.py */

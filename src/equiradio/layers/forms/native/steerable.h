@@ -412,6 +412,17 @@ static void NAMED(read_gradient)(const Work *work, const REAL *pixel, Vector *an
 
 /* ---- the product ---- */
 
+#ifdef PAIRS
+/* Pixels two by two: a row of pairs from two rows of bf16. */
+INLINE __m512i NAMED(side_by_side)(__m256i first, __m256i second) {
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+}
+#endif
+
+#ifdef TILES
+#include "tiles.h"
+#else
+
 /* (rows, depth) x (depth, vectors): element (m, k) of the first lies at a[m * a_row + k * a_step], row k of the second at b + k * b_row. */
 INLINE void NAMED(tile)(const int rows, const int vectors, const UNIT *a, size_t a_row, size_t a_step, const Vector *b, size_t b_row,
                         int depth, Vector *c, size_t c_row, const int add) {
@@ -463,11 +474,7 @@ static void NAMED(multiply)(const Work *work, const void *weights, int pixels) {
 }
 
 #ifdef PAIRS
-/* Pixels two by two: a row of pairs (`numbers`) from two rows of bf16, or of floats that become bf16; without `second` its halves are 0. */
-INLINE __m512i NAMED(side_by_side)(__m256i first, __m256i second) {
-    return _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
-}
-
+/* The same of `numbers` bf16, or of floats that become bf16; without `second` the other halves are 0. */
 static void NAMED(pair_elements)(const ELEMENT *first, const ELEMENT *second, int numbers, UNIT *out) {
     for (int i = 0; i < numbers; i += LANES) {
         __mmask16 mask = (__mmask16)((1 << NAMED(lanes_used)(0, numbers - i)) - 1);
@@ -520,6 +527,7 @@ static int NAMED(multiply_back)(const Work *work, REAL *gradient, int pixels) {
     }
     return 1;
 }
+#endif
 
 /* ---- the walk over an image ---- */
 
@@ -551,7 +559,11 @@ static int NAMED(prepare)(Work *work, const Plan *plan) {
     work->answer = room(3, (size_t)plan->chunk * work->wide * VECTOR_BYTES);
     work->y = room(4, 2 * (size_t)plan->chunk * sizeof(int));
     work->x = work->y ? work->y + plan->chunk : NULL;
-    return work->rows && work->folded && work->matrix && work->answer && work->y;
+    if (!work->rows || !work->folded || !work->matrix || !work->answer || !work->y) return 0;
+#ifdef TILES
+    NAMED(fill_up)(work);
+#endif
+    return 1;
 }
 
 /* What is done with a chunk when it is full. */
