@@ -33,7 +33,7 @@ def opened(file: Path) -> ctypes.CDLL:
     OSError : not there, or not for this system; `Stale`, behind a warning, where it was made of other sources than lie beside it.
     """
     library = ctypes.CDLL(str(file))
-    wanted, made_of = digest(file.parent), _made_of(library)
+    wanted, made_of = digest(file.parent), sources_of(library)
     if wanted and made_of != wanted:
         what = "compiled from other C sources than those beside it" if made_of else "does not say from which C sources it was compiled"
         warn(f"{file}: {what}; left out, which is slower. {AGAIN}.")
@@ -56,7 +56,7 @@ def warn(line: str) -> None:
     logging.getLogger("equiradio").warning("%s", line)
 
 
-def _made_of(library: ctypes.CDLL) -> str:
+def sources_of(library: ctypes.CDLL) -> str:
     """The digest of the sources that it was made of; "" where it names none."""
     try:
         answer = library.made_of

@@ -109,6 +109,14 @@ def test_kernels_that_the_system_does_not_allow_are_not_computed_with(monkeypatc
         library.opened("amx")
 
 
+def test_kernels_are_identified_by_their_kind_and_their_sources(monkeypatch):
+    if library.best() is None:
+        pytest.skip("the kernels were not compiled here")
+    assert library.identity() == f"kernels {library.best()} of {digest(Path(native.__file__).parent)}"
+    monkeypatch.setattr(library, "best", lambda: None)
+    assert library.identity() == "no kernels"
+
+
 @needs_compiler
 def test_stale_resampling_is_left_to_numpy(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(compiled, "FILE", a_library(tmp_path))

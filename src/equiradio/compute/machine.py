@@ -26,10 +26,12 @@ def processors() -> int:
 
 
 def machine(device: str) -> str:
-    """All that a timing of layers depends on: processor, threads, version of PyTorch."""
+    """All that a timing of layers depends on: the GPU, or processor, threads and compiled kernels; and the version of PyTorch."""
     import torch
 
-    name = torch.cuda.get_device_name() if device == "cuda" else f"{processor()}, {torch.get_num_threads()} threads"
+    from equiradio.layers.forms.native.library import identity
+
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{processor()}, {torch.get_num_threads()} threads, {identity()}"
     return f"{name}, torch {torch.__version__}"
 
 

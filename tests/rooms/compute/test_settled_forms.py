@@ -10,6 +10,7 @@ from equiradio.compute.forms import settle_forms, take_likely_forms
 from equiradio.compute.machine import machine
 from equiradio.errors import RunRefusal
 from equiradio.layers.forms import all_forms
+from equiradio.layers.forms.native import library
 from equiradio.models import GatedNet, build
 from equiradio.settings import ModelSettings
 from equiradio.symmetry import Cyclic, Group
@@ -46,6 +47,14 @@ def test_another_run_on_this_machine_takes_the_same_and_measures_nothing(timed, 
     assert settle_forms(small(Cyclic(8)), tmp_path / "two.json", **ASKED) == first
     assert len(timed) == count
     assert read_choices(tmp_path / "two.json") == read_choices(tmp_path / "one.json")
+
+
+def test_kernels_compiled_anew_are_timed_anew(timed, tmp_path, machines_file, monkeypatch):
+    settle_forms(small(Cyclic(8)), tmp_path / "one.json", **ASKED)
+    count = len(timed)
+    monkeypatch.setattr(library, "identity", lambda: "kernels of later sources")
+    settle_forms(small(Cyclic(8)), tmp_path / "two.json", **ASKED)
+    assert len(timed) == 2 * count
 
 
 def test_a_run_keeps_its_forms_on_another_machine(timed, tmp_path, machines_file):

@@ -78,6 +78,12 @@ def best() -> str | None:
     return None
 
 
+def identity() -> str:
+    """Which kernels are computed with, and of which sources: what their times depend on."""
+    variant = best()
+    return "no kernels" if variant is None else f"kernels {variant} of {libraries.sources_of(opened(variant))}"
+
+
 def kernels() -> ctypes.CDLL:
     """The kernels that are computed with; asked only where there are some."""
     variant = best()
