@@ -223,6 +223,7 @@ def main() -> None:
         "build_seconds": round(built, 3),
         "precision": "float32",
         "peak_mib": peak_mib(),
+        "leaves_out": False,
         "weights": sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
         "torch": torch.__version__,
     }

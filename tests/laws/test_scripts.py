@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from equiradio.artefacts.run import Run
+from equiradio.bench.measurements import Measurement
 from equiradio.inference.team import load
 
 ROOT = Path(__file__).parents[2]
@@ -27,3 +28,9 @@ def test_the_weights_of_a_run_are_its_own_where_it_has_some(untrained, monkeypat
     folder = untrained("c4-attention", seed=1, kernel_size=3)
     member = importlib.import_module("make_maps").with_weights(Run(folder))
     assert member.weights_hash == load(folder, "cpu").members[0].weights_hash
+
+
+def test_a_bench_goes_on_with_what_a_peer_measured():
+    peer = ast.parse((ROOT / "benchmarks" / "peer_network.py").read_text(encoding="utf-8"))
+    keys = [key for node in ast.walk(peer) if isinstance(node, ast.Dict) for key in node.keys]
+    assert Measurement.__required_keys__ <= {key.value for key in keys if isinstance(key, ast.Constant)}
