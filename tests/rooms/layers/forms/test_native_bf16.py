@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from equiradio.layers import PlainConvolution
 from equiradio.layers.convolution import SteerableConvolution
 from equiradio.layers.forms import EmptySky, native
-from equiradio.layers.forms.native import library, panels
+from equiradio.layers.forms.native import library, ordinary, panels
+from equiradio.layers.forms.native.kernels import Kernels
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.symmetry import BUILT, parse_group
 
@@ -156,6 +157,46 @@ def test_ordinary_convolutions_too(size):
     assert away(ours.detach(), exact.detach()) < 4 * ROUNDING
     for one, other in zip(torch.autograd.grad(ours, given, slopes), torch.autograd.grad(exact, given, slopes.double()), strict=True):
         assert away(one, other) < 16 * ROUNDING  # a number that is rounded to the other side of a ReLU changes more
+
+
+@pytest.mark.parametrize("sides", [(1, 6), (5, 19), (16, 33)], ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (4, 2), (13, 17), (40, 75)], ids=str)
+@torch.no_grad()
+def test_answers_of_ordinary_convolutions_are_torchs_but_for_rounding(sides, size):
+    torch.manual_seed(1)
+    layer, fields = PlainConvolution(*sides).eval(), torch.randn(3, sides[0], 1, *size)
+    with in_bf16():
+        answer = layer(fields)
+        for number in range(3):
+            assert torch.equal(layer(fields[number : number + 1]), answer[number : number + 1])
+    right = F.conv2d(fields.double()[:, :, 0], layer.weight.double(), layer.bias.double(), padding=2)
+    assert answer.dtype == torch.float32  # so it is the compiled form that answered
+    assert away(answer[:, :, 0], right) < 2 * ROUNDING
+
+
+@torch.no_grad()
+def test_leaving_out_empty_sky_changes_no_bit_of_them():
+    torch.manual_seed(1)
+    layer, empty = PlainConvolution(6, 5).eval(), torch.randn(1, 41, 37, 1, 6)
+    images = empty.repeat(3, 1, 1, 1, 1)
+    images[0, 0, 0] += 1
+    images[1, 20, 30] += 1
+    images[2] += torch.rand(41, 37, 1, 1) < 0.01
+    fields = images.permute(0, 4, 3, 1, 2)
+    with in_bf16():
+        everywhere = layer(fields)
+        layer.empty_sky = EmptySky(empty)
+        assert torch.equal(layer(fields), everywhere)
+
+
+@pytest.mark.parametrize("asked", [0.02, 0.5])
+def test_pixels_that_are_not_asked_for_are_0(asked):
+    torch.manual_seed(1)
+    weight, images, active = torch.randn(7, 6, 5, 5), torch.randn(2, 41, 37, 1, 6), torch.rand(2, 41, 37) < asked
+    kernels = Kernels(ordinary.windows_of(weight, torch.bfloat16), images, torch.bfloat16)
+    packed = ordinary.prepare(weight, torch.randn(7), torch.bfloat16)
+    everywhere = kernels.convolve(images, packed)
+    assert torch.equal(kernels.convolve_at(images, packed, active, zeros=True), everywhere * active[..., None, None])
 
 
 def test_rows_of_tiles_are_filled_up_and_share_no_place_in_the_cache():

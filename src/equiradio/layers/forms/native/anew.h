@@ -10,5 +10,6 @@
 #undef ELEMENT
 #undef UNIT
 #undef TOGETHER
+#undef WHOLE
 #undef ONE
 #undef ADD_PRODUCT

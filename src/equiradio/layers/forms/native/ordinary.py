@@ -27,8 +27,8 @@ class Windows:
 
     @property
     def row(self) -> int:
-        """Numbers of a row of the window: those that are multiplied together are filled up with 0."""
-        return SIZE * self.fields_in + -(SIZE * self.fields_in) % self.product.together
+        """Numbers of a row of the window, filled up with 0 to what the product takes at a time."""
+        return self.product.whole(SIZE * self.fields_in)
 
     @property
     def depth(self) -> int:

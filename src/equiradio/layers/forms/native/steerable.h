@@ -20,12 +20,18 @@ typedef INTEGER Bits __attribute__((vector_size(VECTOR_BYTES)));
 #define ELEMENT uint16_t /* of the chunk's matrix: the upper half of a float */
 #define UNIT int32_t
 #define TOGETHER 2 /* elements of a unit */
+#ifdef TILES
+#define WHOLE 32 /* elements that the product takes at a time */
+#else
+#define WHOLE TOGETHER
+#endif
 #define ONE 0x3f80
 #define ADD_PRODUCT(sum, unit, row) __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(row), "m"(unit)) /* gcc 12 moves sums about */
 #else
 #define ELEMENT REAL
 #define UNIT REAL
 #define TOGETHER 1
+#define WHOLE 1
 #define ONE 1
 #define ADD_PRODUCT(sum, unit, row) sum += (unit) * (row)
 #endif
@@ -382,14 +388,14 @@ static void NAMED(copy_row)(const Work *work, const REAL *row, const unsigned ch
     }
 }
 
-/* The windows of pixels x[0..count) of one row, from `first` on in the chunk's matrix: row by row in whole units, and a 1 for the bias. */
+/* The windows of pixels x[0..count) of one row, from `first` on in the chunk's matrix: row by row, filled up with 0, and a 1 for the bias. */
 static void NAMED(windows)(const Work *work, const Vector *const rows[2 * HALF + 1], const int *x, int count, int first) {
     const Plan *plan = work->plan;
-    size_t numbers = (2 * HALF + 1) * (size_t)plan->fields_in, units = (numbers + TOGETHER - 1) / TOGETHER;
+    size_t numbers = (2 * HALF + 1) * (size_t)plan->fields_in, whole = (numbers + WHOLE - 1) / WHOLE * WHOLE;
     for (int p = 0; p < count; p++) {
         ELEMENT *to = work->matrix + (size_t)(first + p) * plan->depth * TOGETHER;
-        for (int j = 0; j <= 2 * HALF; j++, to += units * TOGETHER) {
-            to[units * TOGETHER - 1] = 0;
+        for (int j = 0; j <= 2 * HALF; j++, to += whole) {
+            memset(to + numbers, 0, (whole - numbers) * sizeof(ELEMENT));
             memcpy(to, (const ELEMENT *)rows[j] + (size_t)x[p] * plan->fields_in, numbers * sizeof(ELEMENT));
         }
         to[TOGETHER - 1] = 0;
@@ -633,10 +639,17 @@ static void NAMED(bring)(const Work *work, const REAL *image, const NAMED(Suppor
         memset(NAMED(row_at)(work, y), 0, NAMED(row_bytes)(work));
 }
 
+#ifdef TILES
+#include "ordinary.h"
+#endif
+
 /* Rows [low, high), chunk by chunk; 0 where there is no memory. */
 static int NAMED(walk)(const Work *work, const REAL *image, const NAMED(Support) *support, int low, int high, const NAMED(Task) *task) {
     const Plan *plan = work->plan;
     int pixels = 0;
+#ifdef TILES
+    if (!plan->lines && task->weights) return NAMED(walk_flat)(work, image, support, low, high, task);
+#endif
     for (int y = low - HALF; y < low + HALF; y++) NAMED(bring)(work, image, support, y);
     for (int y = low; y < high; y++) {
         const unsigned char *active = support->active + (size_t)(y - support->top) * plan->width;

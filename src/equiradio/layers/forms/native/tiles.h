@@ -23,24 +23,36 @@ static void tiles_on(void) {
 
 static void tiles_off(void) { _tile_release(); }
 
-/* (16 or, `tall`, 32 rows) x (one vector or two): tiles of `a` times tiles of `b`, in `depth` steps, `a_step` and `b_step` bytes apart; to
-   `c`, whose second row of tiles lies `c_next` bytes on and whose second column of tiles `c_beside`. */
-INLINE void tile_product(const int tall, const int two, const int add, const char *a, size_t a_row, size_t a_next, size_t a_step,
-                         const char *b, size_t b_row, size_t b_beside, size_t b_step, int depth, char *c, size_t c_row, size_t c_next,
-                         size_t c_beside) {
+/* Sums of 16 or, `tall`, 32 rows and one vector of columns or two: four tiles at most, which are 0 at first, or `c`, whose second row of
+   tiles lies `next` bytes on and whose second column of tiles `beside`. */
+INLINE void sums_from_zero(const int tall, const int two) {
     IN_MEMORY;
-    if (add) {
-        _tile_loadd(0, c, c_row);
-        if (two) _tile_loadd(1, c + c_beside, c_row);
-        if (tall) _tile_loadd(2, c + c_next, c_row);
-        if (tall && two) _tile_loadd(3, c + c_next + c_beside, c_row);
-    } else {
-        _tile_zero(0);
-        if (two) _tile_zero(1);
-        if (tall) _tile_zero(2);
-        if (tall && two) _tile_zero(3);
-    }
-    for (int k = 0; k < depth; k++, a += a_step, b += b_step) {
+    _tile_zero(0);
+    if (two) _tile_zero(1);
+    if (tall) _tile_zero(2);
+    if (tall && two) _tile_zero(3);
+}
+
+INLINE void sums_from(const int tall, const int two, const char *c, size_t row, size_t next, size_t beside) {
+    IN_MEMORY;
+    _tile_loadd(0, c, row);
+    if (two) _tile_loadd(1, c + beside, row);
+    if (tall) _tile_loadd(2, c + next, row);
+    if (tall && two) _tile_loadd(3, c + next + beside, row);
+}
+
+INLINE void sums_to(const int tall, const int two, char *c, size_t row, size_t next, size_t beside) {
+    _tile_stored(0, c, row);
+    if (two) _tile_stored(1, c + beside, row);
+    if (tall) _tile_stored(2, c + next, row);
+    if (tall && two) _tile_stored(3, c + next + beside, row);
+    IN_MEMORY;
+}
+
+/* Adds to the sums: tiles of `a` times tiles of `b`, in `steps` that lie `a_step` and `b_step` bytes apart. */
+INLINE void add_products(const int tall, const int two, const char *a, size_t a_row, size_t a_next, size_t a_step, const char *b,
+                         size_t b_row, size_t b_beside, size_t b_step, int steps) {
+    for (int k = 0; k < steps; k++, a += a_step, b += b_step) {
         _tile_loadd(6, b, b_row);
         _tile_loadd(4, a, a_row);
         _tile_dpbf16ps(0, 4, 6);
@@ -50,12 +62,15 @@ INLINE void tile_product(const int tall, const int two, const int add, const cha
         if (tall) _tile_dpbf16ps(2, 5, 6);
         if (tall && two) _tile_dpbf16ps(3, 5, 7);
     }
-    _tile_stored(0, c, c_row);
-    if (two) _tile_stored(1, c + c_beside, c_row);
-    if (tall) _tile_stored(2, c + c_next, c_row);
-    if (tall && two) _tile_stored(3, c + c_next + c_beside, c_row);
-    IN_MEMORY;
 }
+
+/* Calls `product` (rows are `tall`, columns are `two`) with numbers that the compiler sees. */
+#define FOR_TILES(product, are_tall, are_two)                                                                                              \
+    if (are_tall)                                                                                                                          \
+        if (are_two) product(1, 1);                                                                                                        \
+        else product(1, 0);                                                                                                                \
+    else if (are_two) product(0, 1);                                                                                                       \
+    else product(0, 0);
 
 /* Sets to 0 what fills the rows of the chunk's matrix up: it is multiplied by 0, but may be nan. */
 static void NAMED(fill_up)(const Work *work) {
@@ -82,13 +97,10 @@ static void NAMED(multiply)(const Work *work, const void *weights, int pixels) {
                 const char *a = (const char *)(matrix + (size_t)p * plan->depth), *b = (const char *)panel;
                 char *c = (char *)(work->answer + (size_t)p * work->wide + column + n);
 #define PRODUCT(tall, two)                                                                                                                 \
-    tile_product(tall, two, 0, a, row, TILE_ROWS * row, VECTOR_BYTES, b, (1 + two) * VECTOR_BYTES, VECTOR_BYTES, (1 + two) * TILE_BYTES,   \
-                 steps, c, wide, TILE_ROWS * wide, VECTOR_BYTES)
-                if (pixels - p > TILE_ROWS)
-                    if (two) PRODUCT(1, 1);
-                    else PRODUCT(1, 0);
-                else if (two) PRODUCT(0, 1);
-                else PRODUCT(0, 0);
+    (sums_from_zero(tall, two), add_products(tall, two, a, row, TILE_ROWS * row, VECTOR_BYTES, b, (1 + two) * VECTOR_BYTES, VECTOR_BYTES,  \
+                                             (1 + two) * TILE_BYTES, steps),                                                               \
+     sums_to(tall, two, c, wide, TILE_ROWS * wide, VECTOR_BYTES))
+                FOR_TILES(PRODUCT, pixels - p > TILE_ROWS, two)
 #undef PRODUCT
             }
             panel += (size_t)deep * (1 + two);
@@ -165,16 +177,17 @@ static int NAMED(multiply_back)(const Work *work, REAL *gradient, int pixels) {
     tiles_on();
     for (int block = 0; block < plan->blocks; block++) {
         int columns = plan->columns[block], pieces = 2 * plan->deep[block] / TILE_ROWS;
+        size_t next = (size_t)pieces * TILE_BYTES;
         NAMED(matrix_tiles)(work, block, pixels, steps, (__m512i *)matrix);
         for (int d = 0; d < pieces; d += 2)
             for (int n = 0; n < columns; n += 2) {
                 const char *a = answer + n * column_bytes, *b = matrix + d * column_bytes;
                 char *c = to + ((size_t)n * pieces + d) * TILE_BYTES;
-#define PRODUCT(tall)                                                                                                                      \
-    tile_product(tall, 1, 1, a, VECTOR_BYTES, column_bytes, TILE_BYTES, b, VECTOR_BYTES, column_bytes, TILE_BYTES, steps, c, VECTOR_BYTES, \
-                 (size_t)pieces * TILE_BYTES, TILE_BYTES)
-                if (n + 1 < columns) PRODUCT(1);
-                else PRODUCT(0);
+#define PRODUCT(tall, two)                                                                                                                 \
+    (sums_from(tall, two, c, VECTOR_BYTES, next, TILE_BYTES),                                                                              \
+     add_products(tall, two, a, VECTOR_BYTES, column_bytes, TILE_BYTES, b, VECTOR_BYTES, column_bytes, TILE_BYTES, steps),                 \
+     sums_to(tall, two, c, VECTOR_BYTES, next, TILE_BYTES))
+                FOR_TILES(PRODUCT, n + 1 < columns, 1)
 #undef PRODUCT
             }
         to += (size_t)columns * pieces * TILE_BYTES;
@@ -183,8 +196,3 @@ static int NAMED(multiply_back)(const Work *work, REAL *gradient, int pixels) {
     tiles_off();
     return 1;
 }
-#undef TILE_ROWS
-#undef TILE_BYTES
-#undef TILE_PIXELS
-#undef EVERY_ROW
-#undef IN_MEMORY
