@@ -92,7 +92,7 @@ def draw_maps(
 
     Raises
     ------
-    RunRefusal : shards that are not finished, maps of another choice, or images that are not those of the plan.
+    RunRefusal : shards that are not finished, maps there of another choice, or images that are not those of the plan.
     SettingRefusal : names that are in no row.
     """
     plan, maps = folder.plan(), folder.folder / "maps"
@@ -101,7 +101,7 @@ def draw_maps(
     chosen = _chosen(folder, plan, choice, team.labels)
     with claimed(maps) as claim:
         job = {"plan": plan.fingerprint, "choice": choice.about}
-        if (before := read_job(maps / JOB)) is not None:
+        if (before := read_job(maps / JOB)) is not None and any(maps.glob("*.fits")):  # one that drew nothing is in nobody's way
             refuse_other(maps, before, job, "maps of this survey", "Delete that folder, or move it away.")
         write_json(maps / JOB, job)
         names = _names(chosen)
