@@ -1,6 +1,7 @@
 """Text that every file, header and terminal can hold: what names of files and messages of libraries become before they are shown."""
 
 import re
+from collections.abc import Sequence
 
 # control characters, which XML and FITS cannot hold and terminals obey; separators of lines; marks that turn the order of letters around;
 # halves of surrogate pairs, which stand for bytes of a file's name that are no text; two codes that are no characters
@@ -21,6 +22,11 @@ def in_one_line(text: str) -> str:
 def count_of(count: int, noun: str) -> str:
     """Such as ``1 shard`` and ``2,000 shards``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def some_of(words: Sequence[object], most: int = 4) -> str:
+    """The first of these, and dots where there are more: such as ``a, b, c, d, ...``."""
+    return ", ".join(map(str, words[:most])) + (", ..." if len(words) > most else "")
 
 
 def as_ascii(text: str) -> str:

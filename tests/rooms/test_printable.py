@@ -16,7 +16,7 @@ from equiradio.cli.main import main
 from equiradio.errors import ImageRefusal, Refusal, SettingRefusal
 from equiradio.inference.team import load
 from equiradio.labels import Labels
-from equiradio.printable import as_ascii, in_one_line, printable
+from equiradio.printable import as_ascii, in_one_line, printable, some_of
 from equiradio.serve.held import Held
 from equiradio.serve.refusals import as_json
 from equiradio.serve.tables import Table
@@ -39,6 +39,11 @@ def test_what_cannot_be_printed_becomes_question_marks(text, shown):
 def test_lines_are_joined_and_letters_escaped():
     assert in_one_line(" one\n  two\r\nthree\x1b ") == "one two three?"
     assert as_ascii("ü\n") == "\\xfc?"
+
+
+def test_a_long_list_ends_in_dots():
+    assert (some_of("abcd"), some_of("abcde"), some_of([1, 2], 1), some_of([])) == ("a, b, c, d", "a, b, c, d, ...", "1, ...", "")
+    assert str(Refusal("--id", "no", some_of("abcde"), "Do.")) == "--id: no; expected a, b, c, d, ... Do."
 
 
 def test_a_refusal_is_one_printable_line():

@@ -20,6 +20,7 @@ from equiradio.artefacts.provenance import Provenance
 from equiradio.errors import RunRefusal, SettingRefusal, refused_as
 from equiradio.inference.reading import BATCH, Batch, Classifier, answered
 from equiradio.labels import Labels
+from equiradio.printable import some_of
 from equiradio.sky.cutout import Cutout
 from equiradio.survey.cutting import Place
 from equiradio.survey.folder import Plan, SurveyFolder
@@ -155,8 +156,9 @@ def _chosen(folder: SurveyFolder, plan: Plan, choice: Choice, labels: Labels) ->
         if choice.kind == "top":  # so that memory holds no more than the best and a shard
             parts = [_best(pa.concat_tables(parts), choice.most)]
     if lost := sorted(choice.names - there_are):
-        shown = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
-        raise SettingRefusal(OPTION, f"{len(lost):,} names that no source has ({shown})", "names of the catalogue", "Correct the file.")
+        raise SettingRefusal(
+            OPTION, f"{len(lost):,} names that no source has ({some_of(lost, 3)})", "names of the catalogue", "Correct the file."
+        )
     return pa.concat_tables(parts).sort_by([("file", "ascending"), (ROW.name, "ascending")]).to_pylist()
 
 
