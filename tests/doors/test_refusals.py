@@ -98,7 +98,7 @@ REFUSED = {
     ),
     "unknown split": (
         ("evaluate", "none", "--split", "tets"),
-        "--split: 'tets'; expected train, validation or test.",
+        "--split: 'tets'; expected train, validation, test or all.",
         "Did you mean test?",
     ),
     "unknown export": (("export", "none", "--to", "onx"), "--to: 'onx'; expected onnx or torch.", "Did you mean onnx?"),
