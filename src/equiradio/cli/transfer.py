@@ -10,6 +10,7 @@ import typer
 from equiradio.cli.lines import say
 from equiradio.cli.options import check_data
 from equiradio.errors import SettingRefusal
+from equiradio.printable import with_interval
 
 if TYPE_CHECKING:
     from equiradio.evaluation.transfer import ConditionScores, Part, Score
@@ -84,7 +85,4 @@ def _strata(scores: "ConditionScores") -> Iterator[list[str]]:
 
 def shown_score(score: "Score") -> str:
     """Such as ``84.0 (79.3-88.7)``, in percent."""
-    if score["value"] is None:
-        return "-"
-    edges = score["interval95"]
-    return f"{100 * score['value']:.1f}" + (f" ({100 * edges[0]:.0f}-{100 * edges[1]:.0f})" if edges else "")
+    return with_interval(score["value"], score["interval95"], 1, 100.0)

@@ -17,8 +17,7 @@ from equiradio.artefacts.csv_columns import read_csv
 from equiradio.artefacts.provenance import with_provenance
 from equiradio.datasets.imports.tables import ID
 from equiradio.errors import DataRefusal, nearest, refused_as
-from equiradio.printable import printable
-from equiradio.serve.names import apart
+from equiradio.printable import apart, printable
 from equiradio.serve.refusals import RequestRefusal, clipped
 from equiradio.survey.tables import VIEWS
 

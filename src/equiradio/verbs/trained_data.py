@@ -17,7 +17,7 @@ from equiradio.errors import DataRefusal, RunRefusal
 from equiradio.inference.member import Member
 from equiradio.printable import in_one_line
 from equiradio.settings import DataSettings
-from equiradio.sky.recipe import other_than
+from equiradio.sky.recipe import in_place_of
 
 ALL, HELD_BACK = "all", "test"  # every source of data that a network was not trained on; as what they count then
 
@@ -101,10 +101,8 @@ def trained_data(
 
 def _other_recipe(run: object, card: Card, sources: Sources) -> list[str]:
     """A line where images are made otherwise than those that a run learned from; none where they are made alike."""
-    words = lambda value: "unknown" if value is None else f"{value}"
-    odd = other_than(sources.recipe, card.images.as_card())
-    ways = "; ".join(f"{name} {words(ours)} in place of {words(theirs)}" for name, (theirs, ours) in odd.items())
-    return [f"{sources.where}: images made otherwise than those that {run} learned from ({ways})"] if odd else []
+    ways = in_place_of(sources.recipe, card.images.as_card())
+    return [f"{sources.where}: images made otherwise than those that {run} learned from ({ways})"] if ways else []
 
 
 def _without_learned(
