@@ -115,7 +115,7 @@ REFUSED = {
     "unknown verb": (("trian",), "command line: No such command 'trian'", "See --help."),
     "unknown option": (("train", "--modle", "lenet"), "command line: No such option: --modle", "See --help."),
     "no whole number": (("train", "--epochs", "ten"), "command line: Invalid value for '--epochs'", "See --help."),
-    "no run named": (("evaluate",), "command line: Missing argument 'RUN...'", "See --help."),
+    "no run named": (("evaluate",), "command line: Missing argument 'RUN|TEAM...'", "See --help."),
 }
 
 

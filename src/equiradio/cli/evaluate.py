@@ -74,10 +74,10 @@ def evaluate(
             found = f"{teams[0]}, a team, beside a run"
             raise SettingRefusal("RUN|TEAM", found, "runs alone, or teams alone", "Ask about them one after the other.")
         return evaluate_teams(teams, data=data, split=split, data_dir=data_dir, device=device, precision=precision, as_json=as_json)
+    if split == "all":
+        raise SettingRefusal("--split", "all, of a run", "train, validation or test", "Choose one; all is for teams.")
     for run in runs:
         one_run(run)  # or a refusal, before PyTorch is opened
-    if split == "all":
-        raise SettingRefusal("--split", f"all, and {runs[0]} is a run", "train, validation or test", "Choose one; all is for teams.")
     check_data(data)
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table

@@ -73,7 +73,15 @@ def evaluate_team(
     """
     team = load(what, device, precision)
     sources = labelled_split(what, team.members[0], data, data_dir, split)
-    rows = _rows(team, sources, progress)
+    scored = _scored(team, sources, split, _rows(team, sources, progress))
+    first = team.members[0]
+    if unfinished := first.card.unfinished(first.settings.training.epochs):
+        scored["unfinished"] = unfinished
+    return scored
+
+
+def _scored(team: Team, sources: Sources, split: str, rows: list[Row | None]) -> TeamScores:
+    """Scores of the rows that have an answer."""
     there = np.array([row is not None and row["answered"] for row in rows], bool)
     if not there.any():
         raise DataRefusal(sources.where, f"none of {len(rows):,} sources has an answer", "some", "Look at the images.")
@@ -86,7 +94,7 @@ def evaluate_team(
         "beams": np.full(len(p), np.nan),
         "flags": [set(row["flag_names"].split()) - {"no_wcs"} for row in answered],  # a data set holds no WCS
     }
-    scored: TeamScores = {
+    return {
         "model": team.name,
         "data": sources.name,
         "data_md5": sources.md5,
@@ -96,10 +104,6 @@ def evaluate_team(
         **_by_class(labels, p, team.labels),  # type: ignore[typeddict-item]  # auc and classes
         "left_out": list(sources.left_out),
     }
-    first = team.members[0]
-    if unfinished := first.card.unfinished(first.settings.training.epochs):
-        scored["unfinished"] = unfinished
-    return scored
 
 
 def _rows(team: Team, sources: Sources, progress: Progress) -> list[Row | None]:

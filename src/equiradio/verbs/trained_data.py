@@ -80,14 +80,7 @@ def trained_data(
     if named is None and sources.md5 != card.data_md5:
         found = f"{sources.where} has md5 {sources.md5}, but it was trained on {card.data_md5}"
         raise RunRefusal(run, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
-    if sources.classes.names != card.labels.names:
-        found = f"{sources.where} has the classes {sources.classes}, but it was trained on {card.labels}"
-        there = set(card.labels.names) <= set(sources.classes.names)
-        do = f"Import them with --classes {','.join(card.labels.names)}." if there else "Choose data of its own classes, named so."
-        raise RunRefusal(run, found, "the same classes in the same order", do)
-    if (side := sources.recipe.side) != card.images.side:
-        found = f"images of {sources.where} have {side} x {side} pixels, but it was trained on {card.images.side} x {card.images.side}"
-        raise RunRefusal(run, found, "images of the same side", f"Import them with --side {card.images.side}.")
+    _refuse_unlike(run, card, sources)
     if every:
         if named in (None, trained_on.name) or sources.md5 == card.data_md5:
             found = f"--split {ALL}, but it has learned from the training sources of {sources.where}"
@@ -97,6 +90,18 @@ def trained_data(
     for line in (*_other_recipe(run, card, sources), *new.left_out[len(sources.left_out) :]):
         logging.getLogger("equiradio").warning("%s", in_one_line(line))
     return new
+
+
+def _refuse_unlike(run: object, card: Card, sources: Sources) -> None:
+    """Refuse sources of other classes, or of images of another side."""
+    if sources.classes.names != card.labels.names:
+        found = f"{sources.where} has the classes {sources.classes}, but it was trained on {card.labels}"
+        there = set(card.labels.names) <= set(sources.classes.names)
+        do = f"Import them with --classes {','.join(card.labels.names)}." if there else "Choose data of its own classes, named so."
+        raise RunRefusal(run, found, "the same classes in the same order", do)
+    if (side := sources.recipe.side) != card.images.side:
+        found = f"images of {sources.where} have {side} x {side} pixels, but it was trained on {card.images.side} x {card.images.side}"
+        raise RunRefusal(run, found, "images of the same side", f"Import them with --side {card.images.side}.")
 
 
 def _other_recipe(run: object, card: Card, sources: Sources) -> list[str]:
