@@ -26,7 +26,8 @@ class Refusal(Exception):
     def __init__(self, where: object, found: str, expected: str, do: str) -> None:
         self.where = printable(str(where))
         self.found, self.expected, self.do = map(in_one_line, (found, expected, do))
-        super().__init__(f"{self.where}: {self.found}; expected {self.expected}. {self.do}")
+        end = "" if self.expected.endswith("...") else "."
+        super().__init__(f"{self.where}: {self.found}; expected {self.expected}{end} {self.do}")
 
     def __reduce__(self) -> tuple[type["Refusal"], tuple[str, ...]]:
         return type(self), (self.where, self.found, self.expected, self.do)
@@ -115,6 +116,7 @@ def not_imported(where: object, error: ImportError) -> Refusal:
 
 
 def nearest(word: str, words: list[str]) -> str:
-    """'Did you mean ...?' for the closest of these words, or a list of all of them."""
-    close = get_close_matches(word, words, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(words)}."
+    """'Did you mean ...?' for the closest of these words, letters' case aside; else to choose one of those that the refusal expects."""
+    small = {each.lower(): each for each in reversed(words)}
+    close = get_close_matches(word.lower(), small, n=1, cutoff=0.6)
+    return f"Did you mean {small[close[0]]}?" if close else "Choose one of these."

@@ -98,7 +98,7 @@ REFUSED = {
     ),
     "unknown split": (
         ("evaluate", "none", "--split", "tets"),
-        "--split: 'tets'; expected train, validation or test.",
+        "--split: 'tets'; expected train, validation, test or all.",
         "Did you mean test?",
     ),
     "unknown export": (("export", "none", "--to", "onx"), "--to: 'onx'; expected onnx or torch.", "Did you mean onnx?"),
@@ -115,7 +115,7 @@ REFUSED = {
     "unknown verb": (("trian",), "command line: No such command 'trian'", "See --help."),
     "unknown option": (("train", "--modle", "lenet"), "command line: No such option: --modle", "See --help."),
     "no whole number": (("train", "--epochs", "ten"), "command line: Invalid value for '--epochs'", "See --help."),
-    "no run named": (("evaluate",), "command line: Missing argument 'RUN...'", "See --help."),
+    "no run named": (("evaluate",), "command line: Missing argument 'RUN|TEAM...'", "See --help."),
 }
 
 

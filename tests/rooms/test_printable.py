@@ -16,7 +16,7 @@ from equiradio.cli.main import main
 from equiradio.errors import ImageRefusal, Refusal, SettingRefusal
 from equiradio.inference.team import load
 from equiradio.labels import Labels
-from equiradio.printable import as_ascii, in_one_line, printable
+from equiradio.printable import apart, as_ascii, duration, in_one_line, printable, some_of, with_interval
 from equiradio.serve.held import Held
 from equiradio.serve.refusals import as_json
 from equiradio.serve.tables import Table
@@ -39,6 +39,23 @@ def test_what_cannot_be_printed_becomes_question_marks(text, shown):
 def test_lines_are_joined_and_letters_escaped():
     assert in_one_line(" one\n  two\r\nthree\x1b ") == "one two three?"
     assert as_ascii("ü\n") == "\\xfc?"
+
+
+def test_a_long_list_ends_in_dots():
+    assert (some_of("abcd"), some_of("abcde"), some_of([1, 2], 1), some_of([])) == ("a, b, c, d", "a, b, c, d, ...", "1, ...", "")
+    assert str(Refusal("--id", "no", some_of("abcde"), "Do.")) == "--id: no; expected a, b, c, d, ... Do."
+
+
+def test_a_name_that_is_taken_gets_a_number():
+    assert [apart("c4", taken) for taken in ((), ("c4",), ("c4", "c4 (2)"), ("C4",))] == ["c4", "c4 (2)", "c4 (3)", "c4"]
+    assert apart("C4", {"c4", "c4_2"}, "{}_{}", case=False) == "C4_3"
+
+
+def test_intervals_and_durations_have_one_form():
+    assert [with_interval(0.9016, edges) for edges in ([0.843, 0.9438], None)] == ["0.902 (0.84-0.94)", "0.902"]
+    assert with_interval(0.8401, [0.7929, 0.8868], 1, 100.0) == "84.0 (79-89)"
+    assert with_interval(None, None) == "-"
+    assert [duration(each) for each in (0.4, 42, 90, 120, 5400, 36_000)] == ["0 s", "42 s", "90 s", "2 min", "90 min", "10.0 h"]
 
 
 def test_a_refusal_is_one_printable_line():

@@ -100,7 +100,7 @@ def test_the_wording_of_a_wrong_value_is_pinned():
     assert says("epochs", True) == "--set: training.epochs is true; expected a whole number. Correct the value."
     assert says("epochs", 0) == "--set: training.epochs is 0; expected 1 to 1000000. Correct the value."
     assert says("dropout", 1) == "--set: model.dropout is 1.0; expected 0 to 0.95. Correct the value."
-    assert says("gates", 4) == "--set: model.gates is 4; expected one of 0, 1, 2, 3. Choose one of 0, 1, 2, 3."
+    assert says("gates", 4) == "--set: model.gates is 4; expected one of 0, 1, 2, 3. Choose one of these."
     assert says("optimiser", "adm") == '--set: training.optimiser is "adm"; expected one of adam, adamw. Did you mean adam?'
     assert says("name", "lenet") == (
         "--set: name is a setting of several sections; expected model.name or data.name. Name the section too."

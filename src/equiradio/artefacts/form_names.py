@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from equiradio.printable import as_ascii
+from equiradio.printable import apart, as_ascii
 
 LONGEST = 60  # letters of a column's name in FITS, some of which are written as two
 XML_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -31,9 +31,6 @@ def xml_ids(names: Sequence[str]) -> list[str]:
 
 def _apart(name: str, taken: set[str]) -> str:
     """The name, or with a number behind where another has it, letters' case aside; then it is taken."""
-    number, one = 1, name
-    while one.lower() in taken:
-        number += 1
-        one = f"{name}_{number}"
+    one = apart(name, taken, "{}_{}", case=False)
     taken.add(one.lower())
     return one

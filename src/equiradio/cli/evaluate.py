@@ -9,18 +9,21 @@ import typer
 from equiradio.artefacts.run import Run
 from equiradio.cli import completion
 from equiradio.cli.lines import say
-from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Precision, Split, check_data
+from equiradio.cli.options import DATA_DIR, DEVICE, JSON, Device, Precision, check_data
 from equiradio.errors import SettingRefusal
 from equiradio.labels import UNKNOWN
 
 if TYPE_CHECKING:
     from equiradio.evaluation.scores import Metrics
 
+Scored = Literal["train", "validation", "test", "all"]
 Order = Literal["sorted", "shuffled", "single"]
 
 
 def evaluate(
-    runs: list[Path] = typer.Argument(help="Run folders; with --through teams too.", metavar="RUN...", show_default=False),
+    runs: list[Path] = typer.Argument(
+        help="Folders of runs, or teams by folder or name, whose answers are scored.", metavar="RUN|TEAM...", show_default=False
+    ),
     data: str = typer.Option(
         None,
         "--data",
@@ -28,7 +31,7 @@ def evaluate(
         show_default=False,
         autocompletion=completion.data_sets,
     ),
-    split: Split = typer.Option("test", "--split", help="Which sources of the data set."),
+    split: Scored = typer.Option("test", "--split", help="Which sources of the data set; all of data that a team was not trained on."),
     passes: int = typer.Option(100, "--passes", help="Augmented passes over every source, besides the plain one."),
     through: list[str] = typer.Option(
         None,
@@ -48,7 +51,7 @@ def evaluate(
     data_dir: Path = DATA_DIR,
     as_json: bool = JSON,
 ) -> None:
-    """Score trained networks on a split, and draw where they look; or score their answers as other telescopes would see the sources.
+    """Score trained networks on a split, and draw where they look; or score a team's answers, as they are or as other telescopes would see.
 
     Example: equiradio evaluate runs/c4-attention-mirabest-fast-seed0
     """
@@ -61,9 +64,18 @@ def evaluate(
     if prior is not None:
         found, do = f"{prior} without --through", "Name a condition, or drop --prior."
         raise SettingRefusal("--prior", found, "--through: predictions of runs are those of their own mix", do)
-    from equiradio.verbs.evaluate_asked import check_options, one_run, unfinished_line
+    from equiradio.verbs.evaluate_asked import check_options, is_team, one_run, unfinished_line
 
     check_options(batches, precision, passes)
+    if teams := [each for each in runs if is_team(each)]:
+        from equiradio.cli.team_scores import evaluate_teams
+
+        if len(teams) < len(runs):
+            found = f"{teams[0]}, a team, beside a run"
+            raise SettingRefusal("RUN|TEAM", found, "runs alone, or teams alone", "Ask about them one after the other.")
+        return evaluate_teams(teams, data=data, split=split, data_dir=data_dir, device=device, precision=precision, as_json=as_json)
+    if split == "all":
+        raise SettingRefusal("--split", "all, of a run", "train, validation or test", "Choose one; all is for teams.")
     for run in runs:
         one_run(run)  # or a refusal, before PyTorch is opened
     check_data(data)

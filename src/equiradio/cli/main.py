@@ -120,9 +120,8 @@ def _in_words(problem: Any) -> str:
     message = problem.format_message()
     if choice := CHOICE.search(message):
         words = re.findall(r"'([^']*)'", choice["words"])
-        close = nearest(choice["given"], words)
-        do = close if close.startswith("Did") else "Choose one of these."
-        return str(SettingRefusal(choice["option"], f"'{choice['given']}'", f"{', '.join(words[:-1])} or {words[-1]}", do))
+        expected = f"{', '.join(words[:-1])} or {words[-1]}"
+        return str(SettingRefusal(choice["option"], f"'{choice['given']}'", expected, nearest(choice["given"], words)))
     return f"command line: {message.rstrip('.')}. See --help." if message else ""
 
 

@@ -8,6 +8,7 @@ from equiradio.artefacts.team import TeamCard
 from equiradio.artefacts.team_scores import Measured, measured
 from equiradio.cli.options import JSON
 from equiradio.folders import WEIGHTS
+from equiradio.printable import with_interval
 
 SCORES = ("test accuracy", "AUC", "Confident", "ECE", "NLL", "answered", "of these right")
 COLUMNS = ("model", "here", "members", "poses", *SCORES, "weights' licence")
@@ -38,7 +39,7 @@ def models(as_json: bool = JSON) -> None:
 def _row(name: str, card: TeamCard, default: str, here: bool) -> list[str]:
     test = card.test
     number = lambda value: "-" if value is None else f"{value:.3f}"
-    score = lambda part, key: _interval(measured(test, part, key))
+    score = lambda part, key: _shown(measured(test, part, key))
     shown = [name + (" *" if name == default else ""), "yes" if here else "no", str(len(card.members)), str(card.poses or "-")]
     shown += [
         score("all", "accuracy"),
@@ -50,8 +51,5 @@ def _row(name: str, card: TeamCard, default: str, here: bool) -> list[str]:
     return [*shown, number(test.get("coverage")), score("answered", "accuracy"), card.members[0].licence.partition(" ")[0]]
 
 
-def _interval(score: Measured | None) -> str:
-    if score is None or score["value"] is None:
-        return "-"
-    edges = score["interval95"]
-    return f"{score['value']:.3f}" + (f" ({edges[0]:.2f}-{edges[1]:.2f})" if edges else "")
+def _shown(score: Measured | None) -> str:
+    return "-" if score is None else with_interval(score["value"], score["interval95"])

@@ -10,6 +10,7 @@ import typer
 from equiradio.cli.lines import say
 from equiradio.cli.options import check_data
 from equiradio.errors import SettingRefusal
+from equiradio.printable import with_interval
 
 if TYPE_CHECKING:
     from equiradio.evaluation.transfer import ConditionScores, Part, Score
@@ -63,23 +64,25 @@ def _row(scores: "ConditionScores") -> list[str]:
     part = scores["all"]
     if part is None:
         return [scores["condition"], f"0, {scores['blank']} blank", *[""] * (len(COLUMNS) - 2)]
-    sources = f"{part['sources']}" + (f", {scores['blank']} blank" if scores["blank"] else "")
+    sources, *cells = part_cells(part)
+    return [scores["condition"], sources + (f", {scores['blank']} blank" if scores["blank"] else ""), *cells]
+
+
+def part_cells(part: "Part") -> list[str]:
+    """Of some sources how many, their scores and their flags, as `COLUMNS` has them behind the first."""
     flags = ", ".join(f"{name} {100 * share:.0f} %" for name, share in part["flags"].items())
     whole = [part["accuracy"], part["balanced_accuracy"], part["calibration_error"], part["answered"], part["right_of_answered"]]
-    return [scores["condition"], sources, *map(_shown, whole), flags]
+    return [f"{part['sources']}", *map(shown_score, whole), flags]
 
 
 def _strata(scores: "ConditionScores") -> Iterator[list[str]]:
     for stratum in scores["strata"]:
         part: Part = stratum["part"]
         high = "or more" if stratum["high"] is None else f"to {stratum['high']:g}"
-        shown = map(_shown, (part["accuracy"], part["balanced_accuracy"], part["answered"], part["right_of_answered"]))
+        shown = map(shown_score, (part["accuracy"], part["balanced_accuracy"], part["answered"], part["right_of_answered"]))
         yield [scores["condition"], f"{stratum['low']:g} {high}", str(part["sources"]), *shown]
 
 
-def _shown(score: "Score") -> str:
+def shown_score(score: "Score") -> str:
     """Such as ``84.0 (79.3-88.7)``, in percent."""
-    if score["value"] is None:
-        return "-"
-    edges = score["interval95"]
-    return f"{100 * score['value']:.1f}" + (f" ({100 * edges[0]:.0f}-{100 * edges[1]:.0f})" if edges else "")
+    return with_interval(score["value"], score["interval95"], 1, 100.0)

@@ -17,7 +17,7 @@ from equiradio.datasets.sources import SPLITS, Sources, check_soft
 from equiradio.errors import DataRefusal, Refusal
 from equiradio.folders import whole_folder
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels, labels_of
-from equiradio.printable import count_of
+from equiradio.printable import count_of, some_of
 from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}")  # of a data set: it becomes part of file names
@@ -130,8 +130,8 @@ def _no_data_set(folder: Path) -> DataRefusal:
     tables = [path.name for path in there if path.name.lower().endswith(TABLES) and path.name not in images + folders]
     others = [path.name for path in there if path.name not in folders + images + tables]
     parts = [count_of(len(images), "image")] if images else []
-    parts += [f"{count_of(len(names), kind)} ({_some(names)})" for names, kind in ((tables, "table"), (folders, "folder")) if names]
-    content = ", ".join(parts) or _some(others)
+    parts += [f"{count_of(len(names), kind)} ({some_of(names)})" for names, kind in ((tables, "table"), (folders, "folder")) if names]
+    content = ", ".join(parts) or some_of(others)
     do = "Put the images of each class into a folder of its name, and name the folder of these: 'equiradio data import FOLDER --out DIR'."
     if tables:
         do = f"Where the table names images and their classes: 'equiradio data import {folder / tables[0]} --out DIR'."
@@ -139,10 +139,6 @@ def _no_data_set(folder: Path) -> DataRefusal:
         do = f"Name the data set in it: {folder / inside}. Others are made by 'equiradio data import'."
     expected = "a data set (dataset.json, images.npy, catalogue.csv), a folder per class, or a table of images"
     return DataRefusal(folder, f"{content} and no dataset.json" if content else "nothing in it", expected, do)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
 class _About(NamedTuple):

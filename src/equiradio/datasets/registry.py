@@ -104,5 +104,5 @@ def chosen_split(sources: Sources, split: str) -> Sources:
     if not (sources.split == split).any():
         present = ", ".join(f"{name} ({count:,})" for name, count in zip(*np.unique(sources.split, return_counts=True), strict=True))
         do = sources.elsewhere or "Choose one of these splits."
-        raise DataRefusal(sources.where, f"no source is of split '{split}'", present, do)
+        raise DataRefusal(sources.where, f"no source is of split '{split}'", present or "some", do)
     return sources.of_split(split)

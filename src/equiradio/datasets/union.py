@@ -102,7 +102,7 @@ def _refuse_unlike(parts: Sequence[Sources]) -> None:
         raise DataRefusal(name, found, "images of one side", "Import them anew with the same --side.")
 
 
-def _odd(ours: Sources, theirs: Sources) -> dict[str, tuple[object, object]]:
+def _odd(ours: Sources, theirs: Sources) -> dict[str, tuple[str, str]]:
     """In what their recipe differs from ours."""
     return other_than(ours.recipe, theirs.recipe.as_card())
 

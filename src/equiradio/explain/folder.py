@@ -42,7 +42,8 @@ class Folder:
         file = self.path / "about.json"
         if file.is_file():
             there = read_json(file, dict[str, Any], RunRefusal, "about.json of an explanation", "Choose another --out.")
-            refuse_other(self.path, there, about, "holds an explanation", "Choose another --out.")
+            if any((self.path / "parts").glob("*.json")):  # one without a finished part is in nobody's way
+                refuse_other(self.path, there, about, "holds an explanation", "Choose another --out.")
         elif not is_unused(self.path):
             raise RunRefusal(self.path, "a folder with other files", "a new folder or an explanation", "Choose another --out.")
         write_json(file, about)

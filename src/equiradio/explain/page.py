@@ -6,6 +6,7 @@ from equiradio.artefacts.atomic import write_text
 from equiradio.explain.case import Case
 from equiradio.explain.folder import Folder
 from equiradio.explain.part import parts
+from equiradio.printable import duration
 from equiradio.report.page import Page
 from equiradio.sky.recipe import MIRABEST, Recipe, apart
 
@@ -38,7 +39,7 @@ def write_page(case: Case, folder: Folder, answer: dict[str, Any], other: Folder
     seconds, passes = (sum(part[key] for part in answer.values() if key in part) for key in ("seconds", "passes"))
     page.text(
         f"{about['model']} (group {about['group']}) on {about['data']}, {about['split']}: {about['sources']} sources, evenly spaced "
-        f"through each class so that nobody picked them. {passes:,} images were shown to networks in {seconds / 60:.1f} minutes."
+        f"through each class so that nobody picked them. {passes:,} images were shown to networks in {duration(seconds)}."
     )
     recipe, learned = case.sources.recipe, case.member.card.images
     if recipe != MIRABEST or apart(learned, recipe):

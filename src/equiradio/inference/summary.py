@@ -2,6 +2,7 @@
 
 from equiradio.artefacts.team import TeamCard
 from equiradio.artefacts.team_scores import Measured, measured
+from equiradio.printable import with_interval
 
 
 def summary(name: str, card: TeamCard) -> dict[str, str]:
@@ -17,12 +18,9 @@ def summary(name: str, card: TeamCard) -> dict[str, str]:
     if card.temperature is not None and card.threshold is not None:
         shown["temperature"] = f"{card.temperature:.3f}"
         shown["abstains below"] = f"{card.threshold:.3f}"
-    return shown | {"test accuracy": with_interval(measured(card.test, "all", "accuracy")), "licence": first.licence}
+    return shown | {"test accuracy": _shown(measured(card.test, "all", "accuracy")), "licence": first.licence}
 
 
-def with_interval(score: Measured | None) -> str:
+def _shown(score: Measured | None) -> str:
     """A test score with its 95 % interval, or that there is none."""
-    if score is None or score["value"] is None:
-        return "not measured"
-    edges = score["interval95"]
-    return f"{score['value']:.3f}" + (f" ({edges[0]:.3f} to {edges[1]:.3f})" if edges else "")
+    return "not measured" if score is None or score["value"] is None else with_interval(score["value"], score["interval95"])

@@ -221,7 +221,7 @@ def open_members(folder: TeamFolder, card: TeamCard, device: str, precision: str
     """
     odd = other_than(card.members[0].images, card.recipe)
     if odd:
-        made, here = (", ".join(f"{key} {'unknown' if value is None else value}" for key, value in pairs) for pairs in _sides(odd))
+        made, here = (", ".join(f"{key} {value}" for key, value in pairs) for pairs in _sides(odd))
         do = "Fetch the team anew, or calibrate its runs again."
         raise RunRefusal(folder.card_file, f"calibrated on images made with {made}", here, do)
     return tuple(

@@ -13,6 +13,7 @@ from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.errors import Refusal, SettingRefusal
 from equiradio.paper.plan import SPLIT, Item
 from equiradio.paper.results import UNTRAINED
+from equiradio.printable import duration
 
 OnLine = Callable[[str], object]
 Step = Callable[[str, int, int], None]
@@ -163,13 +164,7 @@ class TimeLeft:
             left = self.left()
         except (Refusal, OSError):
             return ""
-        return (
-            ""
-            if left is None
-            else f"about {left / 3600:.1f} h of training left"
-            if left > 5400
-            else f"about {left / 60:.0f} min of training left"
-        )
+        return "" if left is None else f"about {duration(left)} of training left"
 
     def _epoch(self, model: str) -> float:
         if model in self.seconds:

@@ -15,7 +15,7 @@ from equiradio.artefacts.tables import labels_in, read_predictions
 from equiradio.artefacts.team import TeamFolder
 from equiradio.errors import Refusal, RunRefusal
 from equiradio.labels import UNKNOWN, Labels
-from equiradio.serve.names import apart
+from equiradio.printable import apart
 from equiradio.serve.refusals import NotOffered, RequestRefusal
 
 SORTS = ("name", "confidence", "disagreement", "spread")  # and the columns of `sortable`

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from equiradio.artefacts.shelf import find_team, team_names, trained_at
 from equiradio.artefacts.team import TeamCard
 from equiradio.errors import RunRefusal, nearest
+from equiradio.printable import apart
 from equiradio.serve.held import Held
-from equiradio.serve.names import apart
 from equiradio.serve.refusals import Busy, NotOffered
 from equiradio.sky.recipe import MIRABEST, Recipe, other_than
 

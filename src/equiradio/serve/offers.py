@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from equiradio.artefacts.shelf import default_name, names_here
 from equiradio.errors import DataRefusal, Refusal, SettingRefusal
+from equiradio.printable import apart
 from equiradio.serve.asking_order import AskingOrder
 from equiradio.serve.gallery import Runs
 from equiradio.serve.labelling import Labelling
-from equiradio.serve.names import apart
 from equiradio.serve.networks import Networks, offered
 from equiradio.serve.sets import ImageFolder, Sets, data_sets
 from equiradio.serve.tables import Table

@@ -8,9 +8,8 @@ from typing import Any
 
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
-from equiradio.printable import printable
+from equiradio.printable import apart, printable
 from equiradio.serve.held import Held, Shelf
-from equiradio.serve.names import apart
 from equiradio.serve.reading import read_source
 from equiradio.serve.refusals import NotOffered
 from equiradio.sky.beams import Beam

@@ -15,11 +15,10 @@ from equiradio.artefacts.catalogue import catalogue_schema, described
 from equiradio.artefacts.catalogue_forms import as_votable
 from equiradio.artefacts.csv_columns import read_csv
 from equiradio.artefacts.provenance import with_provenance
+from equiradio.datasets.imports.tables import ID
 from equiradio.errors import DataRefusal, nearest, refused_as
-from equiradio.printable import printable
-from equiradio.serve.names import apart
+from equiradio.printable import apart, printable
 from equiradio.serve.refusals import RequestRefusal, clipped
-from equiradio.survey.catalogue import ID
 from equiradio.survey.tables import VIEWS
 
 SELECTIONS = 6  # orders of rows kept

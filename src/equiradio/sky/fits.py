@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.errors import ImageRefusal
+from equiradio.printable import some_of
 from equiradio.sky.axes import Axes, Plane, axes_of, frequency_of, image_of, planes_of
 from equiradio.sky.beams import GivenBeam, beam_of, history
 from equiradio.sky.cards import Cards
@@ -181,7 +182,7 @@ def _kind(hdu: Any, shape: tuple[int, ...]) -> str:
 
 def _only(images: dict[int, Any], kinds: list[str], name: str, number: int | None) -> tuple[int, Any]:
     """The one image, or the one asked for."""
-    listed = ", ".join(kinds[:4]) + (", ..." if len(kinds) > 4 else "")
+    listed = some_of(kinds)
     if number is not None:
         if number not in images:
             raise ImageRefusal("no_image", name, f"HDU {number} holds no image ({listed})", "one 2-D image", "Choose another --hdu.")

@@ -71,12 +71,21 @@ def recipe_of(stored: dict[str, Any]) -> Recipe:
 
 def apart(one: Recipe, other: Recipe) -> str:
     """How two recipes make different pixels of a file, such as ``stretch asinh and linear``; empty where they make the same."""
-    words = lambda value: "unknown" if value is None else f"{value}"
     odd = other_than(other, one.as_card())
-    return ", ".join(f"{name} {words(ours)} and {words(theirs)}" for name, (ours, theirs) in odd.items() if name != "beam_arcsec")
+    return ", ".join(f"{name} {ours} and {theirs}" for name, (ours, theirs) in odd.items() if name != "beam_arcsec")
 
 
-def other_than(recipe: Recipe, stored: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What a card's recipe has otherwise: name -> (in the card, in ``recipe``). A part that an older card does not name is as it was."""
+def in_place_of(recipe: Recipe, stored: dict[str, Any]) -> str:
+    """What a recipe has in place of a card's, such as ``scale_arcsec 1.5 in place of 1.8``; empty where images are made alike."""
+    odd = other_than(recipe, stored)
+    return "; ".join(f"{name} {ours} in place of {theirs}" for name, (theirs, ours) in odd.items())
+
+
+def _words(value: Any) -> str:
+    return "unknown" if value is None else f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+def other_than(recipe: Recipe, stored: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """What a card's recipe has otherwise, in words: name -> (in the card, in ``recipe``). What an older card does not name is as it was."""
     ours = recipe.as_card()
-    return {name: (value, ours.get(name)) for name, value in sorted(stored.items()) if ours.get(name) != value}
+    return {name: (_words(value), _words(ours.get(name))) for name, value in sorted(stored.items()) if ours.get(name) != value}

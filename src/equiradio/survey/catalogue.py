@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 from equiradio.artefacts.csv_columns import MISSING
 from equiradio.datasets.imports.angles import HOUR, degrees_in, frame_in
 from equiradio.datasets.imports.mixins import positions_in
-from equiradio.datasets.imports.tables import DEC, RA, refuse_hours
+from equiradio.datasets.imports.tables import DEC, ID, RA, refuse_hours, usual_column
 from equiradio.errors import DataRefusal, SettingRefusal, nearest
+from equiradio.printable import some_of
 from equiradio.survey.choice import Chosen
 from equiradio.survey.tables import FIX, TABLE, bytes_as_words, frame_of, read_catalogue
 
-# First choice first. PyBDSF: Source_id (of Gaussians Gaus_id); Selavy: component_id (of islands island_id); Aegean: uuid.
-ID = ("gaus_id", "gaussian_id", "component_id", "component_name", "uuid", "source_id", "source_name", "island_id", "id", "name", "object")
 ELSEWHERE = {  # columns of positions that are not taken: first name of a pair -> what it is
     "glon": "galactic",
     "gal_lon": "galactic",
@@ -80,19 +79,17 @@ def _column(path: Path, table: pa.Table, given: str | None, usual: tuple[str, ..
     """The column that is named, or the first of the usual names that there is, letters' case aside."""
     if given is not None:
         if given not in table.column_names:
-            shown = table.column_names
-            raise DataRefusal(path, f"no column '{given}' ({option})", f"one of its {len(shown)}", nearest(given, shown[:20]))
+            there = table.column_names
+            raise DataRefusal(path, f"no column '{given}' ({option})", some_of(there, 20), nearest(given, there))
         return given
-    small = {name.lower(): name for name in reversed(table.column_names)}
-    return next((small[name] for name in usual if name in small), None)
+    return usual_column(table.column_names, usual)
 
 
 def _positions(path: Path, table: pa.Table, columns: Chosen) -> tuple[np.ndarray, np.ndarray]:
     if columns.ra is None or columns.dec is None:
         small = {name.lower().rpartition(".")[2]: name for name in table.column_names}
         other = next((f"{kind} {small[name]}" for name, kind in ELSEWHERE.items() if name in small), "")
-        listed = ", ".join(table.column_names[:8]) + (", ..." if len(table.column_names) > 8 else "")
-        found = f"no columns of right ascension and declination ({other or listed})"
+        found = f"no columns of right ascension and declination ({other or some_of(table.column_names, 8)})"
         do = "Convert the positions to ICRS." if other else "Name them by --ra and --dec."
         if pairs := positions_in(table.column_names):
             do = f"Name them by --ra and --dec, for example {' and '.join(pairs[0])}."

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from equiradio.datasets.imports.mixins import positions_in
-from equiradio.datasets.imports.tables import DEC, RA
+from equiradio.datasets.imports.tables import DEC, RA, usual_column
 from equiradio.errors import DataRefusal
+from equiradio.printable import some_of
 
 OPTION = "--table"
 SHOWN = 4  # tables that a line names
@@ -43,7 +44,7 @@ def one_of(path: Path, tables: Sequence[Held], chosen: Chosen) -> int:
     ------
     DataRefusal : no table of that name or number, or which is meant is not clear.
     """
-    listed = ", ".join(map(str, tables[:SHOWN])) + (", ..." if len(tables) > SHOWN else "")
+    listed = some_of(tables, SHOWN)
     if chosen.table is not None:
         if not (named := _named(tables, chosen.table)):
             raise DataRefusal(path, f"no table '{chosen.table}' ({OPTION})", f"one of {listed}", "Give its name or number.")
@@ -76,8 +77,7 @@ def has_positions(columns: Sequence[str], chosen: Chosen) -> bool:
     """Whether there are columns of positions: those that are named, or of the usual names, letters' case aside."""
     if chosen.ra is not None and chosen.dec is not None:
         return {chosen.ra, chosen.dec} <= set(columns)
-    small = {name.lower() for name in columns}
-    return bool(positions_in(columns)) or not (small.isdisjoint(RA) or small.isdisjoint(DEC))
+    return bool(positions_in(columns)) or None not in (usual_column(columns, RA), usual_column(columns, DEC))
 
 
 def _named(tables: Sequence[Held], wanted: str) -> list[int]:

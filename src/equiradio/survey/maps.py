@@ -20,6 +20,7 @@ from equiradio.artefacts.provenance import Provenance
 from equiradio.errors import RunRefusal, SettingRefusal, refused_as
 from equiradio.inference.reading import BATCH, Batch, Classifier, answered
 from equiradio.labels import Labels
+from equiradio.printable import some_of
 from equiradio.sky.cutout import Cutout
 from equiradio.survey.cutting import Place
 from equiradio.survey.folder import Plan, SurveyFolder
@@ -92,7 +93,7 @@ def draw_maps(
 
     Raises
     ------
-    RunRefusal : shards that are not finished, maps of another choice, or images that are not those of the plan.
+    RunRefusal : shards that are not finished, maps there of another choice, or images that are not those of the plan.
     SettingRefusal : names that are in no row.
     """
     plan, maps = folder.plan(), folder.folder / "maps"
@@ -101,7 +102,7 @@ def draw_maps(
     chosen = _chosen(folder, plan, choice, team.labels)
     with claimed(maps) as claim:
         job = {"plan": plan.fingerprint, "choice": choice.about}
-        if (before := read_job(maps / JOB)) is not None:
+        if (before := read_job(maps / JOB)) is not None and any(maps.glob("*.fits")):  # one that drew nothing is in nobody's way
             refuse_other(maps, before, job, "maps of this survey", "Delete that folder, or move it away.")
         write_json(maps / JOB, job)
         names = _names(chosen)
@@ -155,8 +156,9 @@ def _chosen(folder: SurveyFolder, plan: Plan, choice: Choice, labels: Labels) ->
         if choice.kind == "top":  # so that memory holds no more than the best and a shard
             parts = [_best(pa.concat_tables(parts), choice.most)]
     if lost := sorted(choice.names - there_are):
-        shown = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
-        raise SettingRefusal(OPTION, f"{len(lost):,} names that no source has ({shown})", "names of the catalogue", "Correct the file.")
+        raise SettingRefusal(
+            OPTION, f"{len(lost):,} names that no source has ({some_of(lost, 3)})", "names of the catalogue", "Correct the file."
+        )
     return pa.concat_tables(parts).sort_by([("file", "ascending"), (ROW.name, "ascending")]).to_pylist()
 
 

@@ -15,6 +15,7 @@ from equiradio.artefacts.atomic import named, write_json
 from equiradio.artefacts.provenance import SEVERAL, computers_of, with_computers
 from equiradio.errors import RunRefusal, refused_as
 from equiradio.folders import scratch_folder
+from equiradio.printable import some_of
 from equiradio.survey.folder import SHARD, Plan, SurveyFolder
 from equiradio.survey.merged_forms import check_form, columns_left_out, columns_renamed, write_merged
 from equiradio.survey.schema import ROW
@@ -86,8 +87,7 @@ def _notes(schema: pa.Schema, out: Path, summary: Summary, as_text: Sequence[str
 def _refuse_unfinished(where: SurveyFolder, plan: Plan) -> None:
     unfinished = where.unfinished(plan)
     if unfinished:
-        shown = ", ".join(map(str, unfinished[:5])) + (", ..." if len(unfinished) > 5 else "")
-        words = f"{len(unfinished):,} of {plan.shards:,} shards are not finished ({shown})"
+        words = f"{len(unfinished):,} of {plan.shards:,} shards are not finished ({some_of(unfinished, 5)})"
         raise RunRefusal(where.folder, words, "all of them", "Run equiradio survey with --resume.")
 
 

@@ -16,7 +16,7 @@ from equiradio.labels import Labels
 from equiradio.models.names import architecture
 from equiradio.models.network import Network
 from equiradio.settings import Settings, beginning, change, preset
-from equiradio.sky.recipe import Recipe, other_than
+from equiradio.sky.recipe import Recipe, in_place_of
 
 SETTING = "training.start_from"
 OWN = ("dropout",)  # settings of a model that may be others than the start's
@@ -91,12 +91,8 @@ def beginning_of(settings: Settings, sources: Sources, data_dir: Path | None = N
 
 def other_recipe(sources: Sources, start: Member) -> list[str]:
     """A line where images are made otherwise than those that the start learned from; none where they are made alike."""
-    words = lambda value: "unknown" if value is None else f"{value:g}" if isinstance(value, float) else f"{value}"
-    odd = other_than(sources.recipe, start.card.images.as_card())
-    if not odd:
-        return []
-    ways = "; ".join(f"{name} {words(ours)} in place of {words(theirs)}" for name, (theirs, ours) in odd.items())
-    return [f"{sources.name}: images made otherwise than those of {start.name} ({ways}); they are normalised as those were"]
+    ways = in_place_of(sources.recipe, start.card.images.as_card())
+    return [f"{sources.name}: images made otherwise than those of {start.name} ({ways}); they are normalised as those were"] if ways else []
 
 
 def fitted(settings: Settings, start: Member) -> Settings:

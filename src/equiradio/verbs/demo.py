@@ -6,6 +6,7 @@ from pathlib import Path
 from equiradio.artefacts.atomic import write_text
 from equiradio.artefacts.run import Epoch, Run
 from equiradio.evaluation.scores import Metrics
+from equiradio.printable import duration
 from equiradio.report.figures import save, sources_montage
 from equiradio.report.page import Page
 from equiradio.report.table import metrics_tables
@@ -54,7 +55,7 @@ def _page(run: Run, metrics: Metrics, sky: Path) -> str:
     page = Page("equiradio: the main job on simulated radio galaxies")
     page.text(
         f"{card.model} ({card.weights:,} weights) saw {card.images_seen:,} augmented images of {card.sources['train']} simulated "
-        f"sources in {card.seconds / 60:.1f} minutes ({card.device}, {card.precision}). It is then asked about "
+        f"sources in {duration(card.seconds)} ({card.device}, {card.precision}). It is then asked about "
         f"{metrics['sources']} sources that it has not seen."
     )
     page.heading("The sources")

@@ -21,6 +21,11 @@ def check_options(batches: str, precision: str, passes: int) -> None:
         raise SettingRefusal("--passes", f"{passes}", "0 or more", "The paper uses 100.")
 
 
+def is_team(what: Path) -> bool:
+    """A team by name or folder, of which answers are scored, and not the folder of one training?"""
+    return TeamFolder(what).is_team or (str(what) in team_names() and not what.exists())
+
+
 def one_run(folder: Path) -> Run:
     """The run in a folder; what would be opened as a team by name is refused as one."""
     if str(folder) in team_names() and not folder.exists():

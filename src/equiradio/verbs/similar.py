@@ -9,6 +9,7 @@ from equiradio.artefacts.features import Features, read_features
 from equiradio.artefacts.shelf import list_models, names_here
 from equiradio.errors import ImageRefusal, RunRefusal, SettingRefusal, nearest
 from equiradio.inference.team import Team, load
+from equiradio.printable import some_of
 from equiradio.sky.advice import without_options
 
 ROUNDING = 1e-3  # of a feature's size: what varies by less may be rounding of float32
@@ -49,7 +50,9 @@ def similar(source: str, among: Path, count: int = 10, *, model: str | None = No
         there &= np.array([Path(file).resolve() != Path(source).resolve() for file in features.files])
     else:
         found = f"'{source}' is no file, and none of {len(features.source_ids):,} sources"
-        raise SettingRefusal("SOURCE", found, "a file, or a source_id", nearest(source, features.source_ids[:10_000]))
+        raise SettingRefusal(
+            "SOURCE", found, f"a file, or one of {some_of(features.source_ids)}", nearest(source, features.source_ids[:10_000])
+        )
     return _nearest(vector, features, there, count)
 
 

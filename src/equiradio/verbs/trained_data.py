@@ -4,18 +4,22 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.job import training_hash, validation_hash
 from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.folds import fold_of, in_fold
-from equiradio.datasets.registry import is_data, open_data
+from equiradio.datasets.registry import chosen_split, is_data, open_data
 from equiradio.datasets.seen import without_seen
 from equiradio.datasets.sources import Sources
-from equiradio.errors import RunRefusal
+from equiradio.errors import DataRefusal, RunRefusal
 from equiradio.inference.member import Member
 from equiradio.printable import in_one_line
 from equiradio.settings import DataSettings
-from equiradio.sky.recipe import other_than
+from equiradio.sky.recipe import in_place_of
+
+ALL, HELD_BACK = "all", "test"  # every source of data that a network was not trained on; as what they count then
 
 
 def is_run(what: str | Path) -> bool:
@@ -23,13 +27,33 @@ def is_run(what: str | Path) -> bool:
     return Path(what).is_dir() and not TeamFolder(Path(what)).is_team
 
 
-def open_sources(what: str | Path, member: Member, data: str | None, data_dir: Path | None) -> Sources:
+def open_sources(what: str | Path, member: Member, data: str | None, data_dir: Path | None, *, every: bool = False) -> Sources:
     """The data named, or those that a run or a team's member was trained on, of which a team's settings do not hold the name."""
     trained_on = member.settings.data if is_run(what) else replace(member.settings.data, name=member.card.data)
-    return trained_data(what, member.card, trained_on, data, data_dir)
+    return trained_data(what, member.card, trained_on, data, data_dir, every=every)
 
 
-def trained_data(run: object, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None) -> Sources:
+def labelled_split(what: str | Path, member: Member, data: str | None, data_dir: Path | None, split: str) -> Sources:
+    """The sources of a class in one split of the data named, or in ``all`` of data that the network was not trained on.
+
+    Raises
+    ------
+    RunRefusal : as `trained_data`. DataRefusal : none.
+    """
+    every = split == ALL
+    sources = open_sources(what, member, data, data_dir, every=every)
+    if every and not len(sources):
+        found = f"none is left ({sources.left_out[-1] if sources.left_out else 'none was there'})"
+        raise DataRefusal(sources.where, found, "sources that the network has not learned from", "Choose other data.")
+    sources = chosen_split(sources, HELD_BACK if every else split)
+    if not (sources.labels >= 0).any():
+        raise DataRefusal(sources.where, f"no source of split '{split}' has a class", "some", "Choose another split.")
+    return sources.choose(sources.labels >= 0)
+
+
+def trained_data(
+    run: object, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None, *, every: bool = False
+) -> Sources:
     """The data named, or else those that a run was trained on, without held-back sources that its start learned from, which are logged.
 
     The same data by another name are dealt into folds as it was trained on them.
@@ -39,6 +63,7 @@ def trained_data(run: object, card: Card, trained_on: DataSettings, named: str |
     run : as the user named it.
     card : of the run or of a team's member.
     trained_on : its settings.
+    every : all sources are held back, whatever split the data have; refused of the data that it was trained on.
 
     Raises
     ------
@@ -55,24 +80,34 @@ def trained_data(run: object, card: Card, trained_on: DataSettings, named: str |
     if named is None and sources.md5 != card.data_md5:
         found = f"{sources.where} has md5 {sources.md5}, but it was trained on {card.data_md5}"
         raise RunRefusal(run, found, "the same data", f"Say --data {trained_on.name} if that is meant.")
-    if sources.classes.names != card.labels.names:
-        found = f"{sources.where} has the classes {sources.classes}, but it was trained on {card.labels}"
-        raise RunRefusal(run, found, "the same classes in the same order", "Choose data of its own classes.")
-    if (side := sources.recipe.side) != card.images.side:
-        found = f"images of {sources.where} have {side} x {side} pixels, but it was trained on {card.images.side} x {card.images.side}"
-        raise RunRefusal(run, found, "images of the same side", "Import them with --side.")
+    _refuse_unlike(run, card, sources)
+    if every:
+        if named in (None, trained_on.name) or sources.md5 == card.data_md5:
+            found = f"--split {ALL}, but it has learned from the training sources of {sources.where}"
+            raise RunRefusal(run, found, f"one split, or {ALL} of other data", "Say --split test, or name other data by --data.")
+        sources = replace(sources, split=np.full(len(sources), HELD_BACK))
     new = _without_learned(run, card, trained_on, named, sources, data_dir)
     for line in (*_other_recipe(run, card, sources), *new.left_out[len(sources.left_out) :]):
         logging.getLogger("equiradio").warning("%s", in_one_line(line))
     return new
 
 
+def _refuse_unlike(run: object, card: Card, sources: Sources) -> None:
+    """Refuse sources of other classes, or of images of another side."""
+    if sources.classes.names != card.labels.names:
+        found = f"{sources.where} has the classes {sources.classes}, but it was trained on {card.labels}"
+        there = set(card.labels.names) <= set(sources.classes.names)
+        do = f"Import them with --classes {','.join(card.labels.names)}." if there else "Choose data of its own classes, named so."
+        raise RunRefusal(run, found, "the same classes in the same order", do)
+    if (side := sources.recipe.side) != card.images.side:
+        found = f"images of {sources.where} have {side} x {side} pixels, but it was trained on {card.images.side} x {card.images.side}"
+        raise RunRefusal(run, found, "images of the same side", f"Import them with --side {card.images.side}.")
+
+
 def _other_recipe(run: object, card: Card, sources: Sources) -> list[str]:
     """A line where images are made otherwise than those that a run learned from; none where they are made alike."""
-    words = lambda value: "unknown" if value is None else f"{value}"
-    odd = other_than(sources.recipe, card.images.as_card())
-    ways = "; ".join(f"{name} {words(ours)} in place of {words(theirs)}" for name, (theirs, ours) in odd.items())
-    return [f"{sources.where}: images made otherwise than those that {run} learned from ({ways})"] if odd else []
+    ways = in_place_of(sources.recipe, card.images.as_card())
+    return [f"{sources.where}: images made otherwise than those that {run} learned from ({ways})"] if ways else []
 
 
 def _without_learned(

@@ -8,7 +8,6 @@ import numpy as np
 
 from equiradio.artefacts.atomic import write_json
 from equiradio.artefacts.claim import claimed
-from equiradio.datasets.registry import chosen_split
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
 from equiradio.evaluation.prior import parse_prior
@@ -17,7 +16,7 @@ from equiradio.inference.reading import BATCH
 from equiradio.inference.team import Team, load
 from equiradio.sky.conditions import Condition, all_seen
 from equiradio.sky.recipe import MIRABEST
-from equiradio.verbs.trained_data import open_sources
+from equiradio.verbs.trained_data import labelled_split
 
 Progress = Callable[[str, int, int], object]
 
@@ -60,7 +59,7 @@ def transfer(
     """
     team = load(what, device, precision)
     team = team if prior is None else team.for_prior(parse_prior(prior, team.labels))
-    sources = _labelled(chosen_split(open_sources(what, team.members[0], data, data_dir), split), split)
+    sources = _of_known_noise(labelled_split(what, team.members[0], data, data_dir, split))
     rows = [_under(team, sources, condition, progress) for condition in conditions]
     result: Transfer = {"model": team.name, "data": sources.name, "data_md5": sources.md5, "split": split, "conditions": rows}
     first = team.members[0]
@@ -71,11 +70,8 @@ def transfer(
     return result, _written(Path(what), result)
 
 
-def _labelled(sources: Sources, split: str) -> Sources:
-    """Those of a class; their levels must say what the noise was."""
-    sources = sources.choose(sources.labels >= 0)
-    if not len(sources):
-        raise DataRefusal(sources.where, f"no source of split '{split}' has a class", "some", "Choose another split.")
+def _of_known_noise(sources: Sources) -> Sources:
+    """Sources whose levels say what the noise was; others are refused."""
     if sources.recipe != MIRABEST:
         expected = "images by MiraBest's recipe, whose levels say what the noise was"
         raise DataRefusal(sources.where, "images by a recipe of their own", expected, "Evaluate without --through.")

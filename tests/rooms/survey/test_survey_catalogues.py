@@ -13,6 +13,7 @@ from astropy.table import MaskedColumn, Table
 from astropy.time import Time
 from astropy.utils.masked import Masked
 
+from equiradio.datasets.imports.tables import Columns
 from equiradio.errors import Refusal
 from equiradio.labels import FANAROFF_RILEY
 from equiradio.survey.catalogue import Chosen, sources_of
@@ -134,7 +135,7 @@ def test_a_bad_catalogue_is_one_line(case, tmp_path):
         (("island_id", "component_id", "ra_deg_cont", "dec_deg_cont"), "ra_deg_cont", "component_id"),
         (("island", "source", "ra", "dec", "uuid"), "ra", "uuid"),
         (("_RAJ2000", "_DEJ2000", "FIRST"), "_RAJ2000", None),
-        (("Source", "RAdeg", "DEdeg"), "RAdeg", None),
+        (("Source", "RAdeg", "DEdeg"), "RAdeg", "Source"),
     ],
 )
 def test_finders_columns_are_recognised(columns, ra, name, tmp_path):
@@ -145,6 +146,20 @@ def test_finders_columns_are_recognised(columns, ra, name, tmp_path):
     assert (sources.columns.ra, sources.columns.id) == (ra, name)
     assert sources.names.tolist() == (["row-1", "row-2", "row-3"] if name is None else ["1", "2", "3"])
     assert np.array_equal(sources.ra_deg, RA)
+
+
+@pytest.mark.parametrize("name", ["Source", "SOURCE", "Names", "ID", "source_IDs", "Component_Name", "Gaus_id", "Name "])
+def test_names_have_one_rule_in_catalogues_and_in_labelled_tables(name, tmp_path):
+    columns = {"RA": RA, "DEC": DEC, "label": ["a", "b", "c"], name: ["x", "y", "z"], f"other_{name}": [1, 2, 3]}
+    assert Columns("table", columns).column("source_id") == name
+    assert sources_of(parquet(tmp_path, **columns), Chosen()).names.tolist() == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("pair", [("Name", "NAME"), ("NAME", "Name")])
+def test_of_names_that_differ_in_case_the_first_is_taken(pair, tmp_path):
+    columns = {"ra": RA, "dec": DEC, pair[0]: ["x", "y", "z"], pair[1]: [1, 2, 3]}
+    assert Columns("table", columns).column("source_id") == pair[0]
+    assert sources_of(parquet(tmp_path, **columns), Chosen()).columns.id == pair[0]
 
 
 def test_every_form_gives_the_same_columns_and_units(tmp_path):

@@ -105,6 +105,25 @@ def test_the_doubtful_and_the_surest(done, team):
     assert index(done).keys() == {"s 9", "s 10", "s 11"}
 
 
+def test_a_choice_of_nobody_does_not_stand_in_the_way_of_another(done, team):
+    with_rows(done, lambda row: {"uncertain": not row["answered"]})
+    assert draw_maps(team, done, Choice.of("uncertain"), {}, readers=0)[1:] == (0, 0)
+    assert draw_maps(team, done, Choice.of("top:2"), {}, readers=0)[1:] == (2, 2)
+    with pytest.raises(RunRefusal, match="maps of this survey with other choice"):
+        draw_maps(team, done, Choice.of("top:3"), {}, readers=0)
+
+
+def test_a_choice_that_was_refused_before_a_map_was_drawn_does_not_either(done, team, monkeypatch):
+    def stops(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drawing, "write_maps", stops)
+        with pytest.raises(KeyboardInterrupt):
+            draw_maps(team, done, Choice.of("top:3"), {}, readers=0)
+    assert draw_maps(team, done, Choice.of("top:2"), {}, readers=0)[1:] == (2, 2)
+
+
 def test_names_that_a_disk_would_take_for_one_stay_apart(done, team):
     draw_maps(team, done, Choice.of("top:12"), {}, readers=0)
     names = index(done)

@@ -142,6 +142,15 @@ def test_an_explanation_of_other_labels_or_in_another_s_hands_is_refused(explain
         explain(trained("attention"), tmp_path / "new", effort=SMALL, members=[])
 
 
+def test_one_that_was_stopped_before_its_first_part_does_not_stand_in_the_way_of_another(tmp_path):
+    folder = Folder(tmp_path / "new")
+    folder.check({"run": "c4"})
+    folder.check({"run": "c8"})
+    folder.write_part("layers", {}, {})
+    with pytest.raises(RunRefusal, match=r"holds an explanation with other run \(c8 there, c4 asked\)"):
+        folder.check({"run": "c4"})
+
+
 def test_a_kill_in_the_first_writing_leaves_a_folder_that_can_be_explained_in(tmp_path):
     folder = Folder(tmp_path / "new")
     folder.path.mkdir()

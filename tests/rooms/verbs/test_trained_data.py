@@ -164,7 +164,7 @@ def test_images_that_are_made_otherwise_than_those_learned_from_are_warned_of(ow
     about["recipe"] = recipe_of({"scale_arcsec": 1.5, "beam_arcsec": 6.0}).as_card()
     (other / "dataset.json").write_text(json.dumps(about))
     evaluate(own, data="finer", passes=0)
-    words = "beam_arcsec 6.0 in place of 5.4; scale_arcsec 1.5 in place of 1.8"
+    words = "beam_arcsec 6 in place of 5.4; scale_arcsec 1.5 in place of 1.8"
     assert f"finer: images made otherwise than those that {own} learned from ({words})" in caplog.text
 
 

@@ -10,6 +10,7 @@ from equiradio.datasets.imports.report import Report
 from equiradio.datasets.imports.splitting import LEAST
 from equiradio.errors import DataRefusal, nearest
 from equiradio.labels import UNKNOWN, Labels, labels_of
+from equiradio.printable import some_of
 
 UNLABELLED = ("unlabelled", "unlabeled", "unclassified", "unknown", "none", "n/a", "?")  # in small letters: what people write for no label
 NONE = f"{UNKNOWN}"  # of labels that are whole numbers that of no class, as in a data set's own table
@@ -34,7 +35,7 @@ def labelled(rows: Gathered, wanted: Sequence[str], report: Report) -> tuple[np.
     words, counts = _named_numbers(rows, words, _counted(rows, words, wanted), wanted)
     for name in wanted:
         if name not in counts:
-            there = ", ".join(f"{word} ({count:,})" for word, count in counts.most_common(12))
+            there = some_of([f"{word} ({count:,})" for word, count in counts.most_common()], 12)
             raise DataRefusal(rows.where, f"no source of class '{name}'", there, nearest(name, list(counts)))
     names = tuple(wanted) or tuple(sorted(counts, key=lambda word: (not word.isdecimal(), int(word) if word.isdecimal() else 0, word)))
     classes, least = labels_of(names), LEAST if rows.splits is None else 2

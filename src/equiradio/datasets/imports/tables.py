@@ -34,11 +34,28 @@ DEC = (
     "delta_j2000",
     "de",
 )
+# Names of sources, first choice first. PyBDSF: Source_id (of Gaussians Gaus_id); Selavy: component_id (of islands island_id); Aegean: uuid.
+ID = (
+    "gaus_id",
+    "gaussian_id",
+    "component_id",
+    "component_name",
+    "uuid",
+    "source_id",
+    "source_ids",
+    "source_name",
+    "island_id",
+    "id",
+    "name",
+    "names",
+    "source",
+    "object",
+)
 USUAL = {  # what a column holds -> names that it often has, in small letters
     "file": ("file", "filename", "file_name", "path", "image", "image_file"),
     "label": ("label", "labels", "class", "classes", "morphology", "type", "y", "target"),
     "split": ("split", "splits", "subset", "set"),
-    "source_id": ("source_id", "source_ids", "id", "name", "names", "source", "source_name", "object", "component_name"),
+    "source_id": ID,
     "ra": RA,
     "dec": DEC,
     "row": ("row", "index", "number"),
@@ -66,14 +83,19 @@ class Columns:
                 do = nearest(named, list(self.values))
                 raise DataRefusal(self.where, f"no column '{named}' ({option})", ", ".join(self.values), do)
             return named
-        small = {name.lower(): name for name in self.values}
-        usual = next((small[name] for name in USUAL[what] if name in small), None)
+        usual = usual_column(list(self.values), USUAL[what])
         pairs = positions_in(self.values) if usual is None and what in ("ra", "dec") else []
         return pairs[0][what == "dec"] if len(pairs) == 1 else usual
 
     def text(self, name: str) -> list[str]:
         """A column as words; an empty cell is an empty word, and a whole number has no decimals."""
         return [_word(value) for value in self.values[name]]
+
+
+def usual_column(names: Sequence[str], usual: Sequence[str]) -> str | None:
+    """The first of the usual names that a table's columns have, letters' case and spaces around aside; None where they have none."""
+    small = {name.strip().lower(): name for name in reversed(names)}
+    return next((small[name] for name in usual if name in small), None)
 
 
 def read_table(path: Path) -> Columns:
