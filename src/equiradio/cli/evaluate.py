@@ -67,7 +67,11 @@ def evaluate(
     from equiradio.verbs.evaluate_asked import check_options, is_team, one_run, unfinished_line
 
     check_options(batches, precision, passes)
-    if teams := [each for each in runs if is_team(each)]:
+    teams = [each for each in runs if is_team(each)]
+    for run in runs:
+        if run not in teams:
+            one_run(run)  # or a refusal, before PyTorch is opened
+    if teams:
         from equiradio.cli.team_scores import evaluate_teams
 
         if len(teams) < len(runs):
@@ -76,8 +80,6 @@ def evaluate(
         return evaluate_teams(teams, data=data, split=split, data_dir=data_dir, device=device, precision=precision, as_json=as_json)
     if split == "all":
         raise SettingRefusal("--split", "all, of a run", "train, validation or test", "Choose one; all is for teams.")
-    for run in runs:
-        one_run(run)  # or a refusal, before PyTorch is opened
     check_data(data)
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table

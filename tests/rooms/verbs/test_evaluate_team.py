@@ -87,4 +87,6 @@ def test_the_command_prints_scores_by_class(trained, mine, capsys, monkeypatch):
     assert main(["evaluate", run, "--data", str(mine), "--split", "all", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[run]["classes"]["FRI"]["labelled"] == 12
     assert main(["evaluate", run, "elsewhere", "--data", str(mine)]) == 2
+    assert "elsewhere: no such folder" in capsys.readouterr().err
+    assert main(["evaluate", run, str(trained("c4-attention")), "--data", str(mine)]) == 2
     assert "runs alone, or teams alone" in capsys.readouterr().err
