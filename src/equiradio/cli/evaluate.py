@@ -68,6 +68,8 @@ def evaluate(
 
     check_options(batches, precision, passes)
     teams = [each for each in runs if is_team(each)]
+    if split == "all" and not teams:
+        raise SettingRefusal("--split", "all, of a run", "train, validation or test", "Choose one; all is for teams.")
     for run in runs:
         if run not in teams:
             one_run(run)  # or a refusal, before PyTorch is opened
@@ -78,8 +80,6 @@ def evaluate(
             found = f"{teams[0]}, a team, beside a run"
             raise SettingRefusal("RUN|TEAM", found, "runs alone, or teams alone", "Ask about them one after the other.")
         return evaluate_teams(teams, data=data, split=split, data_dir=data_dir, device=device, precision=precision, as_json=as_json)
-    if split == "all":
-        raise SettingRefusal("--split", "all, of a run", "train, validation or test", "Choose one; all is for teams.")
     check_data(data)
     from equiradio.cli.progress import bars
     from equiradio.cli.tables import print_table
