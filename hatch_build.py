@@ -22,9 +22,10 @@ LAYERS, SKY = Path("src/equiradio/layers/forms/native"), Path("src/equiradio/sky
 FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-Wno-psabi", "-shared", "-fPIC", "-pthread"]
 QUICK, AS_WRITTEN = "-ffp-contract=fast", "-ffp-contract=off"  # the latter: sums are to have the bits that numpy's have
 AVX512 = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"]
+BF16 = [*AVX512, "-mavx512bf16"]
 VARIANTS = {
-    "amx": [*AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
-    "avx512bf16": [*AVX512, "-mavx512bf16"],
+    "amx": [*BF16, "-mamx-tile", "-mamx-bf16"],
+    "avx512bf16": BF16,
     "avx512": AVX512,
     "avx2": ["-mavx2", "-mfma"],
     "plain": [],

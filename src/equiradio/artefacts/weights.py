@@ -11,6 +11,7 @@ from torch import Tensor
 
 from equiradio.artefacts.atomic import numbers_hash, write_atomically
 from equiradio.errors import RunRefusal
+from equiradio.printable import some_of
 
 DAMAGED = "The file is damaged: put a whole one in its place, or train anew."
 
@@ -51,7 +52,7 @@ def _refuse_not_finite(path: Path, state: dict[str, Tensor]) -> None:
     if bad:
         count = sum(bad.values())
         words = "1 number that is" if count == 1 else f"{count:,} numbers that are"
-        found = f"{words} not finite (in {', '.join(sorted(bad)[:3])}{', ...' if len(bad) > 3 else ''})"
+        found = f"{words} not finite (in {some_of(sorted(bad), 3)})"
         raise RunRefusal(path, found, "finite weights", DAMAGED)
 
 

@@ -1,14 +1,9 @@
 """The verb ``evaluate`` of teams: scores of their answers, as tables or JSON."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from equiradio.cli.lines import say
-from equiradio.cli.options import check_data
-from equiradio.cli.transfer import COLUMNS, part_cells, shown_score
+from equiradio.cli.transfer import COLUMNS, part_cells, score_each, shown_score
 
 if TYPE_CHECKING:
     from equiradio.verbs.evaluate_team import TeamScores
@@ -16,27 +11,19 @@ if TYPE_CHECKING:
 OF_CLASSES = ("class", "labelled", "called so", "recall", "precision", "F1")
 
 
-def evaluate_teams(teams: list[Path], *, data: str | None, device: str, as_json: bool, **options: Any) -> None:
+def evaluate_teams(teams: list[Path], *, as_json: bool, device: str, **options: Any) -> None:
     """Score every team, and print it."""
-    from equiradio.artefacts.shelf import check_trained
 
-    check_data(data)
-    check_trained(*teams)
-    from equiradio.cli.progress import bars
-    from equiradio.compute.device import choose_device
-    from equiradio.verbs.evaluate_asked import unfinished_line
-    from equiradio.verbs.evaluate_team import evaluate_team
+    def score(team: Path, **more: Any) -> "TeamScores":
+        from equiradio.verbs.evaluate_team import evaluate_team
 
-    where, answers = choose_device(device), {}
-    for team in teams:
-        with bars() as step:
-            answers[str(team)] = evaluate_team(team, data=data, device=where, progress=step, **options)
-        if unfinished := answers[str(team)].get("unfinished"):
-            say(unfinished_line(team, unfinished), err=True)
+        return evaluate_team(team, **more, **options)
+
+    def show(team: Path, result: "TeamScores") -> None:
         if not as_json:
-            _print(answers[str(team)])
-    if as_json:
-        typer.echo(json.dumps(answers, indent=2))
+            _print(result)
+
+    score_each(teams, score, show, data=options["data"], device=device, as_json=as_json)
 
 
 def _print(result: "TeamScores") -> None:

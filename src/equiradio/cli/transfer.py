@@ -1,7 +1,7 @@
 """The verb ``evaluate`` with ``--through``: scores under other conditions, as tables or JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,6 @@ STRATA = ("seen", "beams across", "sources", "right", "balanced", "answered", "r
 
 def evaluate_through(given: list[Path], through: list[str], *, device: str, as_json: bool, **options: Any) -> None:
     """Score every run and team; conditions that stand behind the first as words of their own count as such."""
-    from equiradio.artefacts.shelf import check_trained
     from equiradio.sky.conditions import conditions, is_condition
 
     more = [str(path) for path in given if is_condition(str(path)) and not path.exists()]
@@ -31,22 +30,42 @@ def evaluate_through(given: list[Path], through: list[str], *, device: str, as_j
         raise SettingRefusal(
             "RUN|TEAM", "nothing to evaluate", "the folder of a run or team, or a team's name", "Name one before --through."
         )
-    check_data(options["data"])
+    files: dict[Path, Path | None] = {}
+
+    def score(what: Path, **more: Any) -> "Transfer":
+        from equiradio.verbs.transfer import transfer
+
+        result, files[what] = transfer(what, asked, **more, **options)
+        return result
+
+    def show(what: Path, result: "Transfer") -> None:
+        if not as_json:
+            _print(result)
+        file = files[what]
+        say(f"written to {file}" if file else f"{what} is a team by name: nothing is written; --json prints all of it", err=as_json)
+
+    score_each(named, score, show, data=options["data"], device=device, as_json=as_json)
+
+
+def score_each(
+    named: list[Path], score: Callable[..., Any], show: Callable[[Path, Any], None], *, data: str | None, device: str, as_json: bool
+) -> None:
+    """Score one after the other and show each; that a training is unfinished is said before, and JSON of all printed at the end."""
+    from equiradio.artefacts.shelf import check_trained
+
+    check_data(data)
     check_trained(*named)
     from equiradio.cli.progress import bars
     from equiradio.compute.device import choose_device
     from equiradio.verbs.evaluate_asked import unfinished_line
-    from equiradio.verbs.transfer import transfer
 
     where, answers = choose_device(device), {}
     for each in named:
         with bars() as step:
-            answers[str(each)], file = transfer(each, asked, device=where, progress=step, **options)
+            answers[str(each)] = score(each, device=where, progress=step)
         if unfinished := answers[str(each)].get("unfinished"):
             say(unfinished_line(each, unfinished), err=True)
-        if not as_json:
-            _print(answers[str(each)])
-        say(f"written to {file}" if file else f"{each} is a team by name: nothing is written; --json prints all of it", err=as_json)
+        show(each, answers[str(each)])
     if as_json:
         typer.echo(json.dumps(answers, indent=2))
 

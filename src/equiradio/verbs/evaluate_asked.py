@@ -23,15 +23,20 @@ def check_options(batches: str, precision: str, passes: int) -> None:
 
 def is_team(what: Path) -> bool:
     """A team by name or folder, of which answers are scored, and not the folder of one training?"""
-    return TeamFolder(what).is_team or (str(what) in team_names() and not what.exists())
+    return TeamFolder(what).is_team or _is_name(what)
 
 
 def one_run(folder: Path) -> Run:
     """The run in a folder; what would be opened as a team by name is refused as one."""
-    if str(folder) in team_names() and not folder.exists():
+    if _is_name(folder):
         raise RunRefusal(folder, "a team", "the folder of one training", "The team's scores stand in its card; see 'equiradio models'.")
     TeamFolder(folder).refuse_half_made()
     return run_of(folder)
+
+
+def _is_name(what: Path) -> bool:
+    """The name of a team, where there is no such folder?"""
+    return str(what) in team_names() and not what.exists()
 
 
 def unfinished_line(folder: object, unfinished: str) -> str:

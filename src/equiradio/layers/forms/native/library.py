@@ -93,7 +93,8 @@ def kernels() -> ctypes.CDLL:
 
 def multiplies_bf16() -> bool:
     """Are there kernels whose product multiplies bf16?"""
-    return best() in ("amx", "avx512bf16")
+    variant = best()
+    return variant is not None and VARIANTS[variant] >= BF16
 
 
 def kernel(name: str, numbers: torch.dtype) -> Callable[..., Any]:
