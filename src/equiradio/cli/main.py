@@ -1,5 +1,6 @@
 """The command ``equiradio``: its verbs, and how refusals and interruptions end."""
 
+import gc
 import os
 import re
 import sys
@@ -34,6 +35,7 @@ from equiradio.errors import Refusal, SettingRefusal, nearest
 from equiradio.printable import in_one_line
 
 INTERRUPTED = 130
+COLLECTED_AFTER = 10_000  # objects made; after 700, Python's own choice, searching for garbage while importing takes a tenth of a short run
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # of CUDA, of PyTorch's allocator on Windows and elsewhere
 USAGE_PROBLEM: type[Exception] = typer.BadParameter.__mro__[2]  # click's ClickException, of which newer typers carry a copy of their own
 CHOICE = re.compile(r"Invalid value for '(?P<option>--[\w-]+)'.*: .*?['\"](?P<given>.*)['\"] is not one of (?P<words>'.+')", re.DOTALL)
@@ -127,4 +129,5 @@ def _in_words(problem: Any) -> str:
 
 def run() -> None:
     """Entry point of the installed command."""
+    gc.set_threshold(COLLECTED_AFTER)
     sys.exit(main())
