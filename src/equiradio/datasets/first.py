@@ -1,8 +1,8 @@
 """FIRST radio galaxy data set: FRI, FRII, compact and bent sources of five catalogues and of MiraBest. Source: Griese et al. 2023.
 
 Fold 0 of the published cross-validation gives train and validation; the common test sources are a file of their own. The published images
-are 300 x 300 pixels of FIRST, set to about 3 sigma where they are fainter, and stretched; they are brought to the recipe of this package
-as far as they allow: the threshold is unknown by now, so that the faintest lit pixels stay nearer to 0 than in MiraBest.
+are 300 x 300 pixels of FIRST, set to about 3 sigma where they are fainter, and stretched from there. The recipe of this package stretches
+from nothing: what lies below the threshold is put back, by an estimate of it (:mod:`equiradio.datasets.threshold`).
 """
 
 import hashlib
@@ -19,9 +19,11 @@ import numpy as np
 
 from equiradio.datasets.fetching import NotFetched, retrieve
 from equiradio.datasets.sources import Check, Sources
+from equiradio.datasets.threshold import restored
 from equiradio.errors import DataRefusal, nearest, reason
 from equiradio.folders import DATA, data_folder
 from equiradio.labels import FANAROFF_RILEY, Labels
+from equiradio.sky.levels import TOP
 from equiradio.sky.recipe import MIRABEST
 
 DOI = "10.5281/zenodo.7120632"
@@ -35,6 +37,7 @@ DATASETS = {
     "first-fr": "its FRI and FRII alone: 975 train, 244 validation; 200 test",
 }
 FIELD = 300  # pixels of a published image's side
+CENTRE = (slice((FIELD - MIRABEST.side) // 2, (FIELD + MIRABEST.side) // 2),) * 2  # what an image of this package shows of it
 LARGEST, LARGEST_UNPACKED = 64 << 20, 512 << 20  # bytes; the published file has 2 and 164 million
 AGAIN = "Fetch it again with 'equiradio data fetch first'."
 
@@ -95,7 +98,7 @@ def load(name: str = "first", folder: str | Path | None = None, download: bool =
         if not download:
             raise _absent(home, FOLD, f"no {FOLD} there")
         _fetched(home, FOLD, progress=True)
-    entries = [entry for file in FILE_MD5 if (home / file).is_file() for entry in _read(home / file)]
+    entries = [entry for file in FILE_MD5 if (home / file).is_file() for entry in read(home / file)]
     sources = _as_sources(name, entries, home / FOLD)
     if (home / TEST).is_file():
         return sources
@@ -105,10 +108,14 @@ def load(name: str = "first", folder: str | Path | None = None, download: bool =
 
 def house_pixels(published: np.ndarray) -> np.ndarray | None:
     """A published image uint8 (300, 300) by the recipe of this package: its centre (150, 150), from 0 to 255; None where that is blank."""
-    edge = (FIELD - MIRABEST.side) // 2
-    crop = published[edge : edge + MIRABEST.side, edge : edge + MIRABEST.side].astype(float)
-    low, high = crop.min(), crop.max()
-    return ((crop - low) / (high - low) * 255).astype(np.uint8) if high > low else None
+    excess = excess_of(published)
+    return None if excess is None else restored(excess, CENTRE)
+
+
+def excess_of(published: np.ndarray) -> np.ndarray | None:
+    """Brightness above the threshold, float64 (300, 300), of which 255 is the most in the centre; None where that is blank."""
+    low, high = published[CENTRE].min(), published[CENTRE].max()
+    return np.maximum(published.astype(float) - low, 0) / (high - low) * TOP if high > low else None
 
 
 def _as_sources(name: str, entries: list[Entry], where: Path) -> Sources:
@@ -141,7 +148,7 @@ def _as_sources(name: str, entries: list[Entry], where: Path) -> Sources:
     return replace(sources.only(FANAROFF_RILEY.names), name=name)
 
 
-def _read(path: Path) -> list[Entry]:
+def read(path: Path) -> list[Entry]:
     """The sources of a zipped HDF5 file whose md5 is the published one."""
     archive = _content(path)
     if (actual := _md5(archive)) != FILE_MD5[path.name]:

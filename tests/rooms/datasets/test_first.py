@@ -8,7 +8,7 @@ import pytest
 from small_first import an_image, entries, packed, put
 
 from equiradio.cli.main import main
-from equiradio.datasets import first
+from equiradio.datasets import first, threshold
 from equiradio.datasets.first import FOLD, TEST, house_pixels
 from equiradio.datasets.registry import chosen_split, open_data
 from equiradio.errors import DataRefusal
@@ -30,11 +30,12 @@ def refused(call, *arguments):
     return line
 
 
-def test_the_centre_is_stretched_anew_from_nothing_to_the_brightest_of_its_own():
+def test_the_centre_is_stretched_anew_from_nothing_to_the_brightest_of_its_own(monkeypatch):
+    monkeypatch.setattr(threshold, "threshold_over_peak", lambda *_: 0.2)
     image = house_pixels(an_image(3) + np.uint8(0))
     assert (image.shape, image.dtype, image.min(), image.max()) == ((150, 150), np.uint8, 0, 255)
     assert image[149 - 75, 149 - 75] == 255
-    assert image[145 - 75, 147 - 75] == int(50 / 200 * 255)
+    assert image[145 - 75, 147 - 75] == int((0.2 + 0.8 * 50 / 200) * 255)
     raised = np.maximum(an_image(3), 7)  # the threshold's grey level is that of the sky
     assert house_pixels(raised)[0, 0] == 0
     assert house_pixels(np.full((300, 300), 9, np.uint8)) is None
