@@ -20,7 +20,7 @@ from equiradio.evaluation.shares import share_interval
 from equiradio.inference.team import load
 from equiradio.sky.conditions import Condition
 from equiradio.verbs import evaluate_asked, trained_data
-from equiradio.verbs.calibrate import calibrate
+from equiradio.verbs.calibrate import _chosen_on, calibrate
 from equiradio.verbs.evaluate import evaluate
 from equiradio.verbs.evaluate_team import evaluate_team
 from equiradio.verbs.transfer import transfer
@@ -105,8 +105,9 @@ def test_scores_of_what_it_was_chosen_by_say_so(copy_of, capsys):
         assert f"{run}: {chosen}; scores of others may be lower" in capsys.readouterr().err
 
 
-def test_what_a_team_was_calibrated_on_is_not_scored_as_new(trained, mine, tmp_path):
+def test_what_a_team_was_calibrated_on_is_not_scored_as_new(trained, sky, mine, tmp_path, monkeypatch):
     """A team of a network of ``sky``, whose temperature and threshold were chosen by the validation sources of ``mine``."""
+    monkeypatch.setattr(trained_data, "without_seen", lambda sources, *_, **__: sources)  # its own data are not compared with here
     team = tmp_path / "team"
     calibrate([trained("lenet")], team, data=str(mine), most_poses=1)
     card, sources = TeamFolder(team).card(), open_data(str(mine))
@@ -117,8 +118,7 @@ def test_what_a_team_was_calibrated_on_is_not_scored_as_new(trained, mine, tmp_p
     assert f"{sources.name}: {held} validation sources left out, by which the team was chosen" in scored["left_out"]
     assert "not_held_back" in evaluate_team(team, data=str(mine), split="validation")
     assert "not_held_back" not in evaluate_team(team, data=str(mine))
-    calibrate([trained("lenet")], tmp_path / "own", most_poses=1)
-    assert TeamFolder(tmp_path / "own").card().chosen_on == {}
+    assert _chosen_on(card.members[0], open_data(str(sky))) == {}
 
 
 def test_other_classes_are_refused_with_what_to_do(untrained, mine):
