@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from equiradio.training.fit import train
     from equiradio.training.start import fine_tune
     from equiradio.verbs.estimator import RadioGalaxyClassifier
+    from equiradio.verbs.evaluate_team import evaluate_team
 
     __version__: str
 
@@ -20,6 +21,7 @@ __all__ = [
     "RadioGalaxyClassifier",
     "Settings",
     "Team",
+    "evaluate_team",
     "fine_tune",
     "list_models",
     "load",
@@ -33,6 +35,7 @@ _HOMES = {
     "RadioGalaxyClassifier": "equiradio.verbs.estimator",
     "Settings": "equiradio.settings",
     "Team": "equiradio.inference.team",
+    "evaluate_team": "equiradio.verbs.evaluate_team",
     "fine_tune": "equiradio.training.start",
     "list_models": "equiradio.artefacts.shelf",
     "load": "equiradio.inference.team",

@@ -44,6 +44,11 @@ def with_interval(value: float | None, edges: Sequence[float] | None, digits: in
     return f"{scale * value:.{digits}f}" + (f" ({ends})" if ends else "")
 
 
+def in_brackets(edges: Sequence[float] | None, digits: int, scale: float = 1.0, sign: str = "") -> str:
+    """An interval behind a score that has a spread over seeds, or a difference with a sign: `` [0.840, 0.940]``; nothing without one."""
+    return f" [{', '.join(f'{scale * edge:{sign}.{digits}f}' for edge in edges)}]" if edges else ""
+
+
 def duration(seconds: float) -> str:
     """How long something lasts: ``42 s``, ``12 min``, ``1.5 h``, by the largest unit of which there is more than one and a half."""
     return f"{seconds / 3600:.1f} h" if seconds > 5400 else f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"

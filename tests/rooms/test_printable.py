@@ -16,7 +16,7 @@ from equiradio.cli.main import main
 from equiradio.errors import ImageRefusal, Refusal, SettingRefusal
 from equiradio.inference.team import load
 from equiradio.labels import Labels
-from equiradio.printable import apart, as_ascii, duration, in_one_line, printable, some_of, with_interval
+from equiradio.printable import apart, as_ascii, duration, in_brackets, in_one_line, printable, some_of, with_interval
 from equiradio.serve.held import Held
 from equiradio.serve.refusals import as_json
 from equiradio.serve.tables import Table
@@ -132,3 +132,9 @@ def test_refusals_of_images_keep_their_flag():
     kind, given = refusal.__reduce__()
     assert str(kind(*given)) == str(refusal)
     assert refusal.flag == "damaged"
+
+
+def test_an_interval_in_brackets_has_the_sign_that_is_asked_for():
+    assert in_brackets([0.8401, 0.94], 3) == " [0.840, 0.940]"
+    assert in_brackets([-0.01, 0.02], 1, 100.0, "+") == " [-1.0, +2.0]"
+    assert in_brackets(None, 3) == ""

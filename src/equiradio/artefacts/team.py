@@ -62,6 +62,7 @@ class TeamCard:
     model, members : the architecture's name, and the card of each member's training, with the hash of the weights that lie here.
     settings : by full name, what differs from the preset of the members' training (but for the seed).
     recipe : of the images that everything below was chosen on.
+    chosen_on : the data set by whose validation sources everything below was chosen, and its md5; empty where it is the members' own.
     poses, nll_by_poses : how many poses each member is asked in, and the validation likelihood of each number that was tried.
     by_poses : temperature and threshold of every number of poses that was tried, for those who ask in fewer or more.
     temperature : logits are divided by it; None where nothing was calibrated.
@@ -78,6 +79,7 @@ class TeamCard:
     members: list[Card]
     settings: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
+    chosen_on: dict[str, str] = field(default_factory=dict)
     poses: int | None = None
     nll_by_poses: dict[str, float] = field(default_factory=dict)
     by_poses: dict[str, PosesChoice] = field(default_factory=dict)

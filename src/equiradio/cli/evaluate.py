@@ -64,7 +64,7 @@ def evaluate(
     if prior is not None:
         found, do = f"{prior} without --through", "Name a condition, or drop --prior."
         raise SettingRefusal("--prior", found, "--through: predictions of runs are those of their own mix", do)
-    from equiradio.verbs.evaluate_asked import check_options, is_team, one_run, unfinished_line
+    from equiradio.verbs.evaluate_asked import cautions, check_options, is_team, one_run
 
     check_options(batches, precision, passes)
     teams = [each for each in runs if is_team(each)]
@@ -101,8 +101,8 @@ def evaluate(
                 precision=precision,
                 progress=step,
             )
-        if unfinished := answers[str(run)].get("unfinished"):
-            say(unfinished_line(run, unfinished), err=True)
+        for line in cautions(run, answers[str(run)]):
+            say(line, err=True)
         if not as_json:
             metrics = answers[str(run)]
             if metrics["calibration"]:

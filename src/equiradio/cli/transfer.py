@@ -57,14 +57,14 @@ def score_each(
     check_trained(*named)
     from equiradio.cli.progress import bars
     from equiradio.compute.device import choose_device
-    from equiradio.verbs.evaluate_asked import unfinished_line
+    from equiradio.verbs.evaluate_asked import cautions
 
     where, answers = choose_device(device), {}
     for each in named:
         with bars() as step:
             answers[str(each)] = score(each, device=where, progress=step)
-        if unfinished := answers[str(each)].get("unfinished"):
-            say(unfinished_line(each, unfinished), err=True)
+        for line in cautions(each, answers[str(each)]):
+            say(line, err=True)
         show(each, answers[str(each)])
     if as_json:
         typer.echo(json.dumps(answers, indent=2))

@@ -8,6 +8,7 @@ from equiradio.errors import RunRefusal
 from equiradio.evaluation.calibration import THRESHOLD
 
 ALPHA, POWER = 0.05, 0.8
+ALIKE = 1e-12  # differences that scatter by less do not scatter
 
 
 class McNemar(TypedDict):
@@ -20,12 +21,12 @@ class McNemar(TypedDict):
 
 
 class PairedBootstrap(TypedDict):
-    """Mean difference of accuracies, its [low, high], and p; ``p_holm`` as in `McNemar`."""
+    """Mean difference of accuracies, its [low, high], and p; ``p_holm`` as in `McNemar`. None where no resample differs from another."""
 
     difference: float
-    interval95: list[float]
-    p: float
-    p_holm: NotRequired[float]
+    interval95: list[float] | None
+    p: float | None
+    p_holm: NotRequired[float | None]
 
 
 class SmallestDifference(TypedDict):
@@ -81,7 +82,10 @@ def paired_bootstrap(difference: np.ndarray, counts: np.ndarray) -> PairedBootst
     Returns
     -------
     ``difference``, ``interval95``, ``p``: twice the share of resamples on the far side of 0, ties counted half, at least 1/resamples.
+    The latter two are None where the difference is the same of all sources: resamples say nothing of others then.
     """
+    if np.ptp(difference) <= ALIKE:
+        return {"difference": float(difference.mean()), "interval95": None, "p": None}
     means = np.round(counts @ difference / counts.sum(axis=1), 12)  # sums that cancel leave rounding
     below, above = ((sign * means > 0).mean() + (means == 0).mean() / 2 for sign in (-1, 1))
     low, high = np.percentile(means, [2.5, 97.5])

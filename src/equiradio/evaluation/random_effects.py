@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from equiradio.evaluation.compare import other_sources
+from equiradio.evaluation.compare import ALIKE, other_sources
 
 
 class RandomEffects(TypedDict):
@@ -34,11 +34,10 @@ def random_effects(first: np.ndarray, second: np.ndarray) -> RandomEffects | Non
 
     Returns
     -------
-    None with fewer than two seeds of a model, which say nothing about others, or fewer than two sources. Source: Gallas, Pennello & Myers
+    None where nothing is known of others: with fewer than two seeds of a model or fewer than two sources, or where neither sources nor
+    seeds scatter the difference, as of a model that is right everywhere and one that is right nowhere. Source: Gallas, Pennello & Myers
     2007 (binary answers of readers about cases; seeds are the readers, nested in models).
     """
-    from scipy.stats import t
-
     if first.shape[1] != second.shape[1]:
         raise other_sources(first.shape[1], second.shape[1])
     if min(*first.shape, *second.shape) < 2:
@@ -54,11 +53,20 @@ def random_effects(first: np.ndarray, second: np.ndarray) -> RandomEffects | Non
         between = float(mean.var(ddof=1))
         if between > noise / sources:
             parts += [(between / seeds, seeds - 1), (-noise / sources / seeds, degrees)]
+    return _estimate(difference, parts)
+
+
+def _estimate(difference: float, parts: list[tuple[float, float]]) -> RandomEffects | None:
+    """What parts of the squared error, with their degrees of freedom, say of a difference; the first is that of the sources."""
+    from scipy.stats import t
+
     squared = sum(part for part, _ in parts)
-    from_seeds = 1 - parts[0][0] / squared if squared else 0.0
-    freedom = squared**2 / sum(part**2 / degrees for part, degrees in parts) if squared else float(sources - 1)
     error = float(np.sqrt(squared))
+    if error <= ALIKE:
+        return None
+    from_seeds = 1 - parts[0][0] / squared
+    freedom = squared**2 / sum(part**2 / degrees for part, degrees in parts)
     reach = float(t.ppf(0.975, freedom)) * error
-    p = float(2 * t.sf(abs(difference) / error, freedom)) if error else float(difference == 0)
+    p = float(2 * t.sf(abs(difference) / error, freedom))
     edges = [difference - reach, difference + reach]
     return {"difference": difference, "error": error, "from_seeds": from_seeds, "freedom": freedom, "interval95": edges, "p": p}

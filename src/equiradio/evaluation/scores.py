@@ -78,6 +78,8 @@ class Metrics(TypedDict):
     catalogues: NotRequired[dict[str, Block]]
     soft: NotRequired[SoftScores]
     unfinished: NotRequired[str]
+    not_held_back: NotRequired[str]
+    left_out: NotRequired[list[str]]
 
 
 def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None, classes: Labels = FANAROFF_RILEY) -> Scores:

@@ -75,14 +75,13 @@ def scored(condition: str, answers: Answered, blank: int, seed: int = 0) -> Cond
     return {"condition": condition, "blank": blank, "all": whole, "strata": strata}
 
 
-def part_of(answers: Answered, inside: np.ndarray, seed: int = 0) -> Part:
-    """Scores of the sources ``inside`` (count,), at least one."""
+def part_of(answers: Answered, inside: np.ndarray, seed: int = 0, drawn: np.ndarray | None = None) -> Part:
+    """Scores of the sources ``inside`` (count,), at least one; ``drawn`` as `bootstrap.draw` gives it of them, by ``seed`` if left out."""
     labels, p, answered = answers["labels"][inside], answers["p"][inside], answers["answered"][inside]
     right, top = most_probable(p) == labels, p.max(1)
     flags = [names for names, there in zip(answers["flags"], inside, strict=True) if there]
-    points, resampled = (
-        _statistics(counts, labels, right, top) for counts in (np.ones((1, len(labels))), draw(len(labels), RESAMPLES, seed))
-    )
+    drawn = draw(len(labels), RESAMPLES, seed) if drawn is None else drawn
+    points, resampled = (_statistics(counts, labels, right, top) for counts in (np.ones((1, len(labels))), drawn))
     both = {name: _score(float(points[name][0]), interval_of(resampled[name])) for name in points}
     both |= {"accuracy": _share(right), "answered": _share(answered), "right_of_answered": _share(right[answered])}
     shares = {name: float(np.mean([name in each for each in flags])) for name in sorted(set().union(*flags))}

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from equiradio.paper.comparison_text import p_text, points_text
 from equiradio.paper.contents import AsymmetryRow, Comparison, ConvergenceRow, Findings, OverlapRow, Table1
 from equiradio.paper.published import BASES, PLAIN
 from equiradio.paper.results import Results
@@ -85,11 +86,10 @@ def _performance(table: Table1, groups: set[str]) -> Claim:
     evidence = f"In the paper's own table the equivariant rows average {means[0]:.2f} % and the two others {means[1]:.2f} %. "
     pairs = [pair for pair in table["comparisons"] if pair["first"] in groups]
     for pair in pairs:
-        low, high = (100 * edge for edge in pair["bootstrap"]["interval95"])
         mixed = "" if pair["mixed"] is None else f", {pair['mixed']['p_holm']:.3f} (the same, over seeds and sources)"
         evidence += (
-            f"Ours: {pair['first']} - {pair['second']} {100 * pair['bootstrap']['difference']:+.1f} points [{low:+.1f}, {high:+.1f}], "
-            f"after Holm p = {pair['bootstrap']['p_holm']:.3f} (single networks, bootstrap over sources){mixed} and "
+            f"Ours: {pair['first']} - {pair['second']} {points_text(pair['bootstrap'], ' points')}, "
+            f"after Holm p = {p_text(pair['bootstrap']['p_holm'])} (single networks, bootstrap over sources){mixed} and "
             f"{pair['mcnemar']['p_holm']:.3f} (ensembles, McNemar). "
         )
     short = [row["model"] for row in table["rows"] if row["undertrained"]]
@@ -111,7 +111,7 @@ def _performance(table: Table1, groups: set[str]) -> Claim:
 
 def _p_values(pair: Comparison) -> list[float]:
     tests = (pair["bootstrap"], pair["mixed"], pair["mcnemar"])
-    return [test["p_holm"] for test in tests if test is not None]
+    return [p for test in tests if test is not None and (p := test["p_holm"]) is not None]
 
 
 def _sure(pairs: list[Comparison]) -> list[str]:

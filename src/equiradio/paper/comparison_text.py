@@ -1,7 +1,9 @@
 """Comparisons of models as cells of a table, and what so many sources could show at all, in words."""
 
+from equiradio.evaluation.compare import PairedBootstrap
 from equiradio.evaluation.random_effects import RandomEffects
 from equiradio.paper.contents import Table1
+from equiradio.printable import in_brackets
 
 COMPARED = (
     "models",
@@ -32,7 +34,6 @@ def comparison_rows(table: Table1) -> list[list[str]]:
     rows = []
     for pair in table["comparisons"]:
         exact, boot = pair["mcnemar"], pair["bootstrap"]
-        low, high = (100 * edge for edge in boot["interval95"])
         mixed = pair["mixed"]
         rows.append(
             [
@@ -43,18 +44,25 @@ def comparison_rows(table: Table1) -> list[list[str]]:
                 f"{100 * (pair['ensemble_accuracy'][0] - pair['ensemble_accuracy'][1]):+.1f}",
                 f"{exact['p']:.3f}",
                 f"{exact['p_holm']:.3f}",
-                f"{100 * boot['difference']:+.1f} [{low:+.1f}, {high:+.1f}]",
-                f"{boot['p']:.3f}",
-                f"{boot['p_holm']:.3f}",
-                *(_over_both(mixed) if mixed is not None else ["-"] * 3),
+                *_of_test(boot),
+                *(_of_test(mixed) if mixed is not None else ["-"] * 3),
             ]
         )
     return rows
 
 
-def _over_both(mixed: RandomEffects) -> list[str]:
-    low, high = (100 * edge for edge in mixed["interval95"])
-    return [f"{100 * mixed['difference']:+.1f} [{low:+.1f}, {high:+.1f}]", f"{mixed['p']:.3f}", f"{mixed['p_holm']:.3f}"]
+def _of_test(test: PairedBootstrap | RandomEffects) -> list[str]:
+    return [points_text(test), p_text(test["p"]), p_text(test["p_holm"])]
+
+
+def points_text(test: PairedBootstrap | RandomEffects, unit: str = "") -> str:
+    """A difference in points, with its 95 % interval where it has one."""
+    return f"{100 * test['difference']:+.1f}{unit}{in_brackets(test['interval95'], 1, 100.0, '+')}"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value; a dash where there can be none."""
+    return "-" if p is None else f"{p:.3f}"
 
 
 def smallest_text(table: Table1) -> str:

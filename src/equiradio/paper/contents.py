@@ -70,7 +70,7 @@ class Comparison(TypedDict):
     """Two models on the same sources, as many seeds of each.
 
     ``ensemble_accuracy``, ``discordant`` and ``mcnemar`` are of the ensembles of these seeds, ``bootstrap`` and ``mixed`` of single
-    networks. ``mixed`` is None with one seed.
+    networks. ``mixed`` is None with one seed, and where nothing scatters the difference.
     """
 
     first: str

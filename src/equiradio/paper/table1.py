@@ -178,8 +178,11 @@ def comparisons(results: Results, names: list[str]) -> list[Comparison]:
 
 
 def _corrected(tests: Sequence[McNemar | PairedBootstrap | RandomEffects]) -> None:
-    """Give every test its ``p_holm``."""
-    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+    """Give every test that has a p its ``p_holm``; None to others."""
+    there = [(test, p) for test in tests if (p := test["p"]) is not None]
+    for test in tests:
+        test["p_holm"] = None  # type: ignore[typeddict-item]  # of those that can have none; the others get theirs below
+    for (test, _), p in zip(there, holm([p for _, p in there]), strict=True):
         test["p_holm"] = p
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from equiradio.paper.comparison_text import COMPARED, COMPARED_NOTE, comparison_rows, smallest_text
 from equiradio.paper.contents import Audit, Block, Row, Table1
 from equiradio.paper.disputed import DISPUTED, WITHOUT, accuracy_rows, disputed_rows, disputed_text
+from equiradio.printable import in_brackets
 from equiradio.report.page import Cell, Link, Piece
 
 SCORES = ("accuracy", "auc", "f1 FRI", "f1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII")
@@ -55,9 +56,7 @@ def score_text(block: Mapping[str, Any] | None, score: str, *, interval: bool = 
     sd, edges = (score_of(block[key], score) if key in block else None for key in ("sd", "interval95"))
     if sd is not None:
         text += f" ± {scale * sd:.{digits}f}"
-    if interval and edges:
-        text += f" [{scale * edges[0]:.{digits}f}, {scale * edges[1]:.{digits}f}]"
-    return text
+    return text + in_brackets(edges if interval else None, digits, scale)
 
 
 def seeds_text(row: Row, remark: bool = True) -> str:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from equiradio.evaluation.scores import Block, Metrics
+from equiradio.printable import with_interval
 
 BLOCKS = {"pooled": "pooled passes", "per_source": "per source", "plain": "plain image", "confident": "Confident", "uncertain": "Uncertain"}
 OF_PASSES = ("pooled", "per_source")
@@ -39,7 +40,7 @@ def _by_catalogue(metrics: Metrics) -> list[Table]:
     row = lambda name, block: [
         name,
         str(block["sources"]),
-        f"{100 * block['accuracy']:.1f}" + _between(block["interval95"]["accuracy"], 100, 1),
+        with_interval(block["accuracy"], block["interval95"]["accuracy"], 1, 100.0),
         f"{100 * block['balanced_accuracy']:.1f}",
         *(f"{block['recall'][each]:.3f}" if block["of_class"][each] else "-" for each in classes),
     ]
@@ -53,8 +54,7 @@ def _block(metrics: Metrics, key: str) -> Block | None:
 
 def _cells(block: Block, classes: list[str], many: bool) -> list[str]:
     edges = block["interval95"]
-    accuracy = f"{100 * block['accuracy']:.1f}" + _between(edges["accuracy"], 100, 1)
-    auc = "-" if block["auc"] is None else f"{block['auc']:.3f}" + _between(edges["auc"], 1, 3)
+    accuracy, auc = with_interval(block["accuracy"], edges["accuracy"], 1, 100.0), with_interval(block["auc"], edges["auc"])
     if many:
         return [accuracy, f"{100 * block['balanced_accuracy']:.1f}", f"{block['macro_f1']:.3f}", auc]
     scored = (block["f1"], block["precision"], block["recall"])
@@ -66,9 +66,5 @@ def _by_class(blocks: dict[str, Block], classes: list[str]) -> Table:
     key = "per_source" if "per_source" in blocks else next(iter(blocks))
     block, edges = blocks[key], blocks[key]["interval95"]
     scored = ((block["f1"], edges["f1"]), (block["precision"], edges["precision"]), (block["recall"], edges["recall"]))
-    rows = [[name, *(f"{values[name]:.3f}" + _between(ends[name], 1, 3) for values, ends in scored)] for name in classes]
+    rows = [[name, *(with_interval(values[name], ends[name]) for values, ends in scored)] for name in classes]
     return Table((BLOCKS[key], *BY_CLASS.values()), rows)
-
-
-def _between(edges: list[float] | None, scale: float, digits: int) -> str:
-    return f" [{scale * edges[0]:.{digits}f}, {scale * edges[1]:.{digits}f}]" if edges else ""

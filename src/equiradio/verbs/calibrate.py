@@ -8,7 +8,7 @@ from typing import TypedDict
 from equiradio.artefacts.atomic import is_unused, write_json
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.claim import claimed, is_claimed
-from equiradio.artefacts.job import JOB, catalogue_hash, read_job, refuse_other
+from equiradio.artefacts.job import JOB, catalogue_hash, read_job, refuse_other, validation_hash
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.team import TeamCard, TeamFolder, run_of, shared_settings
 from equiradio.artefacts.weights import halve_weights
@@ -18,7 +18,6 @@ from equiradio.errors import DataRefusal, RunRefusal, SettingRefusal
 from equiradio.evaluation.choosing import POSES
 from equiradio.inference.asking import Asking, Progress
 from equiradio.inference.team import open_members
-from equiradio.settings import DataSettings
 from equiradio.verbs.cascade_choice import Last, open_last, with_cascade
 from equiradio.verbs.promises_choice import with_coverage, with_expected, with_sets, with_thresholds
 from equiradio.verbs.resolution_choice import with_resolution
@@ -59,10 +58,10 @@ def calibrate(
     """
     folder, (runs, cards) = TeamFolder(out), _checked(runs, most_poses)
     first = _first_card(runs, cards)
-    last, trained_on = open_last(cascade, first, device), Run(runs[0]).settings().data
-    sources = _data(runs[0], cards[0], trained_on, data, data_dir)
+    last, sources = open_last(cascade, first, device), _data(runs[0], cards[0], data, data_dir)
     with claimed(out):
-        parts, first = _begin(folder, _job(runs, sources, most_poses)), _halved(folder, first, runs)
+        parts = _begin(folder, _job(runs, sources, most_poses))
+        first = _halved(folder, first.with_changes(chosen_on=_chosen_on(cards[0], sources)), runs)
         asking = Asking(open_members(folder, first, choose_device(device)), parts, progress)
         team = _measured(folder, first, asking, sources, most_poses, last)
         shutil.rmtree(parts)
@@ -144,15 +143,21 @@ def _first_card(runs: Sequence[Path], cards: list[Card]) -> TeamCard:
     return first
 
 
-def _data(run: Path, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None) -> Sources:
+def _data(run: Path, card: Card, named: str | None, data_dir: Path | None) -> Sources:
     """The data named, or those of the first run, which must have validation sources of every class."""
-    sources = trained_data(run, card, trained_on, named, data_dir)
+    sources = trained_data(run, card, Run(run).settings().data, named, data_dir)
     validation = sources.of_split("validation")
     for place, name in enumerate(sources.classes):
         if not (validation.labels == place).any():
             found = f"no {name} among {len(validation):,} validation sources"
             raise DataRefusal(sources.where, found, "some of every class", "Choose data with a validation split.")
     return sources
+
+
+def _chosen_on(card: Card, sources: Sources) -> dict[str, str]:
+    """The data set and its md5 where its validation sources are not those that the runs' epochs were chosen by."""
+    own = sources.md5 == card.data_md5 and card.validation_hash in ("", validation_hash(sources))
+    return {} if own else {sources.name: sources.md5}
 
 
 class Job(TypedDict):

@@ -66,7 +66,7 @@ def _page(run: Run, metrics: Metrics, sky: Path) -> str:
     calibration = metrics["calibration"]
     assert calibration is not None  # simulated sources all have a class
     page.text(
-        f"Brackets: 95 % intervals over sources. Per source: negative log-likelihood {calibration['nll']:.3f}, "
+        f"In brackets 95 % intervals over sources. Per source: negative log-likelihood {calibration['nll']:.3f}, "
         f"Brier score {calibration['brier']:.3f}, expected calibration error {calibration['ece']:.3f}."
     )
     page.heading("Where it looked")

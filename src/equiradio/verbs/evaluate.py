@@ -26,7 +26,7 @@ from equiradio.labels import Labels
 from equiradio.report.figures import attention_grid, loss_curves, save
 from equiradio.verbs.evaluate_asked import check_options, one_run
 from equiradio.verbs.stored_maps import map_arrays, write_maps
-from equiradio.verbs.trained_data import trained_data
+from equiradio.verbs.trained_data import Purpose, not_held_back, trained_data
 
 BATCH = 64
 SHOWN = 12  # sources in the picture
@@ -65,7 +65,7 @@ def evaluate(
     with claimed(run.folder) if claim is None else nullcontext(claim) as held:
         member = load(folder, device, precision).members[0]
         history = run.history() if run.history_file.is_file() else []  # refused now rather than after an hour of passes
-        sources = chosen_split(trained_data(folder, member.card, member.settings.data, data, data_dir), split)
+        sources = chosen_split(trained_data(folder, member.card, member.settings.data, data, data_dir, Purpose(scored=True)), split)
         _settle(run, member, precision, progress)
         columns = predict(member, sources, run.settings().training.seed, passes, batches, progress)
         held.check()
@@ -88,6 +88,10 @@ def _write(run: Run, member: Member, sources: Sources, columns: dict[str, np.nda
         scored["soft"] = _soft_scores(sources.soft, columns, member.labels)
     if unfinished := member.card.unfinished(run.settings().training.epochs):
         scored["unfinished"] = unfinished
+    if seen := not_held_back(member.card, {}, sources.md5, split):
+        scored["not_held_back"] = seen
+    if sources.left_out:
+        scored["left_out"] = list(sources.left_out)
     run.metrics_file(sources.name, split).unlink(missing_ok=True)
     schema = predictions_schema(member.labels)
     bearings = zip(BEARINGS, (member.weights_hash[:12], sources.md5, *asked), strict=True)

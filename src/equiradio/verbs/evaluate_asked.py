@@ -1,6 +1,8 @@
 """What ``evaluate`` can be asked, checked without PyTorch."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from equiradio.artefacts.run import Run
 from equiradio.artefacts.shelf import team_names
@@ -42,3 +44,11 @@ def _is_name(what: Path) -> bool:
 def unfinished_line(folder: object, unfinished: str) -> str:
     """What to say of scores of a training that goes on or broke off."""
     return f"{folder}: its training is not finished ({unfinished}); these are scores of its weights so far"
+
+
+def cautions(what: object, scored: Mapping[str, Any]) -> list[str]:
+    """In lines, what is to be said of scores before they are believed."""
+    lines = [unfinished_line(what, scored["unfinished"])] if "unfinished" in scored else []
+    if "not_held_back" in scored:
+        lines.append(f"{what}: {scored['not_held_back']}; scores of others may be lower")
+    return lines

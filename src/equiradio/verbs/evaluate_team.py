@@ -11,14 +11,12 @@ from equiradio.datasets.sources import Sources
 from equiradio.errors import DataRefusal
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.scores import scores
-from equiradio.evaluation.transfer import Answered, Part, Score, part_of
+from equiradio.evaluation.transfer import RESAMPLES, Answered, Part, Score, part_of
 from equiradio.inference.reading import batches, options_of
 from equiradio.inference.team import Team, load
 from equiradio.labels import Labels
 from equiradio.sky.cutout import Cutout
-from equiradio.verbs.trained_data import labelled_split
-
-RESAMPLES = 2000
+from equiradio.verbs.trained_data import labelled_split, not_held_back
 
 Progress = Callable[[str, int, int], object]
 
@@ -46,6 +44,7 @@ class TeamScores(TypedDict):
     classes: dict[str, ClassScores]
     left_out: list[str]
     unfinished: NotRequired[str]
+    not_held_back: NotRequired[str]
 
 
 def evaluate_team(
@@ -54,29 +53,32 @@ def evaluate_team(
     data: str | None = None,
     split: str = "test",
     data_dir: Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     precision: str = "float32",
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress | None = None,
 ) -> TeamScores:
-    """Ask about every labelled source of a split, and score the answers as a catalogue would hold them, with 95 % intervals over sources.
+    """Score the answers of a team or run about every labelled source of a split, as a catalogue would hold them: a dict, with intervals.
 
     Parameters
     ----------
     what : a team or a run, by folder or name.
-    data : a data set, or images of your own; by default what it was trained on. Of others than that, sources that it has learned from are
-        left out, where the data that it was trained on are here.
-    split : train, validation or test; ``all`` of data that it was not trained on.
+    data : a data set, or images of your own; by default what it was trained on. Of others than that, sources that it has learned from, or
+        was chosen by, are left out (``left_out``), where the data that it was trained on are here.
+    split : train, validation or test; ``all`` of data that it was not trained on. Where it has learned from these very sources, or was
+        chosen by them, ``not_held_back`` says so.
 
     Raises
     ------
     RunRefusal : data of other classes or sides; ``all`` of the data that it was trained on. DataRefusal : no labelled source.
     """
     team = load(what, device, precision)
-    sources = labelled_split(what, team.members[0], data, data_dir, split)
+    sources = labelled_split(what, team, data, data_dir, split)
     scored = _scored(team, sources, split, _rows(team, sources, progress))
     first = team.members[0]
     if unfinished := first.card.unfinished(first.settings.training.epochs):
         scored["unfinished"] = unfinished
+    if seen := not_held_back(first.card, team.card.chosen_on, sources.md5, split):
+        scored["not_held_back"] = seen
     return scored
 
 
@@ -87,6 +89,7 @@ def _scored(team: Team, sources: Sources, split: str, rows: list[Row | None]) ->
         raise DataRefusal(sources.where, f"none of {len(rows):,} sources has an answer", "some", "Look at the images.")
     answered = [row for row in rows if row is not None and row["answered"]]
     labels, p = sources.labels[there], np.array([[row[name] for name in team.labels.columns()] for row in answered])
+    drawn = bootstrap.draw(len(labels), RESAMPLES, 0)
     of_all: Answered = {
         "labels": labels,
         "p": p,
@@ -100,13 +103,13 @@ def _scored(team: Team, sources: Sources, split: str, rows: list[Row | None]) ->
         "data_md5": sources.md5,
         "split": split,
         "no_answer": int((~there).sum()),
-        "all": part_of(of_all, np.ones(len(p), bool)),
-        **_by_class(labels, p, team.labels),  # type: ignore[typeddict-item]  # auc and classes
+        "all": part_of(of_all, np.ones(len(p), bool), drawn=drawn),
+        **_by_class(labels, p, team.labels, drawn),  # type: ignore[typeddict-item]  # auc and classes
         "left_out": list(sources.left_out),
     }
 
 
-def _rows(team: Team, sources: Sources, progress: Progress) -> list[Row | None]:
+def _rows(team: Team, sources: Sources, progress: Progress | None) -> list[Row | None]:
     """The row of the catalogue of each source, None where its image cannot be used; seen through the beam of the data's recipe."""
     beam = sources.recipe.beam_arcsec
     options = options_of(team.recipe) | ({"beam": (beam,)} if beam else {})
@@ -115,14 +118,15 @@ def _rows(team: Team, sources: Sources, progress: Progress) -> list[Row | None]:
         cutouts = [what for _, what in batch if isinstance(what, Cutout)]
         asked = iter(team.ask(cutouts, why=False)[0] if cutouts else [])
         rows += [next(asked) if isinstance(what, Cutout) else None for _, what in batch]
-        progress("sources", len(rows), len(sources))
+        if progress is not None:
+            progress("sources", len(rows), len(sources))
     return rows
 
 
-def _by_class(labels: np.ndarray, p: np.ndarray, classes: Labels) -> dict[str, object]:
-    """AUC, and the scores of each class."""
+def _by_class(labels: np.ndarray, p: np.ndarray, classes: Labels, drawn: np.ndarray) -> dict[str, object]:
+    """AUC, and the scores of each class, for resamples as `bootstrap.draw` gives them."""
     point: dict[str, Any] = {**scores(labels, p, classes=classes)}
-    edges = bootstrap.intervals(labels, p[:, None], bootstrap.draw(len(labels), RESAMPLES, 0), classes)
+    edges = bootstrap.intervals(labels, p[:, None], drawn, classes)
     called = p.argmax(1)
     each = {}
     for place, name in enumerate(classes):

@@ -96,7 +96,7 @@ def score(folder: TeamFolder, card: TeamCard, asking: Asking, test: Sources) -> 
     logits, features = asking.ask(test.images, "test", card.poses)
     before, after = (binary(mean_probabilities(logits, t)) for t in (1.0, card.temperature))
     usual = usual_to(folder, card, features)
-    answered = (top_probability(after) >= card.threshold) & usual  # as the column `uncertain` says
+    answered = (top_probability(after) >= card.threshold) & usual  # a catalogue abstains by further flags, see `inference.rows.abstains`
     parts = {"all": np.ones(len(after), bool), "answered": answered}
     parts |= {name: test.confidence == name for name in ("confident", "uncertain")}
     of_parts = {name: _part(test.labels[rows], after[rows], card.labels) for name, rows in parts.items() if rows.any()}

@@ -13,7 +13,7 @@ from equiradio.evaluation.choosing import feature_reach, mean_probabilities
 from equiradio.evaluation.scores import scores
 from equiradio.inference.asking import Asking
 from equiradio.labels import Labels
-from equiradio.printable import count_of
+from equiradio.printable import count_of, with_interval
 from equiradio.report.figures import save
 from equiradio.report.page import Page
 from equiradio.report.team_figures import Judged, confusion_figure, coverage_figure, examples_figure, reliability_figure
@@ -58,7 +58,7 @@ def write_page(folder: TeamFolder, card: TeamCard, asking: Asking, sources: Sour
     page, classes = Page(f"{folder.path.resolve().name}: {card.model} of {card.labels}"), card.labels
     _about(page, card, sources, splits)
     page.heading("How right it is")
-    page.text((FLATTERS if len(splits) > 1 else NO_TEST) + " Brackets are 95 % over sources.")
+    page.text((FLATTERS if len(splits) > 1 else NO_TEST) + " In brackets 95 % intervals over sources.")
     page.table(("", *(each.split for each in splits)), score_rows(splits, classes))
     page.table(("class", "split", "labelled", "answered", "F1", "precision", "recall"), class_rows(splits, classes))
     draw = lambda figure, name, caption: page.picture(save(figure, asking.folder / f"{name}.png", 110), caption)
@@ -99,7 +99,7 @@ def score_rows(splits: list[Judged], classes: Labels) -> list[list[str]]:
         columns.append(
             [
                 f"{len(each.labels):,}",
-                *(_with_interval(point[key], edges[key]) for key in ("accuracy", "balanced_accuracy", "macro_f1", "auc")),
+                *(with_interval(point[key], edges[key]) for key in ("accuracy", "balanced_accuracy", "macro_f1", "auc")),
                 f"{nll(each.labels, each.p):.3f}",
                 f"{ece(each.labels, each.p):.3f}",
                 f"{each.answered.mean():.3f}",
@@ -117,19 +117,13 @@ def class_rows(splits: list[Judged], classes: Labels) -> list[list[str]]:
     for place, name in enumerate(classes):
         for each, point, edges in zip(splits, points, every, strict=True):
             counts = [f"{int((column == place).sum()):,}" for column in (each.labels, each.answers)]
-            of_class = (_with_interval(point[key][name], edges[key][name]) for key in ("f1", "precision", "recall"))
+            of_class = (with_interval(point[key][name], edges[key][name]) for key in ("f1", "precision", "recall"))
             rows.append([name, each.split, *counts, *of_class])
     return rows
 
 
 def _edges(labels: np.ndarray, p: np.ndarray, classes: Labels) -> dict:
     return bootstrap.intervals(labels, p[:, None], bootstrap.draw(len(labels), RESAMPLES, 0), classes)
-
-
-def _with_interval(value: float | None, edges: list[float] | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" + (f" [{edges[0]:.3f}, {edges[1]:.3f}]" if edges else "")
 
 
 def _examples(page: Page, last: Judged, classes: Labels, draw) -> None:

@@ -16,7 +16,7 @@ from equiradio.inference.reading import BATCH
 from equiradio.inference.team import Team, load
 from equiradio.sky.conditions import Condition, all_seen
 from equiradio.sky.recipe import MIRABEST
-from equiradio.verbs.trained_data import labelled_split
+from equiradio.verbs.trained_data import labelled_split, not_held_back
 
 Progress = Callable[[str, int, int], object]
 
@@ -31,6 +31,8 @@ class Transfer(TypedDict):
     conditions: list[ConditionScores]
     prior: NotRequired[str]
     unfinished: NotRequired[str]
+    not_held_back: NotRequired[str]
+    left_out: NotRequired[list[str]]
 
 
 def transfer(
@@ -59,12 +61,16 @@ def transfer(
     """
     team = load(what, device, precision)
     team = team if prior is None else team.for_prior(parse_prior(prior, team.labels))
-    sources = _of_known_noise(labelled_split(what, team.members[0], data, data_dir, split))
+    sources = _of_known_noise(labelled_split(what, team, data, data_dir, split))
     rows = [_under(team, sources, condition, progress) for condition in conditions]
     result: Transfer = {"model": team.name, "data": sources.name, "data_md5": sources.md5, "split": split, "conditions": rows}
     first = team.members[0]
     if unfinished := first.card.unfinished(first.settings.training.epochs):
         result["unfinished"] = unfinished
+    if seen := not_held_back(first.card, team.card.chosen_on, sources.md5, split):
+        result["not_held_back"] = seen
+    if sources.left_out:
+        result["left_out"] = list(sources.left_out)
     if prior is not None:
         result["prior"] = str(team.about["prior"])
     return result, _written(Path(what), result)

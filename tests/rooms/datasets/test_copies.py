@@ -69,7 +69,7 @@ def test_copies_are_on_one_side_of_a_made_split_and_noted(tmp_path, seed):
     side = dict(zip(sources.source_ids.tolist(), sources.split.tolist(), strict=True))
     assert len(side) == COUNT
     assert all(side[f"s{n:02d}"] == side[f"s{n + COUNT - 8:02d}"] for n in range(8))
-    line = "8 pairs of images are nearly the same (s00 and s52, s01 and s53, s02 and s54 ...): the same source twice? They are on one side"
+    line = "8 pairs of images are nearly the same (s00 and s52, s01 and s53, s02 and s54, ...): the same source twice? They are on one side"
     assert line in report.notes
 
 

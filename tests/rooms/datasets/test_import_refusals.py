@@ -130,7 +130,7 @@ CASES = {
     "positions in hours by the images": (
         lambda f: file_table(f, ra=[place(n)[0] / 15 for n in range(COUNT)]),
         [],
-        "arcsec from those of their images (s00, s01, s02 ...); expected at most 10 % over 60 arcsec. They are hours: multiply",
+        "arcsec from those of their images (s00, s01, s02, ...); expected at most 10 % over 60 arcsec. They are hours: multiply",
     ),
     "an eighth of the positions of other places": (
         lambda f: file_table(f, dec=[place(n)[1] + (n % 8 == 0) for n in range(COUNT)]),
@@ -205,7 +205,7 @@ CASES = {
         ["--neighbours", "900000"],
         "neighbours make groups of up to 24 of 24 sources",
     ),
-    "no images at all": (lambda f: empty(f / "mine"), [], "a folder without images (.fits, .fit, .fts ...) in subfolders"),
+    "no images at all": (lambda f: empty(f / "mine"), [], "a folder without images (.fits, .fit, .fts, ...) in subfolders"),
     "an HDF5 of two stacks": (lambda f: hdf5(f, a=STACK, b=STACK, label=[0, 1] * 12), [], "2 arrays of images among a (24 x 40 x 40)"),
     "an HDF5 without labels": (lambda f: hdf5(f, a=STACK), [], "24 images in a, and no labels beside them"),
     "a column of files under another name": (

@@ -353,7 +353,7 @@ def test_neighbours_stay_on_one_side_and_pairs_are_counted(tmp_path):
     near = apart < 30
     assert near.sum() == 80
     assert (sources.split[:, None] == sources.split)[near].all()
-    pairs = "s00 and s01, s02 and s03, s04 and s05 ..."
+    pairs = "s00 and s01, s02 and s03, s04 and s05, ..."
     line = f"20 pairs of sources lie within 5 arcsec ({pairs}): the same source twice?"
     assert f"{line} 20 of the pairs have two classes ({pairs}): decide on one" in report.notes
 
@@ -428,7 +428,7 @@ def test_chosen_classes_are_in_their_order_and_the_others_left_out(tmp_path):
         write_fits(folder / "Other" / f"s{number}.fits", number)
     sources, report = read_source(folder, Choices(classes=("Dot", "Bar")))
     assert (sources.classes.names, len(sources)) == (("Dot", "Bar"), 24)
-    assert report.lines[0].startswith("6 of 30 left out, of a class that is not wanted: s24, s25, s26 ...")
+    assert report.lines[0].startswith("6 of 30 left out, of a class that is not wanted: s24, s25, s26, ...")
     assert sources.left_out == ("mine: " + report.lines[0],)
 
 
@@ -566,7 +566,7 @@ def test_images_of_other_sides_than_the_cutouts_are_noted(folder):
     write_fits(folder / "Bar" / "big.fits", 40, side=60)
     notes = read_source(folder, Choices(side=48))[1].notes
     assert "1 of 25 images are larger than 48 x 48 pixels: cut about their middle" in notes
-    line = "24 images end within their cutout of 48 x 48 pixels (s00, s02, s04 ...): up to 31 % of it is filled up with empty sky"
+    line = "24 images end within their cutout of 48 x 48 pixels (s00, s02, s04, ...): up to 31 % of it is filled up with empty sky"
     assert line in notes
 
 

@@ -9,7 +9,7 @@ from nearly_same import compressed, point_like
 from equiradio.datasets import mirabest
 from equiradio.datasets.folder import write_folder
 from equiradio.datasets.registry import open_data
-from equiradio.datasets.seen import without_seen
+from equiradio.datasets.seen import CHOSEN, SCORED, without_seen
 from equiradio.datasets.sources import Sources, turned
 
 COUNT, ARCSEC = 12, 1 / 3600
@@ -52,6 +52,20 @@ def test_held_back_sources_near_training_sources_of_the_start_are_left_out_and_c
         "new: 1 validation and 2 test sources left out, within 45 arcsec of training sources of start, which the start learned from",
     )
     assert learned.md5 == new.md5
+
+
+def test_what_a_network_was_chosen_by_is_no_test_of_it(start):
+    """Rows 0 to 7 lie at its training sources, 8 and 9 at those of validation, 10 and 11 at its own test."""
+    new, seen = placed(2, "new", np.zeros(COUNT)), {str(start): md5_of(start)}
+    scored = without_seen(new, seen, who="the network", apart=SCORED)
+    assert list(scored.source_ids) == ["new-10", "new-11"]
+    assert scored.left_out == (
+        "new: 4 train and 2 validation and 2 test sources left out, within 45 arcsec of training sources of start, which the network "
+        "learned from",
+        "new: 2 train sources left out, within 45 arcsec of validation sources of start, by which the network was chosen",
+    )
+    new = replace(new, split=np.repeat(["train", "validation", "test"], [8, 1, 3]))
+    assert list(without_seen(new, seen, apart=CHOSEN).source_ids) == [f"new-{row}" for row in range(COUNT) if row != 9]
 
 
 def test_sources_without_a_position_are_compared_by_their_pixels(start):

@@ -103,9 +103,10 @@ def test_the_law_of_the_paired_interval_catches_the_deviation_of_one_source(monk
         law_of_the_paired_interval()
 
 
-def test_no_difference_has_p_1():
-    found = paired_bootstrap(np.zeros(20), bootstrap.draw(20, 500, 0))
-    assert found == {"difference": 0.0, "interval95": [0.0, 0.0], "p": 1.0}
+@pytest.mark.parametrize("difference", [0.0, 1.0, 1 / 3])
+def test_a_difference_that_no_source_scatters_has_neither_interval_nor_p(difference):
+    answer = paired_bootstrap(np.full(20, difference), bootstrap.draw(20, 500, 0))
+    assert answer == {"difference": pytest.approx(difference), "interval95": None, "p": None}
 
 
 def test_the_p_value_is_that_of_either_direction():

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from equiradio.paper.claims import claims
+from equiradio.paper.comparison_text import comparison_rows
+from equiradio.paper.table1 import _corrected
 
 NOTHING = {"images_to_converge": [], "overlap": [], "lacking": "No images.", "asymmetry": []}
 PAPER = {"accuracy": 0.83}
@@ -126,3 +128,16 @@ def test_an_asymmetry_that_untrained_networks_have_too_need_not_be_learnt():
     found = "odd part differs between classes at 5 % in 1 of 2 plain networks"
     assert verdicts({"asymmetry": [*plain, odd(None, 0.2)]})[3] == found
     assert verdicts({"asymmetry": [*plain, odd(None, 0.01)]})[3] == f"{found}, and in 1 of 1 untrained ones: it need not be learnt"
+
+
+def test_a_difference_that_nothing_scatters_is_shown_without_interval_and_p():
+    """As of a model that is right about every source, beside one that is wrong about every one."""
+    alike = {"difference": 1.0, "interval95": None, "p": None}
+    scattered = {"difference": 0.5, "interval95": [0.25, 0.75], "p": 0.01}
+    _corrected([alike, scattered])
+    assert (alike["p_holm"], scattered["p_holm"]) == (None, 0.01)
+    shown = pair(0.01, 0.04) | {"seeds": 2, "ensemble_accuracy": [1.0, 0.0], "bootstrap": alike}
+    shown["mcnemar"] |= {"first_only": 40, "second_only": 0, "p": 0.01}
+    assert comparison_rows(table(comparisons=[shown]))[0][-6:] == ["+100.0", "-", "-", "-", "-", "-"]
+    claim = claims(RUNS, table(comparisons=[shown]), NOTHING)[1]
+    assert "+100.0 points, after Holm p = - (single networks" in claim.evidence

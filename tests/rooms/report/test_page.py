@@ -69,7 +69,7 @@ def metrics(**changes):
 def test_rows_are_formatted():
     ((columns, rows),) = metrics_tables(metrics(uncertain=a_block(sources=49)))
     assert [row[:2] for row in rows] == [["pooled passes", "153"], ["per source", "153"], ["plain image", "153"], ["Uncertain", "49"]]
-    assert rows[0][2:] == ["83.7 [77.0, 89.4]", "0.900 [0.850, 0.951]", "0.800", "0.900", "0.800", "0.900", "0.800", "0.900"]
+    assert rows[0][2:] == ["83.7 (77-89)", "0.900 (0.85-0.95)", "0.800", "0.900", "0.800", "0.900", "0.800", "0.900"]
     assert columns == (
         "", "sources", "accuracy, %", "AUC", "F1 FRI", "F1 FRII", "precision FRI", "precision FRII", "recall FRI", "recall FRII"
     )  # fmt: skip
@@ -85,9 +85,9 @@ def test_more_than_two_classes_have_a_row_each():
     block = {"accuracy": 0.4, "balanced_accuracy": 0.45, "macro_f1": 0.21, "auc": 0.7, **values, "interval95": edges}
     whole, by_class = metrics_tables(metrics(per_source=block, pooled=block, plain=block))
     assert whole.columns == ("", "sources", "accuracy, %", "balanced, %", "macro F1", "AUC")
-    assert whole.rows[0] == ["pooled passes", "153", "40.0 [30.0, 50.0]", "45.0", "0.210", "0.700 [0.600, 0.800]"]
+    assert whole.rows[0] == ["pooled passes", "153", "40.0 (30-50)", "45.0", "0.210", "0.700 (0.60-0.80)"]
     assert by_class.columns == ("per source", "F1", "precision", "recall")
-    assert by_class.rows[1] == ["Bar", "0.210 [0.100, 0.900]", "0.310 [0.100, 0.900]", "0.410 [0.100, 0.900]"]
+    assert by_class.rows[1] == ["Bar", "0.210 (0.10-0.90)", "0.310 (0.10-0.90)", "0.410 (0.10-0.90)"]
     assert by_class.rows[2][:2] == ["Cross", "0.220"]
 
 

@@ -7,14 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import equiradio
+from equiradio.artefacts.team import TeamFolder
 from equiradio.cli.main import main
+from equiradio.datasets.folder import write_folder
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.simulated import write_simulated
 from equiradio.errors import DataRefusal, RunRefusal
+from equiradio.evaluation import bootstrap
+from equiradio.evaluation import transfer as transfer_scores
 from equiradio.evaluation.shares import share_interval
 from equiradio.inference.team import load
+from equiradio.sky.conditions import Condition
 from equiradio.verbs import evaluate_asked, trained_data
+from equiradio.verbs.calibrate import _chosen_on, calibrate
+from equiradio.verbs.evaluate import evaluate
 from equiradio.verbs.evaluate_team import evaluate_team
+from equiradio.verbs.transfer import transfer
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +49,18 @@ def test_scores_are_those_of_the_catalogue_by_class(trained, mine):
         assert scores["precision"]["value"] == (pytest.approx(right[called == name].mean()) if scores["called"] else None)
 
 
+def test_all_scores_are_of_the_same_resamples_drawn_once(untrained, mine, monkeypatch):
+    draw, drawn = bootstrap.draw, []
+    for module in (bootstrap, transfer_scores):
+        monkeypatch.setattr(module, "draw", lambda *given: drawn.append(given) or draw(*given))
+    evaluate_team(untrained("lenet"), data=str(mine))
+    assert len(drawn) == 1
+
+
+def test_it_is_offered_by_name():
+    assert equiradio.evaluate_team is evaluate_team
+
+
 def test_a_class_that_is_never_called_has_no_precision(untrained, mine):
     answers = evaluate_team(untrained("lenet"), data=str(mine), split="all")["classes"]
     empty = [scores for scores in answers.values() if not scores["called"]]
@@ -54,8 +75,50 @@ def test_what_it_has_learned_from_is_not_scored(trained, sky, mine, tmp_path):
         with pytest.raises(RunRefusal, match="--split all, but it has learned from the training sources of"):
             evaluate_team(run, data=data, split="all")
     joined = evaluate_team(run, data=f"{sky}+{mine}", split="all")
-    assert joined["all"]["sources"] + joined["no_answer"] <= 36 + 24 - 24
-    assert any("left out" in line for line in joined["left_out"])
+    assert joined["all"]["sources"] + joined["no_answer"] == 36 + 24 - 24 - 6
+    counts = [line for line in joined["left_out"] if "sources left out" in line]
+    assert "24 test sources left out, with the pixels, or nearly these, of training sources of" in counts[0]
+    assert "6 test sources left out, with the pixels, or nearly these, of validation sources of" in counts[1]
+    assert counts[1].endswith("by which the network was chosen")
+
+
+@pytest.mark.parametrize("verb", [evaluate_team, lambda run, **options: transfer(run, [Condition()], **options)[0], evaluate])
+def test_no_split_of_other_data_holds_what_it_was_chosen_by(copy_of, sky, tmp_path, verb):
+    """The same images, but for a pixel of a test source, in another split: its validation sources test, its test sources train."""
+    sources = open_data(str(sky))
+    images, split = sources.images.copy(), np.where(sources.split == "validation", "test", "train").astype("U10")
+    images[sources.split == "test", 0, 0] += 1
+    split[np.flatnonzero(sources.split == "train")[:3]] = "validation"
+    other = write_folder(replace(sources, images=images, split=split), tmp_path / "other")
+    with pytest.raises(DataRefusal, match=r"no source is of split 'test'; expected train \(6\)"):
+        verb(copy_of("lenet"), data=str(other))
+
+
+def test_scores_of_what_it_was_chosen_by_say_so(copy_of, capsys):
+    run = copy_of("lenet")
+    chosen = "it was chosen by these sources (epochs, and of a team temperature and threshold)"
+    for options, words in (({"split": "validation"}, chosen), ({"split": "train"}, "it has learned from these sources"), ({}, None)):
+        scores = [evaluate_team(run, **options), transfer(run, [Condition()], **options)[0], evaluate(run, passes=0, **options)]
+        assert [each.get("not_held_back") for each in scores] == [words] * 3
+    for command in (["--passes", "0"], ["--through", "noise:2"]):
+        assert main(["evaluate", str(run), "--split", "validation", *command]) == 0
+        assert f"{run}: {chosen}; scores of others may be lower" in capsys.readouterr().err
+
+
+def test_what_a_team_was_calibrated_on_is_not_scored_as_new(trained, sky, mine, tmp_path, monkeypatch):
+    """A team of a network of ``sky``, whose temperature and threshold were chosen by the validation sources of ``mine``."""
+    monkeypatch.setattr(trained_data, "without_seen", lambda sources, *_, **__: sources)  # its own data are not compared with here
+    team = tmp_path / "team"
+    calibrate([trained("lenet")], team, data=str(mine), most_poses=1)
+    card, sources = TeamFolder(team).card(), open_data(str(mine))
+    assert card.chosen_on == {sources.name: sources.md5}
+    scored = evaluate_team(team, data=str(mine), split="all")
+    held = (sources.split == "validation").sum()
+    assert scored["all"]["sources"] + scored["no_answer"] == 24 - held
+    assert f"{sources.name}: {held} validation sources left out, by which the team was chosen" in scored["left_out"]
+    assert "not_held_back" in evaluate_team(team, data=str(mine), split="validation")
+    assert "not_held_back" not in evaluate_team(team, data=str(mine))
+    assert _chosen_on(card.members[0], open_data(str(sky))) == {}
 
 
 def test_other_classes_are_refused_with_what_to_do(untrained, mine):

@@ -14,12 +14,13 @@ from equiradio.datasets.imports.copies import near_copies
 from equiradio.datasets.imports.cutting import Cut, cut_all
 from equiradio.datasets.imports.gathering import Gathered, gather
 from equiradio.datasets.imports.labelling import labelled
-from equiradio.datasets.imports.report import Report, first_names
+from equiradio.datasets.imports.report import SHOWN, Report
 from equiradio.datasets.imports.splitting import LEAST, made_split, stated_split
 from equiradio.datasets.sources import Sources, pixel_hash, turned_hash
 from equiradio.datasets.splits import linked, neighbours, pairs_within
 from equiradio.errors import DataRefusal, SettingRefusal
 from equiradio.labels import UNKNOWN, Labels
+from equiradio.printable import some_of
 
 Step = Callable[[str, int, int], object]
 SAME_ARCSEC = 5.0  # pairs that are as near are counted as one source, twice
@@ -122,12 +123,12 @@ def _note_few_lit(rows: Gathered, cut: Cut, report: Report) -> None:
     dark = np.flatnonzero((cut.images > 0).sum((1, 2)) <= FEW_LIT)
     if len(dark):
         what = f"{len(dark):,} of {len(cut.rows):,} images have {FEW_LIT} lit pixels or less"
-        report.notes.append(f"{what} ({first_names([rows.names[row] for row in cut.rows[dark]])}): a pixel that outshines the source?")
+        report.notes.append(f"{what} ({some_of([rows.names[row] for row in cut.rows[dark]], SHOWN)}): a pixel that outshines the source?")
 
 
 def _note_twins(rows: Gathered, cut: Cut, labels: np.ndarray, pairs: np.ndarray, what: str, then: str, report: Report) -> None:
     """Note pairs (places) that may be one source, ``what`` they are and ``then`` what was done; and those that have two classes."""
-    words = lambda some: first_names([f"{rows.names[cut.rows[one]]} and {rows.names[cut.rows[other]]}" for one, other in some])
+    words = lambda some: some_of([f"{rows.names[cut.rows[one]]} and {rows.names[cut.rows[other]]}" for one, other in some], SHOWN)
     torn = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
     line = f"{len(pairs):,} pairs of {what} ({words(pairs)}): the same source twice?{then}"
     report.notes.append(line + (f" {len(torn):,} of the pairs have two classes ({words(torn)}): decide on one" if len(torn) else ""))

@@ -8,8 +8,9 @@ import numpy as np
 
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.gathering import Gathered
-from equiradio.datasets.imports.report import Report, first_names
+from equiradio.datasets.imports.report import SHOWN, Report
 from equiradio.errors import DataRefusal, ImageRefusal
+from equiradio.printable import some_of
 from equiradio.sky.own import Plane, own_cutout
 from equiradio.sky.recipe import MIRABEST, Recipe
 
@@ -63,7 +64,7 @@ def cut_all(rows: Gathered, wanted: np.ndarray, choices: Choices, report: Report
     numbers = np.array([row for row, *_ in done])
     own = np.array([(ra, dec) for *_, ra, dec in done]).reshape(-1, 2)
     if recipe.scale_arcsec and (without := [rows.names[row] for row in numbers[np.isnan(own[:, 0])]]):
-        what = f"{len(without):,} of {len(numbers):,} images state no scale ({first_names(without)})"
+        what = f"{len(without):,} of {len(numbers):,} images state no scale ({some_of(without, SHOWN)})"
         report.notes.append(f"{what}: their pixels are taken for {recipe.scale_arcsec:g} arcsec as those of the others")
     _note_sides(rows, recipe.side, sides, padded, report)
     ra, dec = _places(rows, numbers, own, report)
@@ -106,7 +107,7 @@ def _note_sides(rows: Gathered, side: int, sides: Counter[tuple[int, ...]], padd
     if larger and not rows.at_positions:
         report.notes.append(f"{larger:,} of {sum(sides.values()):,} images are larger than {side} x {side} pixels: cut about their middle")
     if padded:
-        first = first_names([rows.names[row] for row in sorted(padded)])
+        first = some_of([rows.names[row] for row in sorted(padded)], SHOWN)
         what = f"{len(padded):,} images end within their cutout of {side} x {side} pixels ({first})"
         report.notes.append(f"{what}: up to {100 * max(padded.values()):.0f} % of it is filled up with empty sky")
 
@@ -135,7 +136,7 @@ def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray, report: Report
         apart = angular_separation_arcsec(ra[both], dec[both], own[both, 0], own[both, 1])
         far = apart > APART_ARCSEC
         lie = f"{int(far.sum()):,} of {len(far):,} positions lie up to {apart.max():,.0f} arcsec from those of their images"
-        lie += f" ({first_names([rows.names[row] for row in numbers[both][far]])})"
+        lie += f" ({some_of([rows.names[row] for row in numbers[both][far]], SHOWN)})"
         if far.mean() > MOST_LOST:
             hours = angular_separation_arcsec(15 * ra[both] % 360, dec[both], own[both, 0], own[both, 1]) <= APART_ARCSEC
             do = "They are hours: multiply them by 15." if hours[far].mean() > 0.5 else "Are the rows in another order than the files?"
@@ -144,6 +145,6 @@ def _places(rows: Gathered, numbers: np.ndarray, own: np.ndarray, report: Report
             report.notes.append(f"{lie}: those of the table are taken")
     half = np.isfinite(ra) != np.isfinite(dec)
     if half.any():
-        what = f"{int(half.sum()):,} rows have one of ra and dec alone ({first_names([rows.names[row] for row in numbers[half]])})"
+        what = f"{int(half.sum()):,} rows have one of ra and dec alone ({some_of([rows.names[row] for row in numbers[half]], SHOWN)})"
         report.notes.append(f"{what}: their positions are those of the images, if these have one")
     return np.where(stated, ra, own[:, 0]), np.where(stated, dec, own[:, 1])

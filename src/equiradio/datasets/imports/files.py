@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
-from equiradio.datasets.imports.report import first_names
+from equiradio.datasets.imports.report import SHOWN
 from equiradio.errors import DataRefusal
+from equiradio.printable import some_of
 from equiradio.sky.fits import FITS
 from equiradio.sky.listing import images_among
 from equiradio.sky.own import SUFFIXES
@@ -38,7 +39,7 @@ def unread(inside: Mapping[str, Sequence[Path]]) -> Iterator[str]:
     for name, files in inside.items():
         others = [file.name for file in files if not _is_image(file) and not file.name.startswith(".")]
         images = sum(map(_is_image, files))
-        what = f"{len(others):,} of {len(others) + images:,} files in folder {name} are no images that are read ({first_names(others)})"
+        what = f"{len(others):,} of {len(others) + images:,} files in folder {name} are no images that are read ({some_of(others, SHOWN)})"
         if others or not images:
             yield (what if others else f"folder {name} is empty") + (": no source of this class" if not images else "")
 
@@ -47,7 +48,7 @@ def of_no_class(folder: Path) -> Iterator[str]:
     """A note on images that lie beside the folders of classes."""
     beside = [file.name for file in sorted(folder.iterdir()) if file.is_file() and _is_image(file)]
     if beside:
-        yield f"{len(beside):,} images lie in no folder of a class, and are not read ({first_names(beside)})"
+        yield f"{len(beside):,} images lie in no folder of a class, and are not read ({some_of(beside, SHOWN)})"
 
 
 def short_names(files: Sequence[Path], paths: Sequence[str]) -> list[str]:
@@ -61,7 +62,7 @@ def same_stems(files: Sequence[Path]) -> Iterator[str]:
     """A note on files in several folders, or of several kinds, that have one name: sources in two classes, or pictures of one another."""
     twice = [stem for stem, count in Counter(_stem(file) for file in dict.fromkeys(files)).items() if count > 1]
     if twice:
-        yield f"{len(twice):,} names of files occur more than once ({first_names(twice)}): the same source twice?"
+        yield f"{len(twice):,} names of files occur more than once ({some_of(twice, SHOWN)}): the same source twice?"
 
 
 def _stem(file: Path) -> str:

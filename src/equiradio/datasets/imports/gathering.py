@@ -20,10 +20,11 @@ from equiradio.datasets.imports.files import (
     subfolders,
     unread,
 )
-from equiradio.datasets.imports.report import first_names
+from equiradio.datasets.imports.report import SHOWN
 from equiradio.datasets.imports.tables import SUFFIXES as TABLES
 from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
+from equiradio.printable import some_of
 from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
 from equiradio.sky.recipe import MIRABEST
 
@@ -128,7 +129,7 @@ def _other_columns(table: Columns, label: str | None, read: set[str | None]) -> 
     """A note on which column holds the classes, and which are not read."""
     others = [name for name in table.values if name != label and name not in read]
     if others:
-        yield (f"classes are those of column {label}; " if label else "") + f"columns that are not read: {first_names(others)}"
+        yield (f"classes are those of column {label}; " if label else "") + f"columns that are not read: {some_of(others, SHOWN)}"
 
 
 def named(table: Columns, fallback: Sequence[str]) -> list[str]:
@@ -146,7 +147,7 @@ def _class_folder(source: Path, choices: Choices) -> Gathered:
     listed = subfolders(source)
     folders = images_in(listed)
     if not folders:
-        found = f"a folder without images ({', '.join(SUFFIXES[:3])} ...) in subfolders"
+        found = f"a folder without images ({some_of(SUFFIXES, SHOWN)}) in subfolders"
         raise DataRefusal(source, found, FORMS, "Put the images of each class into a folder of its name.")
     files = [file for inside in folders.values() for file in inside]
     labels = [name for name, inside in folders.items() for _ in inside]

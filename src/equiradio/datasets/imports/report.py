@@ -1,15 +1,11 @@
 """What an import read, what it left out and why, and what it made of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from equiradio.printable import some_of
+
 SHOWN = 3  # examples of what was left out, in a line
-
-
-def first_names(names: Sequence[str]) -> str:
-    """A few of the names, in words."""
-    return ", ".join(names[:SHOWN]) + " ..." * (len(names) > SHOWN)
 
 
 @dataclass
@@ -37,7 +33,7 @@ class Report:
     @property
     def lines(self) -> list[str]:
         """What was left out, in a line for each reason, with a few examples."""
-        return [f"{len(names):,} of {self.rows:,} left out, {why}: {first_names(names)}" for why, names in self.lost.items()]
+        return [f"{len(names):,} of {self.rows:,} left out, {why}: {some_of(names, SHOWN)}" for why, names in self.lost.items()]
 
     def as_json(self) -> dict[str, Any]:
         """For ``report.json``, with every name of what was left out."""
