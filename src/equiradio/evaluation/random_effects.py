@@ -56,7 +56,7 @@ def random_effects(first: np.ndarray, second: np.ndarray) -> RandomEffects | Non
     return _estimate(difference, parts)
 
 
-def _estimate(difference: float, parts: list[tuple[float, float]]) -> RandomEffects | None:
+def _estimate(difference: float, parts: list[tuple[float, int]]) -> RandomEffects | None:
     """What parts of the squared error, with their degrees of freedom, say of a difference; the first is that of the sources."""
     from scipy.stats import t
 

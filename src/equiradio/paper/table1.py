@@ -181,7 +181,7 @@ def _corrected(tests: Sequence[McNemar | PairedBootstrap | RandomEffects]) -> No
     """Give every test that has a p its ``p_holm``; None to others."""
     there = [(test, p) for test in tests if (p := test["p"]) is not None]
     for test in tests:
-        test["p_holm"] = None  # type: ignore[typeddict-item]  # of those that can have none; the others get theirs below
+        cast(PairedBootstrap, test)["p_holm"] = None  # of which alone there can be none; the others get theirs below
     for (test, _), p in zip(there, holm([p for _, p in there]), strict=True):
         test["p_holm"] = p
 
