@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equiradio.layers.fields import to_channels, to_fields
+from equiradio.layers.fields import fitting, to_channels, to_fields
 from equiradio.layers.forms import EmptySky, Form, Norm, Shape, form_of
 from equiradio.layers.forms.dense import FORM as DENSE
 from equiradio.layers.forms.form import finished
@@ -245,11 +245,11 @@ class SteerableConvolution(SteeredConvolution):
     def forward(self, fields: Tensor, finish: Tensor | None = None) -> Tensor:
         """``finish``, in evaluation only: see `Form.apply_finished`."""
         if finish is not None:
-            return self._form.apply_finished(self, fields, self.prepared(), finish)
-        return self._form.apply(self, fields, self.prepared())
+            return self._form.apply_finished(self, fitting(fields, self.weight), self.prepared(), finish)
+        return self._form.apply(self, fitting(fields, self.weight), self.prepared())
 
     def learn(self, fields: Tensor, norm: Norm, lit: Tensor) -> Tensor:
-        return self._form.learn(self, fields, self.prepared(), norm, lit)
+        return self._form.learn(self, fitting(fields, self.weight), self.prepared(), norm, lit)
 
 
 class PlainConvolution(Prepared, nn.Conv2d):

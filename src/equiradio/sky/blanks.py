@@ -7,6 +7,7 @@ from equiradio.errors import ImageRefusal
 ZEROS = 0.025  # share of exact zeros above which they are blank areas. FIRST's own cutouts hold up to 1.85 % (of 32), real noise none
 RARER = 10  # zeros must be so many times as frequent as any other value: in images stored as few integers every value is frequent
 RAISED, STANDS_OUT = 1.0, 5.0  # sigma: a median above the first is no empty sky, and then a source must stand out by the second
+NEGATIVE = 0.05  # share of the pixels below zero where there is noise; of images that were clipped at a threshold none is
 FAR_RAISED, SMOOTH = 3.0, 0.2  # sigma; difference of neighbours in sigma, 0.3 to 1.4 in images, 0.1 in maps of noise or background
 
 
@@ -18,13 +19,22 @@ def blanked(pixels: np.ndarray) -> tuple[np.ndarray, bool]:
     zeros = pixels == 0
     height, width = pixels.shape
     middle = zeros[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None]
-    count = int(zeros.sum())
-    if max(count / zeros.size, middle.mean()) <= ZEROS:
-        return pixels, False
-    others = pixels[~zeros & np.isfinite(pixels)]
-    if others.size == 0 or count < RARER * np.unique(others, return_counts=True)[1].max():
+    if max(zeros.mean(), middle.mean()) <= ZEROS or zeros_are_values(pixels) or not (np.isfinite(pixels) & ~zeros).any():
         return pixels, False
     return np.where(zeros, np.float32(np.nan), pixels), True
+
+
+def zeros_are_values(pixels: np.ndarray) -> bool:
+    """Are exact zeros hardly more frequent than another value, as in noise that is stored as few integers?"""
+    count = int((pixels == 0).sum())
+    others = pixels[np.isfinite(pixels) & (pixels != 0)] if count else pixels[:0]
+    return others.size > 0 and 1 < (most := int(np.unique(others, return_counts=True)[1].max())) and count < RARER * most
+
+
+def was_clipped(pixels: np.ndarray) -> bool:
+    """Are pixels other than zeros hardly ever below zero, as of an image whose faint pixels were set to zero?"""
+    others = pixels[np.isfinite(pixels) & (pixels != 0)]
+    return others.size == 0 or bool((others < 0).mean() < NEGATIVE)
 
 
 def check_sky(pixels: np.ndarray, crop: np.ndarray, median: float, sigma: float, name: str) -> set[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Plane
 from equiradio.sky.beams import GivenBeam
+from equiradio.sky.blanks import zeros_are_values
 from equiradio.sky.contents import SIMPLE, FileBytes, Limits, in_words
 from equiradio.sky.cutout import MAX_NONFINITE, cut, cut_view
 from equiradio.sky.fits import image_in, read_image
@@ -126,7 +127,7 @@ class Mosaic:
         return self.margins(ra_deg, dec_deg) >= 0
 
     def finite_shares(self, ra_deg: np.ndarray, dec_deg: np.ndarray, side_arcsec: float = MIRABEST.size_arcsec) -> np.ndarray:
-        """Share, 0..1, of a square around each position that holds finite pixels other than exact zeros: float64 (count,)."""
+        """Share, 0..1, of a square around each position that was seen: finite, and no zeros of a blank area; float64 (count,)."""
         side = max(1, round(side_arcsec / nominal_scale(self.image.wcs)))
         tops, lefts = (np.floor(places + 0.5).astype(int) - side // 2 for places in reversed(self.places(ra_deg, dec_deg)))
         counts, (down, across) = np.empty(len(ra_deg), int), (tops // side, lefts // side)
@@ -136,14 +137,14 @@ class Mosaic:
         return counts / side**2
 
     def _usable(self, tops: np.ndarray, lefts: np.ndarray, side: int) -> np.ndarray:
-        """How many pixels of squares that begin within a side of each other are finite and not exactly zero: int (count,)."""
+        """How many pixels of squares that begin within a side of each other were seen: int (count,)."""
         height, width = self.image.pixels.shape
         ends = np.clip(np.stack([tops, tops + side]), 0, height), np.clip(np.stack([lefts, lefts + side]), 0, width)
         (top, left), (bottom, right) = [each.min() for each in ends], [each.max() for each in ends]
         part = self.image.pixels[top:bottom, left:right]
         kind = np.int32 if part.size < 1 << 31 else np.int64  # a fifth of the time
         sums = np.zeros((bottom - top + 1, right - left + 1), kind)
-        np.cumsum(np.isfinite(part) & (part != 0), 0, kind, out=sums[1:, 1:])
+        np.cumsum(np.isfinite(part) & ((part != 0) | zeros_are_values(part)), 0, kind, out=sums[1:, 1:])
         np.cumsum(sums, 1, out=sums)
         (high, low), (near, far) = ends[0] - top, ends[1] - left
         return np.asarray(sums[low, far] - sums[high, far] - sums[low, near] + sums[high, near])

@@ -15,7 +15,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.beams import GivenBeam
-from equiradio.sky.blanks import check_sky
+from equiradio.sky.blanks import blanked, check_sky, was_clipped
 from equiradio.sky.choices import check_choices
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fits
@@ -117,23 +117,35 @@ def own_cutout(
     sky = plane.sky
     _check_scale(plane, recipe)
     row, column = _target(sky, recipe.side, ra_deg, dec_deg)
-    field = _window(sky.pixels, row, column, recipe.noise_field)[0]
+    field, zeros = _observed(plane, row, column, recipe.noise_field)
     crop, inside, (top, left) = _window(sky.pixels, row, column, recipe.side)
+    crop[inside & (crop == 0) & zeros] = np.nan
     bad = int((~np.isfinite(crop[inside])).sum())
     if bad > max_nonfinite * max(int(inside.sum()), 1):
-        found = f"{bad:,} of {int(inside.sum()):,} pixels ({100 * bad / inside.sum():.1f} %) are not finite"
+        what = "not finite" + (" or blank areas of exact zeros" if zeros else "")
+        found = f"{bad:,} of {int(inside.sum()):,} pixels ({100 * bad / inside.sum():.1f} %) are {what}"
         raise ImageRefusal("too_many_nonfinite", sky.name, found, f"at most {100 * max_nonfinite:g} %", "Leave it out, or mend it.")
     median, sigma = clipped_noise(field[np.isfinite(field)], 3.0, recipe.clip_rounds)
     of_sky = sky.wcs is not None and sigma > 0 and recipe.stretch != "linear"  # what has no place or no noise may be drawn
     flags = check_sky(field, crop, median, sigma, sky.name) if of_sky and not _has_sky(field, median) else set[str]()
     image = stretched_by(crop, float(sigma), recipe, sky.name)
     flags |= set(sky.flags) | ({"no_wcs"} if sky.wcs is None else set()) | (set() if inside.all() else {"padded"})
-    flags |= {"nonfinite"} if bad else set()
+    flags |= ({"nonfinite"} if bad else set()) | ({"zero_filled"} if zeros else set())
     numbers: dict[str, Any] = {"padded": float(1 - inside.mean()), "noise": float(sigma), "measurable": not plane.picture}
     numbers |= {"pixel_arcsec": plane.scale_arcsec or recipe.scale_arcsec or None, "file_pixel_arcsec": plane.scale_arcsec or None}
     wcs, ra, dec = _place(sky, top, left, recipe.side)
     pixels = None if plane.picture else crop
     return Cutout(sky.name, sky.hdu, image, pixels, wcs, ra, dec, sky.unit, frozenset(flags), sky.beam, about=sky.about, **numbers)
+
+
+def _observed(plane: Plane, row: float, column: float, side: int) -> tuple[np.ndarray, bool]:
+    """Pixels (side, side) about the target, nan where nothing was seen, and whether zeros were that; what was clipped keeps its own."""
+    field, inside, _ = _window(plane.sky.pixels, row, column, side)
+    if plane.picture or was_clipped(field):
+        return field, False
+    part = np.ix_(inside.any(1), inside.any(0))
+    field[part], zeros = blanked(field[part])
+    return field, zeros
 
 
 def _has_sky(field: np.ndarray, median: float) -> bool:

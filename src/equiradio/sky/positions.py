@@ -20,6 +20,7 @@ NOT_FOLLOWED = re.compile(r"C[PQ]DIS\d|D2IMDIS\d|D2IMARR|AXISCORR")  # distortio
 PROJECTIONS = re.compile(
     r"AZP|SZP|TAN|STG|SIN|ARC|ZPN|ZEA|AIR|CYP|CEA|CAR|MER|COP|COE|COD|COO|SFL|GLS|PAR|MOL|AIT|BON|PCO|TSC|CSC|QSC|HPX|XPH|NCP|TPV"
 )
+AROUND = {"CAR": 0.0, "CEA": 0.0, "CYP": 0.0, "MER": 0.0, "HPX": 90.0}  # may go on beyond 180 degrees; may be moved by steps of so many
 FRAMES = {"ICRS", "FK5", "FK4", "FK4-NO-E"}
 EQUINOXES = (1800.0, 2100.0)  # what is no year of these, 0 above all, is no equinox
 CORRECT = "Correct the header, or regrid the image to a plain projection."
@@ -45,7 +46,28 @@ def celestial(header: Any, axes: Axes, name: str) -> tuple[Any, set[str]]:
         words = " ".join(str(error).split()).split(".c: ")[-1][:120].rstrip(".") or type(error).__name__
         raise ImageRefusal("damaged", name, f"a WCS that cannot be understood ({words})", "one that can", CORRECT) from None
     wcs.pixel_shape = (axes.columns.length, axes.rows.length)
+    _bring_within(wcs)
     return wcs, flags
+
+
+def _bring_within(wcs: Any) -> None:
+    """Move the reference point of a map that reaches beyond 180 degrees of longitude from it, along the equator to where it does not.
+
+    Pixels there have no position by wcslib, and positions there lie in pixels a turn away.
+    """
+    step, (lng, lat) = AROUND.get(str(wcs.wcs.ctype[0])[-3:]), (wcs.wcs.lng, wcs.wcs.lat)
+    if step is None or wcs.wcs.crval[lat] != 0 or wcs.wcs.lonpole != 0 or wcs.wcs.theta0 != 0 or distorted(wcs):
+        return
+    ends = [(-0.5, length - 0.5) for length in wcs.pixel_shape]
+    corners = np.array([(column, row) for column in ends[0] for row in ends[1]]) + 1 - wcs.wcs.crpix
+    along = corners @ wcs.pixel_scale_matrix[lng]
+    if np.abs(along).max() <= 180:
+        return
+    turn = (along.min() + along.max()) / 2
+    turn = round(turn / step) * step if step else turn
+    wcs.wcs.crpix += np.linalg.solve(wcs.pixel_scale_matrix, turn * np.eye(2)[lng])
+    wcs.wcs.crval = wcs.wcs.crval + turn * np.eye(2)[lng]
+    wcs.wcs.set()
 
 
 def distorted(wcs: Any) -> bool:

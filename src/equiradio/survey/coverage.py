@@ -9,6 +9,7 @@ import numpy as np
 
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import ImageRefusal, SettingRefusal
+from equiradio.sky.blanks import zeros_are_values
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.stored import Pixels
 from equiradio.survey.cutting import UNREADABLE
@@ -35,7 +36,7 @@ def check_coverage(file: Path) -> None:
 def write_coverage(plan: Plan, file: Path, progress: Progress = lambda what, done, total: None) -> float:
     """Write the MOC of all images of a plan that can be opened, and give its area in square degrees.
 
-    A cell is covered where the pixel at its middle is finite and not exactly zero in one of them.
+    A cell is covered where the pixel at its middle is finite, and no zero of a blank area, in one of them.
 
     Raises
     ------
@@ -64,16 +65,19 @@ def _of_image(mosaic: Mosaic) -> Any:
     from mocpy import MOC
 
     below = np.arange(4 ** (ORDER - BLOCK), dtype=np.uint64)
-    covered = [np.empty(0, np.uint64)]
+    covered, pixels = [np.empty(0, np.uint64)], [np.empty(0, np.float32)]
     for block in _blocks(mosaic):
         cells = np.uint64(block) * np.uint64(len(below)) + below
         longitude, latitude = healpix_to_lonlat(cells, ORDER)
         try:
-            covered.append(cells[_usable(mosaic, longitude.deg, latitude.deg)])
+            inside, values = _inside(mosaic, longitude.deg, latitude.deg)
+            covered.append(cells[inside][finite := np.isfinite(values)])
+            pixels.append(values[finite])
         except ImageRefusal as refusal:
             if refusal.flag == UNREADABLE:
                 raise
-    return MOC.from_healpix_cells(np.concatenate(covered), ORDER, ORDER)
+    all_cells, all_pixels = np.concatenate(covered), np.concatenate(pixels)
+    return MOC.from_healpix_cells(all_cells if zeros_are_values(all_pixels) else all_cells[all_pixels != 0], ORDER, ORDER)
 
 
 def _blocks(mosaic: Mosaic) -> np.ndarray:
@@ -90,15 +94,14 @@ def _blocks(mosaic: Mosaic) -> np.ndarray:
     return MOC.from_cone(lon=lon, lat=lat, radius=2 * np.arcsin(chord / 2) * units.rad, max_depth=BLOCK).flatten()
 
 
-def _usable(mosaic: Mosaic, ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-    """Whether an image's pixels at positions are finite and not exactly zero; bool (count,), false outside."""
+def _inside(mosaic: Mosaic, ra_deg: np.ndarray, dec_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which positions lie in an image, bool (count,), and its pixels there, float32."""
     height, width = mosaic.image.pixels.shape
     columns, rows = (np.floor(each + 0.5) for each in mosaic.places(ra_deg, dec_deg))
-    usable = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    if usable.any():
-        values = _values(mosaic.image.pixels, rows[usable].astype(int), columns[usable].astype(int))
-        usable[usable] = np.isfinite(values) & (values != 0)
-    return usable
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    if not inside.any():
+        return inside, np.empty(0, np.float32)
+    return inside, _values(mosaic.image.pixels, rows[inside].astype(int), columns[inside].astype(int))
 
 
 def _values(pixels: Pixels, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -8,8 +8,10 @@ from layer_cases import GROUPS, ODD_GROUPS, as_if_trained, some_fields
 from torch import Tensor
 from torch.testing import assert_close
 
+from equiradio.errors import SettingRefusal
 from equiradio.layers import LiftingConvolution, PlainConvolution, SteerableConvolution, assert_equivariant, convolution
 from equiradio.layers.fields import to_channels, to_fields
+from equiradio.layers.forms import find_form
 from equiradio.symmetry import Cyclic, Dihedral, Group, harmonic_basis, moved_filters
 
 by_group = pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
@@ -202,3 +204,20 @@ def test_numpy_tables_are_not_changed_by_use():
     layer = steerable(Cyclic(4))
     layer(some_fields(Cyclic(4), 6)).sum().backward()
     np.testing.assert_array_equal(moved_filters(Cyclic(4), 5), before)
+
+
+@pytest.mark.parametrize("given", [torch.float64, torch.int32], ids=str)
+@pytest.mark.parametrize("form", ["dense", "fourier", "winograd", "native"])
+def test_fields_that_the_weights_cannot_hold_are_refused_and_not_rounded(form, given):
+    layer = SteerableConvolution(2, 2, Cyclic(4))
+    if not find_form(form).possible(layer.shape, "cpu", "float32"):
+        pytest.skip(f"{form} is not possible here")
+    layer.take(form)
+    fields = some_fields(layer.group, 8).to(given)
+    kind = str(given).removeprefix("torch.")
+    words = rf"fields: {kind} for a layer with weights of float32; expected fields of float32. Bring one to the other"
+    for gradients in (False, True):
+        with torch.set_grad_enabled(gradients), pytest.raises(SettingRefusal, match=words):
+            layer(fields)
+    with torch.no_grad():
+        assert layer.double()(some_fields(layer.group, 8)).dtype == torch.float64

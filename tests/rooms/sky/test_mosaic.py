@@ -184,6 +184,14 @@ def test_it_says_what_it_covers(tmp_path):
         assert mosaic.finite_shares(np.array([corner.ra.deg]), np.array([corner.dec.deg])) < 0.6
 
 
+def test_zeros_of_noise_stored_as_few_integers_were_seen_and_areas_of_zeros_were_not(tmp_path):
+    noise, shares = np.random.default_rng(0).normal(0, 1, (SIDE, SIDE)), {}
+    for kind, light in {"few": np.round(noise * 4) / 4, "half": np.where(np.arange(SIDE) < SIDE // 2, 0, noise), "none": 0 * noise}.items():
+        with Mosaic(write(tmp_path / f"{kind}.fits", light.astype(np.float32), header(SIDE))) as mosaic:
+            shares[kind] = mosaic.finite_shares(*np.array(positions(mosaic)[:1]).T).item()
+    assert shares == {"few": 1.0, "half": pytest.approx(0.5, abs=0.01), "none": 0.0}
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.fits")

@@ -186,3 +186,37 @@ def test_numbers_of_no_sky_may_be_of_any_kind():
     level[16, 16] = 1.5
     for pixels in (level, np.eye(32, dtype=np.float32)):
         assert own_cutout(of_array(pixels, "array"), Recipe(side=32, scale_arcsec=0.0, noise_field=64)).image.max() == 255
+
+
+def at_an_edge(fill):
+    """A sky whose mosaic ends in it, and a source beside that edge."""
+    light = a_sky()
+    light[44:47, 49:52], light[:, 56:] = 60, fill
+    light[20, 20] = -90  # the faintest pixel, as beside a bright source
+    return light
+
+
+@pytest.mark.parametrize("stretch", ["mirabest", "asinh", "linear"])
+@pytest.mark.parametrize("kind", ["file", "array"])
+def test_zeros_that_a_mosaic_did_not_see_are_blank_by_a_recipe_of_one_s_own(tmp_path, kind, stretch):
+    recipe = Recipe(side=32, scale_arcsec=2.0, noise_field=64, stretch=stretch)
+    cutouts = []
+    for fill in (0.0, np.nan):
+        light = at_an_edge(fill)
+        plane = read_plane(write(tmp_path / f"{fill}.fits", light)) if kind == "file" else of_array(light, "array")
+        cutouts.append(own_cutout(plane, recipe, max_nonfinite=0.4))
+        with pytest.raises(ImageRefusal, match="are not finite" + (" or blank areas of exact zeros" if fill == 0 else ";")):
+            own_cutout(plane, recipe)
+    assert np.array_equal(cutouts[0].image, cutouts[1].image)
+    assert np.array_equal(cutouts[0].pixels, cutouts[1].pixels, equal_nan=True)
+    assert cutouts[0].noise == cutouts[1].noise
+    assert cutouts[0].flags == cutouts[1].flags | {"zero_filled"}
+
+
+def test_zeros_of_an_image_that_was_clipped_are_empty_sky(tmp_path):
+    """Of numbers without any below zero nothing says that zeros were not seen."""
+    clipped = np.where(at_an_edge(0) > 3, at_an_edge(0), 0).astype(np.float32)
+    for plane in (read_plane(write(tmp_path / "a.fits", clipped)), of_array(clipped, "array")):
+        cutout = own_cutout(plane, RECIPE)
+        assert cutout.image.max() == 255
+        assert not cutout.flags & {"zero_filled", "nonfinite"}

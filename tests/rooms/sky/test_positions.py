@@ -195,3 +195,22 @@ def test_an_image_bent_by_tpv_is_resampled(tmp_path):
     apart, found = peaks(write(tmp_path / "a.fits", sky(500, at=(60, -50)), bent("TPV")), WCS(bent("TPV")))
     assert "reprojected" in found.flags
     assert apart < 0.2
+
+
+@pytest.mark.parametrize("far", [150.0, 180.0, 200.0, -181.0, 359.0])
+@pytest.mark.parametrize("code", ["CAR", "CEA", "MER", "HPX"])
+def test_a_map_beyond_180_degrees_of_its_reference_point_has_its_positions(tmp_path, code, far):
+    """The same sky about a reference point half a turn away, which astropy follows."""
+    near = far - 180 * np.sign(far)
+    kinds = {"CTYPE1": f"GLON-{code}", "CTYPE2": f"GLAT-{code}", "CDELT1": -0.0005, "CDELT2": 0.0005}
+    kinds |= {"CRVAL2": 0.0, "CRPIX2": 150.5 - 2 / 0.0005}
+    cards = {
+        name: fits.Header(kinds | {"CRVAL1": (far - longitude) % 360, "CRPIX1": 150.5 + longitude / 0.0005})
+        for name, longitude in (("far", far), ("near", near))
+    }
+    image = read_image(write(tmp_path / "a.fits", sky(), cards["far"]))
+    columns, rows = np.array([0.0, 150.0, 299.0]), np.array([0.0, 100.0, 299.0])
+    place = WCS(cards["near"]).pixel_to_world(columns, rows).icrs
+    ra, dec = on_sky(image.wcs, columns, rows)
+    assert (ra, dec) == (pytest.approx(place.ra.deg, abs=1e-7), pytest.approx(place.dec.deg, abs=1e-7))
+    assert on_pixels(image.wcs, place.ra.deg, place.dec.deg) == (pytest.approx(columns, abs=1e-3), pytest.approx(rows, abs=1e-3))

@@ -89,6 +89,20 @@ def test_bands_of_an_image_give_the_cells_of_the_whole(planned, monkeypatch):
 
 
 @needs_mocpy
+def test_zeros_of_noise_stored_as_few_integers_are_covered_and_areas_of_zeros_are_not(tmp_path):
+    from equiradio.sky.mosaic import Mosaic
+
+    noise = np.random.default_rng(0).normal(0, 1, (SIDE, SIDE)).astype(np.float32)
+    areas = {}
+    for kind, pixels in {"all": noise, "few": np.round(noise * 4) / 4, "half": np.where(np.arange(SIDE) < SIDE // 2, 0, noise)}.items():
+        fits.PrimaryHDU(pixels.astype(np.float32), wcs_of(CENTRES[0]).to_header()).writeto(tmp_path / f"{kind}.fits")
+        with Mosaic(tmp_path / f"{kind}.fits") as mosaic:
+            areas[kind] = coverage._of_image(mosaic)
+    assert areas["few"] == areas["all"]
+    assert areas["half"].sky_fraction == pytest.approx(areas["all"].sky_fraction / 2, rel=0.02)
+
+
+@needs_mocpy
 def test_images_that_were_replaced_are_not_covered_in_silence(planned, tmp_path):
     shutil.copytree(planned, tmp_path / "other")
     plan = SurveyFolder(planned / "out").plan()
