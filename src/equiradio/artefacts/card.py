@@ -48,7 +48,7 @@ class Card:
     recipe : by which the images were made, see `equiradio.sky.recipe.Recipe`; empty in older cards, whose images are MiraBest's.
     left_out : in a line each, sources of the data that were left out, how many and why; and what an import noted.
     started_from : network whose weights it began with, and the beginning of their hash; "" where they were drawn.
-    start_data : data sets that it learned from before this one, through its start and what that began with: name -> checksum.
+    start_data : data sets that it learned from before this one, through its start, what that began with, and its teacher: name -> checksum.
     notes : in a line each, what of the start does not quite go with the data, and what is doubtful of the teacher.
     sky : how it was shown in training, "first" as it is or "wide" (setting ``training.sky``).
     teacher : team that it learned from, and the beginning of the hash of its weights; "" where there was none.

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from equiradio.artefacts.card import Card
 from equiradio.artefacts.job import training_hash
 from equiradio.artefacts.team import TeamFolder
 from equiradio.artefacts.weights import load_into
@@ -44,9 +45,9 @@ class Beginning(NamedTuple):
 
     Attributes
     ----------
-    sources : to train on, without those of validation and test that the start has learned from.
+    sources : to train on, without those of validation and test that the start, or the teacher, has learned from.
     start : network whose weights are taken; None where they are drawn.
-    start_data : data sets that the start, and what it began with, learned from: name -> md5.
+    start_data : data sets that the start, what it began with, and the teacher learned from: name -> md5.
     notes : in a line each, what of the start does not quite go with the sources.
     """
 
@@ -61,32 +62,56 @@ def beginning_of(settings: Settings, sources: Sources, data_dir: Path | None = N
 
     Raises
     ------
-    SettingRefusal, RunRefusal, ModelRefusal : as `start_of` and `refuse_unlike`. DataRefusal : the start has learned from all that would
-    validate it.
+    SettingRefusal, RunRefusal, ModelRefusal : as `start_of` and `refuse_unlike`. DataRefusal : the start, or the teacher, has learned from
+    all that would validate it.
     """
-    start = start_of(settings)
-    if start is None:
-        return Beginning(sources, None, {}, [])
-    refuse_unlike(settings, start, sources.recipe)
-    card = start.card
-    began, same = Path(settings.training.start_from), sources.md5 == card.data_md5 and sources.classes.names == card.labels.names
-    of_run = began.is_dir() and not TeamFolder(began).is_team  # a team's settings do not hold the name of its data
-    alike = same and card.training_hash == training_hash(sources)
-    own = {start.settings.data.name if of_run else card.data: card.data_md5}
-    start_data = {**card.start_data, **({} if alike and not of_run else own)}
-    new = without_seen(sources, start_data, data_dir)
+    start, named, notes = start_of(settings), settings.training.teacher, list[str]()
+    data, new = dict[str, str](), sources
+    if start is not None:
+        refuse_unlike(settings, start, sources.recipe)
+        data = _learned_from(start, settings.training.start_from, sources)
+        notes = [*other_recipe(sources, start), *_doubts(start, sources)]
+        new = _held_back(sources, data, data_dir, "the start")
+    if named:
+        theirs = {name: md5 for each in load(named, "cpu").members for name, md5 in _learned_from(each, named, sources).items()}
+        new = _held_back(new, {name: md5 for name, md5 in theirs.items() if data.get(name) != md5}, data_dir, "the teacher")
+        data = theirs | data
+    return Beginning(new, start, data, notes)
+
+
+def _is_of(card: Card, sources: Sources) -> bool:
+    return sources.md5 == card.data_md5 and sources.classes.names == card.labels.names
+
+
+def _learned_from(member: Member, named: str, sources: Sources) -> dict[str, str]:
+    """Data sets that a network learned from, its own where these sources' training split is another or not sure to be it: name -> md5."""
+    card, place = member.card, Path(named)
+    of_run = place.is_dir() and not TeamFolder(place).is_team  # a team's settings do not hold the name of its data
+    alike = _is_of(card, sources) and card.training_hash == training_hash(sources)
+    own = {member.settings.data.name if of_run else card.data: card.data_md5}
+    return {**card.start_data, **({} if alike and not of_run else own)}
+
+
+def _held_back(sources: Sources, data: dict[str, str], data_dir: Path | None, who: str) -> Sources:
+    """Sources without those of validation and test that ``who`` learned from."""
+    new = without_seen(sources, data, data_dir, who)
     if (sources.split == "validation").any() and not (new.split == "validation").any():
-        found = f"no validation source is left ({new.left_out[-1]})"
-        raise DataRefusal(sources.where, found, "some that the start has not learned from", "Split the data anew, or choose another start.")
-    notes = other_recipe(sources, start)
-    if same and card.training_hash and not alike:
+        found, expected = f"no validation source is left ({new.left_out[-1]})", f"some that {who} has not learned from"
+        raise DataRefusal(sources.where, found, expected, f"Split the data anew, or choose another {who.removeprefix('the ')}.")
+    return new
+
+
+def _doubts(start: Member, sources: Sources) -> list[str]:
+    """A line on each reason why a start may have learned from sources that are held back."""
+    card, notes = start.card, []
+    if _is_of(card, sources) and card.training_hash and card.training_hash != training_hash(sources):
         line = f"{start.name}: learned from other training sources or labels of {card.data} than it has now"
         notes.append(f"{line}; some that are held back may be among them")
     if card.started_from and not card.start_data:
         notes.append(
             f"{start.name}: began with {card.started_from}; its card does not say on what that was trained, so nothing was left out"
         )
-    return Beginning(new, start, start_data, notes)
+    return notes
 
 
 def other_recipe(sources: Sources, start: Member) -> list[str]:

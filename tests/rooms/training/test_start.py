@@ -230,6 +230,23 @@ def test_what_a_team_has_learned_from_is_held_back_as_what_a_run_has(leaking, tm
     assert (card.left_out, list(card.start_data)) == ([LEFT_OUT], [str(tmp_path / "old")])
 
 
+def test_what_a_teacher_has_learned_from_is_held_back_as_what_a_start_has(leaking, tmp_path):
+    taught = change(leaking, {"training.start_from": "", "training.teacher": str(tmp_path / "start"), "epochs": 1})
+    card = train(taught, tmp_path / "run", device="cpu").card()
+    assert (card.left_out, list(card.start_data)) == ([LEFT_OUT.replace("the start", "the teacher")], [str(tmp_path / "old")])
+    both = train(change(taught, {"training.start_from": str(tmp_path / "start")}), tmp_path / "both", device="cpu").card()
+    assert (both.left_out, list(both.start_data)) == ([LEFT_OUT], [str(tmp_path / "old")])
+
+
+def test_a_teacher_that_has_learned_from_all_that_would_validate_is_refused(leaking, tmp_path):
+    table = tmp_path / "old" / "catalogue.csv"
+    table.write_text(table.read_text().replace(",validation,", ",train,"))
+    taught = change(leaking, {"training.start_from": "", "training.teacher": str(tmp_path / "start")})
+    with pytest.raises(DataRefusal, match=r"expected some that the teacher has not learned from\. .* choose another teacher"):
+        train(taught, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run" / "settings.toml").exists()
+
+
 def test_a_team_goes_on_with_its_own_data_and_nothing_is_left_out(leaking, tmp_path):
     new = equiradio.open_data(str(tmp_path / "new"))
     team = team_of(tmp_path / "start", tmp_path / "team", data="new", data_md5=new.md5, training_hash=training_hash(new))
