@@ -25,7 +25,7 @@ from equiradio.sky.choices import check_choices
 from equiradio.sky.cutout import Cutout
 from equiradio.sky.fits import read_cutout
 from equiradio.sky.own import cutout_of
-from equiradio.sky.pictures import from_pixels, refuse_choices
+from equiradio.sky.pictures import from_pixels, refuse_choices, refuse_masked
 from equiradio.sky.recipe import MIRABEST, Recipe
 from equiradio.version import version
 
@@ -56,11 +56,12 @@ def read_any(number: int, source: Source, **options: Any) -> Cutout | ImageRefus
         if source.shape != (side, side) or source.dtype != np.uint8:
             found = f"{source.dtype} {' x '.join(map(str, source.shape))}"
             raise ImageRefusal("wrong_shape", name, found, f"uint8 {side} x {side}", "Write a FITS file, or use read_cutout.")
+        refuse_masked(name, source)
         if source.max() == source.min():
             raise ImageRefusal("blank", name, f"all pixels are {source.max()}", "a source", "Choose another image.")
         check_choices(**{name: value for name, value in options.items() if name != "limits"})
         refuse_choices(name, **options)
-        return from_pixels(name, source, options.get("beam"))
+        return from_pixels(name, np.asarray(source), options.get("beam"))
     except ImageRefusal as refusal:
         return refusal
 

@@ -27,6 +27,7 @@ from equiradio.labels import Labels
 from equiradio.models.network import Output
 from equiradio.printable import count_of
 from equiradio.sky.cutout import Cutout
+from equiradio.sky.pictures import refuse_masked
 from equiradio.sky.recipe import Recipe, other_than
 
 
@@ -174,6 +175,7 @@ class Team:
 
 
 def _stack(images: np.ndarray) -> np.ndarray:
+    refuse_masked("images", images)
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim not in (2, 3):
         found = f"{images.dtype} ({', '.join(map(str, images.shape))})"

@@ -22,7 +22,7 @@ from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fit
 from equiradio.sky.cutout import MAX_NONFINITE
 from equiradio.sky.fits import FITS, from_fits
 from equiradio.sky.images import Cutout, SkyImage
-from equiradio.sky.pictures import NPY, PNG, read_npy
+from equiradio.sky.pictures import NPY, PNG, nan_where_masked, read_npy
 from equiradio.sky.positions import from_pixel, nominal_scale, on_pixels, position
 from equiradio.sky.recipe import MIRABEST, Recipe
 from equiradio.sky.stored import Pixels
@@ -69,13 +69,13 @@ def read_plane(file: str | Path | bytes, name: str | None = None, limits: Limits
 
 
 def of_array(pixels: np.ndarray, name: str) -> Plane:
-    """An array as an image; axes of length 1 are dropped, and uint8 is taken for a picture."""
+    """An array as an image; axes of length 1 are dropped, what is masked is nan, and uint8 is taken for a picture."""
     flat = pixels.squeeze()
     if flat.ndim != 2 or flat.dtype.kind not in "uif":
         found = f"an array of {flat.dtype}, {' x '.join(map(str, pixels.shape)) or 'a single number'}"
         raise ImageRefusal("wrong_shape", name, found, "numbers, height x width", "Store one image a file.")
     with np.errstate(over="ignore"):
-        return Plane(SkyImage(name, 0, flat.astype(np.float32)), flat.dtype == np.uint8)
+        return Plane(SkyImage(name, 0, nan_where_masked(flat).astype(np.float32)), flat.dtype == np.uint8)
 
 
 def cutout_of(

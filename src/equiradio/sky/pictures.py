@@ -36,6 +36,21 @@ def from_pixels(name: str, pixels: np.ndarray, beam: GivenBeam | None = None, be
     return Cutout(name, 0, pixels, flags=flags, beam=stated, padded=padded, pixel_arcsec=MIRABEST.scale_arcsec)
 
 
+def refuse_masked(name: str, pixels: np.ndarray) -> None:
+    """Refuse an array of which pixels are masked, where a pixel has no way to be empty."""
+    if np.ma.is_masked(pixels):
+        found = f"{np.ma.count_masked(pixels):,} of {pixels.size:,} pixels are masked"
+        do = "Fill them with 0, the level of empty sky, or write a FITS file with NaN there."
+        raise ImageRefusal("too_many_nonfinite", name, found, "a number in every pixel", do)
+
+
+def nan_where_masked(pixels: np.ndarray) -> np.ndarray:
+    """A plain array: floating point and nan where pixels are masked, so that nobody reads what lies below; others as they are."""
+    if not np.ma.is_masked(pixels):
+        return np.asarray(pixels)
+    return np.ma.filled(pixels.astype(np.result_type(pixels, np.float32)), np.nan)
+
+
 def refuse_choices(name: str, *, hdu: Any = None, plane: Any = None, ra_deg: Any = None, dec_deg: Any = None, **others: Any) -> None:
     """Refuse what can be chosen of a FITS file alone: another HDU than its first, a plane, a position on the sky."""
     if hdu:

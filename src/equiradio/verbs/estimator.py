@@ -18,6 +18,7 @@ from equiradio.datasets.sources import Sources
 from equiradio.errors import ImageRefusal, Refusal
 from equiradio.labels import Labels, labels_of
 from equiradio.sky.own import cutout_of
+from equiradio.sky.pictures import nan_where_masked
 from equiradio.sky.recipe import STRETCHES, Recipe
 
 if TYPE_CHECKING:
@@ -195,7 +196,9 @@ def _image(plane: np.ndarray, recipe: Recipe) -> np.ndarray:
 
 
 def _flat(images: Any) -> Any:
-    """Images (count, side, side) as rows of pixels; everything else as it is."""
+    """Images (count, side, side) as rows of pixels; everything else as it is. Masked pixels are nan, which scikit-learn refuses."""
+    if np.ma.is_masked(images):
+        images = nan_where_masked(images)
     if getattr(images, "ndim", 2) == 3:
         return np.asarray(images).reshape(len(images), -1)
     return images

@@ -213,3 +213,14 @@ def test_a_network_without_an_answer_is_a_reason_too(trained, images):
 def test_arrays_that_are_no_raw_images_are_refused_in_a_line(trained, images, change):
     with pytest.raises(ImageRefusal, match=r"expected uint8 \(count, height, width\), raw pixels"):
         load(trained("lenet"), "cpu").answer(change(np.asarray(images)))
+
+
+def test_masked_pixels_are_refused_where_no_pixel_can_be_empty(trained, images):
+    team, mask = load(trained("lenet"), "cpu"), np.zeros(images[0].shape, bool)
+    mask[70:75, 70:80] = True
+    masked = np.ma.array(images[0], mask=mask)
+    for door in (team.classify, team.answer, team.features):
+        with pytest.raises(ImageRefusal, match=r"50 of 22,500 pixels are masked; expected a number in every pixel\. Fill"):
+            door(masked)
+    assert team.classify([masked, images[1]]).refusals[0].flag == "too_many_nonfinite"
+    assert list(team.classify(np.ma.array(images[0]))) == list(team.classify(images[0]))

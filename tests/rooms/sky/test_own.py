@@ -12,7 +12,7 @@ from equiradio.sky.beams import Beam
 from equiradio.sky.contents import LIMITS
 from equiradio.sky.cutout import to_mirabest
 from equiradio.sky.images import SkyImage
-from equiradio.sky.own import Plane, of_array, own_cutout, read_plane
+from equiradio.sky.own import Plane, cutout_of, of_array, own_cutout, read_plane
 from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
 from equiradio.sky.shape import Shape
 
@@ -81,6 +81,22 @@ def test_pixels_that_are_not_finite_count_as_empty_up_to_a_share():
     sky[20:30, 20:30] = np.nan
     with pytest.raises(ImageRefusal, match=r"100 of 1,024 pixels \(9.8 %\) are not finite; expected at most 5 %"):
         own_cutout(of_array(sky, "sky"), RECIPE)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int16, np.uint8])
+def test_masked_pixels_are_not_finite_whatever_lies_below(kind):
+    sky = np.abs(a_sky(32, 32) * 10).astype(kind)
+    sky[16, 16] = 100
+    mask = np.zeros(sky.shape, bool)
+    mask[4:6, 4:14] = True
+    plain = sky.astype(np.float32)
+    plain[mask] = np.nan
+    sky[mask] = 120
+    cutout = cutout_of(np.ma.array(sky, mask=mask), RECIPE)
+    assert "nonfinite" in cutout.flags
+    assert (cutout.image[mask] == 0).all()
+    if kind is not np.uint8:  # which is taken for a picture
+        np.testing.assert_array_equal(cutout.image, cutout_of(plain, RECIPE).image)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_a_share_of_each_class_is_put_aside():
     [
         (np.zeros((6, 20)), {}, "X has 20 pixels a row, which is no square"),
         (np.zeros((6, 1100, 1100), np.uint8), {}, "X has images of 1100 x 1100 pixels; expected at most 1024"),
+        (np.ma.array(np.zeros((6, 32, 32)), mask=np.eye(32, dtype=bool)[None].repeat(6, 0)), {}, "Input X contains NaN"),
         (np.zeros((6, 32, 32)), {"stretch": "log"}, "stretch is 'log'; expected one of mirabest, asinh, linear"),
         (np.zeros((6, 32, 32)), {"validation_share": 1.5}, "validation_share is 1.5; expected more than 0"),
     ],
