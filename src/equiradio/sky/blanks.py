@@ -25,10 +25,28 @@ def blanked(pixels: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def zeros_are_values(pixels: np.ndarray) -> bool:
-    """Are exact zeros hardly more frequent than another value, as in noise that is stored as few integers?"""
-    count = int((pixels == 0).sum())
-    others = pixels[np.isfinite(pixels) & (pixels != 0)] if count else pixels[:0]
-    return others.size > 0 and 1 < (most := int(np.unique(others, return_counts=True)[1].max())) and count < RARER * most
+    """Are exact zeros hardly more frequent than another value, as in noise that is stored as few integers? Or scattered, in an image?
+
+    Noise that was compressed row by row without dither has levels of its own in each, and zero in all.
+    """
+    zeros = pixels == 0
+    others = pixels[np.isfinite(pixels) & ~zeros] if zeros.any() else pixels[:0]
+    if others.size == 0:
+        return False
+    if pixels.ndim == 2 and min(pixels.shape) > 1 and 2 * _in_areas(zeros).sum() < zeros.sum():
+        return True
+    most = int(np.unique(others, return_counts=True)[1].max())
+    return most > 1 and bool(zeros.sum() < RARER * most)
+
+
+def _in_areas(zeros: np.ndarray) -> np.ndarray:
+    """Those of the zeros that with three others make a square of two by two; bool (height, width)."""
+    squares = zeros[1:, 1:] & zeros[:-1, 1:] & zeros[1:, :-1] & zeros[:-1, :-1]
+    areas = np.zeros_like(zeros)
+    for rows in (slice(1, None), slice(None, -1)):
+        for columns in (slice(1, None), slice(None, -1)):
+            areas[rows, columns] |= squares
+    return areas
 
 
 def was_clipped(pixels: np.ndarray) -> bool:

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from sky_files import header, sky, write
+from astropy.io import fits
+from sky_files import DEC, RA, header, sky, write
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.blanks import ZEROS, blanked
 from equiradio.sky.fits import read_cutout
+from equiradio.sky.mosaic import Mosaic
 
 AREAS = {"frame": (slice(0, 60), slice(None)), "half": (slice(None), slice(225, None)), "corner": (slice(240, None), slice(200, None))}
 
@@ -39,6 +41,18 @@ def test_zeros_of_images_stored_as_few_integers_are_noise(tmp_path, step):
     assert share > ZEROS
     assert not blanked(pixels)[1]
     assert "zero_filled" not in read_cutout(write(tmp_path / "a.fits", pixels)).flags
+
+
+@pytest.mark.parametrize("level", [4, 16])
+def test_zeros_of_noise_that_was_compressed_row_by_row_are_noise(tmp_path, level):
+    """Every row has levels of its own, and all of them zero: no other value is nearly as frequent (astropy's default is no dither)."""
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(sky(), header(), quantize_level=level)]).writeto(tmp_path / "a.fits.fz")
+    pixels = fits.getdata(tmp_path / "a.fits.fz", 1)
+    assert (pixels == 0).mean() > 0.02
+    assert blanked(pixels)[0] is pixels
+    assert not read_cutout(tmp_path / "a.fits.fz").flags & {"zero_filled", "nonfinite"}
+    with Mosaic(tmp_path / "a.fits.fz") as mosaic:
+        assert mosaic.finite_shares(np.array([RA]), np.array([DEC])).item() == 1
 
 
 def test_few_zeros_are_left_as_first_itself_has_them():
