@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from equiradio.datasets.first import CENTRE, excess_of, house_pixels
+from equiradio.datasets import first
+from equiradio.datasets.first import CENTRE, FOLD, excess_of, house_pixels
+from equiradio.datasets.registry import open_data
+from equiradio.datasets.splits import pairs_within
 from equiradio.datasets.threshold import HIGHEST, threshold_over_peak, with_threshold
+from equiradio.sky.levels import peak_in_sigma
+from equiradio.sky.recipe import MIRABEST
 
 BEAM = 5.4 / 1.8 / 2.3548  # pixels, standard deviation
 
@@ -59,3 +64,20 @@ def test_an_image_without_noise_or_edge_has_a_threshold_below_its_peak():
     loud = np.where(np.indices((300, 300)).sum(0) % 3 == 0, 250.0, 0.0)
     loud[::2] = 0
     assert threshold_over_peak(loud, CENTRE) == HIGHEST
+
+
+def test_of_real_sources_it_is_the_threshold_that_mirabest_shows(mirabest_folder):
+    if not (file := mirabest_folder / "first" / FOLD).is_file():
+        pytest.skip(f"no {FOLD} in {file.parent}: 'equiradio data fetch first' fetches it")
+    mirabest, entries = open_data("mirabest"), first.read(file)
+    ra = np.concatenate([mirabest.ra_deg, [entry.ra_deg for entry in entries]])
+    dec = np.concatenate([mirabest.dec_deg, [entry.dec_deg for entry in entries]])
+    away = []
+    for one, two in pairs_within(ra, dec, 3.0).tolist():
+        image = mirabest.images[one] if one < len(mirabest) <= two else None
+        if image is not None and mirabest.split[one] == "validation" and image[image > 0].min() >= 2:
+            share = threshold_over_peak(excess_of(entries[two - len(mirabest)].pixels), CENTRE)
+            away.append(np.log(share * peak_in_sigma(image[None])[0] / MIRABEST.clip_sigma))
+    assert len(away) > 90
+    assert abs(np.median(away)) < 0.1
+    assert np.std(away) < 0.3
