@@ -88,7 +88,7 @@ def test_they_leave_a_page_whose_numbers_are_the_cards(made, cutouts):
     card, page = TeamFolder(made[1]).card(), (made[1] / "index.html").read_text()
     rows = dict(re.findall(r"<tr><td>([^<]*)</td><td>[^<]*</td><td>([^<]*)</td></tr>", page))  # of scores: name, validation, test
     of_test = card.test["all"]["accuracy"]
-    assert rows["accuracy"] == "{:.3f} [{:.3f}, {:.3f}]".format(of_test["value"], *of_test["interval95"])
+    assert rows["accuracy"] == "{:.3f} ({:.2f}-{:.2f})".format(of_test["value"], *of_test["interval95"])
     sources = open_data(str(cutouts))
     assert rows["sources"] == str(len(sources.of_split("test")))
     assert rows["share answered"] == f"{card.test['coverage']:.3f}"

@@ -81,6 +81,7 @@ def place(tmp_path, monkeypatch, untrained, trained, sky):
     from equiradio.verbs.evaluate import evaluate
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EQUIRADIO_DATA", str(tmp_path / "data"))  # the same everywhere, whatever real data lie on this machine
     write(tmp_path / "cutout.fits", a_sky(at=(5, -5)))
     write_cutouts(2, 7, tmp_path / "cutouts")
     for number in range(3):

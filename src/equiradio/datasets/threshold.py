@@ -6,7 +6,6 @@ MiraBest shows too, with their threshold; what was measured is in docs/notebook/
 """
 
 import numpy as np
-from scipy import ndimage
 
 from equiradio.sky.levels import TOP
 
@@ -29,6 +28,8 @@ def traces(excess: np.ndarray, centre: tuple[slice, slice]) -> np.ndarray:
     The mean level of the outermost pixels of islands of a source; one and the sum of levels of smaller islands; one and the pixels of a
     source in the centre.
     """
+    from scipy import ndimage
+
     lit = excess > 0
     islands, count = ndimage.label(lit, np.ones((3, 3)))
     sizes = np.bincount(islands.ravel(), minlength=count + 1)
