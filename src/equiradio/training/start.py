@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from equiradio.artefacts.card import Card
 from equiradio.artefacts.job import training_hash
+from equiradio.artefacts.run import Run
+from equiradio.artefacts.shelf import trained_at
 from equiradio.artefacts.team import TeamFolder
 from equiradio.artefacts.weights import load_into
 from equiradio.datasets.seen import without_seen
@@ -69,11 +71,13 @@ def beginning_of(settings: Settings, sources: Sources, data_dir: Path | None = N
     data, new = dict[str, str](), sources
     if start is not None:
         refuse_unlike(settings, start, sources.recipe)
-        data = _learned_from(start, settings.training.start_from, sources)
+        began = Path(settings.training.start_from)
+        of_run = began.is_dir() and not TeamFolder(began).is_team
+        data = _learned_from(start.card, start.settings.data.name if of_run else None, sources)
         notes = [*other_recipe(sources, start), *_doubts(start, sources)]
         new = _held_back(sources, data, data_dir, "the start")
     if named:
-        theirs = {name: md5 for each in load(named, "cpu").members for name, md5 in _learned_from(each, named, sources).items()}
+        theirs = {name: md5 for each in _cards_of(named) for name, md5 in _learned_from(*each, sources).items()}
         new = _held_back(new, {name: md5 for name, md5 in theirs.items() if data.get(name) != md5}, data_dir, "the teacher")
         data = theirs | data
     return Beginning(new, start, data, notes)
@@ -83,13 +87,22 @@ def _is_of(card: Card, sources: Sources) -> bool:
     return sources.md5 == card.data_md5 and sources.classes.names == card.labels.names
 
 
-def _learned_from(member: Member, named: str, sources: Sources) -> dict[str, str]:
-    """Data sets that a network learned from, its own where these sources' training split is another or not sure to be it: name -> md5."""
-    card, place = member.card, Path(named)
-    of_run = place.is_dir() and not TeamFolder(place).is_team  # a team's settings do not hold the name of its data
+def _cards_of(named: str) -> list[tuple[Card, str | None]]:
+    """Cards of a team's members, or of a run with the name of its data, without opening a network."""
+    place = trained_at(named)
+    if isinstance(place, Run):
+        return [(place.card(), place.settings().data.name)]
+    return [(card, None) for card in place.card().members]
+
+
+def _learned_from(card: Card, of_run: str | None, sources: Sources) -> dict[str, str]:
+    """Data sets that a network learned from, its own where these sources' training split is another or not sure to be it: name -> md5.
+
+    ``of_run`` is the name of its data, where a run's settings hold it; those of a team do not.
+    """
     alike = _is_of(card, sources) and card.training_hash == training_hash(sources)
-    own = {member.settings.data.name if of_run else card.data: card.data_md5}
-    return {**card.start_data, **({} if alike and not of_run else own)}
+    own = {of_run or card.data: card.data_md5}
+    return {**card.start_data, **({} if alike and of_run is None else own)}
 
 
 def _held_back(sources: Sources, data: dict[str, str], data_dir: Path | None, who: str) -> Sources:
