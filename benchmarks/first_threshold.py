@@ -20,11 +20,9 @@ from equiradio.datasets import first
 from equiradio.datasets.registry import open_data
 from equiradio.datasets.splits import pairs_within
 from equiradio.datasets.threshold import restored, traces, with_threshold
-from equiradio.evaluation.choosing import mean_probabilities
 from equiradio.folders import data_folder
-from equiradio.inference.posed import in_pose
 from equiradio.inference.team import load
-from equiradio.sky.levels import TOP, peak_in_sigma
+from equiradio.sky.levels import faintest, peak_in_sigma
 from equiradio.sky.recipe import MIRABEST
 
 SAME_ARCSEC = 3.0  # of one source; positions of both data sets are rounded
@@ -35,13 +33,12 @@ def main() -> None:
     parser.add_argument("teams", nargs="*")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    mirabest, home = open_data("mirabest"), data_folder(None) / "first"
-    published = [entry for name in first.FILE_MD5 if (home / name).is_file() for entry in first.read(home / name)]
+    mirabest, published = open_data("mirabest"), first.published(data_folder() / "first")
     ra = np.concatenate([mirabest.ra_deg, [entry.ra_deg for entry in published]])
     dec = np.concatenate([mirabest.dec_deg, [entry.dec_deg for entry in published]])
-    faintest = np.where(mirabest.images > 0, mirabest.images, TOP).reshape(len(mirabest), -1).min(1)
+    level = faintest(mirabest.images)
     same = [(one, two - len(mirabest)) for one, two in pairs_within(ra, dec, SAME_ARCSEC).tolist() if one < len(mirabest) <= two]
-    pairs = [(one, first.excess_of(published[two].pixels)) for one, two in same if faintest[one] >= 2]
+    pairs = [(one, first.excess_of(published[two].pixels)) for one, two in same if level[one] >= 2]
     rows = np.array([one for one, excess in pairs if excess is not None])
     seen = [excess for _, excess in pairs if excess is not None]
     share = MIRABEST.clip_sigma / peak_in_sigma(mirabest.images[rows])
@@ -75,12 +72,8 @@ def fitted(seen: list[np.ndarray], truth: np.ndarray, learn: np.ndarray, tried: 
 
 def answers(name: str, shown: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, dict[str, float]]:
     """Scores of a team on each kind of image, and how far its answers lie from those about MiraBest's."""
-    team, by_kind = load(name, "cpu"), {}
-    for kind, images in shown.items():
-        poses = range(team.calibration.poses)
-        logits = [[in_pose(member, images, pose, outputs=False).logits for pose in poses] for member in team.members]
-        p = mean_probabilities(np.array(logits), team.calibration.temperature)
-        by_kind[kind] = p
+    team = load(name, "cpu")
+    by_kind = {kind: team.answer(images).p for kind, images in shown.items()}
     reference = by_kind["as MiraBest shows them"]
     scored = {
         kind: {

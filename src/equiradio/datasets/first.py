@@ -98,24 +98,28 @@ def load(name: str = "first", folder: str | Path | None = None, download: bool =
         if not download:
             raise _absent(home, FOLD, f"no {FOLD} there")
         _fetched(home, FOLD, progress=True)
-    entries = [entry for file in FILE_MD5 if (home / file).is_file() for entry in read(home / file)]
-    sources = _as_sources(name, entries, home / FOLD)
+    sources = _as_sources(name, published(home), home / FOLD)
     if (home / TEST).is_file():
         return sources
     elsewhere = f"The test sources are a file of their own: 'equiradio data fetch first' puts {TEST} (doi:{DOI}) into {home}."
     return replace(sources, elsewhere=elsewhere)
 
 
-def house_pixels(published: np.ndarray) -> np.ndarray | None:
+def published(home: Path) -> list[Entry]:
+    """The sources of the files that lie in a folder, of each in the order of their numbers."""
+    return [entry for file in FILE_MD5 if (home / file).is_file() for entry in _read(home / file)]
+
+
+def house_pixels(image: np.ndarray) -> np.ndarray | None:
     """A published image uint8 (300, 300) by the recipe of this package: its centre (150, 150), from 0 to 255; None where that is blank."""
-    excess = excess_of(published)
+    excess = excess_of(image)
     return None if excess is None else restored(excess, CENTRE)
 
 
-def excess_of(published: np.ndarray) -> np.ndarray | None:
+def excess_of(image: np.ndarray) -> np.ndarray | None:
     """Brightness above the threshold, float64 (300, 300), of which 255 is the most in the centre; None where that is blank."""
-    low, high = published[CENTRE].min(), published[CENTRE].max()
-    return np.maximum(published.astype(float) - low, 0) / (high - low) * TOP if high > low else None
+    low, high = image[CENTRE].min(), image[CENTRE].max()
+    return np.maximum(image.astype(float) - low, 0) / (high - low) * TOP if high > low else None
 
 
 def _as_sources(name: str, entries: list[Entry], where: Path) -> Sources:
@@ -148,7 +152,7 @@ def _as_sources(name: str, entries: list[Entry], where: Path) -> Sources:
     return replace(sources.only(FANAROFF_RILEY.names), name=name)
 
 
-def read(path: Path) -> list[Entry]:
+def _read(path: Path) -> list[Entry]:
     """The sources of a zipped HDF5 file whose md5 is the published one."""
     archive = _content(path)
     if (actual := _md5(archive)) != FILE_MD5[path.name]:

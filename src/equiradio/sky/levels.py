@@ -14,14 +14,18 @@ MOST_LOST = MIRABEST.clip_sigma * (1 - 2 * ROUNDING)  # sigma: noise above would
 HELD = 0.9  # share of the brightness that a field must hold, so that it is one of that source
 
 
+def faintest(images: np.ndarray) -> np.ndarray:
+    """Faintest lit level of images uint8 (count, height, width), (count,); of a blank image 255."""
+    return np.asarray(np.where(images > 0, images, TOP).reshape(len(images), -1).min(1))
+
+
 def peak_in_sigma(images: np.ndarray) -> np.ndarray:
     """Peak over noise of images uint8 (count, height, width): float64 (count,), from their faintest lit level.
 
     The middle of that level is taken to be 3 sigma. Where the faintest level is 1, fainter pixels may have been cut down to 0, and the peak
     is at least 383 sigma. Of a blank image it is 3.
     """
-    faintest = np.where(images > 0, images, TOP).reshape(len(images), -1).min(1)
-    return MIRABEST.clip_sigma * TOP / np.minimum(faintest + 0.5, TOP)
+    return MIRABEST.clip_sigma * TOP / np.minimum(faintest(images) + 0.5, TOP)
 
 
 def brightness(images: np.ndarray) -> np.ndarray:

@@ -67,9 +67,9 @@ def test_an_image_without_noise_or_edge_has_a_threshold_below_its_peak():
 
 
 def test_of_real_sources_it_is_the_threshold_that_mirabest_shows(mirabest_folder):
-    if not (file := mirabest_folder / "first" / FOLD).is_file():
-        pytest.skip(f"no {FOLD} in {file.parent}: 'equiradio data fetch first' fetches it")
-    mirabest, entries = open_data("mirabest"), first.read(file)
+    if not (home := mirabest_folder / "first").joinpath(FOLD).is_file():
+        pytest.skip(f"no {FOLD} in {home}: 'equiradio data fetch first' fetches it")
+    mirabest, entries = open_data("mirabest"), first.published(home)
     ra = np.concatenate([mirabest.ra_deg, [entry.ra_deg for entry in entries]])
     dec = np.concatenate([mirabest.dec_deg, [entry.dec_deg for entry in entries]])
     away = []
