@@ -229,6 +229,16 @@ def test_zeros_that_a_mosaic_did_not_see_are_blank_by_a_recipe_of_one_s_own(tmp_
     assert cutouts[0].flags == cutouts[1].flags | {"zero_filled"}
 
 
+def test_beside_an_area_of_zeros_scattered_ones_stay_by_a_recipe_of_one_s_own():
+    light = at_an_edge(0)
+    scattered = np.random.default_rng(2).random(light.shape) < 0.1
+    scattered[:, 52:] = False
+    light[scattered] = 0
+    cutout = own_cutout(of_array(light, "array"), Recipe(side=32, scale_arcsec=2.0, noise_field=64), max_nonfinite=0.4)
+    assert "zero_filled" in cutout.flags
+    assert np.array_equal(np.isnan(cutout.pixels), np.tile(np.arange(32) >= 22, (32, 1)))
+
+
 def test_zeros_of_an_image_that_was_clipped_are_empty_sky(tmp_path):
     """Of numbers without any below zero nothing says that zeros were not seen."""
     clipped = np.where(at_an_edge(0) > 3, at_an_edge(0), 0).astype(np.float32)
