@@ -12,6 +12,10 @@ NEGATIVE = 0.05  # share of the pixels below zero where there is noise; of image
 FAR_RAISED, SMOOTH = 3.0, 0.2  # sigma; difference of neighbours in sigma, 0.3 to 1.4 in images, 0.1 in maps of noise or background
 
 
+class NoSky(ImageRefusal):
+    """An image that shows no sky: a map of noise, of background or of weights, a mask, or all its pixels alike."""
+
+
 def blanked(pixels: np.ndarray) -> tuple[np.ndarray, bool]:
     """The image with nan in the place of zeros that noise cannot explain, and whether there were such.
 
@@ -70,22 +74,22 @@ def check_sky(pixels: np.ndarray, crop: np.ndarray, median: float, sigma: float,
 
     Raises
     ------
-    ImageRefusal : no source stands out, as in a map of noise, of background, or a mask.
+    NoSky : no source stands out, as in a map of noise, of background, or a mask.
     """
     if sigma == 0:
         if not np.nanmin(crop) < np.nanmax(crop):
             return set()  # all alike
-        found = f"nearly all pixels are {median:g}, with no noise around a source, as in a mask or a model"
-        raise ImageRefusal("blank", name, found, "an image of the sky with its noise", "Give the image itself.")
+        words = f"nearly all pixels are {median:g}, with no noise around a source, as in a mask or a model"
+        raise NoSky("blank", name, words, "an image of the sky with its noise", "Give the image itself.")
     if not median > RAISED * sigma:
         return {"lowered_sky"} if median < -RAISED * sigma else set()
     high = f"the median of the field is {median / sigma:.1f} sigma above 0"
     expected, do = "a source above 5 sigma, on a sky about 0", "Give the image itself, not its noise or background map."
     if not np.nanmax(crop) > median + STANDS_OUT * sigma:
-        raise ImageRefusal("blank", name, f"no source stands out and {high}, as in a noise or background map", expected, do)
+        raise NoSky("blank", name, f"no source stands out and {high}, as in a noise or background map", expected, do)
     if median <= FAR_RAISED * sigma:
         return set()
     steps = np.abs(np.diff(pixels, axis=1))
     if 1.4826 * np.median(steps[np.isfinite(steps)]) < SMOOTH * sigma:
-        raise ImageRefusal("blank", name, f"no noise from pixel to pixel and {high}, as in a noise or background map", expected, do)
+        raise NoSky("blank", name, f"no noise from pixel to pixel and {high}, as in a noise or background map", expected, do)
     return {"raised_sky"}

@@ -15,7 +15,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.beams import GivenBeam
-from equiradio.sky.blanks import AREA, blanked, check_sky, in_areas, was_clipped
+from equiradio.sky.blanks import AREA, NoSky, blanked, check_sky, in_areas, was_clipped
 from equiradio.sky.choices import check_choices
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fits
@@ -183,7 +183,7 @@ def stretched_by(crop: np.ndarray, sigma: float, recipe: Recipe, name: str = "im
             lit = np.arcsinh(lit / (level or lit.max() / DARK_TO_BRIGHT))
     if not lit.max() > 0:
         words = "no pixel of the crop stands out from the noise" if sigma > 0 else "all pixels of the image are alike"
-        raise ImageRefusal("blank", name, words, "a source", "Recentre the cutout, or leave it out.")
+        raise (ImageRefusal if sigma > 0 else NoSky)("blank", name, words, "a source", "Recentre the cutout, or leave it out.")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.nan_to_num(lit / lit.max() * GREYS).astype(np.uint8)
 
