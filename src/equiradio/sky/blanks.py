@@ -9,6 +9,8 @@ RARER = 10  # zeros must be so many times as frequent as any other value: in ima
 AREA = 3  # pixels, side of a square of zeros that noise does not make: of its zeros 0.3 % at steps of a sigma lie in one, none at finer
 RAISED, STANDS_OUT = 1.0, 5.0  # sigma: a median above the first is no empty sky, and then a source must stand out by the second
 NEGATIVE = 0.05  # share of the pixels below zero where there is noise; of images that were clipped at a threshold none is
+SOLID = 0.99  # share of the pixels that lie in squares of five by five without a zero, of an image that was seen as a whole
+RIM = 0.2  # share of the pixels beside blank areas that are fainter than the median, and that are brighter, at least
 FAR_RAISED, SMOOTH = 3.0, 0.2  # sigma; difference of neighbours in sigma, 0.3 to 1.4 in images, 0.1 in maps of noise or background
 
 
@@ -58,9 +60,31 @@ def in_areas(zeros: np.ndarray) -> np.ndarray:
 
 
 def was_clipped(pixels: np.ndarray) -> bool:
-    """Are pixels other than zeros hardly ever below zero, as of an image whose faint pixels were set to zero?"""
+    """Was an image (height, width) clipped, its faint pixels set to zero? Then other pixels are hardly ever below zero.
+
+    Nor are they of a sky that was raised: such an image `ends_in_zeros`.
+    """
     others = pixels[np.isfinite(pixels) & (pixels != 0)]
-    return others.size == 0 or bool((others < 0).mean() < NEGATIVE)
+    return others.size == 0 or (bool((others < 0).mean() < NEGATIVE) and not ends_in_zeros(pixels))
+
+
+def ends_in_zeros(pixels: np.ndarray) -> bool:
+    """Are zeros areas at the edge of an image that is `SOLID` elsewhere, and at their rim as bright as there?
+
+    What a threshold leaves is full of holes (`SOLID` is 0.6 at most in FIRST's cutouts), or faint where it ends, as a source is.
+    """
+    from scipy.ndimage import binary_dilation, binary_opening, label
+
+    areas, lit = in_areas(pixels == 0), np.isfinite(pixels) & (pixels != 0)
+    if not 0 < areas.mean() <= 0.5 or not lit.any():
+        return False
+    numbers, _ = label(areas)
+    at_edge = np.unique(np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]]))
+    solid = binary_opening(np.pad(lit, 4, mode="edge"), np.ones((5, 5), bool))[4:-4, 4:-4]
+    if not np.isin(numbers, at_edge)[areas].all() or solid[lit].mean() < SOLID:
+        return False
+    rim, middle = pixels[lit & binary_dilation(areas, np.ones((3, 3), bool))], np.median(pixels[lit])
+    return rim.size > 0 and min((rim < middle).mean(), (rim > middle).mean()) >= RIM
 
 
 def check_sky(pixels: np.ndarray, crop: np.ndarray, median: float, sigma: float, name: str) -> set[str]:

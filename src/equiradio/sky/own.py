@@ -142,9 +142,9 @@ def own_cutout(
 def _observed(plane: Plane, row: float, column: float, side: int) -> tuple[np.ndarray, bool]:
     """Pixels (side, side) about the target, nan where nothing was seen, and whether zeros were that; what was clipped keeps its own."""
     field, inside, _ = _window(plane.sky.pixels, row, column, side)
-    if plane.picture or was_clipped(field):
-        return field, False
     part = np.ix_(inside.any(1), inside.any(0))
+    if plane.picture or was_clipped(field[part]):
+        return field, False
     field[part], zeros = blanked(field[part])
     return field, zeros
 
