@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from equiradio.errors import ImageRefusal
-from equiradio.sky.blanks import blanked, check_sky
+from equiradio.sky.blanks import NoSky, blanked, check_sky
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.edges import reaches_edge
 from equiradio.sky.images import Cutout, SkyImage
@@ -109,7 +109,7 @@ def stretched(crop: np.ndarray, sigma: float, name: str = "image") -> np.ndarray
     low, high = lit.min(), lit.max()
     if not high > low:
         words = "no pixel of the crop stands out from the noise" if sigma > 0 else "all pixels of the image are alike"
-        raise ImageRefusal("blank", name, words, "a source above 3 sigma", "Recentre the cutout.")
+        raise (ImageRefusal if sigma > 0 else NoSky)("blank", name, words, "a source above 3 sigma", "Recentre the cutout.")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.nan_to_num((lit - low) / (high - low) * 255).astype(np.uint8)
 

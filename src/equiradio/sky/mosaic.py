@@ -12,7 +12,7 @@ import numpy as np
 from equiradio.errors import ImageRefusal
 from equiradio.sky.axes import Plane
 from equiradio.sky.beams import GivenBeam
-from equiradio.sky.blanks import zeros_are_values
+from equiradio.sky.blanks import blank_zeros
 from equiradio.sky.contents import SIMPLE, FileBytes, Limits, in_words
 from equiradio.sky.cutout import MAX_NONFINITE, cut, cut_view
 from equiradio.sky.fits import image_in, read_image
@@ -144,7 +144,7 @@ class Mosaic:
         part = self.image.pixels[top:bottom, left:right]
         kind = np.int32 if part.size < 1 << 31 else np.int64  # a fifth of the time
         sums = np.zeros((bottom - top + 1, right - left + 1), kind)
-        np.cumsum(np.isfinite(part) & ((part != 0) | zeros_are_values(part)), 0, kind, out=sums[1:, 1:])
+        np.cumsum(np.isfinite(part) & ~blank_zeros(part), 0, kind, out=sums[1:, 1:])
         np.cumsum(sums, 1, out=sums)
         (high, low), (near, far) = ends[0] - top, ends[1] - left
         return np.asarray(sums[low, far] - sums[high, far] - sums[low, near] + sums[high, near])

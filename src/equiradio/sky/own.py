@@ -15,7 +15,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.sky.beams import GivenBeam
-from equiradio.sky.blanks import blanked, check_sky, was_clipped
+from equiradio.sky.blanks import AREA, NoSky, blanked, check_sky, in_areas, was_clipped
 from equiradio.sky.choices import check_choices
 from equiradio.sky.clipping import clipped_noise
 from equiradio.sky.contents import LIMITS, Limits, content_of, in_words, not_fits
@@ -119,7 +119,8 @@ def own_cutout(
     row, column = _target(sky, recipe.side, ra_deg, dec_deg)
     field, zeros = _observed(plane, row, column, recipe.noise_field)
     crop, inside, (top, left) = _window(sky.pixels, row, column, recipe.side)
-    crop[inside & (crop == 0) & zeros] = np.nan
+    if zeros:
+        crop[_blank(sky.pixels, row, column, recipe.side)] = np.nan
     bad = int((~np.isfinite(crop[inside])).sum())
     if bad > max_nonfinite * max(int(inside.sum()), 1):
         what = "not finite" + (" or blank areas of exact zeros" if zeros else "")
@@ -141,11 +142,17 @@ def own_cutout(
 def _observed(plane: Plane, row: float, column: float, side: int) -> tuple[np.ndarray, bool]:
     """Pixels (side, side) about the target, nan where nothing was seen, and whether zeros were that; what was clipped keeps its own."""
     field, inside, _ = _window(plane.sky.pixels, row, column, side)
-    if plane.picture or was_clipped(field):
-        return field, False
     part = np.ix_(inside.any(1), inside.any(0))
+    if plane.picture or was_clipped(field[part]):
+        return field, False
     field[part], zeros = blanked(field[part])
     return field, zeros
+
+
+def _blank(pixels: Pixels, row: float, column: float, side: int) -> np.ndarray:
+    """Which pixels of a window lie in areas of zeros, by what is around it as well; bool (side, side)."""
+    around = AREA - 1
+    return in_areas(_window(pixels, row, column, side + 2 * around)[0] == 0)[around:-around, around:-around]
 
 
 def _has_sky(field: np.ndarray, median: float) -> bool:
@@ -176,7 +183,7 @@ def stretched_by(crop: np.ndarray, sigma: float, recipe: Recipe, name: str = "im
             lit = np.arcsinh(lit / (level or lit.max() / DARK_TO_BRIGHT))
     if not lit.max() > 0:
         words = "no pixel of the crop stands out from the noise" if sigma > 0 else "all pixels of the image are alike"
-        raise ImageRefusal("blank", name, words, "a source", "Recentre the cutout, or leave it out.")
+        raise (ImageRefusal if sigma > 0 else NoSky)("blank", name, words, "a source", "Recentre the cutout, or leave it out.")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.nan_to_num(lit / lit.max() * GREYS).astype(np.uint8)
 

@@ -1,12 +1,13 @@
-"""Images that lie pixel on pixel: maps of noise, weights or masks beside an image of the sky, which show no source where it does."""
+"""Maps of noise, weights or masks beside an image of the sky, on its pixels or on others, which show no source where it does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from equiradio.errors import ImageRefusal
+from equiradio.sky.blanks import NoSky
 from equiradio.sky.images import Cutout
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
@@ -15,6 +16,7 @@ PROBES = 5  # positions at which images are asked for a source
 NEAR = 0.5  # pixels between the corners of two images, below which these are taken for the same
 NOTHING = "blank"  # flag of an image in which no source stands out
 Read = list[Cutout | ImageRefusal]
+Reader = Callable[[int, int], Cutout | ImageRefusal]
 
 
 def corners_of(mosaic: Mosaic) -> np.ndarray:
@@ -57,13 +59,43 @@ def without_source(
     """
     if not len(inside):
         return {}
-    some = np.unique(inside[np.linspace(0, len(inside) - 1, PROBES).astype(int)])
-    reads = [_read(file, ra_deg[some], dec_deg[some], recipe, options) for file in files]
+    some = _some(inside)
+    reads = [read_at(file, ra_deg[some], dec_deg[some], recipe, options) for file in files]
     shows = [any(isinstance(each, Cutout) for each in read) for read in reads]
     blank = [next((each for each in read if isinstance(each, ImageRefusal) and each.flag == NOTHING), None) for read in reads]
     return {place: why for place, why in enumerate(blank) if why is not None and any(shows) and not shows[place]}
 
 
-def _read(file: Path, ra_deg: np.ndarray, dec_deg: np.ndarray, recipe: Recipe, options: Mapping[str, Any]) -> Read:
+def without_sky(number: int, inside: Sequence[np.ndarray], contested: np.ndarray, read: Reader) -> ImageRefusal | None:
+    """Why an image that overlaps others on pixels of its own is a map of noise, of weights or a mask beside one of them; None if not.
+
+    One that just shows no source may be a shallow image, other than on the same pixels. This one must show that it is no image of the
+    sky, wherever it is looked at, and another a source at one of those positions.
+
+    Parameters
+    ----------
+    inside : of each image the numbers of the positions that lie in it.
+    contested : those of this image's that lie in others too.
+    read : the cutout of an image about a position, or why there is none.
+    """
+    if not len(contested):
+        return None
+    why = None
+    for place in np.union1d(_some(contested), _some(inside[number])):
+        seen = read(number, place)
+        if isinstance(seen, Cutout) or (seen.flag == NOTHING and not isinstance(seen, NoSky)):
+            return None
+        why = seen if isinstance(seen, NoSky) else why
+    shows = lambda place: (other != number and place in of and isinstance(read(other, place), Cutout) for other, of in enumerate(inside))
+    return why if why is not None and any(any(shows(place)) for place in _some(contested)) else None
+
+
+def _some(numbers: np.ndarray) -> np.ndarray:
+    """A few of them, from the first to the last."""
+    return np.unique(numbers[np.linspace(0, len(numbers) - 1, PROBES).astype(int)])
+
+
+def read_at(file: Path, ra_deg: np.ndarray, dec_deg: np.ndarray, recipe: Recipe, options: Mapping[str, Any]) -> Read:
+    """The cutouts of an image about positions, or why there are none."""
     with Mosaic(file, **options) as mosaic:
         return mosaic.cutouts(ra_deg, dec_deg, recipe=recipe)

@@ -9,7 +9,7 @@ import numpy as np
 
 from equiradio.artefacts.atomic import write_atomically
 from equiradio.errors import ImageRefusal, SettingRefusal
-from equiradio.sky.blanks import zeros_are_values
+from equiradio.sky.blanks import AREA, in_areas, zeros_are_values
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.stored import Pixels
 from equiradio.survey.cutting import UNREADABLE
@@ -65,19 +65,21 @@ def _of_image(mosaic: Mosaic) -> Any:
     from mocpy import MOC
 
     below = np.arange(4 ** (ORDER - BLOCK), dtype=np.uint64)
-    covered, pixels = [np.empty(0, np.uint64)], [np.empty(0, np.float32)]
+    covered, pixels, areas = [np.empty(0, np.uint64)], [np.empty(0, np.float32)], [np.empty(0, bool)]
     for block in _blocks(mosaic):
         cells = np.uint64(block) * np.uint64(len(below)) + below
         longitude, latitude = healpix_to_lonlat(cells, ORDER)
         try:
-            inside, values = _inside(mosaic, longitude.deg, latitude.deg)
+            inside, values, blank = _inside(mosaic, longitude.deg, latitude.deg)
             covered.append(cells[inside][finite := np.isfinite(values)])
             pixels.append(values[finite])
+            areas.append(blank[finite])
         except ImageRefusal as refusal:
             if refusal.flag == UNREADABLE:
                 raise
-    all_cells, all_pixels = np.concatenate(covered), np.concatenate(pixels)
-    return MOC.from_healpix_cells(all_cells if zeros_are_values(all_pixels) else all_cells[all_pixels != 0], ORDER, ORDER)
+    all_cells = np.concatenate(covered)
+    seen = ~np.concatenate(areas) | zeros_are_values(np.concatenate(pixels))
+    return MOC.from_healpix_cells(all_cells[seen], ORDER, ORDER)
 
 
 def _blocks(mosaic: Mosaic) -> np.ndarray:
@@ -94,22 +96,27 @@ def _blocks(mosaic: Mosaic) -> np.ndarray:
     return MOC.from_cone(lon=lon, lat=lat, radius=2 * np.arcsin(chord / 2) * units.rad, max_depth=BLOCK).flatten()
 
 
-def _inside(mosaic: Mosaic, ra_deg: np.ndarray, dec_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which positions lie in an image, bool (count,), and its pixels there, float32."""
+def _inside(mosaic: Mosaic, ra_deg: np.ndarray, dec_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which positions lie in an image, bool (count,), its pixels there, float32, and whether these lie in an area of zeros."""
     height, width = mosaic.image.pixels.shape
     columns, rows = (np.floor(each + 0.5) for each in mosaic.places(ra_deg, dec_deg))
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     if not inside.any():
-        return inside, np.empty(0, np.float32)
-    return inside, _values(mosaic.image.pixels, rows[inside].astype(int), columns[inside].astype(int))
+        return inside, np.empty(0, np.float32), np.empty(0, bool)
+    return inside, *_values(mosaic.image.pixels, rows[inside].astype(int), columns[inside].astype(int))
 
 
-def _values(pixels: Pixels, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Some pixels of an image, read in bands of at most `AT_ONCE`."""
-    left, top, right = columns.min(), rows.min(), columns.max() + 1
+def _values(pixels: Pixels, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Some pixels of an image, and whether they lie in areas of zeros; read in bands of at most `AT_ONCE`."""
+    around = AREA - 1
+    left, top, right = max(columns.min() - around, 0), rows.min(), columns.max() + 1 + around
     tall = max(1, AT_ONCE // (right - left))
-    band, values = (rows - top) // tall, np.empty(len(rows), np.float32)
+    band, values, areas = (rows - top) // tall, np.empty(len(rows), np.float32), np.zeros(len(rows), bool)
     for number in np.unique(band):
-        mine, first = band == number, top + number * tall
-        values[mine] = pixels[first : rows[mine].max() + 1, left:right][rows[mine] - first, columns[mine] - left]
-    return values
+        mine, first = band == number, max(top + number * tall - around, 0)
+        part = pixels[first : rows[mine].max() + 1 + around, left:right]
+        place = rows[mine] - first, columns[mine] - left
+        values[mine] = part[place]
+        if (values[mine] == 0).any():
+            areas[mine] = in_areas(part == 0)[place]
+    return values, areas

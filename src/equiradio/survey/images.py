@@ -14,7 +14,7 @@ from equiradio.sky.frames import unit_vectors
 from equiradio.sky.listing import Note, images_among, passed_over
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
-from equiradio.survey.companions import corners_of, same_pixels, without_source
+from equiradio.survey.companions import corners_of, read_at, same_pixels, without_sky, without_source
 
 ENOUGH = 0.95  # of the pixels around a source that are finite, for an image to be good enough
 OPTION = "--images"
@@ -76,7 +76,8 @@ class Coverage:
     ----------
     image : int (positions,), place of the image in the list; -1 for none.
     candidates : of each image the positions that lie in it, with the distance to its nearest edge in arcsec.
-    unusable : files that cannot be opened, or show no source where others with the same pixels do, with what is wrong with them.
+    unusable : files that cannot be opened, show no source where others with the same pixels do, or no sky where others show a source,
+        with what is wrong with them.
     alike : groups of other images that have the same pixels and the same preference.
     """
 
@@ -107,9 +108,10 @@ def best_images(
         for place, why in empty.items():
             unusable[group[place]], candidates[group[place]] = why, NOTHING_INSIDE
         alike += _alike([number for number in group if number not in unusable], images)
-    count = np.zeros(len(ra_deg), int)
-    for places, _ in candidates:
-        count[places] += 1
+    for number, why in _no_sky(images, candidates, ra_deg, dec_deg, recipe, options).items():
+        unusable[number], candidates[number] = why, NOTHING_INSIDE
+    alike = [rest for group in alike if len(rest := [number for number in group if number not in unusable]) > 1]
+    count = _counts(candidates, len(ra_deg))
     best = np.full(len(ra_deg), -1)
     scores = np.full((len(ra_deg), 5), -np.inf)
     for number, (places, edge) in enumerate(candidates):
@@ -124,6 +126,29 @@ def best_images(
         best[places[better]], scores[places[better]] = number, mine[better]
         progress("images compared", number + 1, len(candidates))
     return Coverage(best, candidates, dict(sorted(unusable.items())), alike)
+
+
+def _counts(candidates: Sequence[tuple[np.ndarray, np.ndarray]], positions: int) -> np.ndarray:
+    """In how many images each position lies."""
+    count = np.zeros(positions, int)
+    for places, _ in candidates:
+        count[places] += 1
+    return count
+
+
+def _no_sky(
+    images: Sequence[Listed],
+    candidates: Sequence[tuple[np.ndarray, np.ndarray]],
+    ra_deg: np.ndarray,
+    dec_deg: np.ndarray,
+    recipe: Recipe,
+    options: Mapping[str, Any],
+) -> dict[int, ImageRefusal]:
+    """Maps of noise and the like on pixels of their own beside images that they overlap, and why they are taken for such."""
+    inside, count = [places for places, _ in candidates], _counts(candidates, len(ra_deg))
+    read = lambda number, place: read_at(images[number].file, ra_deg[[place]], dec_deg[[place]], recipe, options)[0]
+    reasons = {number: without_sky(number, inside, mine[count[mine] > 1], read) for number, mine in enumerate(inside)}
+    return {number: why for number, why in reasons.items() if why is not None}
 
 
 def _alike(group: Sequence[int], images: Sequence[Listed]) -> list[list[int]]:

@@ -55,6 +55,23 @@ def test_zeros_of_noise_that_was_compressed_row_by_row_are_noise(tmp_path, level
         assert mosaic.finite_shares(np.array([RA]), np.array([DEC])).item() == 1
 
 
+def test_beside_an_area_of_zeros_those_of_compressed_noise_stay(tmp_path):
+    """A mosaic that ends in the field, compressed without dither: a tenth of the noise is exact zeros, and none of it is blank."""
+    light = sky()
+    light[:60] = 0
+    hdu = fits.CompImageHDU(light, header(), compression_type="RICE_1", quantize_method=-1, quantize_level=4)
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "a.fits.fz")
+    pixels = fits.getdata(tmp_path / "a.fits.fz", 1)
+    assert (pixels[61:] == 0).mean() > 0.05
+    blank = np.isnan(blanked(pixels)[0])
+    assert blank[:60].all()
+    assert blank[61:].mean() < 0.001
+    flags = read_cutout(tmp_path / "a.fits.fz").flags
+    assert ("zero_filled" in flags, "nonfinite" in flags) == (True, False)
+    with Mosaic(tmp_path / "a.fits.fz") as mosaic:
+        assert mosaic.finite_shares(np.array([RA]), np.array([DEC]), 540.0).item() == pytest.approx(0.8, abs=0.005)
+
+
 def test_few_zeros_are_left_as_first_itself_has_them():
     """A FIRST cutout of the sample holds 1,663 zeros, and its published image counts them as noise."""
     pixels = sky()

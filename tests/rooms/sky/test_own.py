@@ -5,10 +5,12 @@ import io
 import numpy as np
 import pytest
 from astropy.io import fits
+from scipy.ndimage import gaussian_filter
 
 from equiradio.errors import ImageRefusal
 from equiradio.inference.reading import read_any
 from equiradio.sky.beams import Beam
+from equiradio.sky.blanks import was_clipped
 from equiradio.sky.contents import LIMITS
 from equiradio.sky.cutout import to_mirabest
 from equiradio.sky.images import SkyImage
@@ -227,6 +229,50 @@ def test_zeros_that_a_mosaic_did_not_see_are_blank_by_a_recipe_of_one_s_own(tmp_
     assert np.array_equal(cutouts[0].pixels, cutouts[1].pixels, equal_nan=True)
     assert cutouts[0].noise == cutouts[1].noise
     assert cutouts[0].flags == cutouts[1].flags | {"zero_filled"}
+
+
+RAISED = Recipe(side=32, scale_arcsec=2.0, noise_field=64, stretch="linear")
+
+
+@pytest.mark.parametrize("beam", [0, 1.3])
+def test_zeros_at_the_edge_of_a_raised_sky_are_blank_by_a_recipe_of_one_s_own(beam):
+    """No pixel is below zero, and yet nothing was clipped: what was seen is full of noise, up to its rim."""
+    light = a_sky() if not beam else gaussian_filter(a_sky(), beam) * 2 * beam * np.sqrt(np.pi)
+    light += 20
+    light[44:47, 49:52], light[:, 56:] = 80, 0
+    for pixels in (light.astype(np.float32), np.round(light * 100).astype(np.uint16)):
+        cutout = own_cutout(of_array(pixels, "array"), RAISED, max_nonfinite=0.4)
+        assert "zero_filled" in cutout.flags
+        assert np.array_equal(np.isnan(cutout.pixels), np.tile(np.arange(32) >= 22, (32, 1)))
+
+
+@pytest.mark.parametrize("level", [0, 0.5, 1, 2, 3, 5])
+@pytest.mark.parametrize("beam", [0, 1.3, 3])
+@pytest.mark.parametrize("width", [3, 12])
+def test_an_image_that_was_clipped_at_any_level_keeps_its_zeros(level, beam, width):
+    light = a_sky() if not beam else gaussian_filter(a_sky(), beam) * 2 * beam * np.sqrt(np.pi)
+    rows, columns = np.indices(light.shape)
+    light += 30 * np.exp(-((rows - 45) ** 2 + (columns - 50) ** 2) / (2 * width**2))
+    clipped = np.where(light > level, light, 0).astype(np.float32)
+    assert was_clipped(clipped)
+    assert "zero_filled" not in own_cutout(of_array(clipped, "array"), RAISED).flags
+
+
+def test_a_shape_on_nothing_keeps_its_zeros():
+    rows, columns = np.indices((90, 100))
+    shape = (abs(rows - 45) < 8) & (abs(columns - 50) < 20)
+    for pixels in (shape * np.float32(2), np.where(shape, 5 + a_sky(), 0)):
+        assert was_clipped(pixels.astype(np.float32))
+
+
+def test_beside_an_area_of_zeros_scattered_ones_stay_by_a_recipe_of_one_s_own():
+    light = at_an_edge(0)
+    scattered = np.random.default_rng(2).random(light.shape) < 0.1
+    scattered[:, 52:] = False
+    light[scattered] = 0
+    cutout = own_cutout(of_array(light, "array"), Recipe(side=32, scale_arcsec=2.0, noise_field=64), max_nonfinite=0.4)
+    assert "zero_filled" in cutout.flags
+    assert np.array_equal(np.isnan(cutout.pixels), np.tile(np.arange(32) >= 22, (32, 1)))
 
 
 def test_zeros_of_an_image_that_was_clipped_are_empty_sky(tmp_path):

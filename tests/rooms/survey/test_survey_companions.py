@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from survey_files import CENTRES, SIDE, positions, rows_of, wcs_of, write_catalogue, write_mosaics
+from survey_files import CENTRES, SCALE, SIDE, positions, rows_of, wcs_of, write_catalogue, write_mosaics
 
 from equiradio.cli.main import main
 from equiradio.inference.team import load
 from equiradio.sky.recipe import MIRABEST
+from equiradio.survey.companions import read_at
 from equiradio.survey.images import best_images, image_files
 from equiradio.survey.plan import Asked
 from equiradio.survey.run import survey
@@ -37,12 +38,18 @@ def team(untrained):
     return load(untrained("lenet"))
 
 
-def write_noise(folder, centres=CENTRES, name="a-rms{}.fits"):
-    """Maps of the noise of mosaics, by default with names that come before theirs."""
-    rows, columns = np.indices((SIDE, SIDE))
+def noise_wcs(centre, side, scale):
+    wcs = wcs_of(centre)
+    wcs.wcs.crpix, wcs.wcs.cdelt = [(side + 1) / 2] * 2, [-scale / 3600, scale / 3600]
+    return wcs
+
+
+def write_noise(folder, centres=CENTRES, name="a-rms{}.fits", side=SIDE, scale=SCALE):
+    """Maps of the noise of mosaics, by default on their pixels and with names that come before theirs."""
+    rows, columns = np.indices((side, side))
     for number, centre in enumerate(centres):
         level = 1e-4 * (1 + 0.2 * np.sin(columns / 90) * np.cos(rows / 70))
-        fits.PrimaryHDU(np.float32(level), wcs_of(centre).to_header()).writeto(folder / name.format(number))
+        fits.PrimaryHDU(np.float32(level), noise_wcs(centre, side, scale).to_header()).writeto(folder / name.format(number))
 
 
 def used(folder):
@@ -65,11 +72,51 @@ def test_maps_of_noise_beside_the_mosaics_change_no_row(team, place, beside, tmp
     assert made["with"].select(same).equals(made["without"].select(same))
 
 
-def test_a_map_on_other_pixels_or_without_an_image_stays(beside):
-    write_noise(beside / "mosaics", centres=[(150.0 + 0.5 * 1.8 / 3600, 30.0), (153.0, 30.0)])
+OTHER_PIXELS = {"half a pixel beside": (SIDE, 1.8, 0.9), "binned": (230, 3.6, 0.0), "wider": (600, 1.8, 0.0), "narrower": (400, 1.8, 0.0)}
+
+
+@pytest.mark.parametrize("kind", OTHER_PIXELS)
+def test_maps_of_noise_on_other_pixels_are_left_out_and_cost_no_source_its_image(beside, kind):
+    before = used(beside)[1]
+    side, scale, shift = OTHER_PIXELS[kind]
+    write_noise(beside / "mosaics", [(ra + shift / 3600, dec) for ra, dec in CENTRES], side=side, scale=scale)
+    coverage, chosen = used(beside)
+    assert list(coverage.unusable) == [0, 1]
+    assert all("as in a noise or background map" in str(why) for why in coverage.unusable.values())
+    assert chosen == before
+
+
+def test_a_flat_map_of_weights_and_a_mask_on_other_pixels_are_left_out(beside):
+    before = used(beside)[1]
+    for name, centre in zip(("a-weights.fits", "b-mask.fits"), CENTRES, strict=True):
+        pixels = np.ones((600, 600), np.float32)
+        if "mask" in name:
+            pixels[300:304] = 2
+        fits.PrimaryHDU(pixels, noise_wcs(centre, 600, SCALE).to_header()).writeto(beside / "mosaics" / name)
+    coverage, chosen = used(beside)
+    assert list(coverage.unusable) == [0, 1]
+    assert chosen == before
+
+
+def test_a_shallow_image_on_other_pixels_is_none_of_these(beside):
+    """It shows no source where another does, and yet it is one of the sky."""
+    for number, centre in enumerate(CENTRES):
+        pixels = np.random.default_rng(number).normal(0, 1, (600, 600)).astype(np.float32)
+        fits.PrimaryHDU(pixels, noise_wcs(centre, 600, SCALE).to_header()).writeto(beside / "mosaics" / f"shallow{number}.fits")
+    assert used(beside)[0].unusable == {}
+
+
+def test_a_map_of_noise_without_an_image_stays(beside):
+    write_noise(beside / "mosaics", centres=[(153.0, 30.0)])
     coverage, _ = used(beside)
-    assert coverage.unusable == {}
-    assert coverage.alike == []
+    assert (coverage.unusable, coverage.alike) == ({}, [])
+
+
+def test_images_that_overlap_are_read_for_it_until_they_show_a_source(beside, monkeypatch):
+    reads = []
+    monkeypatch.setattr("equiradio.survey.images.read_at", lambda *asked: reads.append(asked[0].name) or read_at(*asked))
+    assert used(beside)[0].unusable == {}
+    assert reads == ["m0.fits", "m1.fits", "m1.fits"]  # the first of these is in its blank corner
 
 
 def test_of_other_images_on_the_same_pixels_the_first_by_name_is_taken_and_a_note_says_so(untrained, beside, tmp_path, capsys):

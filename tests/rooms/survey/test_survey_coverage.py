@@ -103,6 +103,35 @@ def test_zeros_of_noise_stored_as_few_integers_are_covered_and_areas_of_zeros_ar
 
 
 @needs_mocpy
+@pytest.mark.parametrize("level", [4, 16])
+def test_zeros_of_noise_that_was_compressed_without_dither_are_covered(tmp_path, level):
+    """Each row has levels of its own, and all of them zero; beside them an area of zeros is blank."""
+    from equiradio.sky.mosaic import Mosaic
+
+    noise = np.random.default_rng(0).normal(0, 1, (SIDE, SIDE)).astype(np.float32)
+    cards = wcs_of(CENTRES[0]).to_header()
+    for kind, pixels in {"all": noise, "half": np.where(np.arange(SIDE) < SIDE // 2, 0, noise).astype(np.float32)}.items():
+        areas = {}
+        packed = fits.CompImageHDU(pixels, cards, compression_type="RICE_1", quantize_method=-1, quantize_level=level)
+        for form, hdus in (("plain", [fits.PrimaryHDU(pixels, cards)]), ("packed", [fits.PrimaryHDU(), packed])):
+            fits.HDUList(hdus).writeto(tmp_path / f"{kind}-{form}.fits")
+            with Mosaic(tmp_path / f"{kind}-{form}.fits") as mosaic:
+                areas[form] = coverage._of_image(mosaic)
+        assert areas["packed"] == areas["plain"]
+
+
+def test_which_pixels_lie_in_areas_of_zeros_does_not_depend_on_the_bands(monkeypatch):
+    pixels = np.random.default_rng(0).normal(0, 1, (60, 40)).astype(np.float32)
+    pixels[10:13, 5:8], pixels[40:], pixels[20, ::3] = 0, 0, 0
+    rows, columns = (each.ravel() for each in np.indices(pixels.shape))
+    whole = coverage._values(pixels, rows, columns)
+    assert whole[1].sum() == 9 + 20 * 40
+    for pixels_at_once in (1, 44, 400):
+        monkeypatch.setattr(coverage, "AT_ONCE", pixels_at_once)
+        assert all(map(np.array_equal, coverage._values(pixels, rows, columns), whole))
+
+
+@needs_mocpy
 def test_images_that_were_replaced_are_not_covered_in_silence(planned, tmp_path):
     shutil.copytree(planned, tmp_path / "other")
     plan = SurveyFolder(planned / "out").plan()
