@@ -204,6 +204,7 @@ def test_what_the_start_has_learned_from_is_held_back_from_validation_and_test(l
     assert list(card.start_data) == [str(tmp_path / "old")]
     assert evaluate(run.folder, passes=1)["sources"] == 4
     assert LEFT_OUT in caplog.messages
+    assert "other validation sources" not in caplog.text, "its epoch was chosen by those that are left"
     further = train(change(leaking, {"training.start_from": str(run.folder), "epochs": 1}), tmp_path / "further", device="cpu")
     assert list(further.card().start_data) == [str(tmp_path / "old"), str(tmp_path / "new")]
     shutil.rmtree(tmp_path / "old")

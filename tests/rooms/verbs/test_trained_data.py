@@ -138,6 +138,17 @@ def test_test_sources_by_which_the_epoch_was_chosen_are_warned_of(own, caplog):
     ) in caplog.text
 
 
+def test_after_a_start_or_a_teacher_other_validation_sources_are_warned_of_as_well(own, caplog):
+    """Such a run names data in its card from which nothing had to be left out."""
+    card, table = json.loads((own / "card.json").read_text()), own.with_name("mine") / "catalogue.csv"
+    (own / "card.json").write_text(json.dumps(card | {"start_data": {"mine": card["data_md5"]}}))
+    evaluate(own, passes=0)
+    assert "other validation sources" not in caplog.text
+    table.write_text(table.read_text().replace(",test,", ",?,").replace(",validation,", ",test,").replace(",?,", ",validation,"))
+    evaluate(own, passes=0)
+    assert "mine has other validation sources or labels now than the run's best epoch was chosen by" in caplog.text
+
+
 def test_a_new_split_that_is_meant_is_scored_with_a_warning(own, caplog):
     split_anew(own.with_name("mine"))
     evaluate(own, data="mine", passes=0)
