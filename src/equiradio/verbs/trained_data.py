@@ -51,7 +51,7 @@ def is_run(what: str | Path) -> bool:
 
 def open_sources(what: str | Path, member: Member, data: str | None, data_dir: Path | None, purpose: Purpose = CHOICE) -> Sources:
     """The data named, or those that a run or a team's member was trained on, of which a team's settings do not hold the name."""
-    trained_on = member.settings.data if is_run(what) else replace(member.settings.data, name=member.card.data)
+    trained_on = member.settings.data if is_run(what) else replace(member.settings.data, name=member.card.opened_as)
     return trained_data(what, member.card, trained_on, data, data_dir, purpose)
 
 

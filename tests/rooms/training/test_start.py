@@ -239,6 +239,14 @@ def test_what_a_teacher_has_learned_from_is_held_back_as_what_a_start_has(leakin
     assert (both.left_out, list(both.start_data)) == ([LEFT_OUT], [str(tmp_path / "old")])
 
 
+def test_a_team_of_a_folder_that_has_the_name_of_a_data_set_is_not_taken_for_one_of_that(leaking, tmp_path):
+    team = team_of(tmp_path / "start", tmp_path / "team", data="simulated", data_named="./simulated")
+    card = train(change(leaking, {"training.start_from": str(team), "epochs": 1}), tmp_path / "run", device="cpu").card()
+    (line,) = card.left_out
+    assert line.startswith("simulated: not compared with ./simulated, which the start learned from (./simulated: no data set and no folder")
+    assert (list(card.start_data), card.data_named) == (["./simulated"], "./simulated")
+
+
 def test_a_teacher_that_has_learned_from_all_that_would_validate_is_refused(leaking, tmp_path):
     table = tmp_path / "old" / "catalogue.csv"
     table.write_text(table.read_text().replace(",validation,", ",train,"))

@@ -125,7 +125,7 @@ def test_what_a_team_was_calibrated_on_is_not_scored_as_new(trained, sky, mine, 
     team = tmp_path / "team"
     calibrate([trained("lenet")], team, data=str(mine), most_poses=1)
     card, sources = TeamFolder(team).card(), open_data(str(mine))
-    assert card.chosen_on == {sources.name: sources.md5}
+    assert card.chosen_on == {f"./{sources.name}": sources.md5}, "a folder, and not the data set of that name"
     scored = evaluate_team(team, data=str(mine), split="all")
     held = (sources.split == "validation").sum()
     assert scored["all"]["sources"] + scored["no_answer"] == 24 - held

@@ -46,16 +46,19 @@ def test_moved_data_name_the_run_and_where_they_were_looked_for(moved, verb, tmp
     [lambda team: transfer(team, [Condition()]), lambda team: explain(team, team.with_name("out"), members=[])],
     ids=["through", "explain"],
 )
-def test_a_team_is_asked_about_the_data_that_its_members_learned_from(untrained, tmp_path, verb):
+@pytest.mark.parametrize(
+    ("names", "looked_for"), [({"data": "gone"}, "gone"), ({"data": "simulated", "data_named": "./simulated"}, "./simulated")]
+)
+def test_a_team_is_asked_about_the_data_that_its_members_learned_from(untrained, tmp_path, verb, names, looked_for):
     run, team = Run(untrained("attention", kernel_size=3)), tmp_path / "team"
     team.mkdir()
     shutil.copy(run.weights_file, team / "seed0.safetensors")
-    member = json.loads(run.card_file.read_text()) | {"data": "gone"}
+    member = json.loads(run.card_file.read_text()) | names
     save_file({"centre": np.zeros((1, 2), np.float32), "precision": np.eye(2, dtype=np.float32)[None]}, team / "distance.safetensors")
     chosen = {"temperature": 1.0, "threshold": 0.5, "out_of_distribution": {"file": "distance.safetensors", "reach": 1.0}}
     card = {"model": "attention", "members": [member], "settings": {"model.kernel_size": 3}, "poses": 1} | chosen
     (team / "card.json").write_text(json.dumps(card))
-    with pytest.raises(RunRefusal, match="team: was trained on 'gone', which is no data set and no folder here"):
+    with pytest.raises(RunRefusal, match=f"team: was trained on '{looked_for}', which is no data set and no folder here"):
         verb(team)
 
 
