@@ -35,6 +35,8 @@ class Card:
     classes, unknown : names of the logits, in order, and the word for sources that are none of them (`equiradio.labels.Labels`).
     preprocessing : pixel_mean, pixel_std, mask_radius (pixels or null).
     data, data_md5, sources : the data set, its checksum, and how many sources of it were trained on and validated with.
+    data_named : the same name with "./" before each part that is a folder of the user's own, not the data set of that name; "" in older
+        cards, which do not say.
     training_hash : of names and labels of the sources trained on, which ``data_md5`` does not cover; "" in older cards.
     validation_hash : the same of the sources by which the best epoch was chosen.
     of_class : by class, how many of those trained on, each as often as it was shown; empty in older cards.
@@ -88,6 +90,7 @@ class Card:
     left_out: list[str] = field(default_factory=list)
     of_class: dict[str, float] = field(default_factory=dict)
     weights_hash: str = ""
+    data_named: str = ""
     training_hash: str = ""
     validation_hash: str = ""
     stages: list[Stage] = field(default_factory=list)
@@ -95,11 +98,16 @@ class Card:
     citation: str = "Bowles et al. 2021, E(2) Equivariant Self-Attention for Radio Astronomy"
 
     def __post_init__(self) -> None:
-        parts = self.data.split("+")
+        parts = self.opened_as.split("+")
         licence = self.licence if "mirabest" in parts else self.licence.replace(IMAGES_LICENCE, "")  # also in cards of earlier versions
         if {"first", "first-fr"} & set(parts) and FIRST_LICENCE not in licence:
             licence += FIRST_LICENCE
         object.__setattr__(self, "licence", licence)
+
+    @property
+    def opened_as(self) -> str:
+        """The name by which its data are looked for; that of a folder of one's own is never taken for a data set's."""
+        return self.data_named or self.data
 
     @property
     def labels(self) -> Labels:

@@ -117,8 +117,8 @@ def default_name() -> str:
     cards = {name: team_card_of(name) for name in names_here()}
     if not cards:
         raise ModelRefusal("model", "no weights come with this package", "at least one card", "Name a run with --model.")
-    ((data, _),) = Counter(card.members[0].data for card in cards.values()).most_common(1)
-    cards = {name: card for name, card in cards.items() if card.members[0].data == data}
+    ((data, _),) = Counter(card.members[0].opened_as for card in cards.values()).most_common(1)
+    cards = {name: card for name, card in cards.items() if card.members[0].opened_as == data}
     calibrated = all("nll_after" in card.validation for card in cards.values())
     return min(cards, key=lambda name: _likelihood(cards[name], calibrated))
 

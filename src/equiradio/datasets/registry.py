@@ -82,6 +82,13 @@ def parts_of(name: str) -> list[str]:
     return [whole] if Path(whole).exists() else whole.split("+")
 
 
+def name_to_open(opened: str, name: str) -> str:
+    """The ``name`` of sources that were ``opened`` by another, with "./" before each part that is no data set's but a folder's."""
+    parts = parts_of(opened)
+    names = name.split("+") if len(parts) > 1 else [name]
+    return "+".join(own if module_of(part) else f"./{own}" for part, own in zip(parts, names, strict=True))
+
+
 def is_data(name: str) -> bool:
     """Is there a data set, a folder or a file to import of that name, or a union of such?"""
     return all(part and (module_of(part) is not None or Path(part).is_dir() or is_source(Path(part))) for part in parts_of(name))

@@ -4,6 +4,8 @@ All functions take one set of probabilities per source (averaged over passes): m
 (count, classes), or, of two classes, (count,) of the second.
 """
 
+from typing import Any
+
 import numpy as np
 
 from equiradio.errors import RunRefusal
@@ -39,6 +41,14 @@ def is_right(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
     return most_probable(p, binary=p.ndim == 1) == labels
 
 
+def unmasked(where: str, **columns: Any) -> None:
+    """Refuse arrays of which values are masked (NumPy's masked arrays, astropy's masked columns): what lies below is no value."""
+    for name, values in columns.items():
+        if np.ma.is_masked(values):
+            found = f"{np.ma.count_masked(values):,} of {values.size:,} values of {name} are masked"
+            raise RunRefusal(where, found, "a value in every place", "Leave out what is masked, in all columns alike.")
+
+
 def checked(
     labels: np.ndarray, p: np.ndarray, where: str = "predictions", classes: Labels = FANAROFF_RILEY
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -49,8 +59,9 @@ def checked(
 
     Raises
     ------
-    RunRefusal : none at all, unequal lengths, labels that are no class, or numbers that are not probabilities.
+    RunRefusal : none at all, unequal lengths, masked values, labels that are no class, or numbers that are not probabilities.
     """
+    unmasked(where, labels=labels, probabilities=p)
     labels, p = np.asarray(labels), np.asarray(p, dtype=np.float64)
     count = p.shape[1] if p.ndim == 2 else 2
     if labels.ndim != 1 or p.ndim not in (1, 2) or len(labels) != len(p) or not len(labels):

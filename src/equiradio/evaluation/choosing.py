@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from equiradio.evaluation.calibration import is_right, nll, top_probability
+from equiradio.evaluation.calibration import is_right, nll, top_probability, unmasked
 
 SELECTIVE = 0.95  # accuracy wanted of the sources that are not abstained from
 FLAGGED = 3.0  # percent of cross-fitted validation sources beyond the reach, so that a test split of 153 stays below 5
@@ -20,6 +20,7 @@ FOLDS = 10
 
 def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Softmax of logits (..., classes) over a temperature."""
+    unmasked("answers", logits=logits)
     scaled = np.asarray(logits, dtype=np.float64) / temperature
     with np.errstate(over="ignore"):
         if scaled.shape[-1] == 2:  # by the difference alone: exact where both are large
@@ -66,6 +67,7 @@ def choose_poses(logits: np.ndarray, labels: np.ndarray, choices: Sequence[int] 
 
 def abstention(labels: np.ndarray, p: np.ndarray, least: float = 0.0) -> float:
     """The lowest top probability, not under ``least``, above which at least 95 % are right; 1 where there is none."""
+    unmasked("abstention", labels=labels, probabilities=p)
     top, right = top_probability(p), is_right(labels, p)
     good = (level for level in np.unique(np.maximum(top, least)) if (top >= level).any() and right[top >= level].mean() >= SELECTIVE)
     return float(next(good, 1.0))

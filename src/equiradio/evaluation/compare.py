@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from equiradio.errors import RunRefusal
-from equiradio.evaluation.calibration import THRESHOLD
+from equiradio.evaluation.calibration import THRESHOLD, unmasked
 
 ALPHA, POWER = 0.05, 0.8
 ALIKE = 1e-12  # differences that scatter by less do not scatter
@@ -41,6 +41,7 @@ class SmallestDifference(TypedDict):
 
 def right(labels: np.ndarray, p_frii: np.ndarray) -> np.ndarray:
     """Is the answer right? bool, of labels (sources,) and p_frii (sources,) or (runs, sources)."""
+    unmasked("comparison", labels=labels, probabilities=p_frii)
     return (p_frii >= THRESHOLD) == (labels == 1)
 
 

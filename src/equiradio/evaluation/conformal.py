@@ -3,7 +3,7 @@
 import numpy as np
 
 from equiradio.errors import SettingRefusal
-from equiradio.evaluation.calibration import checked, of_true_class, second_alone
+from equiradio.evaluation.calibration import checked, of_true_class, second_alone, unmasked
 from equiradio.evaluation.shares import share_interval
 
 FOLDS = 10
@@ -54,6 +54,7 @@ def sets(p: np.ndarray, limit: float | np.ndarray) -> np.ndarray:
 
     ``limit`` : of all, of each class (classes,), or of each source (count, 1).
     """
+    unmasked("sets of classes", probabilities=p)
     p = second_alone(p)
     p = np.stack([1 - p, p], 1) if p.ndim == 1 else p
     return 1 - p <= limit
@@ -66,6 +67,7 @@ def measured_coverage(labels: np.ndarray, inside: np.ndarray) -> dict[str, float
     -------
     ``coverage``, ``interval95``, ``mean_size``, ``empty``, ``single``, ``several`` (shares of sources), ``single_accuracy``, ``sources``.
     """
+    unmasked("sets of classes", labels=labels, sets=inside)
     hit, size = inside[np.arange(len(labels)), labels], inside.sum(1)
     if not len(labels):
         return {"coverage": None, "interval95": None, "sources": 0}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from equiradio.evaluation.calibration import most_probable
+from equiradio.evaluation.calibration import most_probable, unmasked
 
 ROUNDING = 1e-9  # a mean of equal probabilities may come out above them
 
@@ -45,6 +45,7 @@ def judged(labels: np.ndarray, answers: Mapping[str, np.ndarray]) -> Judged:
     labels : int (count,), place of the class; -1 for a source of none, which is never in question.
     answers : of each model float64 (networks, count, classes), a network's probabilities; not a number for sources that it learned from.
     """
+    unmasked("labels in question", labels=labels, **answers)
     theirs = [_mean(each) for each in answers.values()]
     p = _mean(np.stack(theirs))
     there = np.isfinite(p).all(1) & (labels >= 0)

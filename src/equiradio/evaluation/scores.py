@@ -7,7 +7,7 @@ import numpy as np
 
 from equiradio.errors import RunRefusal
 from equiradio.evaluation import bootstrap, calibration
-from equiradio.evaluation.calibration import checked, most_probable
+from equiradio.evaluation.calibration import checked, most_probable, unmasked
 from equiradio.labels import FANAROFF_RILEY, UNKNOWN, Labels
 
 BLOCKS = ("pooled", "per_source", "plain", "confident", "uncertain", "calibration")
@@ -99,6 +99,7 @@ def scores(labels: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None,
     """
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support  # half a second that start-up should not pay
 
+    unmasked("scores", weights=weights)
     labels, p = checked(labels, p, classes=classes)
     weights = np.ones(len(labels)) if weights is None else _checked_weights(np.asarray(weights, dtype=np.float64), len(labels))
     labels, p, weights = (column[weights > 0] for column in (labels, p, weights))
@@ -153,7 +154,8 @@ def metrics(predictions: Any, *, data: str, split: str, seed: int = 0, resamples
 
     Raises
     ------
-    RunRefusal : a column is missing, a source lacks a pass or has it twice, its label changes, or numbers are not probabilities.
+    RunRefusal : a column is missing or has masked values, a source lacks a pass or has it twice, its label changes, or numbers are not
+    probabilities.
     """
     where = f"predictions {data}-{split}"
     columns = _columns(predictions, where, labels)
@@ -239,9 +241,11 @@ def _columns(predictions: Any, where: str, labels: Labels) -> dict[str, np.ndarr
     """The columns that scores need: of two classes the probability of the second alone."""
     wanted = (*COLUMNS, *(labels.columns()[1:] if labels.binary else labels.columns()))
     try:
-        columns = {name: np.asarray(predictions[name]) for name in wanted}
+        given = {name: predictions[name] for name in wanted}
     except KeyError as error:
         raise RunRefusal(where, f"no column {error.args[0]}", f"the columns {', '.join(wanted)}", "Evaluate the run again.") from error
+    unmasked(where, **given)
+    columns = {name: np.asarray(column) for name, column in given.items()}
     if len({len(column) for column in columns.values()}) > 1:
         found = ", ".join(f"{len(column):,} {name}" for name, column in columns.items())
         raise RunRefusal(where, found, "columns of one length", "Check how the table was made.")

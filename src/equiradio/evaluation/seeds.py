@@ -4,6 +4,7 @@ import numpy as np
 
 from equiradio.evaluation import bootstrap
 from equiradio.evaluation.bootstrap import map_leaves
+from equiradio.evaluation.calibration import unmasked
 
 RESAMPLES, SEED = 2000, 0  # of the bootstrap: the same draws for every model, so that rows can be compared
 
@@ -23,6 +24,8 @@ def over_seeds(labels: np.ndarray, p: np.ndarray, counts: np.ndarray | None = No
     run. ``interval95`` of the same shape: 95 % bootstrap interval over sources of the mean over runs; all runs see the same draws.
     Where no draw changes it, see `bootstrap.interval_of`; of one run, `bootstrap.intervals`.
     """
+    unmasked("runs", labels=labels, probabilities=p)
+    labels, p = np.asarray(labels), np.asarray(p)
     counts = bootstrap.draw(len(labels), RESAMPLES, SEED) if counts is None else counts
     whole = np.ones((1, len(labels)))
     points = [bootstrap.statistics(labels, run, whole) for run in p]

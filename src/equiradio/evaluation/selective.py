@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from equiradio.evaluation.calibration import checked, is_right, second_alone
+from equiradio.evaluation.calibration import checked, is_right, second_alone, unmasked
 
 
 def entropy(p: np.ndarray) -> np.ndarray:
@@ -10,6 +10,7 @@ def entropy(p: np.ndarray) -> np.ndarray:
 
     ``p`` : (count,) of the second of two classes, or (count, classes).
     """
+    unmasked("entropy", probabilities=p)
     p = second_alone(np.clip(np.asarray(p, dtype=np.float64), 0, 1))
     if p.ndim == 2:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -31,6 +32,7 @@ def selective_accuracy(labels: np.ndarray, p: np.ndarray, doubt: np.ndarray | No
     -------
     coverage, accuracy : float64, from few sources to all.
     """
+    unmasked("selective accuracy", doubt=doubt)
     labels, p = checked(labels, p)
     doubt = entropy(p) if doubt is None else np.asarray(doubt, dtype=np.float64)
     order = np.argsort(doubt, kind="stable")
@@ -50,6 +52,7 @@ def doubt_test(doubt: np.ndarray, uncertain: np.ndarray) -> dict[str, float | in
     """Do sources that the catalogue calls Uncertain get more doubt? AUC (0.5: no) and the p-value of a one-sided Mann-Whitney test."""
     from scipy.stats import mannwhitneyu
 
+    unmasked("doubt", doubt=doubt, uncertain=uncertain)
     yes, no = doubt[uncertain], doubt[~uncertain]
     if not len(yes) or not len(no):
         return {"auc": None, "p_value": None, "uncertain": len(yes), "confident": len(no)}

@@ -10,6 +10,8 @@ from equiradio.paper.contents import AsymmetryRow, Comparison, ConvergenceRow, F
 from equiradio.paper.published import BASES, PLAIN
 from equiradio.paper.results import Results
 
+LEVEL = 0.05  # of all tests
+
 
 class Claim(NamedTuple):
     """``claim`` in the paper's words, our ``evidence``, ``verdict`` in a few words, and ``files`` the evidence comes from."""
@@ -86,37 +88,60 @@ def _performance(table: Table1, groups: set[str]) -> Claim:
     evidence = f"In the paper's own table the equivariant rows average {means[0]:.2f} % and the two others {means[1]:.2f} %. "
     pairs = [pair for pair in table["comparisons"] if pair["first"] in groups]
     for pair in pairs:
-        mixed = "" if pair["mixed"] is None else f", {pair['mixed']['p_holm']:.3f} (the same, over seeds and sources)"
+        boot, mixed, mcnemar = map(p_text, _p_values(pair))
         evidence += (
             f"Ours: {pair['first']} - {pair['second']} {points_text(pair['bootstrap'], ' points')}, "
-            f"after Holm p = {p_text(pair['bootstrap']['p_holm'])} (single networks, bootstrap over sources){mixed} and "
-            f"{pair['mcnemar']['p_holm']:.3f} (ensembles, McNemar). "
+            f"after Holm p = {boot} (single networks, bootstrap over sources), {mixed} (the same, over seeds and sources) and "
+            f"{mcnemar} (ensembles, McNemar). "
         )
     short = [row["model"] for row in table["rows"] if row["undertrained"]]
     if short:
         evidence += f"Undertrained by this preset: {', '.join(short)}, so differences with it may be differences of training."
-    better, worse = (_sure([pair for pair in pairs if (pair["bootstrap"]["difference"] > 0) == sign]) for sign in (True, False))
-    either = [pair for pair in pairs if min(_p_values(pair)) < 0.05 and pair["bootstrap"]["difference"] > 0]
+    return Claim(claim, evidence, _verdict(pairs), ["table1.json"])
+
+
+def _verdict(pairs: list[Comparison]) -> str:
+    """What the tests of all pairs come to; a test that has no p could not be made, and is counted as such."""
     if not pairs:
-        verdict = "not tested"
-    elif better or worse:
-        verdicts = {"supported by every test": better, "contradicted by every test, worse": worse}
-        verdict = "; ".join(f"{words}: {', '.join(those)}" for words, those in verdicts.items() if those)
-    elif either:
-        verdict = "the tests disagree: suggested, not shown"
-    else:
-        verdict = "not shown"
-    return Claim(claim, evidence, verdict, ["table1.json"])
+        return "not tested"
+    signs = {"supported by {}": True, "contradicted by {}, worse": False}
+    sure = [line for words, sign in signs.items() for line in _sure([pair for pair in pairs if _is_better(pair) == sign], words)]
+    if sure:
+        return "; ".join(sure)
+    either = any(_is_better(pair) and min(_made(pair), default=1.0) < LEVEL for pair in pairs)
+    lacking = [f"{_both(pair)}: {_how_many(pair)} could be made" for pair in pairs if len(_made(pair)) < len(_p_values(pair))]
+    return "; ".join(["the tests disagree: suggested, not shown" if either else "not shown", *lacking])
 
 
-def _p_values(pair: Comparison) -> list[float]:
-    tests = (pair["bootstrap"], pair["mixed"], pair["mcnemar"])
-    return [p for test in tests if test is not None and (p := test["p_holm"]) is not None]
+def _p_values(pair: Comparison) -> list[float | None]:
+    """The corrected p of every test, None of one that could not be made."""
+    return [None if test is None else test["p_holm"] for test in (pair["bootstrap"], pair["mixed"], pair["mcnemar"])]
 
 
-def _sure(pairs: list[Comparison]) -> list[str]:
-    """The pairs that differ by every test, in words."""
-    return [f"{pair['first']} against {pair['second']}" for pair in pairs if max(_p_values(pair)) < 0.05]
+def _made(pair: Comparison) -> list[float]:
+    return [p for p in _p_values(pair) if p is not None]
+
+
+def _is_better(pair: Comparison) -> bool:
+    return pair["bootstrap"]["difference"] > 0
+
+
+def _both(pair: Comparison) -> str:
+    return f"{pair['first']} against {pair['second']}"
+
+
+def _how_many(pair: Comparison) -> str:
+    return f"{len(_made(pair))} of {len(_p_values(pair))} tests"
+
+
+def _sure(pairs: list[Comparison], words: str) -> list[str]:
+    """The pairs that differ by all tests that could be made: a line of those alike, which says how many tests these were."""
+    lines: dict[str, list[str]] = {}
+    for pair in pairs:
+        if max(_made(pair), default=1.0) < LEVEL:
+            by = "every test" if None not in _p_values(pair) else f"{_how_many(pair)}, no other could be made"
+            lines.setdefault(words.format(by), []).append(_both(pair))
+    return [f"{words}: {', '.join(those)}" for words, those in lines.items()]
 
 
 def _follows(findings: Findings) -> Claim:
@@ -155,7 +180,7 @@ def _asymmetry(rows: list[AsymmetryRow]) -> Claim:
         for row in rows
     ]
     plain = [row for row in rows if row["model"] == PLAIN and row["seed"] is not None]
-    sure = sum(row["p_odd_power"] < 0.05 for row in plain)
+    sure = sum(row["p_odd_power"] < LEVEL for row in plain)
     evidence = (
         "Share of the class difference's power in its odd part: "
         + "; ".join(measured)
@@ -164,7 +189,7 @@ def _asymmetry(rows: list[AsymmetryRow]) -> Claim:
     )
     verdict = f"odd part differs between classes at 5 % in {sure} of {len(plain)} plain networks" if plain else "not tested"
     fresh = [row for row in rows if row["seed"] is None]
-    unlearnt = sum(row["p_odd_power"] < 0.05 for row in fresh)
+    unlearnt = sum(row["p_odd_power"] < LEVEL for row in fresh)
     if plain and unlearnt:
         verdict += f", and in {unlearnt} of {len(fresh)} untrained ones: it need not be learnt"
     return Claim(claim, evidence, verdict, [row["file"] for row in rows])

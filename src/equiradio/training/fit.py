@@ -25,7 +25,7 @@ from equiradio.compute.device import choose_device, full_float32
 from equiradio.compute.forms import find_form_or_auto, refuse_form, settle_forms
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.compute.preprocess import Preprocessing, normalised_by, preprocessing
-from equiradio.datasets.registry import open_data
+from equiradio.datasets.registry import name_to_open, open_data
 from equiradio.datasets.sources import Sources
 from equiradio.errors import DiskRefusal, TrainingRefusal
 from equiradio.models.names import architecture
@@ -171,6 +171,7 @@ def _card(settings: Settings, begun: Beginning, module: SourcesModule, network: 
         preprocessing=preprocess,
         data=sources.name,
         data_md5=sources.md5,
+        data_named=name_to_open(settings.data.name, sources.name),
         sources={split: len(part) for split, part in module.splits.items()},
         seed=settings.training.seed,
         preset=settings.training.preset,

@@ -101,7 +101,7 @@ def _learned_from(card: Card, of_run: str | None, sources: Sources) -> dict[str,
     ``of_run`` is the name of its data, where a run's settings hold it; those of a team do not.
     """
     alike = _is_of(card, sources) and card.training_hash == training_hash(sources)
-    own = {of_run or card.data: card.data_md5}
+    own = {of_run or card.opened_as: card.data_md5}
     return {**card.start_data, **({} if alike and of_run is None else own)}
 
 

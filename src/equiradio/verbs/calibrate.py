@@ -155,9 +155,12 @@ def _data(run: Path, card: Card, named: str | None, data_dir: Path | None) -> So
 
 
 def _chosen_on(card: Card, sources: Sources) -> dict[str, str]:
-    """The data set and its md5 where its validation sources are not those that the runs' epochs were chosen by."""
+    """The data set and its md5 where its validation sources are not those that the runs' epochs were chosen by.
+
+    The name of a folder of one's own begins with "./", which no data set's does.
+    """
     own = sources.md5 == card.data_md5 and card.validation_hash in ("", validation_hash(sources))
-    return {} if own else {sources.name: sources.md5}
+    return {} if own else {f"./{sources.name}" if sources.folder else sources.name: sources.md5}
 
 
 class Job(TypedDict):

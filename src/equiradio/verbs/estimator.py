@@ -90,6 +90,8 @@ class RadioGalaxyClassifier(ClassifierMixin, BaseEstimator):
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
+        if np.ma.is_masked(y):
+            raise ValueError(f"y has {np.ma.count_masked(y):,} of {np.size(y):,} labels masked; expected a label of every image")
         X, y = validate_data(self, _flat(X), y, ensure_min_samples=2, ensure_min_features=2)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)

@@ -13,7 +13,7 @@ from equiradio.artefacts.job import training_hash, validation_hash
 from equiradio.artefacts.team import TeamFolder
 from equiradio.datasets.folds import fold_of, in_fold
 from equiradio.datasets.registry import chosen_split, is_data, open_data
-from equiradio.datasets.seen import CHOSEN, LEARNED, SCORED, without_seen
+from equiradio.datasets.seen import CHOSEN, SCORED, without_seen
 from equiradio.datasets.sources import SPLITS, Sources
 from equiradio.errors import DataRefusal, RunRefusal
 from equiradio.inference.member import Member
@@ -51,7 +51,7 @@ def is_run(what: str | Path) -> bool:
 
 def open_sources(what: str | Path, member: Member, data: str | None, data_dir: Path | None, purpose: Purpose = CHOICE) -> Sources:
     """The data named, or those that a run or a team's member was trained on, of which a team's settings do not hold the name."""
-    trained_on = member.settings.data if is_run(what) else replace(member.settings.data, name=member.card.data)
+    trained_on = member.settings.data if is_run(what) else replace(member.settings.data, name=member.card.opened_as)
     return trained_data(what, member.card, trained_on, data, data_dir, purpose)
 
 
@@ -86,9 +86,9 @@ def not_held_back(card: Card, chosen_on: Mapping[str, str], data_md5: str, split
 def trained_data(
     run: object, card: Card, trained_on: DataSettings, named: str | None, data_dir: Path | None, purpose: Purpose = CHOICE
 ) -> Sources:
-    """The data named, or else those that a run was trained on, without held-back sources that its start learned from, which are logged.
+    """The data named, or else those that a run was trained on, without held-back sources that its start learned from or was chosen by.
 
-    The same data by another name are dealt into folds as it was trained on them.
+    How many these are is logged. The same data by another name are dealt into folds as it was trained on them.
 
     Parameters
     ----------
@@ -163,11 +163,11 @@ def _without_learned(
     """
     own = sources.md5 == card.data_md5 and card.training_hash in ("", training_hash(sources))
     apart = SCORED if purpose.scored else CHOSEN
-    new = without_seen(sources, card.start_data, data_dir, apart=LEARNED if own else {"train": apart["train"]})
+    started = without_seen(sources, card.start_data, data_dir, apart=CHOSEN if own else apart)
     further = {name: md5 for name, md5 in purpose.chosen_on.items() if md5 != sources.md5}
-    new = without_seen(new, further, data_dir, "the team", {"validation": SPLITS})
+    new = without_seen(started, further, data_dir, "the team", {"validation": SPLITS})
     if own:
-        if card.start_data or card.validation_hash in ("", validation_hash(sources)):
+        if card.validation_hash in ("", validation_hash(sources), validation_hash(started)):
             return new
         other = f"{sources.where} has other validation sources or labels now than the run's best epoch was chosen by"
         return replace(new, left_out=(*new.left_out, f"{run}: {other}; those that it is scored on may be among them"))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from nearly_same import compressed, point_like
 
-from equiradio.datasets import mirabest
+from equiradio.datasets import mirabest, simulated
 from equiradio.datasets.folder import write_folder
-from equiradio.datasets.registry import open_data
+from equiradio.datasets.registry import name_to_open, open_data
 from equiradio.datasets.seen import CHOSEN, SCORED, without_seen
 from equiradio.datasets.sources import Sources, turned
 
@@ -87,6 +87,21 @@ def test_data_that_are_not_here_are_not_fetched_but_named(tmp_path, monkeypatch)
     assert len(learned.left_out) == 2
     assert learned.left_out[0].startswith("new: not compared with mirabest, which the start learned from (")
     assert "no data set and no folder here); test sources may be among its own" in learned.left_out[1]
+
+
+def test_a_folder_of_one_s_own_is_not_compared_as_the_data_set_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(simulated, "load", lambda *_: pytest.fail("compared"))
+    own = write_folder(placed(1, "simulated", np.zeros(COUNT)), tmp_path / "own")
+    named = name_to_open(f"{own}@2of3", "simulated@2of3")
+    assert (named, name_to_open(f"mirabest+{own}", "mirabest+simulated")) == ("./simulated@2of3", "mirabest+./simulated")
+    assert name_to_open("mirabest-hybrid", "mirabest-hybrid") == "mirabest-hybrid"
+    learned = without_seen(placed(2, "new", np.zeros(COUNT)), {named: md5_of(own)})
+    assert len(learned) == COUNT
+    assert learned.left_out == (
+        f"new: not compared with {named}, which the start learned from ({named}: no data set and no folder here); "
+        "test sources may be among its own",
+    )
 
 
 def test_data_that_are_others_now_are_compared_and_named(start):

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from equiradio.errors import RunRefusal
+from equiradio.evaluation import calibration, choosing, compare, conformal, selective
 from equiradio.evaluation import scores as scores_module
+from equiradio.evaluation import seeds as seeds_module
 from equiradio.evaluation.scores import metrics, scores
 
 seeds = st.integers(0, 2**16)
@@ -239,3 +241,46 @@ def test_evaluation_never_loads_torch():
     code = "import sys, equiradio.evaluation.scores, equiradio.artefacts.tables; print('torch' in sys.modules, 'sklearn' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "False"]
+
+
+HIDDEN = [False, True, False, False, True, False]
+
+
+def hidden(values):
+    """The values with two of them masked; below the mask lies what looks like a value."""
+    return np.ma.array(values, mask=HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("score", "arguments"),
+    [
+        (scores, (0, 1)),
+        (calibration.nll, (0, 1)),
+        (calibration.ece, (0, 1)),
+        (selective.selective_accuracy, (0, 1)),
+        (conformal.threshold, (0, 1)),
+        (choosing.abstention, (0, 1)),
+        (compare.right, (0, 1)),
+        (lambda labels, p, weights: scores(labels, p, weights), (0, 1, 2)),
+        (lambda labels, p, doubt: selective.selective_accuracy(labels, p, doubt), (0, 1, 2)),
+        (lambda labels, p: selective.entropy(p), (1,)),
+        (lambda labels, p: conformal.sets(p, 0.5), (1,)),
+        (lambda labels, p: seeds_module.over_seeds(labels, p.reshape(1, 6, 1)), (0, 1)),
+    ],
+)
+def test_what_lies_below_a_mask_is_no_label_no_probability_and_no_weight(score, arguments):
+    columns = [np.array([0, 1, 0, 1, 0, 1]), np.array([0.1, 0.8, 0.3, 0.7, 0.9, 0.6]), np.ones(6)]
+    columns = columns[: max(2, len(arguments))]
+    score(*columns)
+    score(*(np.ma.array(column) for column in columns))  # nothing of them is masked
+    for place in arguments:
+        given = [hidden(column) if number == place else column for number, column in enumerate(columns)]
+        with pytest.raises(RunRefusal, match=r"2 of 6 values of \w+ are masked; expected a value in every place\. Leave out"):
+            score(*given)
+
+
+@pytest.mark.parametrize("column", ["label", "p_frii", "source_id", "pass", "confidence"])
+def test_a_table_with_masked_cells_is_refused(column):
+    table = predictions(np.full((6, 1), 0.4), [0, 1] * 3)
+    with pytest.raises(RunRefusal, match=f"predictions x-test: 2 of 6 values of {column} are masked"):
+        metrics(table | {column: hidden(table[column])}, data="x", split="test")

@@ -92,14 +92,16 @@ def test_a_loss_that_still_fell_at_the_end_is_said_to_bound_the_count():
 @pytest.mark.parametrize(
     ("bootstrap", "mcnemar", "mixed", "verdict"),
     [
-        (0.01, 0.04, None, "supported by every test: c4-attention against attention"),
+        (0.01, 0.04, None, "supported by 2 of 3 tests, no other could be made: c4-attention against attention"),
+        (None, 0.04, None, "supported by 1 of 3 tests, no other could be made: c4-attention against attention"),
         (0.01, 0.04, 0.03, "supported by every test: c4-attention against attention"),
         (0.01, 0.04, 0.06, "the tests disagree: suggested, not shown"),
         (0.01, 0.06, 0.01, "the tests disagree: suggested, not shown"),
         (0.06, 0.01, 0.06, "the tests disagree: suggested, not shown"),
         (0.06, 0.06, 0.01, "the tests disagree: suggested, not shown"),
         (0.06, 0.06, 0.06, "not shown"),
-        (0.06, 0.06, None, "not shown"),
+        (0.06, 0.06, None, "not shown; c4-attention against attention: 2 of 3 tests could be made"),
+        (0.01, 0.06, None, "the tests disagree: suggested, not shown; c4-attention against attention: 2 of 3 tests could be made"),
     ],
 )
 def test_a_difference_is_supported_where_every_corrected_test_finds_it(bootstrap, mcnemar, mixed, verdict):
@@ -107,13 +109,28 @@ def test_a_difference_is_supported_where_every_corrected_test_finds_it(bootstrap
 
 
 def test_a_model_that_is_worse_speaks_against_the_claim_and_a_wide_one_not_at_all():
-    worse = pair(0.01, 0.04, sign=-1)
+    worse = pair(0.01, 0.04, sign=-1, mixed=0.03)
     against = "contradicted by every test, worse: c4-attention against attention"
     assert verdicts(comparisons=[worse])[1] == against
     better = "supported by every test: d4-attention against attention"
-    assert verdicts(comparisons=[worse, pair(0.01, 0.04, "d4-attention")])[1] == f"{better}; {against}"
-    assert verdicts(comparisons=[pair(0.01, 0.06, sign=-1)])[1] == "not shown"
+    assert verdicts(comparisons=[worse, pair(0.01, 0.04, "d4-attention", mixed=0.03)])[1] == f"{better}; {against}"
+    assert verdicts(comparisons=[pair(0.01, 0.06, sign=-1, mixed=0.03)])[1] == "not shown"
     assert verdicts(comparisons=[pair(0.01, 0.04, "attention-wide")])[1] == "not tested"
+
+
+def test_a_test_that_could_not_be_made_is_named_and_never_counted_as_one_of_every():
+    """Of two pairs one was tested by all three tests; of the other the bootstrap has no p and the mixed model is not there."""
+    partly = pair(None, 0.04, "d4-attention")
+    evidence, verdict = claims(RUNS, table([pair(0.01, 0.04, mixed=0.03), partly]), NOTHING)[1][1:3]
+    assert verdict == (
+        "supported by every test: c4-attention against attention; "
+        "supported by 1 of 3 tests, no other could be made: d4-attention against attention"
+    )
+    assert "after Holm p = - (single networks, bootstrap over sources), - (the same, over seeds and sources) and 0.040" in evidence
+    worse = pair(None, 0.04, sign=-1, mixed=0.03)
+    assert verdicts(comparisons=[worse])[1] == (
+        "contradicted by 2 of 3 tests, no other could be made, worse: c4-attention against attention"
+    )
 
 
 def test_maps_must_beat_the_best_control_that_learned_nothing():

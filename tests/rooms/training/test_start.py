@@ -204,6 +204,7 @@ def test_what_the_start_has_learned_from_is_held_back_from_validation_and_test(l
     assert list(card.start_data) == [str(tmp_path / "old")]
     assert evaluate(run.folder, passes=1)["sources"] == 4
     assert LEFT_OUT in caplog.messages
+    assert "other validation sources" not in caplog.text, "its epoch was chosen by those that are left"
     further = train(change(leaking, {"training.start_from": str(run.folder), "epochs": 1}), tmp_path / "further", device="cpu")
     assert list(further.card().start_data) == [str(tmp_path / "old"), str(tmp_path / "new")]
     shutil.rmtree(tmp_path / "old")
@@ -236,6 +237,14 @@ def test_what_a_teacher_has_learned_from_is_held_back_as_what_a_start_has(leakin
     assert (card.left_out, list(card.start_data)) == ([LEFT_OUT.replace("the start", "the teacher")], [str(tmp_path / "old")])
     both = train(change(taught, {"training.start_from": str(tmp_path / "start")}), tmp_path / "both", device="cpu").card()
     assert (both.left_out, list(both.start_data)) == ([LEFT_OUT], [str(tmp_path / "old")])
+
+
+def test_a_team_of_a_folder_that_has_the_name_of_a_data_set_is_not_taken_for_one_of_that(leaking, tmp_path):
+    team = team_of(tmp_path / "start", tmp_path / "team", data="simulated", data_named="./simulated")
+    card = train(change(leaking, {"training.start_from": str(team), "epochs": 1}), tmp_path / "run", device="cpu").card()
+    (line,) = card.left_out
+    assert line.startswith("simulated: not compared with ./simulated, which the start learned from (./simulated: no data set and no folder")
+    assert (list(card.start_data), card.data_named) == (["./simulated"], "./simulated")
 
 
 def test_a_teacher_that_has_learned_from_all_that_would_validate_is_refused(leaking, tmp_path):

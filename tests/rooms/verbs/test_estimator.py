@@ -133,6 +133,12 @@ def test_images_of_no_use_are_refused(images, changes, line):
         RadioGalaxyClassifier("lenet", **changes).fit(images, [0, 1] * 3)
 
 
+def test_masked_labels_are_refused():
+    labels = np.ma.array([0, 1, 0, 1], mask=[False, False, False, True])
+    with pytest.raises(ValueError, match="y has 1 of 4 labels masked; expected a label of every image"):
+        RadioGalaxyClassifier().fit(np.ones((4, 32, 32)), labels)
+
+
 def test_a_start_of_another_side_is_refused_and_one_of_its_side_begun_with(trained):
     images, labels = shapes(12, side=150)
     begun = RadioGalaxyClassifier(start=trained("lenet"), freeze="blocks", epochs=1, settings=QUICK, device="cpu")

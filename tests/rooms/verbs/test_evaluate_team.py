@@ -94,6 +94,20 @@ def test_no_split_of_other_data_holds_what_it_was_chosen_by(copy_of, sky, tmp_pa
         verb(copy_of("lenet"), data=str(other))
 
 
+@pytest.mark.parametrize("verb", [evaluate_team, lambda run, **options: transfer(run, [Condition()], **options)[0], evaluate])
+@pytest.mark.parametrize("own", [False, True])
+def test_nothing_is_scored_that_the_start_was_chosen_by(copy_of, sky, mine, tmp_path, verb, own):
+    """The start was trained on other data, whose validation sources are a test split now: of new data, or of the network's own."""
+    run, sources = copy_of("lenet"), open_data(str(sky if own else mine))
+    was = {"train": "test", "test": "validation", "validation": "test"}
+    began = replace(sources, split=np.array([was[split] for split in sources.split]), name="began")
+    before = write_folder(began, tmp_path / "before")
+    card = json.loads((run / "card.json").read_text())
+    (run / "card.json").write_text(json.dumps(card | {"start_data": {str(before): began.md5}}))
+    with pytest.raises(DataRefusal, match=r"no source is of split 'test'; expected train"):
+        verb(run, data=None if own else str(mine))
+
+
 def test_scores_of_what_it_was_chosen_by_say_so(copy_of, capsys):
     run = copy_of("lenet")
     chosen = "it was chosen by these sources (epochs, and of a team temperature and threshold)"
@@ -111,7 +125,7 @@ def test_what_a_team_was_calibrated_on_is_not_scored_as_new(trained, sky, mine, 
     team = tmp_path / "team"
     calibrate([trained("lenet")], team, data=str(mine), most_poses=1)
     card, sources = TeamFolder(team).card(), open_data(str(mine))
-    assert card.chosen_on == {sources.name: sources.md5}
+    assert card.chosen_on == {f"./{sources.name}": sources.md5}, "a folder, and not the data set of that name"
     scored = evaluate_team(team, data=str(mine), split="all")
     held = (sources.split == "validation").sum()
     assert scored["all"]["sources"] + scored["no_answer"] == 24 - held

@@ -46,16 +46,19 @@ def test_moved_data_name_the_run_and_where_they_were_looked_for(moved, verb, tmp
     [lambda team: transfer(team, [Condition()]), lambda team: explain(team, team.with_name("out"), members=[])],
     ids=["through", "explain"],
 )
-def test_a_team_is_asked_about_the_data_that_its_members_learned_from(untrained, tmp_path, verb):
+@pytest.mark.parametrize(
+    ("names", "looked_for"), [({"data": "gone"}, "gone"), ({"data": "simulated", "data_named": "./simulated"}, "./simulated")]
+)
+def test_a_team_is_asked_about_the_data_that_its_members_learned_from(untrained, tmp_path, verb, names, looked_for):
     run, team = Run(untrained("attention", kernel_size=3)), tmp_path / "team"
     team.mkdir()
     shutil.copy(run.weights_file, team / "seed0.safetensors")
-    member = json.loads(run.card_file.read_text()) | {"data": "gone"}
+    member = json.loads(run.card_file.read_text()) | names
     save_file({"centre": np.zeros((1, 2), np.float32), "precision": np.eye(2, dtype=np.float32)[None]}, team / "distance.safetensors")
     chosen = {"temperature": 1.0, "threshold": 0.5, "out_of_distribution": {"file": "distance.safetensors", "reach": 1.0}}
     card = {"model": "attention", "members": [member], "settings": {"model.kernel_size": 3}, "poses": 1} | chosen
     (team / "card.json").write_text(json.dumps(card))
-    with pytest.raises(RunRefusal, match="team: was trained on 'gone', which is no data set and no folder here"):
+    with pytest.raises(RunRefusal, match=f"team: was trained on '{looked_for}', which is no data set and no folder here"):
         verb(team)
 
 
@@ -136,6 +139,17 @@ def test_test_sources_by_which_the_epoch_was_chosen_are_warned_of(own, caplog):
         f"{own}: mine has other validation sources or labels now than the run's best epoch was chosen by; "
         "those that it is scored on may be among them"
     ) in caplog.text
+
+
+def test_after_a_start_or_a_teacher_other_validation_sources_are_warned_of_as_well(own, caplog):
+    """Such a run names data in its card from which nothing had to be left out."""
+    card, table = json.loads((own / "card.json").read_text()), own.with_name("mine") / "catalogue.csv"
+    (own / "card.json").write_text(json.dumps(card | {"start_data": {"mine": card["data_md5"]}}))
+    evaluate(own, passes=0)
+    assert "other validation sources" not in caplog.text
+    table.write_text(table.read_text().replace(",test,", ",?,").replace(",validation,", ",test,").replace(",?,", ",validation,"))
+    evaluate(own, passes=0)
+    assert "mine has other validation sources or labels now than the run's best epoch was chosen by" in caplog.text
 
 
 def test_a_new_split_that_is_meant_is_scored_with_a_warning(own, caplog):
