@@ -104,7 +104,7 @@ def verify(
 @app.command("import")
 def import_(
     source: Path = typer.Argument(
-        help="A folder per class, a table (CSV, Parquet, FITS, VOTable), an HDF5 file, or images.npy and a table."
+        help="A folder per class, a table (CSV, ECSV, Parquet, FITS, VOTable), an HDF5 file, or images.npy and a table."
     ),
     out: Path = typer.Option(..., "--out", help="A new folder.", show_default=False),
     labels: str = typer.Option(None, "--labels", help="Column of classes; default: label, class or the like.", show_default=False),

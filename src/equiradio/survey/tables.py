@@ -1,4 +1,4 @@
-"""Catalogues as files: Parquet (a file, or a folder of them such as HATS), FITS, VOTable and CSV, to Arrow tables with units."""
+"""Catalogues as files: Parquet (a file, or a folder such as HATS), FITS, VOTable and text, to Arrow tables with units."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from equiradio.artefacts.csv_columns import read_csv
-from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet
+from equiradio.datasets.imports import described
+from equiradio.datasets.imports.frames import frames_in_cards, frames_in_votable
+from equiradio.datasets.imports.mixins import as_plain, in_parquet
 from equiradio.errors import DataRefusal, refused_as
 from equiradio.survey.choice import Chosen, Held, one_of, refuse_table
+from equiradio.survey.lines import read_lines
 
 VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
-EXPECTED = "a catalogue: .parquet (or a folder of such files), .fits, .vot or .csv"
+LINES = (".csv", ".tsv")
+EXPECTED = "a catalogue: .parquet (or a folder of such files), .fits, .vot, .csv, .tsv, .ecsv or .tbl (IPAC)"
 FIX = "Correct the catalogue."
-OTHER_FRAMES = ("FK4", "GALACTIC", "ECL", "SUPER")  # how the names of frames begin that are not ICRS within 0.1 arcsec
 FRAME = b"frame"  # key of a table's metadata: a frame other than ICRS that the file states; with a column's name behind it, of that column
 WITHOUT = Chosen()
 VIEWS = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}  # of which pyarrow takes no rows
@@ -42,14 +44,17 @@ def read_catalogue(path: Path, *names: str, chosen: Chosen = WITHOUT) -> pa.Tabl
     refuse_absent(path)
     small = path.name.lower()
     with refused_as(DataRefusal, path, EXPECTED, "Check the file."):
-        if path.is_dir() or small.endswith((".parquet", ".csv")):
+        if path.is_dir() or small.endswith((".parquet", *LINES, *described.SUFFIXES)):
             refuse_table(path, chosen)
         if path.is_dir():
             table = _folder(path)
         elif small.endswith(".parquet"):
             table = _parquet([path])
-        elif small.endswith(".csv"):
-            table = _csv(path, names)
+        elif small.endswith(LINES):
+            table = read_lines(path, names)
+        elif small.endswith(described.SUFFIXES):
+            read, frames = described.read_described(path)
+            table = _arrow(path, read, {name: _about_read(read[name]) for name in read.colnames}, frames, "")
         elif small.endswith(VOTABLES):
             table = _votable(path, chosen)
         elif small.endswith(FITS):
@@ -113,31 +118,6 @@ def _texts(metadata: Any) -> dict[str, str]:
     return {key: texts[key] for key in ("unit", "description", "ucd") if texts.get(key)}
 
 
-def _csv(path: Path, names: Sequence[str]) -> pa.Table:
-    """Lines that begin with # come before the heading; PyBDSF has the heading itself behind such a mark.
-
-    Of commas, semicolons, tabs and bars the one that the heading has most of stands between columns.
-    """
-    from pyarrow import csv
-
-    lines, skipped, mark = "", 0, ","
-    heading: list[str] | None = None
-    with path.open(encoding="utf-8-sig") as file:
-        for line in file:
-            if not line.strip() or line.startswith("#"):
-                skipped, lines = skipped + 1, line if line.startswith("#") else lines
-                continue
-            mark = max(MARKS, key=line.count)
-            remark = [cell.strip() for cell in lines.lstrip("# ").strip().split(mark)]
-            numbers = _is_number(line.split(mark)[0])
-            heading = remark if numbers and len(remark) == len(line.split(mark)) > 1 else None
-            break
-    table = read_csv(
-        path, names, csv.ReadOptions(skip_rows=skipped, column_names=heading), csv.ParseOptions(delimiter=mark, newlines_in_values=True)
-    )
-    return table.rename_columns([name.strip() for name in table.column_names])
-
-
 def bytes_as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of bytes, whatever they hold, as words; any other as it is."""
     kind = column.type
@@ -145,14 +125,6 @@ def bytes_as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
     words = [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
     return pa.chunked_array([pa.array(words, pa.string())])
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _fits(path: Path, chosen: Chosen) -> pa.Table:
@@ -173,9 +145,8 @@ def _fits(path: Path, chosen: Chosen) -> pa.Table:
             taken = one_of(path, held, chosen)
             hdu = tables[held[taken].number]
             about = {column.name: _about_column(hdu.header, number) for number, column in enumerate(hdu.columns, 1)}
-            frame = str(hdu.header.get("RADESYS", "") or "") or _frame_of_equinox(hdu.header.get("EQUINOX"))
             read, frames = as_plain(Table.read(hdu, character_as_bytes=False))
-    return _arrow(path, read, about, _others({"": frame}) | frames, _which(held, taken))
+    return _arrow(path, read, about, frames_in_cards(read.meta) | frames, _which(held, taken))
 
 
 def _about_column(header: Any, number: int) -> dict[str, str]:
@@ -183,14 +154,14 @@ def _about_column(header: Any, number: int) -> dict[str, str]:
     return {"ucd": header.get(f"TUCD{number}") or "", "description": header.get(f"TCOMM{number}") or ""}
 
 
+def _about_read(column: Any) -> dict[str, str]:
+    """What an astropy column says of itself beside its unit."""
+    return {"description": column.description or "", "ucd": str(column.meta.get("ucd", ""))}
+
+
 def _which(held: Sequence[Held], taken: int) -> str:
     """The table that was taken, where there are several."""
     return str(held[taken]) if len(held) > 1 else ""
-
-
-def _frame_of_equinox(equinox: Any) -> str:
-    """What the FITS standard takes for the frame where RADESYS is left out."""
-    return "FK4" if isinstance(equinox, int | float) and equinox < 1984 else ""
 
 
 def _votable(path: Path, chosen: Chosen) -> pa.Table:
@@ -210,19 +181,10 @@ def _votable(path: Path, chosen: Chosen) -> pa.Table:
             for number, (name, table) in enumerate(zip(names, tables, strict=True), 1)
         ]
         taken = one_of(path, held, chosen)
-        systems = {system.ID: str(system.system) for system in whole.iter_coosys()}
         fields = {field.name: field for field in tables[taken].fields}
         read = tables[taken].to_table(use_names_over_ids=True)
     about = {name: {"ucd": field.ucd or "", "description": field.description or ""} for name, field in fields.items()}
-    frames = {name: systems[field.ref] for name, field in fields.items() if field.ref in systems}
-    if len(set(systems.values())) == 1:  # that of columns which name none, too
-        frames[""] = next(iter(systems.values()))
-    return _arrow(path, read, about, _others(frames), _which(held, taken))
-
-
-def _others(frames: dict[str, str]) -> dict[str, str]:
-    """Those of the frames that a file states which are not ICRS within 0.1 arcsec."""
-    return {name: frame for name, frame in frames.items() if frame.upper().removeprefix("EQ_").startswith(OTHER_FRAMES)}
+    return _arrow(path, read, about, frames_in_votable(whole, tables[taken]), _which(held, taken))
 
 
 def _as_metadata(frames: dict[str, str]) -> dict[bytes, bytes]:

@@ -28,7 +28,9 @@ from equiradio.printable import some_of
 from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
 from equiradio.sky.recipe import MIRABEST
 
-FORMS = "a folder per class, a table (CSV, TSV, Parquet, FITS, VOTable) of files or of positions, an HDF5 file, or images.npy and a table"
+FORMS = (
+    "a folder per class, a table (CSV, TSV, ECSV, Parquet, FITS, VOTable) of files or positions, an HDF5 file, or images.npy and a table"
+)
 HDF5 = (".h5", ".hdf5", ".hdf")
 ARRAY = "images.npy"
 NO_CLASS = {"NaN", "nan", "NAN", "None", "null", "NULL", "NA", "<NA>"}  # what programs write into empty cells

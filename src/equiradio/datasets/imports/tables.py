@@ -1,7 +1,8 @@
-"""Tables as people write them: CSV, Parquet, FITS and VOTable to columns of plain values; and which column is what."""
+"""Tables as people write them: CSV, ECSV, IPAC, Parquet, FITS and VOTable to columns of plain values; and which column is what."""
 
 import csv
 import math
+import warnings
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from equiradio.datasets.imports import described
 from equiradio.datasets.imports.angles import degrees_in, frame_in
+from equiradio.datasets.imports.frames import frames_in_cards, frames_in_votable
 from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet, positions_in
 from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
-SUFFIXES = (".csv", ".tsv", ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".xml")
+SUFFIXES = (".csv", ".tsv", *described.SUFFIXES, ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".votable", ".xml")
 # Positions in degrees, first choice first. PyBDSF, Aegean: ra; Selavy: ra_deg_cont; CDS: RAdeg; VizieR: RAJ2000, RA_ICRS.
 RA = ("ra_deg", "ra_deg_cont", "ra", "raj2000", "ra_j2000", "_raj2000", "ra_icrs", "radeg", "alpha_j2000")
 DEC = (
@@ -71,7 +74,7 @@ class Columns:
     where: str
     values: dict[str, list[Any]]
     units: dict[str, str] = field(default_factory=dict)
-    frames: dict[str, str] = field(default_factory=dict)  # other than ICRS, of columns that astropy wrote
+    frames: dict[str, str] = field(default_factory=dict)  # other than ICRS, by column; of "" that of columns which state none
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values()), []))
@@ -105,7 +108,7 @@ def read_table(path: Path) -> Columns:
     ------
     DataRefusal : it cannot be read, or has no rows.
     """
-    with refused_as(DataRefusal, path, "a table (CSV, TSV, Parquet, FITS or VOTable)", "Check the file."):
+    with refused_as(DataRefusal, path, "a table (CSV, TSV, ECSV, IPAC, Parquet, FITS or VOTable)", "Check the file."):
         suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
         values, units, frames = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(suffix, _astropy)(path)
     columns = Columns(str(path), values, units, frames)
@@ -124,7 +127,8 @@ def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
     names = table.column("ra"), table.column("dec")
     if names[0] is None or names[1] is None:
         return None
-    frames = [table.frames.get(name) or frame_in(table.units.get(name, "")) for name in names if name is not None]
+    stated = [table.frames.get(name, table.frames.get("")) for name in names if name is not None]
+    frames = [frame or frame_in(table.units.get(name or "", "")) for name, frame in zip(names, stated, strict=True)]
     if frame := next(filter(None, frames), ""):
         do = "Convert them, with topcat or astropy's SkyCoord."
         raise DataRefusal(table.where, f"positions in {frame}", "ICRS (or FK5 J2000)", do)
@@ -228,14 +232,21 @@ def _csv(path: Path) -> Read:
     rows = list(csv.reader(lines, delimiter=max(marks, key=lines[0].count), skipinitialspace=True)) if lines else []
     if not rows:
         return {}, {}, {}
-    names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
+    names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row and not _ends(row)]
     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
         raise DataRefusal(path, f"column {twice[0] or 'without a name'} occurs {names.count(twice[0])} times", "each name once", FIX)
     odd = [place for place, row in enumerate(body, 1) if len(row) != len(names)]
     if odd:
         found = f"row {odd[0]} has {len(body[odd[0] - 1])} cells ({len(odd):,} of {len(body):,} rows)"
         raise DataRefusal(path, found, f"{len(names)}, as its heading", FIX)
-    return {name: [row[place].strip() or None for row in body] for place, name in enumerate(names)}, {}, {}
+    below = described.units_below(names, *body[:2]) if len(body) > 1 else None
+    body, units = body[2:] if below else body, {name: unit for name, unit in zip(names, below or [], strict=False) if unit}
+    return {name: [row[place].strip() or None for row in body] for place, name in enumerate(names)}, units, {}
+
+
+def _ends(row: list[str]) -> bool:
+    """Is it VizieR's last line?"""
+    return row == ["#END#"]
 
 
 def _lines(path: Path) -> StringIO:
@@ -258,16 +269,25 @@ def _parquet(path: Path) -> Read:
 
 
 def _astropy(path: Path) -> Read:
-    import warnings
-
-    from astropy.table import Table
-
-    form = "votable" if path.suffix.lower() in (".vot", ".xml") else "fits"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table, frames = as_plain(Table.read(path, format=form))
+        table, frames = _columns(path)
     units = {name: str(table[name].unit) for name in table.colnames if table[name].unit is not None}
     return {name: _plain(table[name]) for name in table.colnames}, units, frames
+
+
+def _columns(path: Path) -> tuple[Any, dict[str, str]]:
+    """An astropy table with plain columns alone, and frames other than ICRS."""
+    from astropy.io import votable
+    from astropy.table import Table
+
+    if path.suffix.lower() in described.SUFFIXES:
+        return described.read_described(path)
+    if path.suffix.lower() in (".vot", ".votable", ".xml"):
+        whole = votable.parse(path)
+        return Table.read(whole, format="votable", use_names_over_ids=True), frames_in_votable(whole, whole.get_first_table())
+    table, frames = as_plain(Table.read(path, format="fits"))
+    return table, frames_in_cards(table.meta) | frames
 
 
 def _plain(column: Any) -> list[Any]:
