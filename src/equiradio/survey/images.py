@@ -108,7 +108,7 @@ def best_images(
         for place, why in empty.items():
             unusable[group[place]], candidates[group[place]] = why, NOTHING_INSIDE
         alike += _alike([number for number in group if number not in unusable], images)
-    for number, why in _no_sky(images, candidates, ra_deg, dec_deg, recipe, options).items():
+    for number, why in _no_sky(images, candidates, ra_deg, dec_deg, recipe, options, progress).items():
         unusable[number], candidates[number] = why, NOTHING_INSIDE
     alike = [rest for group in alike if len(rest := [number for number in group if number not in unusable]) > 1]
     count = _counts(candidates, len(ra_deg))
@@ -143,12 +143,17 @@ def _no_sky(
     dec_deg: np.ndarray,
     recipe: Recipe,
     options: Mapping[str, Any],
+    progress: Progress,
 ) -> dict[int, ImageRefusal]:
     """Maps of noise and the like on pixels of their own beside images that they overlap, and why they are taken for such."""
     inside, count = [places for places, _ in candidates], _counts(candidates, len(ra_deg))
     read = lambda number, place: read_at(images[number].file, ra_deg[[place]], dec_deg[[place]], recipe, options)[0]
-    reasons = {number: without_sky(number, inside, mine[count[mine] > 1], read) for number, mine in enumerate(inside)}
-    return {number: why for number, why in reasons.items() if why is not None}
+    reasons: dict[int, ImageRefusal] = {}
+    for number, mine in enumerate(inside):
+        why = without_sky(number, inside, mine[count[mine] > 1], read)
+        reasons |= {} if why is None else {number: why}
+        progress("images looked at", number + 1, len(inside))
+    return reasons
 
 
 def _alike(group: Sequence[int], images: Sequence[Listed]) -> list[list[int]]:
