@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from equiradio.artefacts.csv_columns import read_csv
-from equiradio.datasets.imports.described import units_below
+from equiradio.datasets.imports.described import END, units_below
 from equiradio.datasets.imports.mixins import MARKS
 
 
@@ -34,7 +34,7 @@ def read_lines(path: Path, names: Sequence[str]) -> pa.Table:
     named = heading if _is_number(rows[0][0]) and len(heading) == len(rows[0]) > 1 else None
     units = units_below(*rows) if len(rows) == 3 and named is None else None
     reading = csv.ReadOptions(skip_rows=skipped, column_names=named, skip_rows_after_names=2 if units else 0)
-    last = lambda row: "skip" if row.text.startswith("#") else "error"  # VizieR ends with #END#
+    last = lambda row: "skip" if row.text.strip() == END else "error"
     table = read_csv(path, names, reading, csv.ParseOptions(delimiter=mark, newlines_in_values=True, invalid_row_handler=last))
     fields = [field.with_name(field.name.strip()) for field in table.schema]
     if units:

@@ -11,11 +11,11 @@ import pyarrow as pa
 from equiradio.datasets.imports import described
 from equiradio.datasets.imports.frames import frames_in_cards, frames_in_votable
 from equiradio.datasets.imports.mixins import as_plain, in_parquet
+from equiradio.datasets.imports.tables import FITS, VOTABLES
 from equiradio.errors import DataRefusal, refused_as
 from equiradio.survey.choice import Chosen, Held, one_of, refuse_table
 from equiradio.survey.lines import read_lines
 
-VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
 LINES = (".csv", ".tsv")
 EXPECTED = "a catalogue: .parquet (or a folder of such files), .fits, .vot, .csv, .tsv, .ecsv or .tbl (IPAC)"
 FIX = "Correct the catalogue."

@@ -101,3 +101,8 @@ def test_right_ascensions_that_pybdsf_took_from_a_galactic_image_are_refused(tmp
     with pytest.raises(Refusal, match=r"galactic coordinates, by the comment about its image .*; expected ICRS"):
         sources_of(tmp_path / "c.fits", Chosen())
     assert sources_of(tmp_path / "c.fits", Chosen("ra_icrs", "dec_icrs")).ra_deg.tolist() == [280, 281]
+
+
+def test_a_row_that_is_no_last_line_is_never_passed_over(tmp_path):
+    with pytest.raises(Refusal, match="cannot be read"):
+        read_catalogue(written(tmp_path, "c.csv", "name,ra,dec\na,1,2\n#b,3\n"))

@@ -10,6 +10,7 @@ from equiradio.datasets.imports.mixins import as_plain
 
 FORMATS = {".ecsv": "ascii.ecsv", ".tbl": "ascii.ipac"}
 SUFFIXES = tuple(FORMATS)
+END = "#END#"  # the last line of what VizieR gives
 
 
 def read_described(path: Path) -> tuple[Any, dict[str, str]]:

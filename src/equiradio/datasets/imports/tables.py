@@ -20,7 +20,8 @@ from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet, posit
 from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
-SUFFIXES = (".csv", ".tsv", *described.SUFFIXES, ".parquet", ".fits", ".fit", ".fits.gz", ".vot", ".votable", ".xml")
+VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
+SUFFIXES = (".csv", ".tsv", *described.SUFFIXES, ".parquet", *FITS, *VOTABLES)
 # Positions in degrees, first choice first. PyBDSF, Aegean: ra; Selavy: ra_deg_cont; CDS: RAdeg; VizieR: RAJ2000, RA_ICRS.
 RA = ("ra_deg", "ra_deg_cont", "ra", "raj2000", "ra_j2000", "_raj2000", "ra_icrs", "radeg", "alpha_j2000")
 DEC = (
@@ -232,7 +233,7 @@ def _csv(path: Path) -> Read:
     rows = list(csv.reader(lines, delimiter=max(marks, key=lines[0].count), skipinitialspace=True)) if lines else []
     if not rows:
         return {}, {}, {}
-    names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row and not _ends(row)]
+    names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row and row != [described.END]]
     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
         raise DataRefusal(path, f"column {twice[0] or 'without a name'} occurs {names.count(twice[0])} times", "each name once", FIX)
     odd = [place for place, row in enumerate(body, 1) if len(row) != len(names)]
@@ -242,11 +243,6 @@ def _csv(path: Path) -> Read:
     below = described.units_below(names, *body[:2]) if len(body) > 1 else None
     body, units = body[2:] if below else body, {name: unit for name, unit in zip(names, below or [], strict=False) if unit}
     return {name: [row[place].strip() or None for row in body] for place, name in enumerate(names)}, units, {}
-
-
-def _ends(row: list[str]) -> bool:
-    """Is it VizieR's last line?"""
-    return row == ["#END#"]
 
 
 def _lines(path: Path) -> StringIO:
@@ -283,7 +279,7 @@ def _columns(path: Path) -> tuple[Any, dict[str, str]]:
 
     if path.suffix.lower() in described.SUFFIXES:
         return described.read_described(path)
-    if path.suffix.lower() in (".vot", ".votable", ".xml"):
+    if path.suffix.lower() in VOTABLES:
         whole = votable.parse(path)
         return Table.read(whole, format="votable", use_names_over_ids=True), frames_in_votable(whole, whole.get_first_table())
     table, frames = as_plain(Table.read(path, format="fits"))
