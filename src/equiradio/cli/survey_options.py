@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Engine = Literal["local", "slurm", "ray"]
 
 CATALOGUE = typer.Argument(
-    help="Parquet (a file or folder), FITS, VOTable, CSV, TSV, ECSV or IPAC; files behind it are images.", metavar="CATALOGUE [IMAGE...]"
+    help="Parquet (a file or folder), FITS, VOTable, CSV, ECSV, IPAC, AAS or CDS; files behind it are images.",
+    metavar="CATALOGUE [IMAGE...]",
 )
 IMAGES = typer.Option(None, "--images", help="FITS file, folder or 'pattern'; again for a second choice.", show_default=False)
 OUT = typer.Option(help="Folder of the survey.")

@@ -121,13 +121,13 @@ def read_folder(folder: Path) -> Sources:
 
 def _no_data_set(folder: Path) -> DataRefusal:
     """What to say of a folder that no verb has written as a data set: what lies there, and which command makes one of it."""
-    from equiradio.datasets.imports.tables import SUFFIXES as TABLES
+    from equiradio.datasets.imports.tables import is_table
     from equiradio.sky.own import SUFFIXES as IMAGES
 
     there = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
     folders = [path.name for path in there if path.is_dir()]
     images = [path.name for path in there if path.is_file() and path.name.lower().endswith(IMAGES)]
-    tables = [path.name for path in there if path.name.lower().endswith(TABLES) and path.name not in images + folders]
+    tables = [path.name for path in there if is_table(path) and path.name not in images + folders]
     others = [path.name for path in there if path.name not in folders + images + tables]
     parts = [count_of(len(images), "image")] if images else []
     parts += [f"{count_of(len(names), kind)} ({some_of(names)})" for names, kind in ((tables, "table"), (folders, "folder")) if names]

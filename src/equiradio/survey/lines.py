@@ -1,5 +1,6 @@
 """Catalogues in lines of text, CSV and TSV, as people, PyBDSF and VizieR write them, to Arrow tables."""
 
+import gzip
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from equiradio.artefacts.csv_columns import read_csv
-from equiradio.datasets.imports.described import END, units_below
+from equiradio.datasets.imports.described import END, suffix_of, units_below
 from equiradio.datasets.imports.mixins import MARKS
 
 
@@ -21,14 +22,15 @@ def read_lines(path: Path, names: Sequence[str]) -> pa.Table:
     from pyarrow import csv
 
     remark, skipped, first = "", 0, [""]
-    with path.open(encoding="utf-8-sig") as file:
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig") as file:
         for line in file:
             if not line.strip() or line.startswith("#"):
                 skipped, remark = skipped + 1, line if line.startswith("#") else remark
                 continue
             first = [line, *islice(file, 2)]
             break
-    mark = "\t" if path.suffix.lower() == ".tsv" else max(MARKS, key=first[0].count)
+    mark = "\t" if suffix_of(path) == ".tsv" else max(MARKS, key=first[0].count)
     rows = [line.rstrip("\r\n").split(mark) for line in first]
     heading = [cell.strip() for cell in remark.lstrip("# ").strip().split(mark)]
     named = heading if _is_number(rows[0][0]) and len(heading) == len(rows[0]) > 1 else None

@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from equiradio.datasets.imports import described
+from equiradio.datasets.imports.described import suffix_of
 from equiradio.datasets.imports.frames import frames_in_cards, frames_in_votable
 from equiradio.datasets.imports.mixins import as_plain, in_parquet
-from equiradio.datasets.imports.tables import FITS, VOTABLES
+from equiradio.datasets.imports.tables import FITS, LINES, VOTABLES
 from equiradio.errors import DataRefusal, refused_as
 from equiradio.survey.choice import Chosen, Held, one_of, refuse_table
 from equiradio.survey.lines import read_lines
 
-LINES = (".csv", ".tsv")
-EXPECTED = "a catalogue: .parquet (or a folder of such files), .fits, .vot, .csv, .tsv, .ecsv or .tbl (IPAC)"
+EXPECTED = "a catalogue: .parquet (or a folder of such files), .fits, .vot, .csv, .tsv, .ecsv, .tbl (IPAC) or .mrt, .dat, .txt (AAS, CDS)"
 FIX = "Correct the catalogue."
 FRAME = b"frame"  # key of a table's metadata: a frame other than ICRS that the file states; with a column's name behind it, of that column
 WITHOUT = Chosen()
@@ -42,22 +42,22 @@ def read_catalogue(path: Path, *names: str, chosen: Chosen = WITHOUT) -> pa.Tabl
     DataRefusal : no such file, no catalogue, no rows, two columns of one name, or several tables that may be meant.
     """
     refuse_absent(path)
-    small = path.name.lower()
+    suffix = suffix_of(path)
     with refused_as(DataRefusal, path, EXPECTED, "Check the file."):
-        if path.is_dir() or small.endswith((".parquet", *LINES, *described.SUFFIXES)):
+        if path.is_dir() or suffix in (".parquet", *LINES, *described.SUFFIXES):
             refuse_table(path, chosen)
         if path.is_dir():
             table = _folder(path)
-        elif small.endswith(".parquet"):
+        elif suffix == ".parquet":
             table = _parquet([path])
-        elif small.endswith(LINES):
+        elif suffix in LINES:
             table = read_lines(path, names)
-        elif small.endswith(described.SUFFIXES):
+        elif suffix in described.SUFFIXES:
             read, frames = described.read_described(path)
             table = _arrow(path, read, {name: _about_read(read[name]) for name in read.colnames}, frames, "")
-        elif small.endswith(VOTABLES):
+        elif suffix in VOTABLES:
             table = _votable(path, chosen)
-        elif small.endswith(FITS):
+        elif suffix in FITS:
             table = _fits(path, chosen)
         else:
             raise DataRefusal(path, f"a file whose name ends in '{path.suffix}'", EXPECTED, "Convert it, or change the suffix.")

@@ -1,4 +1,4 @@
-"""Tables of text that say what their columns hold: ECSV as astropy writes it, IPAC tables as IRSA does, and VizieR's line of units."""
+"""Tables of text that say what their columns hold: ECSV (astropy), IPAC (IRSA), machine-readable (AAS, CDS), and VizieR's line of units."""
 
 import warnings
 from collections.abc import Sequence
@@ -6,20 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from equiradio.datasets.imports.frames import frames_in_cards
+from equiradio.datasets.imports.machine_readable import read_machine_readable
 from equiradio.datasets.imports.mixins import as_plain
 
 FORMATS = {".ecsv": "ascii.ecsv", ".tbl": "ascii.ipac"}
-SUFFIXES = tuple(FORMATS)
+FIXED = (".mrt", ".dat", ".txt")  # of machine-readable tables
+SUFFIXES = (*FORMATS, *FIXED)
 END = "#END#"  # the last line of what VizieR gives
 
 
+def suffix_of(path: Path) -> str:
+    """How the name of a table's file ends, in small letters, and without the ``.gz`` of a compressed one."""
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
 def read_described(path: Path) -> tuple[Any, dict[str, str]]:
-    """An ECSV or IPAC table in astropy, with plain columns alone, and frames other than ICRS by column, of "" that of all others."""
+    """One of these tables in astropy, with plain columns alone, and frames other than ICRS by column, of "" that of all others."""
     from astropy.table import Table
 
+    suffix = suffix_of(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table, frames = as_plain(Table.read(path, format=FORMATS[path.suffix.lower()]))
+        if suffix in FIXED:
+            return read_machine_readable(path)
+        table, frames = as_plain(Table.read(path, format=FORMATS[suffix]))
     keywords = {name: word["value"] for name, word in table.meta.get("keywords", {}).items()}  # IPAC's lines of \NAME = value
     return table, frames_in_cards({**table.meta, **keywords}) | frames
 

@@ -21,15 +21,15 @@ from equiradio.datasets.imports.files import (
     unread,
 )
 from equiradio.datasets.imports.report import SHOWN
-from equiradio.datasets.imports.tables import SUFFIXES as TABLES
-from equiradio.datasets.imports.tables import Columns, positions, read_table, refuse_other_order, soft_labels
+from equiradio.datasets.imports.tables import Columns, is_table, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.printable import some_of
 from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
 from equiradio.sky.recipe import MIRABEST
 
 FORMS = (
-    "a folder per class, a table (CSV, TSV, ECSV, Parquet, FITS, VOTable) of files or positions, an HDF5 file, or images.npy and a table"
+    "a folder per class, a table (CSV, TSV, ECSV, IPAC, AAS or CDS, Parquet, FITS, VOTable) of files or positions, an HDF5 file,"
+    " or images.npy and a table"
 )
 HDF5 = (".h5", ".hdf5", ".hdf")
 ARRAY = "images.npy"
@@ -78,7 +78,7 @@ class Gathered:
 def is_source(path: Path) -> bool:
     """Does this look like something to import: a table, an HDF5 file, a folder per class, or images.npy beside a table?"""
     if path.is_file():
-        return path.name.lower().endswith((*TABLES, *HDF5))
+        return is_table(path, named=True) or path.name.lower().endswith(HDF5)
     return path.is_dir() and not (path / "dataset.json").exists() and (len(class_folders(path)) > 1 or _array_table(path) is not None)
 
 
@@ -99,7 +99,7 @@ def gather(source: Path, choices: Choices) -> Gathered:
         from equiradio.datasets.imports.hdf5 import gather_hdf5
 
         return gather_hdf5(source, choices)
-    if not source.name.lower().endswith(TABLES):
+    if not is_table(source, named=True):
         raise DataRefusal(source, f"a file whose name ends in '{source.suffix}'", FORMS, "Name one of these.")
     table = read_table(source)
     if len(choices.images) == 1 and choices.images[0].suffix.lower() == ".npy":
@@ -285,5 +285,5 @@ def _array_table(folder: Path) -> Path | None:
     """The one table beside a folder's images.npy; None where there is none."""
     if not (folder / ARRAY).is_file():
         return None
-    tables = [each for each in sorted(folder.iterdir()) if each.is_file() and each.name.lower().endswith(TABLES)]
+    tables = [each for each in sorted(folder.iterdir()) if each.is_file() and is_table(each)]
     return tables[0] if len(tables) == 1 else None

@@ -1,6 +1,7 @@
-"""Tables as people write them: CSV, ECSV, IPAC, Parquet, FITS and VOTable to columns of plain values; and which column is what."""
+"""Tables as people write them: CSV, ECSV, IPAC, AAS, CDS, Parquet, FITS and VOTable to plain columns; and which is what."""
 
 import csv
+import gzip
 import math
 import warnings
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -15,13 +16,15 @@ import numpy as np
 
 from equiradio.datasets.imports import described
 from equiradio.datasets.imports.angles import degrees_in, frame_in
+from equiradio.datasets.imports.described import suffix_of
 from equiradio.datasets.imports.frames import frames_in_cards, frames_in_votable
 from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet, positions_in
 from equiradio.datasets.sources import SUM_TO_ONE, check_soft
 from equiradio.errors import DataRefusal, nearest, refused_as
 
-VOTABLES, FITS = (".vot", ".votable", ".xml"), (".fits", ".fit", ".fits.gz")
-SUFFIXES = (".csv", ".tsv", *described.SUFFIXES, ".parquet", *FITS, *VOTABLES)
+LINES, VOTABLES, FITS = (".csv", ".tsv"), (".vot", ".votable", ".xml"), (".fits", ".fit")
+SUFFIXES = (*LINES, *described.SUFFIXES, ".parquet", *FITS, *VOTABLES)  # a .gz behind them aside
+NOTES = (".txt", ".dat")  # of tables that are named; in a folder such files are notes as often
 # Positions in degrees, first choice first. PyBDSF, Aegean: ra; Selavy: ra_deg_cont; CDS: RAdeg; VizieR: RAJ2000, RA_ICRS.
 RA = ("ra_deg", "ra_deg_cont", "ra", "raj2000", "ra_j2000", "_raj2000", "ra_icrs", "radeg", "alpha_j2000")
 DEC = (
@@ -102,6 +105,12 @@ def usual_column(names: Sequence[str], usual: Sequence[str]) -> str | None:
     return next((small[name] for name in usual if name in small), None)
 
 
+def is_table(path: Path, named: bool = False) -> bool:
+    """Does the name of a file end as a table's does? ``named`` by somebody, not come upon in a folder."""
+    suffix = suffix_of(path)
+    return suffix in SUFFIXES and (named or suffix not in NOTES)
+
+
 def read_table(path: Path) -> Columns:
     """The columns of a table file.
 
@@ -109,9 +118,8 @@ def read_table(path: Path) -> Columns:
     ------
     DataRefusal : it cannot be read, or has no rows.
     """
-    with refused_as(DataRefusal, path, "a table (CSV, TSV, ECSV, IPAC, Parquet, FITS or VOTable)", "Check the file."):
-        suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-        values, units, frames = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(suffix, _astropy)(path)
+    with refused_as(DataRefusal, path, "a table (CSV, TSV, ECSV, IPAC, AAS or CDS, Parquet, FITS or VOTable)", "Check the file."):
+        values, units, frames = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet}.get(suffix_of(path), _astropy)(path)
     columns = Columns(str(path), values, units, frames)
     if not len(columns):
         raise DataRefusal(path, f"no rows, columns {', '.join(values) or 'none'}", "a row for each source", "Check the file.")
@@ -133,7 +141,7 @@ def positions(table: Columns) -> tuple[np.ndarray, np.ndarray] | None:
     if frame := next(filter(None, frames), ""):
         do = "Convert them, with topcat or astropy's SkyCoord."
         raise DataRefusal(table.where, f"positions in {frame}", "ICRS (or FK5 J2000)", do)
-    ra, dec = (_degrees(table, name) for name in names if name is not None)
+    ra, dec = (_numbers(table, name, "decimal degrees") for name in names if name is not None)
     for name, values in zip(names, (ra, dec), strict=True):
         factor = degrees_in(table.units.get(name or "", ""))
         if factor != 1:
@@ -195,11 +203,6 @@ def refuse_other_order(table: Columns) -> None:
         raise DataRefusal(table.where, found, "rows in the order of the images, numbered from 0 or 1", "Sort the table by it.")
 
 
-def _degrees(table: Columns, name: str) -> np.ndarray:
-    """A column of degrees, nan where it is empty."""
-    return _numbers(table, name, "decimal degrees")
-
-
 def _numbers(table: Columns, name: str, expected: str) -> np.ndarray:
     """A column of numbers, nan where it is empty."""
     numbers = []
@@ -229,7 +232,7 @@ Read = tuple[dict[str, list[Any]], dict[str, str], dict[str, str]]  # values, un
 
 def _csv(path: Path) -> Read:
     lines = list(dropwhile(lambda line: line.startswith("#"), _lines(path)))  # comments stand before the heading alone
-    marks = "\t" if path.suffix.lower() == ".tsv" else MARKS
+    marks = "\t" if suffix_of(path) == ".tsv" else MARKS
     rows = list(csv.reader(lines, delimiter=max(marks, key=lines[0].count), skipinitialspace=True)) if lines else []
     if not rows:
         return {}, {}, {}
@@ -247,7 +250,7 @@ def _csv(path: Path) -> Read:
 
 def _lines(path: Path) -> StringIO:
     """The lines of a text file, which is UTF-8, or what spreadsheets call Unicode text."""
-    content = path.read_bytes()
+    content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
     try:
         return StringIO(content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"), newline="")
     except UnicodeDecodeError as error:
@@ -277,9 +280,9 @@ def _columns(path: Path) -> tuple[Any, dict[str, str]]:
     from astropy.io import votable
     from astropy.table import Table
 
-    if path.suffix.lower() in described.SUFFIXES:
+    if suffix_of(path) in described.SUFFIXES:
         return described.read_described(path)
-    if path.suffix.lower() in VOTABLES:
+    if suffix_of(path) in VOTABLES:
         whole = votable.parse(path)
         return Table.read(whole, format="votable", use_names_over_ids=True), frames_in_votable(whole, whole.get_first_table())
     table, frames = as_plain(Table.read(path, format="fits"))
