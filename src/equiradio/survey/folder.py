@@ -13,6 +13,7 @@ from equiradio.artefacts.job import content_hash, read_job
 from equiradio.artefacts.json_files import read_json
 from equiradio.artefacts.tables import write_table
 from equiradio.errors import RunRefusal, refused_as
+from equiradio.sky.recipe import MIRABEST
 
 PLANNED, SHARD = b"survey_plan", b"survey_shard"  # keys of the metadata of shards and results
 
@@ -34,6 +35,7 @@ class Plan:
     renamed : input columns that come back under another name.
     grouped, features : are rows grouped, are features written?
     notes : what else is worth a line, such as a folder of images with pictures too, which no survey takes.
+    recipe : by which images of sources are made, as cards hold it; MiraBest's where an older plan says nothing.
     """
 
     fingerprint: str
@@ -50,6 +52,7 @@ class Plan:
     grouped: bool
     features: bool
     notes: list[str] = field(default_factory=list)
+    recipe: dict[str, Any] = field(default_factory=MIRABEST.as_card)
 
 
 class SurveyFolder:

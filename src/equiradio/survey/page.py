@@ -16,6 +16,7 @@ from equiradio.report.montage import save_montage
 from equiradio.report.page import Page
 from equiradio.report.survey_figures import AXES, Sample, classes_by, sky_map
 from equiradio.sky.mosaic import Mosaic
+from equiradio.sky.recipe import recipe_of
 from equiradio.survey.summary import Summary
 
 
@@ -92,7 +93,7 @@ def _thumbnails(page: Page, summary: Summary, scratch: Path) -> None:
         "strangest.png": "The strangest: flagged unusual, or else those with the lowest probability of any class.",
     }
     for name, rows in listed.items():
-        shown = [(image, row) for image, row in zip(_images(summary, rows), rows, strict=True) if image is not None]
+        shown = [(image, row) for image, row in zip(images_of(summary, rows), rows, strict=True) if image is not None]
         if not shown:
             page.text(f"{words[name]} None of which there is an image here.")
             continue
@@ -101,10 +102,10 @@ def _thumbnails(page: Page, summary: Summary, scratch: Path) -> None:
         page.picture(scratch / name, words[name])
 
 
-def _images(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray | None]:
-    """Sources as MiraBest's recipe shows them, whatever that of the network is: uint8, None where the image is gone."""
+def images_of(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray | None]:
+    """Sources as the networks saw them: uint8, None where the image is gone."""
     options = {name: summary.plan.job.get(name) for name in ("hdu", "plane", "beam")}
-    most = summary.plan.job["max_nonfinite"]
+    made = {"max_nonfinite": summary.plan.job["max_nonfinite"], "recipe": recipe_of(summary.plan.recipe)}
     images: list[np.ndarray | None] = [None] * len(rows)
     for file in dict.fromkeys(row["file"] for row in rows if row["file"]):
         with suppress(ImageRefusal), ExitStack() as stack:
@@ -112,7 +113,7 @@ def _images(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> list[np.ndar
             for place, row in enumerate(rows):
                 if row["file"] == file and row["target_ra_deg"] is not None:
                     with suppress(ImageRefusal):
-                        images[place] = mosaic.cutout(row["target_ra_deg"], row["target_dec_deg"], max_nonfinite=most).image
+                        images[place] = mosaic.cutout(row["target_ra_deg"], row["target_dec_deg"], **made).image
     return images
 
 

@@ -80,7 +80,7 @@ def make_plan(team: Classifier, asked: Asked, folder: SurveyFolder, progress: Pr
     _refuse_nowhere(asked, images, targets, coverage)
     flags = _flags(targets, coverage)
     plan = _facts(asked, images, stamps, sources, targets, coverage, job, names, flags)
-    plan = replace(plan, notes=[*notes, *plan.notes])
+    plan = replace(plan, notes=[*notes, *plan.notes], recipe=team.recipe.as_card())
     _write_shards(folder, plan, sources.table.rename_columns(list(names.values())), targets, coverage, flags)
     folder.write_plan(plan)
     return plan

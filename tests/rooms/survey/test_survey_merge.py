@@ -2,6 +2,8 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -9,16 +11,20 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
+from survey_files import positions, write_mosaics
 
 from equiradio.artefacts.catalogue import catalogue_schema
 from equiradio.artefacts.provenance import with_provenance
 from equiradio.errors import RunRefusal, SettingRefusal
 from equiradio.labels import FANAROFF_RILEY
 from equiradio.report.survey_figures import BINS, Sample, groups, shares, sky_map
+from equiradio.sky.mosaic import Mosaic
+from equiradio.sky.recipe import MIRABEST, Recipe
 from equiradio.survey import merge as merging
 from equiradio.survey.folder import Plan, SurveyFolder
 from equiradio.survey.merge import merge
 from equiradio.survey.merged_forms import flat, write_merged
+from equiradio.survey.page import images_of
 from equiradio.survey.schema import result_schema
 from equiradio.survey.summary import classes_of
 
@@ -255,6 +261,19 @@ def test_the_page_stands_alone_and_says_what_was_counted(tmp_path):
     assert "300 MB in the first, 304 MB in the last" in text
     assert "<script" not in text
     assert 'src="http' not in text
+
+
+@pytest.mark.parametrize("recipe", [MIRABEST, Recipe(side=76, stretch="linear"), Recipe(side=64, scale_arcsec=0, beam_arcsec=0)])
+def test_the_page_shows_sources_by_the_recipe_of_the_plan(survey, tmp_path, recipe):
+    """Also those of which MiraBest's recipe makes no image: here pixels of unknown size."""
+    file, (ra, dec) = write_mosaics(tmp_path)[0], (values[4] for values in positions())
+    rows = [{"file": str(file), "target_ra_deg": ra, "target_dec_deg": dec}]
+    stated = {} if recipe == MIRABEST else {"recipe": recipe.as_card()}  # an older plan says nothing of it
+    plan = replace(survey.plan(), **stated)
+    (image,) = images_of(SimpleNamespace(plan=plan), rows)
+    with Mosaic(file) as mosaic:
+        assert np.array_equal(image, mosaic.cutout(ra, dec, recipe=recipe).image)
+    assert image.shape == (recipe.side,) * 2
 
 
 def test_classes_are_those_of_our_columns_whatever_they_are_mixed_as():

@@ -24,7 +24,7 @@ from equiradio.errors import DataRefusal, DiskRefusal, RunRefusal
 from equiradio.inference.team import load
 from equiradio.sky import mosaic
 from equiradio.sky.fits import read_cutout
-from equiradio.sky.recipe import MIRABEST
+from equiradio.sky.recipe import MIRABEST, Recipe, recipe_of
 from equiradio.survey.cutting import Place
 from equiradio.survey.folder import SurveyFolder
 from equiradio.survey.images import best_images, image_files
@@ -85,6 +85,17 @@ def test_parts_and_processes_give_the_same_bits(team, place, whole, tmp_path):
     assert rows_of(tmp_path / "parts").equals(whole)
     survey(team, asked(place), tmp_path / "processes", readers=1)
     assert rows_of(tmp_path / "processes").equals(whole)
+
+
+def test_a_plan_holds_the_recipe_of_its_team(team, place, tmp_path):
+    class Other:
+        recipe = Recipe(side=64, stretch="linear")
+
+        def __getattr__(self, name):
+            return getattr(team, name)
+
+    make_plan(Other(), asked(place), SurveyFolder(tmp_path))
+    assert recipe_of(SurveyFolder(tmp_path).plan().recipe) == Other.recipe
 
 
 def test_a_blank_image_gives_way_to_one_with_pixels(team, place, tmp_path):
