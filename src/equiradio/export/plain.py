@@ -18,7 +18,7 @@ from equiradio.errors import SettingRefusal
 from equiradio.evaluation.prior import prior_in_words
 from equiradio.inference.member import Member
 from equiradio.inference.team import Team
-from equiradio.layers.attention_gate import ANCHORED, NORMALISATIONS, AttentionGate, apart, interpolation
+from equiradio.layers.attention_gate import ANCHORED, NORMALISATIONS, AttentionGate, beyond_rounding, interpolation
 from equiradio.layers.convolution import LiftingConvolution, SteerableConvolution
 from equiradio.layers.normalisation import FieldBatchNorm
 from equiradio.layers.pooling import AntialiasedPool
@@ -174,7 +174,7 @@ class PlainGate(nn.Module):
         raised = torch.matmul(torch.matmul(self.up, self.from_context(context)), self.up.T)
         score = self.to_score(F.relu(self.from_features(features) + raised))
         if self.empty is not None:
-            score = apart(score, self.to_score(F.relu(self.empty + raised)))
+            score = beyond_rounding(score - self.to_score(F.relu(self.empty + raised)), score)
         return NORMALISATIONS[self.normalisation](score)
 
 

@@ -59,10 +59,10 @@ def normalise_anchored(score: Tensor) -> Tensor:
     return size / highest.masked_fill(highest == 0, 1.0)
 
 
-def apart(score: Tensor, nothing: Tensor) -> Tensor:
-    """The difference of a score (..., height, width) to that of an empty sky; 0 in an image where there is but rounding."""
-    difference = score - nothing
-    flat = difference.abs().amax(PIXELS, keepdim=True) <= ROUNDING * score.abs().amax(PIXELS, keepdim=True)
+def beyond_rounding(difference: Tensor, score: Tensor) -> Tensor:
+    """What a score (..., height, width) differs from an empty sky's by; 0 in an image where it is but rounding of scores that differ."""
+    size = score.abs().masked_fill(difference == 0, 0.0)
+    flat = difference.abs().amax(PIXELS, keepdim=True) <= ROUNDING * size.amax(PIXELS, keepdim=True)
     return difference.masked_fill(flat, 0.0)
 
 
@@ -138,6 +138,16 @@ def _score(features: Tensor, context: Tensor, from_features: Tensor, to_score: T
     return passes.learning_score(*given) if passes.learns(*given) else passes.score(*given)
 
 
+def _apart(features: Tensor, empty: Tensor, *others: Tensor) -> Tensor:
+    """What `_score` differs from that of an empty sky (1, height, width, c) by; compiled, pixels that are as there are passed over."""
+    if passes.possible(features, empty, *others):
+        score, difference = passes.apart(features, empty, *others)
+    else:
+        score = _score(features, *others)
+        difference = score - _score(empty.expand_as(features), *others)
+    return beyond_rounding(difference, score)
+
+
 def _pieces(features: Tensor) -> list[tuple[slice, slice]]:
     """Images and columns at a time."""
     batch, height, width, _ = features.shape
@@ -179,10 +189,10 @@ class AttentionGate(nn.Module):
             weights = self.from_features.weight.flatten(1), self.to_score.weight.flatten()
             matrices = [interpolation(*sides, exact, context.device) for sides in zip(context.shape[1:3], (height, width), strict=True)]
             columns = features.permute(0, 2, 3, 1).to(exact)
-            score = _score(columns, context, *weights, *matrices)
-            if empty is not None:
-                nothing = empty.permute(0, 2, 3, 1).to(exact).expand_as(columns)
-                score = apart(score, _score(nothing, context, *weights, *matrices))
+            if empty is None:
+                score = _score(columns, context, *weights, *matrices)
+            else:
+                score = _apart(columns, empty.permute(0, 2, 3, 1).to(exact), context, *weights, *matrices)
             return NORMALISATIONS[self.normalisation](score[:, None])
 
 

@@ -119,6 +119,38 @@ def test_a_score_is_the_one_of_torch(variant, context_side, hidden):
     assert_close(passes.score(*given), _Score.apply(*given), rtol=0, atol=1e-11)
 
 
+def check_a_difference_of_scores(dtype, hidden, context_side=19):
+    """At pixels that show what an empty sky does nothing is looked at; at others both scores are those of their own, bit for bit."""
+    features, *others = a_gate(context_side, hidden, dtype=dtype)
+    empty = noise(1, 40, 33, 6, dtype=dtype) + 1
+    dark = noise(2, 40, 33, 1) > -1
+    features = torch.where(dark, empty, features)
+    features[1, 7, 5] = empty[0, 7, 5]
+    features[1, 7, 5, 3] += 1  # one feature of a pixel that differs
+    score, difference = passes.apart(features, empty, *others)
+    lit = (features != empty).any(-1)
+    assert lit[1, 7, 5]
+    assert torch.equal(score, passes.score(features, *others) * lit)
+    assert torch.equal(difference, (passes.score(features, *others) - passes.score(empty.expand_as(features), *others)) * lit)
+    assert difference.count_nonzero() > 100
+
+
+@pytest.mark.parametrize("hidden", [64, 10, 1])
+@by_type
+@torch.no_grad()
+def test_a_difference_of_scores_is_that_of_two(variant, dtype, hidden):
+    check_a_difference_of_scores(dtype, hidden)
+
+
+@torch.no_grad()
+def test_the_law_catches_a_pixel_that_is_passed_over(monkeypatch):
+    whole = passes.apart
+    wrong = lambda features, empty, *others: [each * (features != empty).all(-1) for each in whole(features, empty, *others)]
+    monkeypatch.setattr(passes, "apart", wrong)
+    with pytest.raises(AssertionError):
+        check_a_difference_of_scores(torch.float64, 10)
+
+
 def check_gradients(ours, torchs, given: list[torch.Tensor]) -> None:
     """Two functions of the same numbers: what they answer, and gradients of a weighted sum of that."""
     every = []
@@ -179,7 +211,9 @@ def all_passes(batch: slice) -> list[torch.Tensor]:
     features, context, *others = a_gate(19, 64, dtype=torch.float32, batch=4)
     score = passes.score(features[batch], context[batch], *others)
     pooled = passes.group_pool(lifted.unflatten(3, (4, 6)))
-    return [lifted, pooled, passes.max_pool(lifted), score, passes.attend(features[batch], score)]
+    empty = features[:1].roll(1, 2).where(features[:1] > 0, features[:1])
+    apart = passes.apart(features[batch], empty, context[batch], *others)
+    return [lifted, pooled, passes.max_pool(lifted), score, *apart, passes.attend(features[batch], score)]
 
 
 def check_company_and_threads():

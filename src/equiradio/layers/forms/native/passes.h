@@ -121,9 +121,22 @@ INLINE void NAMED(score_of)(const int count, const NAMED(Gate) *gate, const REAL
     for (int n = 0; n < count; n++) *sum += NAMED(relu)(hidden[n]) * ((const Vector *)gate->to_score)[first + n];
 }
 
-/* Rows [low, high) of W relu(W_x x + up(context)): features (height, width, features), context (rows, columns, vectors). */
-int NAMED(score)(const NAMED(Gate) *gate, const REAL *features, const REAL *context, REAL *out, int low, int high) {
-    size_t line = (size_t)gate->context_width * gate->vectors;
+/* W relu(W_x x + up(context)) of a pixel x, between the columns of a row of the context that lie left and right of it. */
+INLINE REAL NAMED(pixel_score)(const NAMED(Gate) *gate, const REAL *pixel, const Vector *left, const Vector *right,
+                               NAMED(Between) column) {
+    Vector sum = {0};
+    for (int n = 0; n < gate->vectors; n += 4) {
+        if (n + 4 <= gate->vectors) NAMED(score_of)(4, gate, pixel, left, right, column, n, &sum);
+        else
+            for (int m = n; m < gate->vectors; m++) NAMED(score_of)(1, gate, pixel, left, right, column, m, &sum);
+    }
+    return NAMED(total)(sum);
+}
+
+/* `score`, or, where features of an empty sky are given, `apart`. */
+INLINE int NAMED(scores)(const NAMED(Gate) *gate, const REAL *features, const REAL *empty, const REAL *context, REAL *out, REAL *difference,
+                         int low, int high) {
+    size_t line = (size_t)gate->context_width * gate->vectors, bytes = gate->features * sizeof(REAL);
     Vector *between = room(6, line * VECTOR_BYTES);
     if (!between) return 1;
     for (int y = low; y < high; y++) {
@@ -132,18 +145,25 @@ int NAMED(score)(const NAMED(Gate) *gate, const REAL *features, const REAL *cont
         for (size_t i = 0; i < line; i++) between[i] = row.near * upper[i] + row.far * lower[i];
         for (int x = 0; x < gate->width; x++) {
             NAMED(Between) column = ((const NAMED(Between) *)gate->columns)[x];
-            const REAL *pixel = features + ((size_t)y * gate->width + x) * gate->features;
             const Vector *left = between + column.first * gate->vectors, *right = between + column.second * gate->vectors;
-            Vector sum = {0};
-            for (int n = 0; n < gate->vectors; n += 4) {
-                if (n + 4 <= gate->vectors) NAMED(score_of)(4, gate, pixel, left, right, column, n, &sum);
-                else
-                    for (int m = n; m < gate->vectors; m++) NAMED(score_of)(1, gate, pixel, left, right, column, m, &sum);
-            }
-            out[(size_t)y * gate->width + x] = NAMED(total)(sum);
+            size_t place = (size_t)y * gate->width + x, at = place * gate->features;
+            int same = empty && memcmp(features + at, empty + at, bytes) == 0;
+            out[place] = same ? 0 : NAMED(pixel_score)(gate, features + at, left, right, column);
+            if (empty) difference[place] = same ? 0 : out[place] - NAMED(pixel_score)(gate, empty + at, left, right, column);
         }
     }
     return 0;
+}
+
+/* Rows [low, high) of W relu(W_x x + up(context)): features (height, width, features), context (rows, columns, vectors). */
+int NAMED(score)(const NAMED(Gate) *gate, const REAL *features, const REAL *context, REAL *out, int low, int high) {
+    return NAMED(scores)(gate, features, NULL, context, out, NULL, low, high);
+}
+
+/* The same, and how much the score of features of an empty sky in the same context is less; 0 both where features are those. */
+int NAMED(apart)(const NAMED(Gate) *gate, const REAL *features, const REAL *empty, const REAL *context, REAL *out, REAL *difference,
+                 int low, int high) {
+    return NAMED(scores)(gate, features, empty, context, out, difference, low, high);
 }
 
 /* Where gradients of an image's score go; all but `features` are added to. */

@@ -208,6 +208,25 @@ def score(features: Tensor, context: Tensor, from_features: Tensor, to_score: Te
     return answer
 
 
+def apart(features: Tensor, empty: Tensor, context: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+    """`score`, and its difference to that of an empty sky in the same context; both 0 at pixels whose features are those.
+
+    ``empty`` (1, height, width, c); the others as `score` has them.
+    """
+    batch, height, width, _ = features.shape
+    given, empty = _Padded(features, context, *others), empty.contiguous()
+    answer, difference = (features.new_empty(batch, height, width) for _ in range(2))
+    run = kernel("apart", features.dtype)
+
+    def work(task: tuple[int, int, int]) -> int:
+        image, low, high = task
+        of = given.features[image], empty[0], given.context[image], answer[image], difference[image]
+        return int(run(given.gate, *map(address, of), low, high))
+
+    each(work, strips(batch, height))
+    return answer, difference
+
+
 class _Score(torch.autograd.Function):
     """`score` with gradients by features, context and weights; nothing of the size (pixels, hidden) is kept."""
 
