@@ -140,8 +140,9 @@ def _score(features: Tensor, context: Tensor, from_features: Tensor, to_score: T
 
 def _apart(features: Tensor, empty: Tensor, *others: Tensor) -> Tensor:
     """What `_score` differs from that of an empty sky (1, height, width, c) by; compiled, pixels that are as there are passed over."""
-    if passes.possible(features, empty, *others):
-        score, difference = passes.apart(features, empty, *others)
+    given = features, empty, *others
+    if passes.fits(*given):
+        score, difference = passes.learning_apart(*given) if passes.learns(*given) else passes.apart(*given)
     else:
         score = _score(features, *others)
         difference = score - _score(empty.expand_as(features), *others)

@@ -172,6 +172,32 @@ def test_gradients_of_a_score_are_those_of_torch(variant, context_side, hidden, 
     )
 
 
+def check_gradients_of_a_difference(hidden: int, features: int) -> None:
+    """Also by the empty sky, and where an image shows it, at pixels with a gradient and without."""
+    *given, rows, columns = a_gate(19, hidden, features)
+    empty = given[0][:1].where(noise(1, 40, 33, 1) > 0, noise(1, 40, 33, features))
+    few = (noise(2, 40, 33) > 0.5).double()
+    by_torch = lambda maps, nothing, *own: [
+        (_Score.apply(maps, *own, rows, columns) - _Score.apply(nothing.expand_as(maps), *own, rows, columns)) * few
+    ]
+    ours = lambda maps, nothing, *own: [passes.learning_apart(maps, nothing, *own, rows, columns)[1] * few]
+    check_gradients(ours, by_torch, [given[0], empty, *given[1:]])
+
+
+@pytest.mark.parametrize(("hidden", "features"), [(64, 6), (10, 17), (1, 1)])
+def test_gradients_of_a_difference_are_those_of_two_scores(variant, hidden, features):
+    check_gradients_of_a_difference(hidden, features)
+
+
+def test_the_law_catches_an_empty_sky_that_learns_of_one_image(monkeypatch):
+    usual = passes._slopes
+    one = torch.tensor([1.0, 0.0])[:, None, None]
+    first = lambda grad, features, *others: usual(grad if len(features) > 1 else grad * one, features, *others)
+    monkeypatch.setattr(passes, "_slopes", first)
+    with pytest.raises(AssertionError):
+        check_gradients_of_a_difference(10, 6)
+
+
 @pytest.mark.parametrize(("order", "fields"), [(4, 6), (2, 33), (16, 1)])
 @pytest.mark.parametrize("sides", [(8, 10), (9, 7)], ids=str)
 def test_gradients_of_pooling_are_those_of_torch_where_values_are_equal_too(variant, order, fields, sides):

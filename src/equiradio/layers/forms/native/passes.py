@@ -227,6 +227,23 @@ def apart(features: Tensor, empty: Tensor, context: Tensor, *others: Tensor) -> 
     return answer, difference
 
 
+def _slopes(grad: Tensor, features: Tensor, *others: Tensor) -> list[Tensor]:
+    """Gradients by what `score` is given, from that by its answer; ``features`` of each image, or of one that stands for all."""
+    given, run, grad = _Padded(features, *others), kernel("score_back", grad.dtype), grad.contiguous()
+    d_features = features.new_empty(len(grad), *features.shape[1:])
+    d_context = torch.zeros_like(given.context)
+    d_from, d_to = (each.new_zeros(len(grad), *each.shape) for each in (given.from_features, given.to_score))
+
+    def work(image: int) -> int:
+        to = _GateSlopes(*(of[image].data_ptr() for of in (d_features, d_context, d_from, d_to)))
+        of = given.features[image % len(features)], given.context[image], grad[image]
+        return int(run(given.gate, *map(address, of), ctypes.byref(to)))
+
+    each(work, range(len(grad)))
+    count = given.hidden
+    return [d_features, d_context[..., :count], d_from.sum(0)[:, :count].T, d_to.sum((0, 1))[:count]]
+
+
 class _Score(torch.autograd.Function):
     """`score` with gradients by features, context and weights; nothing of the size (pixels, hidden) is kept."""
 
@@ -238,22 +255,36 @@ class _Score(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        given, run, grad = _Padded(*ctx.saved_tensors), kernel("score_back", grad.dtype), grad.contiguous()
-        d_features, d_context = torch.empty_like(given.features), torch.zeros_like(given.context)
-        d_from, d_to = (each.new_zeros(len(grad), *each.shape) for each in (given.from_features, given.to_score))
+        return *_slopes(grad, *ctx.saved_tensors), None, None
 
-        def work(image: int) -> int:
-            to = _GateSlopes(*(of[image].data_ptr() for of in (d_features, d_context, d_from, d_to)))
-            return int(run(given.gate, *(address(of[image]) for of in (given.features, given.context, grad)), ctypes.byref(to)))
 
-        each(work, range(len(grad)))
-        count = given.hidden
-        return d_features, d_context[..., :count], d_from.sum(0)[:, :count].T, d_to.sum((0, 1))[:count], None, None
+class _Apart(torch.autograd.Function):
+    """`apart` with gradients of the difference by features, those of the empty sky, context and weights."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(*given)
+        answer, difference = apart(*given)
+        ctx.mark_non_differentiable(answer)
+        return answer, difference
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, _: Tensor, grad: Tensor) -> tuple[Tensor | None, ...]:
+        features, empty, *others = ctx.saved_tensors
+        here, there = _slopes(grad, features, *others), _slopes(-grad, empty, *others)
+        shared = [one + two for one, two in zip(here[1:], there[1:], strict=True)]
+        return here[0], there[0].sum(0, keepdim=True), *shared, None, None
 
 
 def learning_score(*given: Tensor) -> Tensor:
     """`score`, with a gradient."""
     return _Score.apply(*given)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def learning_apart(*given: Tensor) -> tuple[Tensor, Tensor]:
+    """`apart`, with a gradient of the difference."""
+    return _Apart.apply(*given)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def attend(columns: Tensor, attention: Tensor) -> Tensor:
