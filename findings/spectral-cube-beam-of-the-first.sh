@@ -30,7 +30,7 @@ from astropy.io import fits
 from radio_beam import Beam
 from spectral_cube import SpectralCube
 
-warnings.simplefilter("ignore")
+warnings.simplefilter("error")
 cards = fits.Header()
 for axis, kind, unit, value, step in ((1, "RA---SIN", "deg", 150, -1 / 3600), (2, "DEC--SIN", "deg", 2, 1 / 3600), (3, "FREQ", "Hz", 1.4e9, 1e6)):
     cards[f"CTYPE{axis}"], cards[f"CUNIT{axis}"], cards[f"CRVAL{axis}"] = kind, unit, value
