@@ -95,6 +95,12 @@ def test_minutes_beyond_their_range_are_refused(tmp_path):
         read_table(file)
 
 
+def test_another_sign_is_refused(tmp_path):
+    file = written(tmp_path, "t.mrt", DESCRIPTION + ROWS.replace("-45", "S45"))
+    with pytest.raises(DataRefusal, match=r"DE- is 'S' in row 3 \(1 of 3 rows\); expected \+, - or nothing"):
+        read_table(file)
+
+
 @pytest.mark.parametrize("read", [read_table, read_catalogue])
 def test_text_that_describes_no_columns_is_refused_in_a_line(tmp_path, read):
     with pytest.raises(Refusal, match=r"no 'Byte-by-byte Description' in it, and no ReadMe beside it.*\.csv or \.tsv") as refusal:

@@ -66,8 +66,17 @@ def _add_degrees(path: Path, table: Any, parts: tuple[str, ...], name: str, fram
     if parts == HOURS:
         degrees *= 15
     else:
-        south = [str(sign).strip() == "-" for sign in np.ma.filled(np.ma.asarray(table[SIGN]), "")]
-        degrees = np.ma.where(south, -degrees, degrees)
+        degrees = degrees * _signs(path, table)
     table[name] = MaskedColumn(degrees, unit="deg", description=f"from {', '.join(there)}")
     if any(part in frames for part in there):
         frames[name] = "FK4"
+
+
+def _signs(path: Path, table: Any) -> np.ndarray:
+    """-1 where the column of signs has a minus, else 1."""
+    signs = [str(sign).strip() for sign in np.ma.filled(np.ma.asarray(table[SIGN]), "")]
+    odd = [place for place, sign in enumerate(signs) if sign not in ("", "+", "-")]
+    if odd:
+        found = f"{SIGN} is '{signs[odd[0]]}' in row {odd[0] + 1} ({len(odd):,} of {len(signs):,} rows)"
+        raise DataRefusal(path, found, "+, - or nothing", "Correct the table.")
+    return np.array([-1.0 if sign == "-" else 1.0 for sign in signs])
