@@ -1,6 +1,5 @@
 """Catalogues in lines of text, CSV and TSV, as people, PyBDSF and VizieR write them, to Arrow tables."""
 
-import gzip
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from equiradio.artefacts.csv_columns import read_csv
-from equiradio.datasets.imports.described import END, suffix_of, units_below
+from equiradio.datasets.imports.compressed import opened, suffix_of
+from equiradio.datasets.imports.described import END, units_below
 from equiradio.datasets.imports.mixins import MARKS
 
 
@@ -22,7 +22,6 @@ def read_lines(path: Path, names: Sequence[str]) -> pa.Table:
     from pyarrow import csv
 
     remark, skipped, first = "", 0, [""]
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
     with opened(path, "rt", encoding="utf-8-sig") as file:
         for line in file:
             if not line.strip() or line.startswith("#"):

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from equiradio.datasets.imports import described
-from equiradio.datasets.imports.described import suffix_of
+from equiradio.datasets.imports.compressed import suffix_of
 from equiradio.datasets.imports.frames import frames_in_cards, frames_in_votable
 from equiradio.datasets.imports.mixins import as_plain, in_parquet
 from equiradio.datasets.imports.tables import FITS, LINES, VOTABLES

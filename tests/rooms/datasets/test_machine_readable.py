@@ -123,6 +123,17 @@ def test_compressed_lines(tmp_path, suffix, heading):
     assert read_catalogue(file, "name").to_pydict() == {"ra": [1.5, 3], "dec": [-2, 4], "name": ["007", "b"]}
 
 
+@pytest.mark.parametrize("read", [read_table, read_catalogue])
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.mrt.gz"])
+@pytest.mark.parametrize("damage", ["cut off", "not compressed"])
+def test_damaged_compressed_tables_are_refused_in_a_line(tmp_path, read, name, damage):
+    content = gzip.compress(b"ra,dec\n" + b"1.5,2\n" * 1000)[:40] if damage == "cut off" else b"ra,dec\n1,2\n"
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Refusal, match=f"{name}: ") as refusal:
+        read(tmp_path / name)
+    assert "\n" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("suffix", ["fits", "vot"])
 def test_compressed_fits_and_votables(tmp_path, suffix):
     from astropy.table import Table

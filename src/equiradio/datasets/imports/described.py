@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from equiradio.datasets.imports.compressed import suffix_of
 from equiradio.datasets.imports.frames import frames_in_cards
 from equiradio.datasets.imports.machine_readable import read_machine_readable
 from equiradio.datasets.imports.mixins import as_plain
@@ -13,12 +14,6 @@ FORMATS = {".ecsv": "ascii.ecsv", ".tbl": "ascii.ipac"}
 FIXED = (".mrt", ".dat", ".txt")  # of machine-readable tables
 SUFFIXES = (*FORMATS, *FIXED)
 END = "#END#"  # the last line of what VizieR gives
-
-
-def suffix_of(path: Path) -> str:
-    """How the name of a table's file ends, in small letters, and without the ``.gz`` of a compressed one."""
-    name = path.name.lower().removesuffix(".gz")
-    return Path(name).suffix
 
 
 def read_described(path: Path) -> tuple[Any, dict[str, str]]:

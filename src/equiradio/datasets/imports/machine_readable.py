@@ -1,12 +1,12 @@
 """Machine-readable tables of the AAS journals and of CDS: fixed columns, described byte by byte in the file or in a ReadMe beside it."""
 
-import gzip
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from equiradio.datasets.imports.compressed import opened
 from equiradio.errors import DataRefusal
 
 DESCRIPTION = b"Byte-by-byte Description"  # in any case of letters
@@ -32,8 +32,7 @@ def read_machine_readable(path: Path) -> tuple[Any, dict[str, str]]:
     from astropy.table import Table
 
     readme = path.parent / README
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rb") as file:
+    with opened(path) as file:
         described = DESCRIPTION.lower() in file.read(BEFORE).lower()
     if not described and not readme.is_file():
         found = f"no '{DESCRIPTION.decode()}' in it, and no {README} beside it"

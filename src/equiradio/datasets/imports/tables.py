@@ -1,7 +1,6 @@
 """Tables as people write them: CSV, ECSV, IPAC, AAS, CDS, Parquet, FITS and VOTable to plain columns; and which is what."""
 
 import csv
-import gzip
 import math
 import warnings
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -16,7 +15,7 @@ import numpy as np
 
 from equiradio.datasets.imports import described
 from equiradio.datasets.imports.angles import degrees_in, frame_in
-from equiradio.datasets.imports.described import suffix_of
+from equiradio.datasets.imports.compressed import opened, suffix_of
 from equiradio.datasets.imports.frames import frames_in_cards, frames_in_votable
 from equiradio.datasets.imports.mixins import MARKS, as_plain, in_parquet, positions_in
 from equiradio.datasets.sources import SUM_TO_ONE, check_soft
@@ -250,7 +249,8 @@ def _csv(path: Path) -> Read:
 
 def _lines(path: Path) -> StringIO:
     """The lines of a text file, which is UTF-8, or what spreadsheets call Unicode text."""
-    content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
+    with opened(path) as file:
+        content = file.read()
     try:
         return StringIO(content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"), newline="")
     except UnicodeDecodeError as error:
