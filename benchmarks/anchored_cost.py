@@ -8,12 +8,12 @@ Each pair is a team, whose first member answers, and a run of the anchored model
 
 import argparse
 import statistics
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from member_answers import answering
 from training_step import a_batch, a_network, seconds
 
 import equiradio
@@ -21,13 +21,6 @@ from equiradio.artefacts.atomic import write_json
 from equiradio.compute.memory import keep_large_blocks
 from equiradio.inference.team import load
 from equiradio.layers.forms.native import library
-
-
-def answering(member: Any, images: Any) -> float:
-    """CPU seconds an image."""
-    begun = time.process_time()
-    member.look(images)
-    return (time.process_time() - begun) / len(images)
 
 
 def ratio(range_s: list[float], anchored_s: list[float]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Machine-readable tables of the AAS journals and of CDS: fixed columns, described byte by byte in the file or in a ReadMe beside it."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,9 @@ def _add_degrees(path: Path, table: Any, parts: tuple[str, ...], name: str, fram
     degrees = np.ma.zeros(len(table))
     for place, part in enumerate(there):
         values: np.ma.MaskedArray = np.ma.asarray(table[part], float)
-        wrong = np.flatnonzero(~np.ma.filled((values >= 0) & (values <= MOST.get(part, 60)), True))
-        if len(wrong):
-            found = f"{part} is {values[wrong[0]]:g} in row {wrong[0] + 1} ({len(wrong):,} of {len(table):,} rows)"
-            raise DataRefusal(path, found, f"0 to {MOST.get(part, 60)}", "Correct the table.")
+        most = MOST.get(part, 60)
+        within = np.ma.filled((values >= 0) & (values <= most), True)
+        _refuse_others(path, part, values.data, within, f"0 to {most}")
         degrees += values / 60**place
     if parts == HOURS:
         degrees *= 15
@@ -74,8 +74,15 @@ def _add_degrees(path: Path, table: Any, parts: tuple[str, ...], name: str, fram
 def _signs(path: Path, table: Any) -> np.ndarray:
     """-1 where the column of signs has a minus, else 1."""
     signs = [str(sign).strip() for sign in np.ma.filled(np.ma.asarray(table[SIGN]), "")]
-    odd = [place for place, sign in enumerate(signs) if sign not in ("", "+", "-")]
-    if odd:
-        found = f"{SIGN} is '{signs[odd[0]]}' in row {odd[0] + 1} ({len(odd):,} of {len(signs):,} rows)"
-        raise DataRefusal(path, found, "+, - or nothing", "Correct the table.")
+    _refuse_others(path, SIGN, signs, np.isin(signs, ("", "+", "-")), "+, - or nothing")
     return np.array([-1.0 if sign == "-" else 1.0 for sign in signs])
+
+
+def _refuse_others(path: Path, name: str, cells: Sequence[Any] | np.ndarray, right: np.ndarray, expected: str) -> None:
+    """Refuse a column of which not every cell is right, by the first that is not."""
+    wrong = np.flatnonzero(~right)
+    if len(wrong):
+        first = cells[wrong[0]]
+        word = f"'{first}'" if isinstance(first, str) else f"{first:g}"
+        found = f"{name} is {word} in row {wrong[0] + 1} ({len(wrong):,} of {len(cells):,} rows)"
+        raise DataRefusal(path, found, expected, "Correct the table.")
