@@ -4,7 +4,6 @@ Run: python benchmarks/classify.py cutouts --model attention --out results/speed
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from equiradio.artefacts.shelf import default_name
 from equiradio.compute.machine import machine
 from equiradio.inference.reading import BATCH
 from equiradio.inference.team import load
+from equiradio.processes import peak_mib
 from equiradio.sky.cutout import SkyImage, cut
 from equiradio.sky.fits import read_image
 from equiradio.sky.listing import image_files
@@ -52,7 +52,7 @@ def measure(files: list[Path], model: str) -> dict[str, Any]:
     images = np.stack([cutout.image for cutout in cutouts])
     team.answer(images[:1])
     _, inference = timed(lambda: [team.answer(images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mib()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         _, whole = timed(lambda: classify(team, files, out=out / "result.vot"))
@@ -67,7 +67,7 @@ def measure(files: list[Path], model: str) -> dict[str, Any]:
         "files": len(files),
         "opening_seconds": round(opening, 2),
         "sources_per_second": {name: round(rate, 2) for name, rate in rates.items()},
-        "peak_mib_before_and_after_the_whole": [value // 1024 for value in (before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)],
+        "peak_mib_before_and_after_the_whole": [before, peak_mib()],
     }
 
 

@@ -8,7 +8,6 @@ The catalogue and its mosaics may be anyone's, or those of ``equiradio data simu
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from equiradio.inference.reading import catalogue
 from equiradio.inference.team import load
+from equiradio.processes import peak_mib
 from equiradio.survey.cutting import Cutter, Place
 from equiradio.survey.folder import SurveyFolder
 from equiradio.survey.plan import Asked
@@ -53,7 +53,7 @@ def main() -> None:
             "seconds_a_source": {key: round(value, 5) for key, value in spent.items()},
             "cutting_processor_seconds_a_source": round(cutting(team, places), 5),
             "rss_mb_after_each_shard": [note["rss_mb"] for note in notes],
-            "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
+            "peak_rss_mib": peak_mib(),
         }
         if places:
             result |= {"beside": len(places), **beside(team, places, folder)}

@@ -1,13 +1,14 @@
 """Two hundred at once: each is answered or refused with 503, and memory stays bounded."""
 
 import asyncio
-import resource
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 from serve_process import ask_once, serving
 
+from equiradio.processes import peak_mib
 from equiradio.serve.networks import Networks, Turnstile, offered
 from equiradio.serve.offers import gather
 
@@ -33,13 +34,16 @@ def offers(untrained, sky):
     return offers
 
 
-def peak_megabytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def forget_the_peak():
+    """What other tests of this process held is no measure of what this one takes."""
+    if Path("/proc/self/clear_refs").exists():
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def test_a_crowd_is_answered_or_refused_and_memory_stays_bounded(offers, sky):
     keys = [source["key"] for source in offers.sets.listing(sky.name)]
-    before = peak_megabytes()
+    forget_the_peak()
+    before = peak_mib()
     with serving(offers, most_at_a_time=50) as address:
         fields = lambda k: {"source": keys[k % len(keys)], "rotation_deg": str(k)}
         responses = crowd(address, "/api/explain", fields)
@@ -48,7 +52,7 @@ def test_a_crowd_is_answered_or_refused_and_memory_stays_bounded(offers, sky):
         assert 200 in codes
         assert all(response.json()["error"]["kind"] == "request" for response in responses if response.status_code == 503)
         assert httpx.get(f"{address}/api/health").json()["state"] == "ready", "it lives on"
-    assert peak_megabytes() - before < 300
+    assert peak_mib() - before < 300
 
 
 def test_a_full_house_says_so(offers, sky):

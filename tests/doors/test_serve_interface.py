@@ -3,9 +3,7 @@
 import base64
 import io
 import socket
-import sys
 import time
-from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -18,7 +16,7 @@ from sky_files import header
 from sky_files import sky as sky_image
 
 from equiradio.cli.main import main
-from equiradio.serve import sources_routes
+from equiradio.processes import peak_mib
 from equiradio.serve.app import create_app
 from equiradio.serve.hub import quiet, running
 from equiradio.serve.offers import Offers
@@ -58,18 +56,10 @@ def refusal(response, status):
     return parts
 
 
-@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
-def test_memory_is_counted_as_the_system_does(monkeypatch, platform):
-    monkeypatch.setattr(sources_routes.sys, "platform", platform)
-    of_this_process = SimpleNamespace(ru_maxrss=5 * 1024**2 if platform == "darwin" else 5 * 1024)
-    stub = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: of_this_process)
-    monkeypatch.setitem(sys.modules, "resource", None if platform == "win32" else stub)
-    assert sources_routes.peak_megabytes() == (None if platform == "win32" else 5)
-
-
 def test_health_models_sources(client, sky):
     health = client.get("/api/health").json()
     assert (health["state"], health["models"], health["sets"]) == ("ready", 2, [sky.name, "upload"])
+    assert health["megabytes"] == pytest.approx(peak_mib(), rel=0.1)
     models = client.get("/api/models").json()
     assert [model["group"] for model in models] == ["C4", "none"]
     assert [model["classes"] for model in models] == [["FRI", "FRII"]] * 2

@@ -9,10 +9,8 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,6 +28,7 @@ from equiradio.compute.preprocess import Preprocessing, preprocessing
 from equiradio.models.names import architecture
 from equiradio.models.network import Network
 from equiradio.models.registry import build
+from equiradio.processes import peak_mib
 from equiradio.settings import preset
 from equiradio.sky.recipe import MIRABEST
 
@@ -180,21 +179,6 @@ def _least(call: Callable[[], object]) -> float:
         call()
         times.append(time.perf_counter() - start)
     return min(times)
-
-
-def peak_mib() -> float | None:
-    """Most memory that this process has held, MiB; None where the system does not tell.
-
-    Linux's own figure of this program is read first: ``ru_maxrss`` remembers the parent's, from before this program was started.
-    """
-    with suppress(OSError, StopIteration):
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return round(int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024)
-    with suppress(ImportError):
-        import resource
-
-        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
-    return None
 
 
 if __name__ == "__main__":

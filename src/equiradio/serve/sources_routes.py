@@ -1,13 +1,13 @@
 """Routes of what is offered and of sources: health, models, sources, pictures."""
 
 import math
-import sys
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 
 import equiradio
 from equiradio.printable import printable
+from equiradio.processes import peak_mib
 from equiradio.serve import shapes
 from equiradio.serve.fields import Choices, Cutting, advised, known_fields
 from equiradio.serve.held import Held
@@ -48,18 +48,8 @@ def health(offers: Offered) -> shapes.Health:
         runs=len(offers.runs.by_name),
         tables=len(offers.tables),
         labelling=offers.desk is not None,
-        megabytes=peak_megabytes(),
+        megabytes=peak_mib(),
     )
-
-
-def peak_megabytes() -> float | None:
-    """Most memory that this process has had; None where the system does not say it, as Windows."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = {"darwin": 1}.get(sys.platform, 1024)  # bytes of what the system counts in
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1024**2
 
 
 @router.get("/models")

@@ -281,10 +281,10 @@ def test_only_the_part_asked_for_is_read(tmp_path, monkeypatch):
 
 
 READS = """
-import resource, sys
+import sys
 import numpy as np
+from equiradio.processes import peak_mib as peak
 from equiradio.sky.mosaic import Mosaic
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 Mosaic(sys.argv[1]).close()
 before = peak()
 with Mosaic(sys.argv[2]) as mosaic:
