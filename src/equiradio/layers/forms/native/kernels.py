@@ -1,8 +1,7 @@
 """The compiled functions of a convolution, for images of one size: its answer, and the gradient of its weights."""
 
 import ctypes
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ from equiradio.layers.forms.native import library
 from equiradio.layers.forms.native.library import address
 from equiradio.layers.forms.native.panels import Product
 from equiradio.layers.forms.native.plan import Layout, Plan, adjoint
-from equiradio.layers.forms.native.threads import checked, each, in_turn, strips
+from equiradio.layers.forms.native.threads import each, strips
 
 Empty = tuple[Tensor, Tensor]  # what a layer is given for an empty sky and what it answers, (height, width, |G|, fields)
 
@@ -99,17 +98,15 @@ class Kernels:
         return images.new_empty(*images.shape[:4], self.layout.fields_out)
 
 
-def added_up(work: Callable[[int, Tensor], int | None], images: int, like: Tensor) -> Tensor:
+def added_up(work: Any, images: int, like: Tensor) -> Tensor:
     """What ``work`` adds for every image to a tensor of zeros, the images in turn, so that the sum does not depend on the threads."""
-
-    def part_of(image: int) -> Tensor:
-        part = torch.zeros_like(like)
-        checked(work(image, part))
-        return part
-
-    total = torch.zeros_like(like)
-    for part in in_turn(part_of, range(images)):
-        total += part
+    threads, total = torch.get_num_threads(), torch.zeros_like(like)
+    for first in range(0, images, threads):
+        some = range(first, min(first + threads, images))
+        parts = like.new_zeros(len(some), *like.shape)
+        each(lambda image: work(image, parts[image - first]), some)  # noqa: B023
+        for part in parts:
+            total += part
     return total
 
 
