@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Blank areas of an image are zeros once it was convolved by FFT, also of a plane of spectral-cube; of a cube they stay blank.
 #
-# Versions: astropy 8.0.2, numpy 2.4.6, radio-beam 0.3.10, spectral-cube 0.6.7
+# Versions: astropy 8.0.2, numpy 2.4.6, radio-beam 0.3.10, spectral-cube 0.7.0
 # Behaviour: astropy's convolve leaves nan where the kernel sees nothing else. convolve_fft, given the same image and the
 #   same nan_treatment="interpolate", leaves 0 there. At the image's edge both leave 0, or the rounding errors of it: what
 #   lies outside counts as sky of 0 (boundary="fill"). spectral-cube's Projection.convolve_to calls convolve_fft, so that
@@ -20,7 +20,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv env
-env/bin/python -m pip install --quiet --disable-pip-version-check astropy==8.0.2 numpy==2.4.6 radio-beam==0.3.10 spectral-cube==0.6.7
+env/bin/python -m pip install --quiet --disable-pip-version-check astropy==8.0.2 numpy==2.4.6 radio-beam==0.3.10 spectral-cube==0.7.0
 env/bin/python - >seen <<'PYTHON'
 import warnings
 
