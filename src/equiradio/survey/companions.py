@@ -1,5 +1,9 @@
-"""Maps of noise, weights or masks beside an image of the sky, on its pixels or on others, which show no source where it does."""
+"""Maps of noise, weights or masks beside an image of the sky, on its pixels or on others, which show no source where it does.
 
+And those that show one, as a residual image or a map of spectral indices, which only their names tell from it.
+"""
+
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,10 @@ from equiradio.sky.recipe import Recipe
 PROBES = 5  # positions at which images are asked for a source
 NEAR = 0.5  # pixels between the corners of two images, below which these are taken for the same
 NOTHING = "blank"  # flag of an image in which no source stands out
+OTHER = re.compile(  # words in the names that CASA, WSClean, ASKAPsoft, PyBDSF, Aegean and surveys give to what lies beside an image
+    r"(?<![a-z])(resid(?:ual)?s?|models?|component|noise|rms|weights?|wt|sumwt|mean|bkg|background|psf|dirty|mask|alpha|beta|spindex"
+    r"|err(?:or)?s?|uncertainty|snr|sens(?:itivity)?|(?:tt|taylor)[^a-z0-9]?[1-9])(?![a-z0-9])"
+)
 Read = list[Cutout | ImageRefusal]
 Reader = Callable[[int, int], Cutout | ImageRefusal]
 
@@ -64,6 +72,20 @@ def without_source(
     shows = [any(isinstance(each, Cutout) for each in read) for read in reads]
     blank = [next((each for each in read if isinstance(each, ImageRefusal) and each.flag == NOTHING), None) for read in reads]
     return {place: why for place, why in enumerate(blank) if why is not None and any(shows) and not shows[place]}
+
+
+def named_otherwise(files: Sequence[Path]) -> dict[int, ImageRefusal]:
+    """Of images that nothing else tells apart those whose names have more words of other maps than one of them has: place -> why."""
+    words = [sorted(set(OTHER.findall(re.sub("(?<=[a-z])(?=[A-Z])", ".", file.name).lower()))) for file in files]
+    fewest = min(map(len, words))
+    image = files[[len(each) for each in words].index(fewest)]
+    beside, do = f"beside {image}, which has the same pixels", "Name it without the other by --images if it is meant."
+    why = lambda place: f"another map by its name ({', '.join(words[place])}) {beside}"
+    return {
+        place: ImageRefusal(NOTHING, file, why(place), "an image of the sky", do)
+        for place, file in enumerate(files)
+        if len(words[place]) > fewest
+    }
 
 
 def without_sky(number: int, inside: Sequence[np.ndarray], contested: np.ndarray, read: Reader) -> ImageRefusal | None:

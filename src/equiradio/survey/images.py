@@ -14,7 +14,7 @@ from equiradio.sky.frames import unit_vectors
 from equiradio.sky.listing import Note, images_among, passed_over
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
-from equiradio.survey.companions import corners_of, read_at, same_pixels, without_sky, without_source
+from equiradio.survey.companions import corners_of, named_otherwise, read_at, same_pixels, without_sky, without_source
 
 ENOUGH = 0.95  # of the pixels around a source that are finite, for an image to be good enough
 OPTION = "--images"
@@ -77,7 +77,7 @@ class Coverage:
     image : int (positions,), place of the image in the list; -1 for none.
     candidates : of each image the positions that lie in it, with the distance to its nearest edge in arcsec.
     unusable : files that cannot be opened, show no source where others with the same pixels do, or no sky where others show a source,
-        with what is wrong with them.
+        or are other maps than these by their names, with what is wrong with them.
     alike : groups of other images that have the same pixels and the same preference.
     """
 
@@ -102,14 +102,11 @@ def best_images(
     files.
     """
     candidates, serves, corners, unusable = _candidates(images, _Near(ra_deg, dec_deg), recipe, options, progress)
-    alike: list[list[int]] = []
-    for group in same_pixels(corners):
-        empty = without_source([images[number].file for number in group], candidates[group[0]][0], ra_deg, dec_deg, recipe, options)
-        for place, why in empty.items():
-            unusable[group[place]], candidates[group[place]] = why, NOTHING_INSIDE
-        alike += _alike([number for number in group if number not in unusable], images)
-    for number, why in _no_sky(images, candidates, ra_deg, dec_deg, recipe, options, progress).items():
-        unusable[number], candidates[number] = why, NOTHING_INSIDE
+    beside, alike = _beside(images, corners, candidates, ra_deg, dec_deg, recipe, options)
+    _leave_out(beside, candidates)
+    no_sky = _no_sky(images, candidates, ra_deg, dec_deg, recipe, options, progress)
+    _leave_out(no_sky, candidates)
+    unusable |= beside | no_sky
     alike = [rest for group in alike if len(rest := [number for number in group if number not in unusable]) > 1]
     count = _counts(candidates, len(ra_deg))
     best = np.full(len(ra_deg), -1)
@@ -126,6 +123,34 @@ def best_images(
         best[places[better]], scores[places[better]] = number, mine[better]
         progress("images compared", number + 1, len(candidates))
     return Coverage(best, candidates, dict(sorted(unusable.items())), alike)
+
+
+def _leave_out(reasons: Mapping[int, ImageRefusal], candidates: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """No position lies in these images any more."""
+    for number in reasons:
+        candidates[number] = NOTHING_INSIDE
+
+
+def _beside(
+    images: Sequence[Listed],
+    corners: Mapping[int, np.ndarray],
+    candidates: Sequence[tuple[np.ndarray, np.ndarray]],
+    ra_deg: np.ndarray,
+    dec_deg: np.ndarray,
+    recipe: Recipe,
+    options: Mapping[str, Any],
+) -> tuple[dict[int, ImageRefusal], list[list[int]]]:
+    """Of images with the same pixels those that are maps beside another, with why; and groups of the others with the same preference."""
+    reasons: dict[int, ImageRefusal] = {}
+    alike: list[list[int]] = []
+    for group in same_pixels(corners):
+        empty = without_source([images[number].file for number in group], candidates[group[0]][0], ra_deg, dec_deg, recipe, options)
+        reasons |= {group[place]: why for place, why in empty.items()}
+        for rest in _alike([number for number in group if number not in reasons], images):
+            other = named_otherwise([images[number].file for number in rest])
+            reasons |= {rest[place]: why for place, why in other.items()}
+            alike.append([number for number in rest if number not in reasons])
+    return reasons, alike
 
 
 def _counts(candidates: Sequence[tuple[np.ndarray, np.ndarray]], positions: int) -> np.ndarray:

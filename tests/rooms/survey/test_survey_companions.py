@@ -12,7 +12,7 @@ from survey_files import CENTRES, SCALE, SIDE, positions, rows_of, wcs_of, write
 from equiradio.cli.main import main
 from equiradio.inference.team import load
 from equiradio.sky.recipe import MIRABEST
-from equiradio.survey.companions import read_at
+from equiradio.survey.companions import named_otherwise, read_at
 from equiradio.survey.images import best_images, image_files
 from equiradio.survey.plan import Asked
 from equiradio.survey.run import survey
@@ -121,14 +121,86 @@ def test_images_that_overlap_are_read_for_it_until_they_show_a_source(beside, mo
 
 def test_of_other_images_on_the_same_pixels_the_first_by_name_is_taken_and_a_note_says_so(untrained, beside, tmp_path, capsys):
     for number in (0, 1):
-        shutil.copy(beside / "mosaics" / f"m{number}.fits", beside / "mosaics" / f"dirty{number}.fits")
+        shutil.copy(beside / "mosaics" / f"m{number}.fits", beside / "mosaics" / f"clean{number}.fits")
     words = ["survey", "plan", str(beside / "c.parquet"), "--out", str(tmp_path / "out"), "--model", str(untrained("lenet"))]
     assert main([*words, "--images", str(beside / "mosaics")]) == 0
-    note = f"4 images have the same pixels as others ({beside / 'mosaics' / 'dirty0.fits'} and {beside / 'mosaics' / 'm0.fits'}):"
+    note = f"4 images have the same pixels as others ({beside / 'mosaics' / 'clean0.fits'} and {beside / 'mosaics' / 'm0.fits'}):"
     assert note in capsys.readouterr().err
-    assert {name[:5] for name in used(beside)[1]} == {"dirty"}
+    assert {name[:5] for name in used(beside)[1]} == {"clean"}
     (note,) = json.loads((tmp_path / "out" / "plan.json").read_text())["notes"]
     assert note.endswith("where nothing else decides the first by name is taken. Name by --images those that are meant.")
+
+
+# names as programmes and surveys give them: the image, and what else lies beside it on the same pixels
+BESIDE = {
+    "ASKAPsoft": (
+        "image.i.EMU_0102-60.SB1234.cont.taylor.0.restored.conv.fits",
+        "componentMap_image.i.EMU_0102-60.SB1234.cont.taylor.0.restored.conv.fits",
+        "componentResidual_image.i.EMU_0102-60.SB1234.cont.taylor.0.restored.conv.fits",
+        "image.i.EMU_0102-60.SB1234.cont.taylor.0.restored.conv.alpha.fits",
+        "image.i.EMU_0102-60.SB1234.cont.taylor.1.restored.conv.fits",
+        "meanMap.image.i.EMU_0102-60.SB1234.cont.taylor.0.restored.conv.fits",
+        "residual.i.EMU_0102-60.SB1234.cont.taylor.0.fits",
+    ),
+    "VLASS": (
+        "VLASS1.1.ql.T01t01.J000228-363000.10.2048.v1.I.iter1.image.pbcor.tt0.subim.fits",
+        "VLASS1.1.ql.T01t01.J000228-363000.10.2048.v1.I.iter1.alpha.subim.fits",
+        "VLASS1.1.ql.T01t01.J000228-363000.10.2048.v1.I.iter1.image.pbcor.tt0.rms.subim.fits",
+        "VLASS1.1.ql.T01t01.J000228-363000.10.2048.v1.I.iter1.image.pbcor.tt1.subim.fits",
+    ),
+    "WSClean": (
+        "field-MFS-image-pb.fits",
+        "field-MFS-dirty.fits",
+        "field-MFS-model-pb.fits",
+        "field-MFS-psf.fits",
+        "field-MFS-residual.fits",
+    ),
+    "PyBDSF": (
+        "mosaic.pybdsf_ch0.fits",
+        "mosaic.pybdsf_gaus_model.fits",
+        "mosaic.pybdsf_gaus_resid.fits",
+        "mosaic.pybdsf_rmsd_I_mean.fits",
+    ),
+    "a field of such a name": ("alpha-cen_image.fits", "alpha-cen_bkg.fits", "alpha-cen_rms.fits"),
+}
+
+
+@pytest.mark.parametrize("family", BESIDE)
+def test_what_by_its_name_is_another_map_is_left_out(beside, family):
+    """Each is the image itself here, so that nothing but the name tells them apart; they are compared in both orders of names."""
+    image, *others = BESIDE[family]
+    for name in others:
+        shutil.copy(beside / "mosaics" / "m0.fits", beside / "mosaics" / name)
+    (beside / "mosaics" / "m0.fits").rename(beside / "mosaics" / image)
+    files = [each.file.name for each in image_files([str(beside / "mosaics")])]
+    coverage, chosen = used(beside)
+    assert set(chosen) == {image, "m1.fits"}
+    assert {files[number] for number in coverage.unusable} == set(others)
+    assert coverage.alike == []
+
+
+def test_a_map_that_is_left_out_by_its_name_is_said_with_the_word_and_with_the_image(beside):
+    shutil.copy(beside / "mosaics" / "m0.fits", beside / "mosaics" / "m0.residual.fits")
+    coverage, _ = used(beside)
+    (why,) = coverage.unusable.values()
+    image = beside / "mosaics" / "m0.fits"
+    assert str(why) == (
+        f"{beside / 'mosaics' / 'm0.residual.fits'}: another map by its name (residual) beside {image}, which has the same pixels; "
+        "expected an image of the sky. Name it without the other by --images if it is meant."
+    )
+
+
+def test_a_map_whose_name_is_that_of_another_is_taken_where_it_is_named_alone(beside):
+    for number in (0, 1):
+        (beside / "mosaics" / f"m{number}.fits").rename(beside / "mosaics" / f"m{number}.dirty.fits")
+    coverage, chosen = used(beside)
+    assert coverage.unusable == {}
+    assert set(chosen) == {"m0.dirty.fits", "m1.dirty.fits"}
+
+
+def test_words_within_words_and_in_every_name_decide_nothing():
+    assert named_otherwise([Path("bettermodelled.fits"), Path("unmasked.fits"), Path("tt0.fits"), Path("rms10.fits")]) == {}
+    assert named_otherwise([Path("dirty-a.fits"), Path("dirty-b.fits"), Path("model.fits")]) == {}
 
 
 def test_where_the_order_of_preference_decides_there_is_no_note(beside):
