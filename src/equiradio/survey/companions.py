@@ -3,7 +3,6 @@
 And those that show one, as a residual image or a map of spectral indices, which only their names tell from it.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,49 +10,16 @@ from typing import Any
 import numpy as np
 
 from equiradio.errors import ImageRefusal
+from equiradio.sky.beside import other_words
 from equiradio.sky.blanks import NoSky
 from equiradio.sky.images import Cutout
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
 
 PROBES = 5  # positions at which images are asked for a source
-NEAR = 0.5  # pixels between the corners of two images, below which these are taken for the same
 NOTHING = "blank"  # flag of an image in which no source stands out
-OTHER = re.compile(  # words in the names that CASA, WSClean, ASKAPsoft, PyBDSF, Aegean and surveys give to what lies beside an image
-    r"(?<![a-z])(resid(?:ual)?s?|models?|component|noise|rms|weights?|wt|sumwt|mean|bkg|background|psf|dirty|mask|alpha|beta|spindex"
-    r"|err(?:or)?s?|uncertainty|snr|sens(?:itivity)?|(?:tt|taylor)[^a-z0-9]?[1-9])(?![a-z0-9])"
-)
 Read = list[Cutout | ImageRefusal]
 Reader = Callable[[int, int], Cutout | ImageRefusal]
-
-
-def corners_of(mosaic: Mosaic) -> np.ndarray:
-    """Where the four corners lie: unit vectors side by side, float64 (12,), in pixels of the image."""
-    from equiradio.sky.frames import unit_vectors
-    from equiradio.sky.positions import nominal_scale, on_sky
-
-    height, width = mosaic.image.pixels.shape
-    with np.errstate(invalid="ignore"):
-        places = unit_vectors(*on_sky(mosaic.image.wcs, np.array([0, width - 1, 0, width - 1]), np.array([0, 0, height - 1, height - 1])))
-    return places.ravel() / np.radians(nominal_scale(mosaic.image.wcs) / 3600)
-
-
-def same_pixels(corners: Mapping[int, np.ndarray]) -> list[list[int]]:
-    """Groups of two images or more that have the same pixels, by their numbers."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
-
-    numbers = [number for number, places in corners.items() if np.isfinite(places).all()]
-    if len(numbers) < 2:
-        return []
-    pairs = cKDTree([corners[number] for number in numbers]).query_pairs(NEAR, output_type="ndarray")
-    links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(numbers),) * 2)
-    _, group = connected_components(links, directed=False)
-    groups: dict[int, list[int]] = {}
-    for number, which in zip(numbers, group.tolist(), strict=True):
-        groups.setdefault(which, []).append(number)
-    return [each for each in groups.values() if len(each) > 1]
 
 
 def without_source(
@@ -76,7 +42,7 @@ def without_source(
 
 def named_otherwise(files: Sequence[Path]) -> dict[int, ImageRefusal]:
     """Of images that nothing else tells apart those whose names have more words of other maps than one of them has: place -> why."""
-    words = [sorted(set(OTHER.findall(re.sub("(?<=[a-z])(?=[A-Z])", ".", file.name).lower()))) for file in files]
+    words = [other_words(file) for file in files]
     fewest = min(map(len, words))
     image = files[[len(each) for each in words].index(fewest)]
     beside, do = f"beside {image}, which has the same pixels", "Name it without the other by --images if it is meant."

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from equiradio.errors import DataRefusal, ImageRefusal
+from equiradio.sky.beside import corners_of, same_pixels
 from equiradio.sky.fits import FITS as SUFFIXES
 from equiradio.sky.frames import unit_vectors
 from equiradio.sky.listing import Note, images_among, passed_over
 from equiradio.sky.mosaic import Mosaic
 from equiradio.sky.recipe import Recipe
-from equiradio.survey.companions import corners_of, named_otherwise, read_at, same_pixels, without_sky, without_source
+from equiradio.survey.companions import named_otherwise, read_at, without_sky, without_source
 
 ENOUGH = 0.95  # of the pixels around a source that are finite, for an image to be good enough
 OPTION = "--images"
@@ -198,7 +199,7 @@ def _candidates(
         try:
             with Mosaic(each.file, **options) as mosaic:
                 candidates.append(_inside(mosaic, near))
-                serves[number], corners[number] = mosaic.serves(recipe), corners_of(mosaic)
+                serves[number], corners[number] = mosaic.serves(recipe), corners_of(mosaic.image.wcs, mosaic.image.pixels.shape)
         except ImageRefusal as refusal:
             unusable[number] = refusal
             candidates.append(NOTHING_INSIDE)

@@ -208,6 +208,23 @@ def test_a_source_at_the_edge_of_one_mosaic_is_cut_whole_from_the_next(tmp_path)
         assert image.argmax() == pixels(number, 32).argmax()
 
 
+def test_another_map_on_a_mosaic_s_pixels_goes_behind_it_by_its_name_and_a_note_says_so(tmp_path):
+    from astropy.io import fits
+
+    path = two_mosaics(tmp_path, np.nan)
+    choices = Choices(images=(tmp_path / "sky",), side=32, neighbours_arcsec=20)
+    before, report = read_source(path, choices)
+    beside = f"({tmp_path / 'sky' / 'm0.fits'} and {tmp_path / 'sky' / 'm1.fits'})"
+    say = "the first is taken. Name by --images those that are meant"
+    assert report.notes[0] == f"2 images have the same pixels as others {beside}: {say}"
+    pixels_there, head = fits.getdata(tmp_path / "sky" / "m1.fits", header=True)
+    fits.writeto(tmp_path / "sky" / "a-residual.fits", pixels_there[::-1, ::-1].copy(), head)
+    after, report = read_source(path, choices)
+    np.testing.assert_array_equal(after.images, before.images)
+    last = "the first is taken, other maps by their names last (residual). Name by --images those that are meant"
+    assert report.notes[0] == f"3 images have the same pixels as others {beside}: {last}"
+
+
 @pytest.mark.parametrize("names", [("ra_deg_cont", "dec_deg_cont"), ("RAdeg", "DEdeg"), ("ALPHA_J2000", "DELTA_J2000")])
 def test_positions_have_the_names_that_finders_and_archives_give_them(names):
     ra, dec = positions(Columns("a.vot", {"ra_hms_cont": ["10:00:00"], names[0]: [150.0], names[1]: [2.0]}))

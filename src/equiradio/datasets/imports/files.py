@@ -8,6 +8,7 @@ from pathlib import Path
 from equiradio.datasets.imports.report import SHOWN
 from equiradio.errors import DataRefusal
 from equiradio.printable import some_of
+from equiradio.sky.beside import other_words
 from equiradio.sky.fits import FITS
 from equiradio.sky.listing import images_among
 from equiradio.sky.own import SUFFIXES
@@ -74,7 +75,7 @@ def _stem(file: Path) -> str:
 
 
 def mosaic_files(given: Sequence[Path]) -> list[Path]:
-    """FITS files that are named, those of named folders, and those that patterns match, by name.
+    """FITS files that are named, those of named folders, and those that patterns match, by name; other maps by their names last.
 
     Raises
     ------
@@ -88,5 +89,14 @@ def mosaic_files(given: Sequence[Path]) -> list[Path]:
         if not images:
             found = "a pattern that matches no FITS file" if pattern else "no FITS file, and no folder of some"
             raise DataRefusal(f"--images {each}", found, "FITS images, a folder of them, or a pattern in quotes", "Check the path.")
-        files += images
+        files += sorted(images, key=lambda file: len(other_words(file)))
     return list(dict.fromkeys(files))
+
+
+def first_taken(groups: Sequence[Sequence[Path]]) -> Iterator[str]:
+    """A line where images have the same pixels: groups of such, each in the order in which they are taken."""
+    if groups:
+        words = sorted({word for group in groups for file in group for word in other_words(file)})
+        last = f", other maps by their names last ({', '.join(words)})" if words else ""
+        count, beside = sum(map(len, groups)), " and ".join(map(str, groups[0][:2]))
+        yield f"{count:,} images have the same pixels as others ({beside}): the first is taken{last}. Name by --images those that are meant"

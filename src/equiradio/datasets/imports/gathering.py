@@ -12,6 +12,7 @@ import numpy as np
 from equiradio.datasets.imports.choices import Choices
 from equiradio.datasets.imports.files import (
     class_folders,
+    first_taken,
     images_in,
     mosaic_files,
     of_no_class,
@@ -24,6 +25,7 @@ from equiradio.datasets.imports.report import SHOWN
 from equiradio.datasets.imports.tables import Columns, is_table, positions, read_table, refuse_other_order, soft_labels
 from equiradio.errors import DataRefusal, ImageRefusal
 from equiradio.printable import some_of
+from equiradio.sky.beside import corners_of, same_pixels
 from equiradio.sky.own import SUFFIXES, Plane, of_array, read_plane
 from equiradio.sky.recipe import MIRABEST
 
@@ -202,7 +204,7 @@ def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
     files = mosaic_files(choices.images)
     if not files:
         raise DataRefusal(table.where, "positions, and no images", "the images that hold them", "Name them by --images.")
-    which, opened = _mosaic_of(table, files, choices.side or MIRABEST.side)
+    which, opened, notes = _mosaic_of(table, files, choices.side or MIRABEST.side)
 
     def plane(row: int) -> Plane:
         if which[row] < 0:
@@ -211,15 +213,16 @@ def _of_mosaics(table: Columns, choices: Choices) -> Gathered:
 
     names = named(table, [f"row-{place}" for place in range(1, len(table) + 1)])
     about = {"at_positions": True, "unnamed": table.column("source_id") is None, "held_by": which}
-    return from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, **about)
+    rows = from_table(table, choices, names, f"a table of positions in {len(files)} images", plane, **about)
+    return replace(rows, notes=(*rows.notes, *notes))
 
 
 def _names_images(words: Sequence[str]) -> bool:
     return all(word.lower().endswith(SUFFIXES) for word in words)
 
 
-def _mosaic_of(table: Columns, files: Sequence[Path], side: int) -> tuple[np.ndarray, Callable[[Path], Plane]]:
-    """Which image holds each position (-1 for none), and how to open one; the last few stay open.
+def _mosaic_of(table: Columns, files: Sequence[Path], side: int) -> tuple[np.ndarray, Callable[[Path], Plane], list[str]]:
+    """Which image holds each position (-1 for none), how to open one (the last few stay open), and what was decided for the user.
 
     One that has pixels there goes before others, then one in which the whole cutout lies, then the first.
     """
@@ -230,13 +233,14 @@ def _mosaic_of(table: Columns, files: Sequence[Path], side: int) -> tuple[np.nda
     places = positions(table)
     assert places is not None
     which, worth = np.full(len(table), -1), np.zeros(len(table), int)
-    usable = np.flatnonzero(np.isfinite(places[0]) & np.isfinite(places[1]))
+    usable, corners = np.flatnonzero(np.isfinite(places[0]) & np.isfinite(places[1])), {}
     for number, file in enumerate(files):
         sky = opened(file).sky
         if sky.wcs is None:
             raise DataRefusal(file, "no sky positions in its header", "a FITS image with a WCS", "Leave it out.")
         columns, rows = sky.wcs.world_to_pixel(SkyCoord(places[0][usable] * units.deg, places[1][usable] * units.deg))
         height, width = sky.pixels.shape
+        corners[number] = corners_of(sky.wcs, (height, width))
         edge = np.min([rows, columns, height - 1 - rows, width - 1 - columns], axis=0) + 0.5
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (worth[usable] < WHOLE)
         for place, row, column, beside in zip(usable[inside], rows[inside], columns[inside], edge[inside], strict=True):
@@ -248,7 +252,7 @@ def _mosaic_of(table: Columns, files: Sequence[Path], side: int) -> tuple[np.nda
         raise DataRefusal(
             table.where, f"none of {len(table):,} positions lies in {len(files)} images", "some of them", f"Check both.{hours}"
         )
-    return which, opened
+    return which, opened, list(first_taken([[files[number] for number in group] for group in same_pixels(corners)]))
 
 
 def _has_pixels(pixels: Any, row: int, column: int) -> bool:
