@@ -69,6 +69,7 @@ FLAGS = tuple(
             ("off_target", False, "nothing stands out within a beam of the target: what is seen is a neighbour, and the network abstains"),
             ("lowered_sky", False, "half of the field lies below -1 sigma: flux and size are too low"),
             ("other_frequency", False, "a frequency more than 1.5 times above or below FIRST's 1.4 GHz, at which nothing was tested"),
+            ("other_quantity", False, "no total intensity, by STOKES or BTYPE (polarisation, a spectral index): the network abstains"),
         )
     )
 )

@@ -16,8 +16,12 @@ from equiradio.labels import Labels
 from equiradio.printable import printable
 from equiradio.sky.cutout import Cutout, position
 
-ABSTAINS = frozenset({"unusual", "unresolved", "beam_untested", "not_detected", "off_target"})  # flags of what it cannot tell the class of
-UNMEASURED = frozenset({"not_detected", "off_target", "other_frequency", "raised_sky", "lowered_sky"})  # how right such answers are
+ABSTAINS = frozenset(
+    {"unusual", "unresolved", "beam_untested", "not_detected", "off_target", "other_quantity"}
+)  # flags of what it cannot tell the class of
+UNMEASURED = frozenset(
+    {"not_detected", "off_target", "other_frequency", "raised_sky", "lowered_sky", "other_quantity"}
+)  # how right such answers are
 CUT_SHORT = frozenset({"padded", "cut_off"})  # together: the source goes on where the file ends
 ENDINGS = (".gz", ".fz", ".fits", ".fit", ".fts", ".png", ".npy")
 

@@ -18,6 +18,8 @@ TERMS = ("SPECLNMF", "SPECLOGF")  # Obit's: brightness at one frequency, in Hz, 
 UNITS = {"FREQ": "Hz", "VELO": "m/s", "FELO": "m/s", "VRAD": "m/s", "VOPT": "m/s", "WAVE": "m", "AWAV": "m", "LAMB": "m", "ENER": "J"}
 BENT = re.compile(r"FELO|SPECL(OGF|NMF)|.{4}-(LOG|TAB|GR[IA]|[FWVA]2[FWVA])")  # planes whose values are not evenly spaced
 STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -3: "RL", -4: "LR", -5: "XX", -6: "YY", -7: "XY", -8: "YX"}
+POLARISED = {2, 3, 4, -3, -4, -7, -8, *range(5, 10)}  # Stokes codes of what is no total intensity; AIPS's 5 to 9 are maps made of others
+QUANTITY = re.compile(r"spectral|optical|rotation|polari|fraction|angle|error|rms|veloc|dispersion", re.IGNORECASE)  # in BTYPE
 VALUE = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z].*)")
 Plane = int | str | None
 
@@ -135,6 +137,19 @@ def frequency_of(axes: Axes, cards: Cards, chosen: dict[int, int], rest: float |
         if 0 < frequency < math.inf:
             return float(frequency)
     return rest
+
+
+def is_intensity(axes: Axes, cards: Cards, chosen: dict[int, int]) -> bool:
+    """Is the plane one of total intensity, as far as STOKES and BTYPE say? Parallel hands (RR, LL, XX, YY) look like one.
+
+    Of Obit's SPECLNMF the first of NTERM planes is the image, and the others of these are terms of its spectrum.
+    """
+    terms = [chosen[axis.number] for axis in axes.others if axis.kind.startswith(TERMS[0])]
+    if QUANTITY.search(cards.text("BTYPE")) or any(0 < plane < (cards.number("NTERM") or 0) for plane in terms):
+        return False
+    stokes = [axis for axis in (*axes.others, *_described(axes, cards)) if axis.kind.startswith("STOKES")]
+    codes = {axis.number: _values(axis, cards) for axis in stokes}
+    return not any(of is not None and float(np.round(of[chosen.get(number, 0)])) in POLARISED for number, of in codes.items())
 
 
 def _described(axes: Axes, cards: Cards) -> list[Axis]:

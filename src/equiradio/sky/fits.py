@@ -13,7 +13,7 @@ import numpy as np
 
 from equiradio.errors import ImageRefusal
 from equiradio.printable import some_of
-from equiradio.sky.axes import Axes, Plane, axes_of, frequency_of, image_of, planes_of
+from equiradio.sky.axes import Axes, Plane, axes_of, frequency_of, image_of, is_intensity, planes_of
 from equiradio.sky.beams import GivenBeam, beam_of, history
 from equiradio.sky.cards import Cards
 from equiradio.sky.choices import check_choices
@@ -121,6 +121,7 @@ def image_in(hdus: Any, content: bytes | FileBytes, name: str, number: int | Non
     rest = cards.number("RESTFRQ") or cards.number("RESTFREQ")
     unit = (cards.text("BUNIT") or cards.text("UNITS"))[:40]
     flags |= {"unusable_cards"} if cards.unusable else set()
+    flags |= set() if is_intensity(axes, cards, chosen) else {"other_quantity"}
     about |= {"RESTFRQ": rest} if rest else {}
     return SkyImage(name, number, pixels, wcs, beam, unit, frozenset(flags), about, frequency_of(axes, cards, chosen, rest))
 

@@ -143,6 +143,47 @@ def test_another_frequency_is_flagged_and_nothing_promised(team, tmp_path, cards
     assert not row["uncertain"]
 
 
+STOKES = {"CTYPE3": "STOKES", "CRPIX3": 1.0, "CDELT3": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("cards", "flagged"),
+    [
+        (STOKES | {"CRVAL3": 1.0}, False),
+        (STOKES | {"CRVAL3": 0.0}, False),  # no code of FITS: nothing is known
+        (STOKES | {"CRVAL3": -5.0}, False),  # XX
+        (STOKES | {"CRVAL3": 2.0}, True),
+        (STOKES | {"CRVAL3": 4.0}, True),
+        (STOKES | {"CRVAL3": 5.0, "CRPIX3": 2.0}, True),  # the one plane is one before the reference: V
+        (STOKES | {"CRVAL3": 2.0, "CRPIX3": 2.0}, False),  # and here I
+        (STOKES | {"CRVAL3": -3.0}, True),  # RL
+        (STOKES | {"CRVAL3": 8.0}, True),  # AIPS: spectral index
+        ({"CTYPE4": "STOKES", "CRVAL4": 4.0}, True),  # of an axis that the image has no more
+        ({"BTYPE": "Intensity"}, False),
+        ({"BTYPE": "Spectral Index"}, True),
+        ({"BTYPE": "Polarized intensity"}, True),
+        (OTHER | {"CTYPE3": "SPECLNMF", "CRVAL3": 1.28e9, "CDELT3": 8e8, "NTERM": 2}, False),
+    ],
+)
+def test_what_is_no_total_intensity_is_flagged_and_abstained_from(team, tmp_path, cards, flagged):
+    pixels, about = np.float32(blobs((0, 0))), header()
+    about.update(BEAM | cards)
+    (row,) = team.classify(write(tmp_path / "a.fits", pixels[None] if "CTYPE3" in cards else pixels, about))
+    assert ("other_quantity" in row["flag_names"].split()) == flagged
+    assert (row["expected_accuracy"], row["set"]) == ((None, None) if flagged else (0.9, "FRI|FRII"))
+    assert row["uncertain"] == flagged
+
+
+def test_of_several_planes_the_chosen_one_counts(tmp_path):
+    about = header()
+    about.update(STOKES | {"CRVAL3": 1.0})
+    file = write(tmp_path / "a.fits", np.float32([blobs((0, 0))] * 4), about)
+    assert ["other_quantity" in read_image(file, plane=plane).flags for plane in (0, "I", "Q", 3)] == [False, False, True, True]
+    about.update({"CTYPE3": "SPECLNMF", "CRVAL3": 1.28e9, "NTERM": 2})
+    file = write(tmp_path / "b.fits", np.float32([blobs((0, 0))] * 4), about)
+    assert ["other_quantity" in read_image(file, plane=plane).flags for plane in range(4)] == [False, True, False, False]
+
+
 @pytest.mark.parametrize("number", [3, 4])
 def test_an_axis_that_the_image_has_no_more_says_its_frequency(tmp_path, number):
     about = header()
