@@ -239,7 +239,9 @@ def test_choices_go_with_a_file(client, key):
 
 def test_a_defect_of_ours_has_that_shape_too(client, offers, monkeypatch, caplog):
     monkeypatch.setattr(type(offers.sets), "names", lambda self: 1 / 0)
-    assert "ZeroDivisionError" in refusal(client.get("/api/health"), 500)["found"]
+    response = client.get("/api/health")
+    assert "ZeroDivisionError" in refusal(response, 500)["found"]
+    assert response.headers["connection"] == "close"  # which the server does: whoever asked again on it met a reset
     assert "health" in caplog.text
 
 

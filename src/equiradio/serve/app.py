@@ -126,4 +126,4 @@ def _arrow(request: Request, error: Exception) -> JSONResponse:
 def _broken(request: Request, error: Exception) -> JSONResponse:
     logging.getLogger("equiradio.serve").error("%s %s", request.method, request.url.path, exc_info=error)
     refusal = RequestRefusal("viewer", f"a defect of ours ({type(error).__name__})", "an answer", "Please report it.")
-    return JSONResponse(as_json(refusal), 500)
+    return JSONResponse(as_json(refusal), 500, {"Connection": "close"})  # as uvicorn does behind a defect, without saying so
