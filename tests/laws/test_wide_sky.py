@@ -174,9 +174,22 @@ def test_draws_fill_their_ranges_and_half_of_each_kind_is_as_it_was():
 
 def test_the_stream_is_frozen():
     """Another would change what a training on record has seen."""
-    views, drawn = draw_views(3, TRAINING, np.array([7]), np.array([5])), np.random.default_rng([3, 0, 7, 5, 1]).random(18)
-    np.testing.assert_allclose(views.shift[0], 6 * drawn[11:13] - 3)
-    np.testing.assert_array_equal(views.windows[0], drawn[14:])
+    drawn = np.array([np.random.default_rng([3, 0, source, 5, 1]).random(18) for source in range(64)]).T
+    beam, deep, clipped, narrow = drawn[:4] < 0.5
+    major = np.where(beam, 5.4 * (25 / 5.4) ** drawn[4], 5.4)
+    minor = np.maximum(major * (1 + drawn[5]) / 2, 5.4)
+    expected = Views(
+        major,
+        minor,
+        180 * drawn[6],
+        np.where(deep, 6 ** drawn[7], 1) * np.sqrt(major * minor / 5.4**2) ** drawn[13],
+        np.where(clipped, 2 + 3 * drawn[8], 3),
+        clipped & (drawn[9] < 0.5),
+        np.where(narrow, 60 * (270 / 60) ** drawn[10], 270),
+        6 * drawn[11:13].T - 3,
+        drawn[14:].T,
+    )
+    np.testing.assert_allclose(rows_of(draw_views(3, TRAINING, np.arange(64), np.full(64, 5))), rows_of(expected), rtol=1e-12)
 
 
 @given(seeds)

@@ -96,6 +96,10 @@ def test_components_belong_to_their_sources(sky, truth):
     table = Table.read(sky / "components.fits")
     assert [str(table[name].unit) for name in ("RA", "Total_flux", "Peak_flux", "Maj")] == ["deg", "Jy", "Jy / beam", "deg"]
     assert list(table["Gaus_id"]) == list(range(len(table)))
+    assert all(
+        int(row["components"]) for row in truth if row["mosaic"] and float(row["peak_jy_per_beam"]) > 10 * float(row["rms_jy_per_beam"])
+    )
+    assert len(table) > COUNT
     for row in truth:
         own = table[table["Source_id"] == int(row["number"])]
         assert len(own) == int(row["components"])

@@ -1,5 +1,7 @@
 """Controls: what needs no network is what it says; what others draw of a network changes when the network does."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -37,8 +39,8 @@ def test_the_gaussian_is_centred_round_and_as_wide_as_said():
     assert np.array_equal(plane, np.rot90(plane))
 
 
-def test_integrated_gradients_are_complete(member, images):
-    """Their sum is the change of the logit from an empty sky, for a network that is linear in between: here nearly."""
+def test_integrated_gradients_lie_where_there_is_light(member, images):
+    """And leave the network's parameters as they are."""
     planes = integrated_gradients(member, images[:1], CLASSES[:1], steps=4)
     assert planes.shape == (1, 150, 150)
     assert (planes >= 0).all()
@@ -46,6 +48,35 @@ def test_integrated_gradients_are_complete(member, images):
     assert planes[0][lit].sum() > 0.5 * planes[0].sum() > 0
     assert not any(parameter.grad is not None for parameter in member.network.parameters())
     assert all(parameter.requires_grad for parameter in member.network.parameters())
+
+
+class Halves(torch.nn.Module):
+    """Class 0 is the light of the upper half, class 1 that of the lower half twice, by a layer whose two channels are these halves."""
+
+    side = 150
+
+    def __init__(self):
+        super().__init__()
+        upper = (torch.arange(150) < 75).float()[:, None].expand(150, 150)
+        self.halves = torch.stack([upper, 1 - upper])
+        self.parted = torch.nn.Identity()
+
+    def layer(self, name):
+        return self.parted
+
+    def forward(self, images):
+        return SimpleNamespace(logits=self.parted(images * self.halves).sum((2, 3)) * torch.tensor([1.0, 2.0]))
+
+
+def test_they_are_of_the_class_that_is_given(images):
+    """A network that is linear: integrated gradients are weight times light, and Grad-CAM weighs the channels by the same weights."""
+    network = Halves()
+    member = SimpleNamespace(network=network, device=torch.device("cpu"), preprocess=lambda pixels: pixels.float() / 255)
+    for given, lit in ((np.array([0, 1]), [True, True]), (np.array([1, 0]), [False, False])):
+        expected = images / np.float32(255) * network.halves[given].numpy() * (1 + given)[:, None, None]
+        assert expected.any((1, 2)).tolist() == lit
+        np.testing.assert_allclose(integrated_gradients(member, images, given, steps=2), expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(grad_cam(member, images, given), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_grad_cam_has_the_images_scale_and_follows_the_weights(member, images):

@@ -75,6 +75,18 @@ def test_exact_turns_of_a_blur_and_of_a_shift():
     assert exact_turns(shifted, blobs(), mirror=False)["quarter"].max() > 0.01
 
 
+def test_exact_turns_of_a_network_that_is_brighter_on_one_side():
+    """Its map is the image on a slope s: turned by a half or mirrored it differs by the image times s less s the other way round."""
+    images, slope = blobs(), np.linspace(1, 2, SIDE)
+    differences = exact_turns(lambda planes: answer(planes * slope), images)
+    uneven = images * (slope - slope[::-1])
+    for name, difference in (("mirror", differences["mirror"]), ("half turn", differences["quarter"][1])):
+        np.testing.assert_allclose(difference[:, 0], abs(uneven).max((1, 2)), atol=1e-6, err_msg=name)
+    for shifts in (differences["mirror_p"], differences["quarter_p"][1]):
+        np.testing.assert_allclose(shifts, abs(uneven.mean((1, 2))), atol=1e-6)
+    assert abs(uneven.mean((1, 2))).max() > 1e-4
+
+
 def test_the_shift_of_probabilities_is_what_moves_from_class_to_class():
     two, three = np.array([[0.3, 0.7], [0.5, 0.5]]), np.array([[0.2, 0.3, 0.5]])
     assert shift(two, two[::-1]) == pytest.approx([0.2, 0.2])

@@ -20,6 +20,7 @@ from equiradio.inference.cascade import Cascade, load_cascade
 from equiradio.inference.team import Team, load
 from equiradio.sky.beams import Beam
 from equiradio.sky.recipe import MIRABEST, apart
+from equiradio.verbs import cascade_choice
 from equiradio.verbs.calibrate import calibrate
 from equiradio.verbs.classify import classify
 
@@ -255,6 +256,18 @@ def test_calibrate_says_what_follows_and_what_it_is_worth(quick_folder):
         assert scores["answered"] == pytest.approx(alone["coverage"], abs=0.2), "of validation likeness is judged by the other sources"
     opened = load_cascade(str(quick_folder), "cpu")
     assert (opened.threshold, opened.team.name) == (chosen["threshold"], load(chosen["team"], "cpu").name)
+
+
+def test_scores_of_a_cascade_by_hand():
+    """Right are the quick team about the first two and the last, the other team about all but the first and the last."""
+    quick, team = np.array([0.9, 0.8, 0.3, 0.7, 0.95]), np.array([0.4, 0.6, 0.7, 0.1, 0.2])
+    labels, usual, answers = np.array([1, 1, 1, 0, 1]), np.array([1, 1, 1, 1, 0], bool), np.array([0, 0, 1, 0, 0], bool)
+    found = cascade_choice._Both(labels, quick, team, usual, answers).scores(0.75)
+    both = np.array([0.9, 0.8, 0.7, 0.1, 0.2])  # the last is unusual to the quick team
+    assert (found["sources"], found["asked"], found["answered"], found["selective_accuracy"]) == (5, pytest.approx(0.6), 0.6, 1)
+    assert (found["accuracy"], found["team_accuracy"]) == (0.8, 0.6)
+    odds = lambda p: -np.log(np.where(labels == 1, p, 1 - p)).mean()
+    assert (found["nll"], found["team_nll"]) == (pytest.approx(odds(both)), pytest.approx(odds(team)))
 
 
 def test_the_packaged_quick_team_is_not_sure_where_it_abstains():

@@ -98,10 +98,13 @@ def test_skies_of_a_lesson_are_shown_wide_too(module_of):
     module = module_of("wide")
     part = module.splits["train"]
     targets = np.tile(np.float32([0.5, 0.5]), (len(part) + 3, 1))
-    module.lesson = Lesson("a team", targets, part.images[:3])
-    images, answers = module.on_after_batch_transfer(torch.tensor([24, 26]), 0)
+    module.lesson = Lesson("a team", targets, part.images[:-4:-1])  # other images than those that these numbers have in the split
+    rows, every = np.array([24, 26]), np.concatenate([part.images, part.images[:-4:-1]])
+    images, answers = module.on_after_batch_transfer(torch.from_numpy(rows), 0)
     assert answers.shape == (2, 2)
-    assert images.amax((1, 2, 3)).tolist() == pytest.approx([255, 255])
+    own, drawn = WideSky(every, 5), (5, TRAINING, rows, np.zeros(2, int))
+    expected = own.show(torch.from_numpy(every[rows]), own.numbers(draw_poses(*drawn), draw_views(*drawn), rows))
+    assert torch.allclose(images, expected, atol=0.01)
 
 
 def numbers_of(run) -> list[dict[str, float]]:
