@@ -68,9 +68,10 @@ def runs(table: dict[str, Any]) -> list[str]:
 
 
 def trained(table: dict[str, Any]) -> str:
-    """How many rows of the paper's table have runs: "seven of the eight"."""
+    """How many rows of the paper's table have runs: "seven of the eight", or "all eight"."""
     rows = [row for row in table["rows"] if row["paper"]]
-    return f"{WORDS[sum(bool(row['seeds']) for row in rows)]} of the {WORDS[len(rows)]}"
+    done = sum(bool(row["seeds"]) for row in rows)
+    return f"all {WORDS[done]}" if done == len(rows) else f"{WORDS[done]} of the {WORDS[len(rows)]}"
 
 
 def compared(table: dict[str, Any]) -> list[str]:
