@@ -46,10 +46,17 @@ def test_of_point_like_sources_none_is_a_copy_of_another(stack):
     assert len(near_copies(clean)) == 0, "without noise nothing tells copies from sources that are alike"
 
 
-@pytest.mark.parametrize("side", [16, 40, 76, 300])
-def test_images_of_any_side_are_compared(side):
+@pytest.mark.parametrize("side", [40, 64, 76, 100])
+def test_small_images_of_point_like_sources_are_no_copies_either(side):
+    assert len(near_copies(np.stack([point_like(number, side) for number in range(COUNT)]))) == 0
+
+
+@pytest.mark.parametrize(("side", "least"), [(16, 0), (40, 15), (76, 20), (300, 20)])
+def test_images_of_any_side_are_compared(side, least):
     images = np.stack([point_like(number, side) for number in range(20)])
-    near_copies(np.concatenate([images, np.stack([moved(image) for image in images])]))
+    pairs = near_copies(np.concatenate([images, np.stack([turned(compressed(image), 3) for image in images])])).tolist()
+    assert all(other - one == 20 for one, other in pairs)
+    assert len(pairs) >= least
 
 
 def own_set(folder, **columns):
